@@ -1,0 +1,1 @@
+"""The machines of a lab and the wire between them."""

@@ -1,0 +1,1 @@
+"""The two guides as executable steps."""

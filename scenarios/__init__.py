@@ -1,0 +1,1 @@
+"""What is provoked in a lab; each scenario only acts and records."""

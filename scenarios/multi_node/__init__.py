@@ -1,0 +1,1 @@
+"""Scenarios of the multi-node guide."""
