@@ -1,0 +1,196 @@
+"""`python -m lab`: bring a lab up, look around in it, take it down.
+
+Says what it did and how to look further; nothing here knows how, that is the other modules' job.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from lab import layout
+from lab.accelerator import choose
+from lab.errors import LabError, VpnproofError
+from lab.image import prepare
+from lab.lab import Lab, remove
+from lab.machine import Machine
+from lab.paths import LAB_FILE, lab_directories, labs, owner_alive
+from lab.progress import Progress
+from lab.state import LabState
+from lab.topology import check_memory, read_topology
+from lab.wire import Wire
+
+_console = Console(highlight=False, soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns its exit status (0, or 1 with the error on stderr)."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.act(options)
+    except VpnproofError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def how_to_look(directory: Path) -> list[str]:
+    """Return the lines a person types to look around in the lab at `directory`, and to end it."""
+    state = LabState.read(directory)
+    lab = directory.name
+    lines = [f"python -m lab ssh {lab} {name}" for name in state.machines]
+    first = next(iter(state.machines))
+    lines += [f"python -m lab console {lab} {first}", f"python -m lab down {lab}"]
+    return lines
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="boot the bare machines of a topology and leave them up")
+    up.add_argument("topology", nargs="?", default="multi_node", help="a name, or a .toml file")
+    up.add_argument("--image", help="guest image; see lab/image/catalogue.toml")
+    up.add_argument("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
+    up.add_argument("--libvirt-uri", help="another libvirt than the lab's own")
+    up.set_defaults(act=_up)
+
+    status = commands.add_parser("status", help="show the labs of this user")
+    status.set_defaults(act=_status)
+
+    for name, act, text in (
+        ("ssh", _ssh, "open a shell in a machine"),
+        ("console", _show_console, "follow a machine's console"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("lab")
+        command.add_argument("machine")
+        command.set_defaults(act=act)
+
+    run = commands.add_parser("run", help="run a command in a machine")
+    run.add_argument("lab")
+    run.add_argument("machine")
+    run.add_argument("command", nargs=argparse.REMAINDER)
+    run.set_defaults(act=_run)
+
+    down = commands.add_parser("down", help="end a lab and remove its files")
+    down.add_argument("lab", nargs="+", help="its name, or 'all'")
+    down.set_defaults(act=_down)
+
+    gc = commands.add_parser("gc", help="remove what labs without an owner have left")
+    gc.set_defaults(act=_gc)
+    return parser
+
+
+def _up(options: argparse.Namespace) -> int:
+    progress = Progress()
+    topology = read_topology(options.topology)
+    check_memory(topology)
+    accelerator = choose(options.accel)
+    image = prepare(options.image, progress=progress.say)
+    progress.say(f"{accelerator}; image {image.name}")
+    lab = Lab.boot(topology, image, accelerator, uri=options.libvirt_uri, progress=progress)
+    lab.keep()
+    _console.print(f"[bold]{lab.directory.name}[/bold] is up: {lab.directory}")
+    for line in how_to_look(lab.directory):
+        _console.print(f"  {line}")
+    return 0
+
+
+def _status(_options: argparse.Namespace) -> int:
+    table = Table("lab", "topology", "image", "accelerator", "wire", "machine", "ssh port")
+    for directory in lab_directories():
+        try:
+            state = LabState.read(directory)
+        except LabError:
+            table.add_row(directory.name, "half-made: python -m lab gc", "", "", "", "", "")
+            continue
+        wire = "alive" if Wire.is_running(directory) else "[red]gone[/red]"
+        row = (directory.name, state.topology.name, state.image, state.accelerator, wire)
+        for name, machine in state.machines.items():
+            table.add_row(*row, name, str(machine.ssh_port))
+            row = ("", "", "", "", "")
+    if table.row_count:
+        _console.print(table)
+    else:
+        _console.print("no labs")
+    return 0
+
+
+def _ssh(options: argparse.Namespace) -> int:
+    directory = _directory(options.lab)
+    state = _machine_state(directory, options.machine)
+    known_hosts = layout.write_known_hosts(directory, state)
+    command = layout.access(directory, state, options.machine).ssh_command(known_hosts)
+    return subprocess.run(shlex.split(command), check=False).returncode
+
+
+def _show_console(options: argparse.Namespace) -> int:
+    directory = _directory(options.lab)
+    _machine_state(directory, options.machine)
+    path = directory / "consoles" / f"{options.machine}.log"
+    os.execvp("tail", ["tail", "-n", "200", "-f", str(path)])  # noqa: S606 - a viewer takes over
+
+
+def _run(options: argparse.Namespace) -> int:
+    directory = _directory(options.lab)
+    state = _machine_state(directory, options.machine)
+    machine = Machine(options.machine, layout.access(directory, state, options.machine))
+    result = machine.run(shlex.join(options.command), timeout=3600, check=False)
+    sys.stdout.write(result.stdout)
+    sys.stderr.write(result.stderr)
+    machine.disconnect()
+    return result.status
+
+
+def _down(options: argparse.Namespace) -> int:
+    names = options.lab
+    directories = list(lab_directories()) if names == ["all"] else [_directory(n) for n in names]
+    for directory in directories:
+        remove(directory)
+        _console.print(f"{directory.name} is down")
+    return 0
+
+
+def _gc(_options: argparse.Namespace) -> int:
+    removed = collect_garbage()
+    for name in removed:
+        _console.print(f"removed {name}")
+    if not removed:
+        _console.print("nothing to remove")
+    return 0
+
+
+def collect_garbage() -> list[str]:
+    """Remove the labs whose wire is gone and whose maker is gone; return their names."""
+    removed = []
+    for directory in lab_directories():
+        if Wire.is_running(directory) or owner_alive(directory):
+            continue
+        remove(directory)
+        removed.append(directory.name)
+    return removed
+
+
+def _directory(name: str) -> Path:
+    directory = labs() / name
+    if not (directory / LAB_FILE).exists():
+        known = ", ".join(path.name for path in lab_directories()) or "none"
+        raise LabError(f"there is no lab {name!r}", hint=f"labs of this user: {known}")
+    return directory
+
+
+def _machine_state(directory: Path, machine: str) -> LabState:
+    state = LabState.read(directory)
+    state.topology.machine(machine)
+    return state

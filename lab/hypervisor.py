@@ -1,0 +1,199 @@
+"""libvirt: the machines' power, and their memory on disk.
+
+Each lab has a libvirt daemon of its own, in the lab's directory: no root, no names shared with
+anybody, and it goes when the lab goes. `Hypervisor.open` takes another libvirt instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import libvirt
+
+from lab.errors import LabError, MachineError
+from lab.paths import cache
+from lab.wait import until
+
+# libvirt prints every error to stderr by itself; ours are raised, with what to do about them.
+libvirt.registerErrorHandler(lambda _context, _error: None, None)
+
+_DAEMONS = (("virtqemud", "virtqemud-sock"), ("libvirtd", "libvirt-sock"))
+
+
+class Hypervisor:
+    """A connection to libvirt and the power switches of the machines it runs."""
+
+    def __init__(self, connection: libvirt.virConnect, *, private: bool) -> None:
+        self._connection = connection
+        self.private = private
+        """Whether only this lab's machines live there."""
+
+    @classmethod
+    def open(cls, uri: str) -> Hypervisor:
+        """Connect to an existing libvirt; LabError when it does not answer."""
+        return cls(_connect(uri), private=False)
+
+    @classmethod
+    def start(cls, directory: Path) -> Hypervisor:
+        """Start (or find again) the private libvirt daemon that lives in `directory`."""
+        program, socket = _daemon()
+        runtime = directory / "run"
+        path = runtime / "libvirt" / socket
+        if not path.exists():
+            _start_daemon(program, directory, runtime)
+            until(path.exists, 20, f"{program} to open {path}", every=0.02)
+        return cls(_connect(f"qemu+unix:///session?socket={path}"), private=True)
+
+    def close(self) -> None:
+        """Close the connection; the machines keep running."""
+        with contextlib.suppress(libvirt.libvirtError):
+            self._connection.close()
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions a checkpoint depends on: of libvirt and of QEMU."""
+        return {
+            "libvirt": _version(self._connection.getLibVersion()),
+            "qemu": _version(self._connection.getVersion()),
+        }
+
+    def define(self, xml: str) -> None:
+        """Make a machine known; it does not run yet."""
+        with _explained("libvirt refuses the machine"):
+            self._connection.defineXML(xml)
+
+    def forget(self, name: str) -> None:
+        """Undo `define`; nothing happens when the machine is not known."""
+        with contextlib.suppress(libvirt.libvirtError):
+            self._connection.lookupByName(name).undefine()
+
+    def power_on(self, name: str) -> None:
+        """Start a machine that is off."""
+        with _explained(f"cannot start {name}"):
+            self._domain(name).create()
+
+    def shut_down(self, name: str) -> None:
+        """Ask the machine's operating system to power off, and wait until it has."""
+        with _explained(f"cannot shut down {name}"):
+            self._domain(name).shutdown()
+        until(lambda: not self.is_on(name), 90, f"{name} to shut down", every=0.2)
+
+    def kill(self, name: str) -> None:
+        """Cut the machine's power; nothing happens when it is off."""
+        if self.is_on(name):
+            with _explained(f"cannot cut the power of {name}"):
+                self._domain(name).destroy()
+
+    def reboot(self, name: str) -> None:
+        """Press the reset button: the machine starts again at once."""
+        with _explained(f"cannot reset {name}"):
+            self._domain(name).reset()
+
+    def pause(self, name: str) -> None:
+        """Stop the machine's processors where they are."""
+        with _explained(f"cannot pause {name}"):
+            self._domain(name).suspend()
+
+    def resume(self, name: str) -> None:
+        """Let a paused machine go on."""
+        with _explained(f"cannot resume {name}"):
+            self._domain(name).resume()
+
+    def is_on(self, name: str) -> bool:
+        """Whether the machine has power (running or paused)."""
+        with _explained(f"cannot ask for the state of {name}"):
+            return bool(self._domain(name).isActive())
+
+    def state(self, name: str) -> str:
+        """Return "off", "running", "paused" or "crashed"."""
+        with _explained(f"cannot ask for the state of {name}"):
+            state, _reason = self._domain(name).state()
+        return {
+            libvirt.VIR_DOMAIN_RUNNING: "running",
+            libvirt.VIR_DOMAIN_BLOCKED: "running",
+            libvirt.VIR_DOMAIN_PAUSED: "paused",
+            libvirt.VIR_DOMAIN_CRASHED: "crashed",
+        }.get(state, "off")
+
+    def save(self, name: str, path: Path) -> None:
+        """Write the memory of a paused machine to `path`; the machine is off afterwards."""
+        with _explained(f"cannot save the memory of {name}"):
+            self._domain(name).saveFlags(str(path), None, libvirt.VIR_DOMAIN_SAVE_PAUSED)
+
+    def restore(self, path: Path, xml: str) -> None:
+        """Load a saved machine under changed `xml` (disks, ports); it is paused afterwards."""
+        with _explained(f"cannot restore {path}"):
+            self._connection.restoreFlags(str(path), xml, libvirt.VIR_DOMAIN_SAVE_PAUSED)
+
+    def _domain(self, name: str) -> libvirt.virDomain:
+        return self._connection.lookupByName(name)
+
+
+def _version(number: int) -> str:
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+
+
+def _connect(uri: str) -> libvirt.virConnect:
+    try:
+        return libvirt.open(uri)
+    except libvirt.libvirtError as error:
+        raise LabError(
+            f"libvirt at {uri} does not answer: {error}",
+            hint="run lab/setup, or give another --libvirt-uri",
+        ) from error
+
+
+def _daemon() -> tuple[str, str]:
+    """Return the path of libvirt's daemon for QEMU, and the name of its socket."""
+    for name, socket in _DAEMONS:
+        if program := shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
+            return program, socket
+    raise LabError("there is no libvirt daemon on this host", hint="run lab/setup")
+
+
+def _start_daemon(program: str, directory: Path, runtime: Path) -> None:
+    configuration = directory / "cfg"
+    (configuration / "libvirt").mkdir(mode=0o700, parents=True, exist_ok=True)
+    # QEMU writes console logs itself: no virtlogd has to run for a lab.
+    (configuration / "libvirt" / "qemu.conf").write_text(
+        'stdio_handler = "file"\nsave_image_format = "raw"\nmax_core = 0\n'
+    )
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    capabilities = cache() / "libvirt"
+    capabilities.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = [program]
+    if os.geteuid() == 0:
+        # libvirt run by root is the system's own, with its sockets in /run. Inside a user
+        # namespace it takes itself for an ordinary user's and stays in the lab's directory.
+        command = ["unshare", "--user", "--map-user=1000", "--map-group=1000", program]
+    with (directory / "libvirt.log").open("ab") as log:
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=os.environ
+            | {
+                "HOME": str(directory),
+                "XDG_RUNTIME_DIR": str(runtime),
+                "XDG_CONFIG_HOME": str(configuration),
+                "XDG_CACHE_HOME": str(capabilities),
+                "XDG_DATA_HOME": str(directory / "data"),
+                "XDG_STATE_HOME": str(directory / "state"),
+            },
+        )
+
+
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        raise MachineError(
+            f"{what}: {error}", hint="libvirt.log and log/ in the lab's directory say more"
+        ) from error

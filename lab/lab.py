@@ -1,0 +1,298 @@
+"""A lab: real machines on one wire, brought up, used and taken down as one.
+
+`Lab.boot` starts every machine from its image; `lab.checkpoint` brings a lab back that was frozen.
+Either way everything a lab owns lies in one directory and ends with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lab import layout, wait
+from lab.accelerator import Accelerator
+from lab.domain import domain_xml
+from lab.errors import LabError, MachineError
+from lab.hypervisor import Hypervisor
+from lab.image import Image
+from lab.machine import Machine
+from lab.paths import new_lab_directory
+from lab.progress import Progress
+from lab.state import LabState, MachineState
+from lab.topology import MachineSpec, Topology, check_memory
+from lab.wire import Port, Wire, end_processes_of
+
+_CONSOLE_TAIL = 4000  # bytes of a console that an error shows
+_PORT_TAKEN = ("forwarding rule", "already in use")
+
+
+class Lab:
+    """The machines of a topology by name, and the wire between them; a context manager."""
+
+    def __init__(
+        self,
+        directory: Path,
+        state: LabState,
+        image: Image,
+        accelerator: Accelerator,
+        hypervisor: Hypervisor,
+        wire: Wire,
+    ) -> None:
+        self.directory = directory
+        self.image = image
+        self.accelerator = accelerator
+        self.hypervisor = hypervisor
+        self.wire = wire
+        self.state = state
+        self.machines: dict[str, Machine] = {
+            machine.name: self._machine(machine.name) for machine in state.topology.machines
+        }
+
+    @property
+    def topology(self) -> Topology:
+        """What the lab consists of."""
+        return self.state.topology
+
+    def __getitem__(self, name: str) -> Machine:
+        """Return the machine called `name`."""
+        self.topology.machine(name)
+        return self.machines[name]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.down()
+
+    @classmethod
+    def boot(
+        cls,
+        topology: Topology,
+        image: Image,
+        accelerator: Accelerator,
+        *,
+        capture: Path | None = None,
+        uri: str | None = None,
+        progress: Progress | None = None,
+    ) -> Lab:
+        """Start every machine of `topology` from `image` and wait until all answer on SSH.
+
+        `capture` is where the wire records (by default in the lab's directory), `uri` a libvirt
+        to use instead of one of the lab's own. Whatever goes wrong, nothing is left running.
+        """
+        progress = progress or Progress()
+        check_memory(topology)
+        with assembling(topology, image, accelerator, uri, capture) as (directory, open_lab):
+            client, host_keys = layout.write_keys(directory, topology)
+            layout.write_files(directory, topology, image, host_keys, client)
+            lab = open_lab({name: key.public for name, key in host_keys.items()})
+            with progress.task(f"booting {len(lab.machines)} machines of {topology.name}"):
+                for machine in topology.machines:
+                    lab.switch_on_first(machine)
+                lab.wait_until_up()
+        return lab
+
+    @classmethod
+    def attach(cls, directory: Path, image: Image, accelerator: Accelerator) -> Lab:
+        """Return the running lab at `directory`, say to look around in it."""
+        state = LabState.read(directory)
+        wire = Wire.connect(directory)
+        hypervisor = Hypervisor.open(state.uri) if state.uri else Hypervisor.start(directory)
+        return cls(directory, state, image, accelerator, hypervisor, wire)
+
+    def wait_until_up(self, seconds: float = 240) -> None:
+        """Wait until every machine answers on SSH and has finished its first boot."""
+        self.each(lambda machine: machine.wait_until_up(seconds))
+
+    def each(self, act: Callable[[Machine], object], machines: Iterable[str] = ()) -> None:
+        """Do something with each machine, side by side; the first error is raised at the end."""
+        chosen = [self[name] for name in machines] or list(self.machines.values())
+        with ThreadPoolExecutor(len(chosen)) as pool:
+            for done in [pool.submit(act, machine) for machine in chosen]:
+                done.result()
+
+    def console(self, machine: str) -> str:
+        """Return the end of a machine's console."""
+        path = self.directory / "consoles" / f"{machine}.log"
+        with contextlib.suppress(FileNotFoundError):
+            return path.read_bytes()[-_CONSOLE_TAIL:].decode(errors="replace")
+        return ""
+
+    def xml(self, machine: str) -> str:
+        """Return the domain XML of a machine, as it is placed now."""
+        return domain_xml(
+            self.topology,
+            self.topology.machine(machine),
+            self.image,
+            self.accelerator,
+            layout.placement(self.directory, self.state, machine),
+            name=self.domain_name(machine),
+        )
+
+    def domain_name(self, machine: str) -> str:
+        """Return a machine's name in libvirt: its own, unless others use that libvirt too."""
+        return machine if self.hypervisor.private else f"{self.directory.name}-{machine}"
+
+    def switch_on_first(self, machine: MachineSpec) -> None:
+        """Define and start a machine; a port that somebody took meanwhile is chosen anew."""
+        for _ in range(3):
+            self.hypervisor.define(self.xml(machine.name))
+            try:
+                self.hypervisor.power_on(self.domain_name(machine.name))
+            except MachineError as error:
+                if not any(words in str(error) for words in _PORT_TAKEN):
+                    raise
+                self.move_ports(machine)
+            else:
+                return
+        raise LabError(f"no free loopback ports for {machine.name} after three tries")
+
+    def move_ports(self, machine: MachineSpec) -> None:
+        """Give a machine that is off other loopback ports, on the wire too."""
+        old = self.state.machines[machine.name]
+        chosen = layout.choose_ports(machine, old.host_key)
+        pairs = zip(old.wire_ports, chosen.wire_ports, strict=True)
+        moved = tuple((switch, nic) for (switch, _), (_, nic) in pairs)
+        for index, (_, nic_port) in enumerate(moved):
+            self.wire.set_nic_port(f"{machine.name}/wire{index}", nic_port)
+        fresh = chosen.model_copy(update={"wire_ports": moved})
+        self.state = self.state.model_copy(
+            update={"machines": {**self.state.machines, machine.name: fresh}}
+        )
+        self.state.write(self.directory)
+        self.machines[machine.name] = self._machine(machine.name)
+
+    def keep(self) -> None:
+        """Leave the lab running after this process; `python -m lab down` ends it."""
+        self.wire.disown()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of a lab that keeps running."""
+        for machine in self.machines.values():
+            machine.disconnect()
+        self.hypervisor.close()
+
+    def down(self) -> None:
+        """End the lab: machines, wire, libvirt, and its directory."""
+        for machine in self.machines.values():
+            machine.disconnect()
+        if not self.hypervisor.private:
+            for name in self.machines:
+                self.hypervisor.kill(self.domain_name(name))
+                self.hypervisor.forget(self.domain_name(name))
+        self.hypervisor.close()
+        self.wire.stop()
+        remove(self.directory)
+
+    def _machine(self, name: str) -> Machine:
+        return Machine(
+            name,
+            layout.access(self.directory, self.state, name),
+            hypervisor=self.hypervisor,
+            domain=self.domain_name(name),
+            console=lambda: self.console(name),
+        )
+
+
+OpenLab = Callable[[Mapping[str, str]], Lab]
+
+
+@contextlib.contextmanager
+def assembling(
+    topology: Topology,
+    image: Image,
+    accelerator: Accelerator,
+    uri: str | None,
+    capture: Path | None,
+) -> Iterator[tuple[Path, OpenLab]]:
+    """Give a fresh lab directory, and a function that opens the lab in it: wire and libvirt.
+
+    The function takes each machine's public host key. If the block fails, even by Ctrl-C,
+    everything that was started is ended and the directory is removed.
+    """
+    directory = new_lab_directory(topology.name)
+    consoles = directory / "consoles"
+    wait.set_pace(accelerator.pace)
+    try:
+        layout.check_room(directory, len(topology.machines))
+
+        def open_lab(host_keys: Mapping[str, str]) -> Lab:
+            machines = {
+                machine.name: layout.choose_ports(machine, host_keys[machine.name])
+                for machine in topology.machines
+            }
+            wire = Wire.start(
+                directory,
+                _wire_ports(topology, machines),
+                capture=capture or directory / "wire.pcapng",
+            )
+            hypervisor = Hypervisor.open(uri) if uri else Hypervisor.start(directory)
+            state = LabState(
+                topology=topology,
+                image=image.name,
+                accelerator=accelerator.name,
+                uri=uri,
+                machines=_with_switch_ports(machines, wire),
+            )
+            state.write(directory)
+            layout.write_known_hosts(directory, state)
+            return Lab(directory, state, image, accelerator, hypervisor, wire)
+
+        yield directory, open_lab
+    except BaseException as error:
+        _explain_with_consoles(error, consoles)
+        remove(directory)
+        raise
+
+
+def _wire_ports(topology: Topology, machines: Mapping[str, MachineState]) -> list[Port]:
+    return [
+        Port(
+            name=f"{machine.name}/wire{index}",
+            segment=nic.network,
+            switch_port=0,
+            nic_port=machines[machine.name].wire_ports[index][1],
+        )
+        for machine in topology.machines
+        for index, nic in enumerate(machine.nics)
+    ]
+
+
+def _with_switch_ports(machines: Mapping[str, MachineState], wire: Wire) -> dict[str, MachineState]:
+    bound = {port.name: port.switch_port for port in wire.ports()}
+    return {
+        name: state.model_copy(
+            update={
+                "wire_ports": tuple(
+                    (bound[f"{name}/wire{index}"], nic)
+                    for index, (_, nic) in enumerate(state.wire_ports)
+                )
+            }
+        )
+        for name, state in machines.items()
+    }
+
+
+def _explain_with_consoles(error: BaseException, consoles: Path) -> None:
+    """Say which consoles were silent: the commonest reason for a guest that never answers."""
+    if isinstance(error, LabError) and consoles.is_dir():
+        silent = [path.stem for path in sorted(consoles.glob("*.log")) if not path.stat().st_size]
+        if silent:
+            error.add_note(f"nothing ever came from the console of: {', '.join(silent)}")
+
+
+def remove(directory: Path) -> None:
+    """End whatever still runs for the lab at `directory`, and remove its files."""
+    end_processes_of(directory)
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,161 @@
+"""The files of a lab on disk: keys, seeds, overlays, ports. No process is started here."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from lab.domain import MANAGEMENT_ADDRESS, Placement
+from lab.errors import LabError
+from lab.image import Image
+from lab.image.seed import Interface, Seed
+from lab.keys import KeyPair
+from lab.machine import Access
+from lab.state import LabState, MachineState
+from lab.topology import MachineSpec, Topology
+
+#: Room a lab needs on disk beside its images, in MiB a machine (overlay and console).
+ROOM_MIB = 600
+
+
+def placement(directory: Path, state: LabState, machine: str) -> Placement:
+    """Return where `machine` lives in the lab at `directory`."""
+    return Placement(
+        disk=directory / "disks" / f"{machine}.qcow2",
+        seed=directory / "seeds" / f"{machine}.iso",
+        console=directory / "consoles" / f"{machine}.log",
+        ssh_port=state.machines[machine].ssh_port,
+        wire_ports=state.machines[machine].wire_ports,
+    )
+
+
+def access(directory: Path, state: LabState, machine: str) -> Access:
+    """Return how to reach `machine` of the lab at `directory`."""
+    found = state.machines[machine]
+    return Access(found.ssh_port, directory / "keys" / "client", found.host_key)
+
+
+def check_room(directory: Path, machines: int) -> None:
+    """Raise LabError when the disk below `directory` has no room for a lab."""
+    needed = ROOM_MIB * machines
+    free = shutil.disk_usage(directory).free // 2**20
+    if free < needed:
+        raise LabError(
+            f"{directory}: {free} MiB free, a lab of {machines} machines needs {needed} MiB",
+            hint="free some room, or set VPNPROOF_LABS to a directory on a larger disk",
+        )
+
+
+def write_keys(directory: Path, topology: Topology) -> tuple[KeyPair, dict[str, KeyPair]]:
+    """Make the key that opens the machines and one host key for each, and keep them."""
+    keys = directory / "keys"
+    keys.mkdir(mode=0o700)
+    client = KeyPair.generate()
+    client.write_private(keys / "client")
+    return client, {machine.name: KeyPair.generate() for machine in topology.machines}
+
+
+def write_known_hosts(directory: Path, state: LabState) -> Path:
+    """Write the known_hosts file for a person's own ssh, and return its path."""
+    path = directory / "keys" / "known_hosts"
+    lines = (f"[127.0.0.1]:{one.ssh_port} {one.host_key}\n" for one in state.machines.values())
+    path.write_text("".join(lines))
+    return path
+
+
+def seed(topology: Topology, machine: MachineSpec, client: KeyPair, host_key: KeyPair) -> Seed:
+    """Return what cloud-init is to make of a fresh guest: its name, keys and addresses."""
+    return Seed(
+        hostname=machine.fqdn.partition(".")[0],
+        fqdn=machine.fqdn,
+        authorized_key=client.public,
+        host_key_private=host_key.private,
+        host_key_public=host_key.public,
+        interfaces=(*wire_interfaces(topology, machine), management_interface(topology, machine)),
+    )
+
+
+def wire_interfaces(topology: Topology, machine: MachineSpec) -> tuple[Interface, ...]:
+    """Return the machine's NICs on the wire, named wire0, wire1, ..."""
+    servers: tuple[str, ...] = ()
+    if topology.nameserver is not None:
+        served = topology.machine(topology.nameserver)
+        servers = tuple(str(address) for address in (served.ipv4, served.ipv6) if address)
+    found = []
+    for index, nic in enumerate(machine.nics):
+        network = topology.networks[nic.network]
+        addresses = [f"{nic.ipv4}/{network.ipv4.prefixlen}"]
+        if nic.ipv6 is not None and network.ipv6 is not None:
+            addresses.append(f"{nic.ipv6}/{network.ipv6.prefixlen}")
+        gateways = tuple(str(gateway) for gateway in (nic.gateway4, nic.gateway6) if gateway)
+        found.append(
+            Interface(
+                name=f"wire{index}",
+                mac=topology.mac(machine.name, index),
+                addresses=tuple(addresses),
+                nameservers=servers,
+                gateways=gateways,
+            )
+        )
+    return tuple(found)
+
+
+def management_interface(topology: Topology, machine: MachineSpec) -> Interface:
+    """Return the NIC that only SSH from this host comes in by: no gateway, no names."""
+    return Interface(
+        name="mgmt0",
+        mac=topology.mac(machine.name, -1),
+        addresses=(f"{MANAGEMENT_ADDRESS}/24",),
+        nameservers=(),
+        gateways=(),
+    )
+
+
+def write_overlay(path: Path, backing: Path) -> None:
+    """Make a fresh qcow2 disk on top of `backing`, which is never written to again."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    made = subprocess.run(
+        ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(backing), "-F", "qcow2", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode != 0:
+        raise LabError(f"no disk could be made at {path}: {made.stderr.strip()}")
+
+
+def write_files(
+    directory: Path,
+    topology: Topology,
+    image: Image,
+    host_keys: Mapping[str, KeyPair],
+    client: KeyPair,
+) -> None:
+    """Write what each machine starts from: its seed, its disk, an empty console."""
+    for name in ("seeds", "disks", "consoles"):
+        (directory / name).mkdir(mode=0o700, exist_ok=True)
+    for machine in topology.machines:
+        fresh = seed(topology, machine, client, host_keys[machine.name])
+        fresh.write(directory / "seeds" / f"{machine.name}.iso")
+        write_overlay(directory / "disks" / f"{machine.name}.qcow2", image.disk)
+        (directory / "consoles" / f"{machine.name}.log").touch()
+
+
+def choose_ports(machine: MachineSpec, host_key: str) -> MachineState:
+    """Choose free loopback ports for a machine; the wire's own are 0 until it runs."""
+    return MachineState(
+        ssh_port=free_port(socket.SOCK_STREAM),
+        host_key=host_key,
+        wire_ports=tuple((0, free_port(socket.SOCK_DGRAM)) for _ in machine.nics),
+    )
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    """Return a port of 127.0.0.1 that nobody uses right now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,63 @@
+"""Where things lie on this host: caches that last, and one short directory a lab.
+
+A lab's directory holds all its run state. It must be short: libvirt puts Unix sockets deep below
+it, and their names end at 107 bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from platformdirs import user_cache_path
+
+from lab.errors import LabError
+
+LAB_FILE = "lab.json"
+
+
+def cache() -> Path:
+    """Return the directory of what is kept between runs (VPNPROOF_CACHE overrides it)."""
+    chosen = os.environ.get("VPNPROOF_CACHE")
+    return Path(chosen) if chosen else user_cache_path("vpnproof")
+
+
+def labs() -> Path:
+    """Return this user's directory of labs (VPNPROOF_LABS overrides it), made private."""
+    chosen = os.environ.get("VPNPROOF_LABS")
+    directory = Path(chosen) if chosen else Path(f"/var/tmp/vpnproof-{os.getuid()}")  # noqa: S108 - checked below
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise LabError(
+            f"{directory} is not a private directory of yours",
+            hint=f"remove it, or set VPNPROOF_LABS (mode {stat.filemode(found.st_mode)})",
+        )
+    return directory
+
+
+def new_lab_directory(name: str) -> Path:
+    """Make a directory for a lab called `name`, marked as this process' own, and return it."""
+    directory = labs() / f"{name}-{secrets.token_hex(2)}"
+    directory.mkdir(mode=0o700)
+    me = psutil.Process()
+    (directory / "owner").write_text(f"{me.pid} {me.create_time()}")
+    return directory
+
+
+def owner_alive(directory: Path) -> bool:
+    """Whether the process that made the lab at `directory` still runs."""
+    try:
+        pid, created = (directory / "owner").read_text().split()
+        return psutil.Process(int(pid)).create_time() == float(created)
+    except (OSError, ValueError, psutil.Error):
+        return False
+
+
+def lab_directories() -> Iterator[Path]:
+    """Yield the directories of all labs of this user, running or left over."""
+    yield from sorted(path for path in labs().iterdir() if path.is_dir())
