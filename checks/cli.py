@@ -1,0 +1,94 @@
+"""`python -m checks verify RUN` and `list`: judging recorded runs, without a lab.
+
+Exit status of `verify`: 0 when every verdict is PASS and the same as recorded, 1 when any is
+FAIL or differs, 2 when none is worse than UNKNOWN (or the run cannot be read).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from checks.errors import CheckError
+from checks.judging import Rejudged, judge_again
+from checks.registry import checks
+from checks.requirements import catalogue
+from checks.verdict import Status, worst
+
+_COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "verify":
+            return verify(options.run, Console())
+        return show_catalogue(Console())
+    except CheckError as error:
+        Console(stderr=True).print(f"error: {escape(str(error))}", soft_wrap=True)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m checks", description="Judge recorded runs.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    again = commands.add_parser("verify", help="judge a recorded run again and compare")
+    again.add_argument("run", type=Path, help="the run's directory, such as evidence/latest")
+    commands.add_parser("list", help="list every requirement and whether a check shows it")
+    return parser
+
+
+def verify(run: Path, console: Console) -> int:
+    """Judge `run` again, print each verdict beside the recorded one; return the exit status."""
+    rejudged = sorted(judge_again(run), key=lambda part: (part.requirement, part.scenario))
+    table = Table("requirement", "verdict", "recorded", "scenario", "reasons", title=str(run))
+    for part in rejudged:
+        table.add_row(
+            part.requirement,
+            _coloured(part.again.status),
+            _recorded(part),
+            escape(part.scenario),
+            escape("\n".join(part.again.reasons)),
+        )
+    console.print(table)
+    differ = [part for part in rejudged if not part.same]
+    status = worst(part.again.status for part in rejudged)
+    console.print(
+        f"{len(rejudged)} verdicts, {len(differ)} other than recorded: {_coloured(status)}"
+    )
+    if differ or status is Status.FAIL:
+        return 1
+    return 0 if status is Status.PASS else 2
+
+
+def _recorded(part: Rejudged) -> str:
+    if part.same:
+        return "same"
+    if part.recorded is None:
+        return "[red]not recorded[/]"
+    if part.recorded.status is part.again.status:
+        return "[red]other reasons[/]"
+    return f"[red]was {part.recorded.status}[/]"
+
+
+def _coloured(status: Status) -> str:
+    return f"[{_COLOURS[status]}]{status}[/]"
+
+
+def show_catalogue(console: Console) -> int:
+    """Print every requirement; those without a check say so."""
+    judged = checks()
+    table = Table("requirement", "guide", "holds", "shown")
+    for requirement in catalogue():
+        shown = "by a check" if requirement.id in judged else "[yellow]not shown yet[/]"
+        where = f"{requirement.guide}: {requirement.section}"
+        table.add_row(requirement.id, escape(where), escape(requirement.statement), shown)
+    console.print(table)
+    console.print(f"{len(judged)} of {len(catalogue())} requirements are shown by a check")
+    return 0

@@ -1,0 +1,71 @@
+"""Judging a scenario while it runs, and a whole run again later, by the same evidence.
+
+`judge_now` marks the moment of judging in the history first; what is recorded after the mark
+(the tidying up, other scenarios) is no evidence for this verdict. `judge_again` finds the marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks.evidence import JUDGE, Evidence
+from checks.history import FILE_NAME, History, read_history
+from checks.registry import judge
+from checks.requirements import catalogue
+from checks.verdict import Verdict, unknown
+from checks.verdicts import read_verdicts, record_verdict
+
+
+@dataclass(frozen=True)
+class Rejudged:
+    """A verdict of a run beside the one made again from the same evidence."""
+
+    requirement: str
+    scenario: str
+    recorded: Verdict | None
+    again: Verdict
+
+    @property
+    def same(self) -> bool:
+        """Whether both say the same, for the same reasons."""
+        return self.recorded == self.again
+
+
+def judge_now(directory: Path, history: History, requirement_id: str) -> Verdict:
+    """Judge a requirement by what `history`'s scenario has recorded so far; keep the verdict.
+
+    The capture must have been flushed before. Raises UnknownRequirement for a wrong id.
+    """
+    catalogue().get(requirement_id)
+    history.record(JUDGE, "judge", requirement=requirement_id)
+    verdict = judge(requirement_id, Evidence(directory, history.scenario, requirement_id))
+    record_verdict(directory, requirement_id, history.scenario, verdict)
+    return verdict
+
+
+def judge_again(directory: Path) -> Iterator[Rejudged]:
+    """Judge a recorded run again: every mark in its history, every verdict in its file.
+
+    A verdict that has no mark was never judged by a check (its scenario broke before, say): it
+    is what the scenario itself reported, and stands as it is unless it claims a PASS.
+    """
+    recorded = read_verdicts(directory).by_requirement
+    marks = dict.fromkeys(
+        (str(event["requirement"]), event.scenario)
+        for event in read_history(directory / FILE_NAME).events(JUDGE)
+    )
+    for requirement, scenario in marks:
+        again = judge(requirement, Evidence(directory, scenario, requirement))
+        yield Rejudged(requirement, scenario, recorded.get(requirement, {}).get(scenario), again)
+    for requirement, parts in recorded.items():
+        for scenario, verdict in parts.items():
+            if (requirement, scenario) not in marks:
+                yield Rejudged(requirement, scenario, verdict, _unmarked(verdict))
+
+
+def _unmarked(verdict: Verdict) -> Verdict:
+    if verdict.status == "PASS":
+        return unknown("the history has no trace of this having been judged")
+    return verdict

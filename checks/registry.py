@@ -1,0 +1,96 @@
+"""Which check judges which requirement, and judging itself.
+
+The model is Jepsen's: a scenario only acts and records, a check only judges. A check is a pure
+function from `Evidence` to `Verdict`, registered under the requirement's id:
+
+    @check("MN-22")
+    def rotates(evidence: Evidence) -> Verdict: ...
+
+`judge` never lets a check pass by accident: missing evidence (`Missing`), evidence too coarse
+(`Imprecise`), a damaged file (`BadEvidence`) and a check that crashes are all UNKNOWN, with the
+reason. Checks live in the topic modules of the packages below; they are imported at first need.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import traceback
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+
+from checks.errors import CheckError
+from checks.evidence import Evidence
+from checks.requirements import catalogue
+from checks.verdict import Status, Verdict, unknown
+
+Check = Callable[[Evidence], Verdict]
+
+TOPICS = ("checks.multi_node", "checks.failover")
+
+_checks: dict[str, Check] = {}
+
+
+def check(requirement_id: str) -> Callable[[Check], Check]:
+    """Register a function as the check of a requirement.
+
+    Raises UnknownRequirement for an id outside the catalogue, ValueError for a second check.
+    """
+    catalogue().get(requirement_id)
+
+    def register(function: Check) -> Check:
+        present = _checks.get(requirement_id)
+        if present is not None and present.__qualname__ != function.__qualname__:
+            raise ValueError(f"{requirement_id} is judged by {present.__qualname__} already")
+        _checks[requirement_id] = function
+        return function
+
+    return register
+
+
+@cache
+def _load() -> None:
+    for name in TOPICS:
+        try:
+            package = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            continue
+        for module in pkgutil.iter_modules(package.__path__, f"{name}."):
+            importlib.import_module(module.name)
+
+
+def checks() -> Mapping[str, Check]:
+    """Return every check by the id of its requirement."""
+    _load()
+    return MappingProxyType(_checks)
+
+
+def judge(requirement_id: str, evidence: Evidence) -> Verdict:
+    """Judge one requirement by `evidence`.
+
+    Raises UnknownRequirement for an id outside the catalogue; everything else is a verdict.
+    """
+    requirement = catalogue().get(requirement_id)
+    function = checks().get(requirement.id)
+    if function is None:
+        return unknown(f"no check judges {requirement.id} yet")
+    verdict = _run(function, evidence)
+    if verdict.status is Status.PASS or not evidence.notes:
+        return verdict
+    notes = dict.fromkeys((*verdict.reasons, *evidence.notes))
+    return Verdict(verdict.status, tuple(notes), verdict.evidence)
+
+
+def _run(function: Check, evidence: Evidence) -> Verdict:
+    try:
+        return function(evidence)
+    except CheckError as error:
+        return unknown(f"{type(error).__name__.lower()} evidence: {error.message}")
+    except Exception as error:  # noqa: BLE001 - whatever a check trips over is UNKNOWN, not a pass
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        return unknown(
+            f"the check crashed: {type(error).__name__}: {error} ({at.name}, line {at.lineno})"
+        )
