@@ -6,8 +6,8 @@ one seen (the two-sided exact test); below `alpha` the draw is rejected.
 
 False alarms: a fair draw is rejected with probability at most `alpha`, however many draws:
 
-- ALPHA_QUERIES = 1e-6, for at least 200 DNS queries. A fixed order (200:0) has p = 1e-60. An address
-  that comes first with probability 0.75 is noticed with probability 0.98 (the power).
+- ALPHA_QUERIES = 1e-6, for at least 200 DNS queries. A fixed order (200:0) has p = 1e-60. An
+  address that comes first with probability 0.75 is noticed with probability 0.99 (the power).
 - ALPHA_CLIENTS = 1e-4, for at least 16 clients. The smallest p of 16 is 3.05e-5 (16:0): only "one
   node takes all" is rejected, always; 15:1 (p = 5.2e-4) passes. A node that takes 9 of 10 is
   noticed with probability 0.19 only; `power` says how many clients would do better.

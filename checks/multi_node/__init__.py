@@ -1,0 +1,1 @@
+"""Checks of the multi-node guide, one module a topic."""
