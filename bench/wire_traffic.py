@@ -1,0 +1,143 @@
+"""The traffic of `bench/wire.py`: a process that plays two NICs and times what it sees.
+
+Reads its task from stdin (ports and amounts), writes what it sent and saw to stdout, both JSON.
+It judges nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import struct
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+
+from lab.errors import LabError
+from lab.wire import Port
+
+NUMBER = struct.Struct("!Q")
+NUMBER_AT = 14
+"""Where a frame carries its number: behind the Ethernet header."""
+
+_PAYLOAD = b"\0" * 42
+_EXPERIMENT = b"\x88\xb5"  # IEEE 802 local experimental EtherType 1
+_MACS = (b"\x52\x54\0\0\0\x01", b"\x52\x54\0\0\0\x02")
+_WINDOW = 64
+_APART_NS = 300_000
+_LOST_AFTER = 2.0
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What was sent and seen: times in ns, seconds for `frames`, and the flood's numbers."""
+
+    direct_ns: list[int]
+    through_ns: list[int]
+    frames: int
+    frames_seconds: float
+    flood: tuple[int, int]
+
+
+class _Nics:
+    """Two NICs on the wire: the first sends to the second."""
+
+    def __init__(self, sending: socket.socket, receiving: socket.socket, switch_port: int) -> None:
+        self.sending = sending
+        self.receiving = receiving
+        self.wire = ("127.0.0.1", switch_port)
+        self.number = 0
+
+    def frame(self) -> bytes:
+        """Return the next frame, numbered."""
+        number = NUMBER.pack(self.number)
+        self.number += 1
+        return b"".join((_MACS[1], _MACS[0], _EXPERIMENT, number, _PAYLOAD))
+
+    def time_one(self, to: tuple[str, int], raw: bytes) -> int:
+        """Send `raw` and return the ns until it is received, polling."""
+        receive = self.receiving.recv
+        began = time.perf_counter_ns()
+        self.sending.sendto(raw, to)
+        while True:
+            try:
+                receive(2048)
+            except BlockingIOError:
+                if time.perf_counter_ns() - began > _LOST_AFTER * 1e9:
+                    raise LabError("a frame was lost", hint="is the wire alive?") from None
+            else:
+                return time.perf_counter_ns() - began
+
+
+def _latencies(nics: _Nics, pings: int) -> tuple[list[int], list[int]]:
+    direct: list[int] = []
+    through: list[int] = []
+    nowhere = select.poll()
+    for _ in range(pings):
+        direct.append(nics.time_one(nics.receiving.getsockname(), b"\0" * 64))
+        through.append(nics.time_one(nics.wire, nics.frame()))
+        nowhere.poll(_APART_NS / 1e6)
+    return direct, through
+
+
+def _rate(nics: _Nics, frames: int) -> float:
+    send, receive, to = nics.sending.sendto, nics.receiving.recv, nics.wire
+    arrived = select.poll()
+    arrived.register(nics.receiving, select.POLLIN)
+    in_flight = sent = received = 0
+    began = time.perf_counter()
+    while received < frames:
+        while in_flight < _WINDOW and sent < frames:
+            send(nics.frame(), to)
+            sent += 1
+            in_flight += 1
+        if not arrived.poll(_LOST_AFTER * 1000):
+            raise LabError(f"{in_flight} frames were lost", hint="is the wire alive?")
+        try:
+            while in_flight:
+                receive(2048)
+                in_flight -= 1
+                received += 1
+        except BlockingIOError:
+            continue
+    return time.perf_counter() - began
+
+
+def _flood(nics: _Nics, frames: int) -> tuple[int, int]:
+    first = nics.number
+    send, to = nics.sending.sendto, nics.wire
+    for _ in range(frames):
+        send(nics.frame(), to)
+    quiet = select.poll()
+    quiet.register(nics.receiving, select.POLLIN)
+    while quiet.poll(500):
+        nics.receiving.recv(2048)
+    send(nics.frame(), to)  # the kernel tells its drops with the next frame it takes
+    if not quiet.poll(_LOST_AFTER * 1000):
+        raise LabError("the frame after the flood was lost", hint="is the wire alive?")
+    return first, nics.number
+
+
+def main() -> None:
+    """Do the task of stdin."""
+    task = json.load(sys.stdin)
+    ports = [Port(**port) for port in task["ports"]]
+    with ExitStack() as held:
+        sockets = []
+        for port in ports:
+            nic = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            nic.bind(("127.0.0.1", port.nic_port))
+            nic.setblocking(False)
+            sockets.append(nic)
+        nics = _Nics(sockets[0], sockets[1], ports[0].switch_port)
+        direct_ns, through_ns = _latencies(nics, task["pings"])
+        seconds = _rate(nics, task["frames"])
+        flood = _flood(nics, task["flood"])
+    sent = Sent(direct_ns, through_ns, task["frames"], seconds, flood)
+    json.dump(asdict(sent), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""The wire: a user-space Ethernet switch that every NIC of a lab plugs into.
+
+It forwards, time-stamps and records every frame on one clock, it is where faults of the network are
+provoked, and it is the lab's guardian. Steered through `Wire`; the rest are the values it takes.
+"""
+
+from lab.wire.client import Wire
+from lab.wire.frame import ARP, IPV4, IPV6, Frame, Headers, parse
+from lab.wire.guardian import end_processes_of, processes_of
+from lab.wire.port import Port, free_udp_port
+from lab.wire.rules import Action, Corrupt, Delay, Drop, Duplicate, Jitter, Match, Reorder, Rule
+from lab.wire.stream import FrameStream
+
+__all__ = [
+    "ARP",
+    "IPV4",
+    "IPV6",
+    "Action",
+    "Corrupt",
+    "Delay",
+    "Drop",
+    "Duplicate",
+    "Frame",
+    "FrameStream",
+    "Headers",
+    "Jitter",
+    "Match",
+    "Port",
+    "Reorder",
+    "Rule",
+    "Wire",
+    "end_processes_of",
+    "free_udp_port",
+    "parse",
+    "processes_of",
+]

@@ -1,0 +1,161 @@
+"""Switch ports: the value that describes one, and the socket that is one.
+
+A port is a UDP socket on 127.0.0.1: the NIC of a virtual machine sends each frame to it as one
+datagram and takes frames at a port of its own. Datagrams from anyone else are dropped and counted.
+A virtual port has no socket; a client of the wire stands behind it.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from lab.errors import WireError
+
+LOOPBACK = "127.0.0.1"
+
+_SO_TIMESTAMPNS = 35  # Linux; Python has no name for these two
+_SO_RXQ_OVFL = 40
+_RECEIVE_BUFFER = 4 * 1024 * 1024
+_ANCILLARY = socket.CMSG_SPACE(16) + socket.CMSG_SPACE(4)
+_TIME = struct.Struct("@qq")
+_COUNT = struct.Struct("@I")
+BATCH = 64
+"""Frames taken from one port before the others have their turn."""
+
+Receive: TypeAlias = Callable[["SwitchPort", bytes, int], None]
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port as its user describes it.
+
+    `name` is "machine/nic", `segment` the network it is in, `switch_port` the UDP port the wire
+    binds (0: the wire chooses), `nic_port` the UDP port the NIC binds and sends from.
+    """
+
+    name: str
+    segment: str
+    nic_port: int
+    switch_port: int = 0
+
+
+def free_udp_port() -> int:
+    """Return a UDP port of 127.0.0.1 that is free now; nothing keeps it free."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+class SwitchPort:
+    """A port in service: where its frames go, what it lets in, and what it counted."""
+
+    def __init__(self, name: str, segment: str) -> None:
+        self.name = name
+        self.segment = segment
+        self.interface = 0
+        self.cut = False
+        self.accepted: frozenset[bytes] | None = None
+        self.received = self.sent = self.refused = 0
+
+    @property
+    def guarded(self) -> bool:
+        """Whether not everything may pass here."""
+        return self.cut or self.accepted is not None
+
+    def send(self, raw: bytes) -> None:  # noqa: ARG002 - a NIC's port needs it
+        """Let `raw` leave here; a virtual port's frames are taken by subscription."""
+        self.sent += 1
+
+    def close(self) -> None:
+        """Let go of what the port holds."""
+
+    def counters(self) -> dict[str, int]:
+        """Return frames received, sent and refused (cut, MAC filter, paused)."""
+        return {"received": self.received, "sent": self.sent, "refused": self.refused}
+
+
+class NicPort(SwitchPort):
+    """A port with a NIC behind it."""
+
+    def __init__(self, port: Port) -> None:
+        super().__init__(port.name, port.segment)
+        self._peer = (LOOPBACK, port.nic_port)
+        self.foreign = self.overflowed = self.unsent = 0
+        self._buffer = memoryview(bytearray(65536))
+        self.socket = _bound(port)
+        self.switch_port: int = self.socket.getsockname()[1]
+
+    @property
+    def nic_port(self) -> int:
+        """The UDP port of the NIC; setting it makes another one the peer."""
+        return self._peer[1]
+
+    @nic_port.setter
+    def nic_port(self, number: int) -> None:
+        self._peer = (LOOPBACK, number)
+
+    def send(self, raw: bytes) -> None:
+        """Send `raw` to the NIC; what the kernel refuses is counted, as a full wire drops."""
+        try:
+            self.socket.sendto(raw, self._peer)
+        except OSError:  # the buffer is full, or the frame too long: a switch drops and goes on
+            self.unsent += 1
+        else:
+            self.sent += 1
+
+    def drain(self, receive: Receive, most: int = BATCH) -> int:
+        """Pass up to `most` waiting frames to `receive`, with their kernel time.
+
+        Returns how many datagrams there were, those of foreign senders included.
+        """
+        take, buffer, peer = self.socket.recvmsg_into, self._buffer, self._peer
+        buffers = [buffer]
+        for taken in range(most):
+            try:
+                size, ancillary, _, sender = take(buffers, _ANCILLARY)
+            except BlockingIOError:
+                return taken
+            if sender != peer:
+                self.foreign += 1
+                continue
+            at_ns = 0
+            for _, kind, value in ancillary:
+                if kind == _SO_TIMESTAMPNS:
+                    seconds, nanoseconds = _TIME.unpack(value)
+                    at_ns = seconds * 1_000_000_000 + nanoseconds
+                elif kind == _SO_RXQ_OVFL:
+                    self.overflowed = _COUNT.unpack(value)[0]
+            receive(self, buffer[:size].tobytes(), at_ns or time.time_ns())
+        return most
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+
+    def counters(self) -> dict[str, int]:
+        """Return the counters, with datagrams of foreign senders, and frames the kernel dropped."""
+        more = {"foreign": self.foreign, "overflowed": self.overflowed, "unsent": self.unsent}
+        return super().counters() | more
+
+
+def _bound(port: Port) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        bound.setblocking(False)
+        bound.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        bound.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        bound.bind((LOOPBACK, port.switch_port))
+    except OSError as error:
+        bound.close()
+        raise WireError(
+            f"port {port.name}: cannot bind UDP {LOOPBACK}:{port.switch_port}: {error.strerror}",
+            hint="give switch_port 0 to let the wire choose, or end what holds it (ss -ulnp)",
+        ) from None
+    return bound

@@ -1,0 +1,129 @@
+"""The wire's process: ports, recorder and control socket in one loop, and how it ends.
+
+It ends in order when it is asked to stop. It ends the lab's machines and then itself when its owner
+is gone, when it gets SIGTERM, or when it fails. SIGINT is left to the owner.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from lab.errors import WireError
+from lab.wire.control import ControlServer
+from lab.wire.forwarder import Forwarder
+from lab.wire.guardian import end_processes_of
+from lab.wire.loop import Loop
+from lab.wire.port import NicPort, Port
+from lab.wire.recorder import Recorder
+from lab.wire.requests import Requests
+
+_MAY_PASS_UNSEEN = 20_000  # allocations between two runs of the garbage collector
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a wire is started with: its lab's directory, the capture file, ports and seed."""
+
+    directory: Path
+    capture: Path
+    ports: Sequence[Port]
+    seed: int
+
+
+def run(settings: Settings, owner: socket.socket) -> None:
+    """Be the wire of a lab until told to stop; `owner` is the connection of who started it.
+
+    The first line to the owner says that the wire serves (pid, ports). Raises WireError, with
+    nothing bound and nothing written but perhaps an empty capture, when it cannot start.
+    """
+    orderly = False
+    with ExitStack() as held:
+        loop = held.enter_context(Loop())
+        recorder = held.enter_context(Recorder(settings.capture))
+        forwarder = Forwarder(recorder, settings.seed)
+        held.callback(forwarder.close)
+        wire = _Wire(loop, forwarder)
+        for port in settings.ports:
+            wire.plug_nic(port)
+        requests = Requests(forwarder, wire.plug_nic)
+        server = ControlServer(loop, forwarder, requests, settings.directory)
+        held.callback(server.close)
+        terminated = held.enter_context(_signals(loop))
+        server.owner = server.connect(owner)
+        recorder.flush()
+        server.owner.reply({"ok": True, "result": {"pid": os.getpid(), "ports": requests.ports()}})
+        try:
+            wire.serve(server, terminated)
+            requests.drain_nics()
+            orderly = server.stopped
+        finally:
+            if not orderly:
+                recorder.flush()
+                end_processes_of(settings.directory)
+
+
+class _Wire:
+    """The loop with its due times."""
+
+    def __init__(self, loop: Loop, forwarder: Forwarder) -> None:
+        self._loop = loop
+        self._forwarder = forwarder
+
+    def plug_nic(self, port: Port) -> NicPort:
+        """Bind a port's socket and put it in service."""
+        if port.name in self._forwarder.ports:
+            raise WireError(f"port {port.name} is plugged in twice", hint="name every NIC once")
+        nic = NicPort(port)
+        self._forwarder.plug(nic)
+        drain, receive = nic.drain, self._forwarder.receive
+        self._loop.watch(nic.socket.fileno(), lambda _: drain(receive))
+        return nic
+
+    def serve(self, server: ControlServer, terminated: list[int]) -> None:
+        """Forward until stopped, terminated, or left by the owner."""
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_MAY_PASS_UNSEEN)
+        turn, recorder, delayed = self._loop.turn, self._forwarder.recorder, self._forwarder.delayed
+        while not (server.stopped or server.owner_lost or terminated):
+            flush_ns, due_ns = recorder.flush_due_ns, delayed.due_ns
+            if self._forwarder.paused:
+                due_ns = None
+            if flush_ns is None and due_ns is None:
+                turn(None)
+                continue
+            now = time.monotonic_ns()
+            turn(min(due for due in (flush_ns, due_ns) if due is not None) - now)
+            now = time.monotonic_ns()
+            if due_ns is not None:
+                self._forwarder.release(now)
+            if flush_ns is not None and now >= flush_ns:
+                recorder.flush()
+
+
+@contextmanager
+def _signals(loop: Loop) -> Iterator[list[int]]:
+    """Yield a list that SIGTERM is added to; the loop wakes up for it. SIGINT is ignored."""
+    terminated: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        terminated.append(number)
+
+    waking, woken = socket.socketpair()
+    with waking, woken:
+        waking.setblocking(False)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, note)
+        signal.set_wakeup_fd(waking.fileno())
+        loop.watch(woken.fileno(), lambda _: None)
+        yield terminated
+        signal.set_wakeup_fd(-1)
