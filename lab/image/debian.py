@@ -1,0 +1,209 @@
+"""Builds the Debian 12 guest with mmdebstrap: disk, kernel and initial RAM disk.
+
+Needs no root: an ordinary user builds in a user namespace. What is in the guest is said by
+`debian.toml`, how it is trimmed by `debian-customize.sh`; both are part of the image's key.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+import tomllib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import ImageError
+from lab.image import aptsources
+from lab.image.cache import (
+    Image,
+    content_key,
+    entering,
+    images_root,
+    locked,
+    require_space,
+)
+
+RELEASE = "bookworm"
+APPEND = "root=/dev/vda rw console=ttyS0 mitigations=off fsck.mode=skip loglevel=5"
+_HERE = Path(__file__).parent
+_BUILD_MIB = 1600  # the unpacked tree, in the directory for temporary files
+_RESULT_MIB = 1400  # raw disk and qcow2 side by side, in the cache
+_LEFT_OUT = ("man", "doc", "locale", "info", "lintian")  # of /usr/share
+_STEPS = (
+    (re.compile(r"I: running apt-get update"), "reading package lists"),
+    (re.compile(r"I: downloading packages"), "downloading packages"),
+    (re.compile(r"I: extracting archives"), "unpacking packages"),
+    (re.compile(r"I: installing essential"), "installing the base system"),
+    (re.compile(r"I: installing remaining"), "installing what the guides need"),
+    (re.compile(r"I: running --customize-hook"), "trimming the guest and making its disk"),
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that shapes the image."""
+
+    packages: tuple[str, ...]
+    size_gib: int
+    sources: tuple[str, ...]
+    customize: str
+    disk: str
+    architecture: str
+
+    @property
+    def key(self) -> str:
+        """The hash of everything that shapes the image."""
+        return content_key(
+            RELEASE,
+            APPEND,
+            "\n".join(self.packages),
+            str(self.size_gib),
+            "\n".join(self.sources),
+            self.customize,
+            self.disk,
+            self.architecture,
+            "\n".join(_LEFT_OUT),
+        )
+
+
+def recipe() -> Recipe:
+    """Return what would be built on this machine now."""
+    wanted = tomllib.loads((_HERE / "debian.toml").read_text())
+    return Recipe(
+        packages=tuple(sorted(wanted["packages"])),
+        size_gib=int(wanted["size_gib"]),
+        sources=tuple(str(each) for each in aptsources.sources(RELEASE)),
+        customize=(_HERE / "debian-customize.sh").read_text(),
+        disk=(_HERE / "debian-disk.sh").read_text(),
+        architecture=platform.machine(),
+    )
+
+
+def build(say: Callable[[str], None]) -> Image:
+    """Return the Debian guest, from the cache or built now (about 80 s); `say` gets each step."""
+    wanted = recipe()
+    image = _image(wanted)
+    if image.disk.exists():
+        return image
+    with locked("debian-12"):
+        if image.disk.exists():  # somebody else built it while we waited
+            return image
+        _require_tools()
+        with entering(image.disk.parent) as unfinished:
+            require_space(unfinished, _RESULT_MIB, "building the Debian guest")
+            require_space(Path(tempfile.gettempdir()), _BUILD_MIB, "unpacking the Debian guest")
+            _bootstrap(wanted, unfinished, say)
+            say("converting the disk to qcow2")
+            _convert(unfinished / "disk.raw", unfinished / "disk.qcow2")
+    return image
+
+
+def cached() -> Image | None:
+    """Return the Debian guest if it is in the cache."""
+    image = _image(recipe())
+    return image if image.disk.exists() else None
+
+
+def command(wanted: Recipe, target: Path, mode: str) -> list[str]:
+    """Return the mmdebstrap command; environment variable DISK names the open disk file."""
+    return [
+        "mmdebstrap",
+        f"--mode={mode}",
+        "--variant=apt",
+        "--format=null",
+        f"--architectures={_debian_architecture(wanted.architecture)}",
+        f"--include={','.join(wanted.packages)}",
+        *(f"--aptopt={option}" for option in aptsources.download_options()),
+        '--aptopt=Acquire::Languages "none"',
+        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
+        f"--customize-hook={wanted.customize}",
+        f"--customize-hook=download /kernel {target / 'kernel'}",
+        f"--customize-hook=download /initrd {target / 'initrd'}",
+        f"--customize-hook={wanted.disk}",
+        RELEASE,
+        "/dev/null",
+        *wanted.sources,
+    ]
+
+
+def _image(wanted: Recipe) -> Image:
+    place = images_root() / f"debian-12-{wanted.key[:16]}"
+    return Image(
+        name="debian-12",
+        family="debian",
+        key=wanted.key,
+        disk=place / "disk.qcow2",
+        kernel=place / "kernel",
+        initrd=place / "initrd",
+        append=APPEND,
+        source="built here with mmdebstrap from " + wanted.sources[0],
+    )
+
+
+def _require_tools() -> None:
+    missing = [t for t in ("mmdebstrap", "mke2fs", "qemu-img") if not shutil.which(t, path=_PATH)]
+    if os.geteuid() != 0 and not shutil.which("newuidmap"):
+        missing.append("newuidmap")
+    if missing:
+        raise ImageError(
+            f"building the Debian guest needs {', '.join(missing)}",
+            hint="run lab/setup; where there is no mmdebstrap, choose --image=centos-stream-9",
+        )
+
+
+def _bootstrap(wanted: Recipe, target: Path, say: Callable[[str], None]) -> None:
+    raw = target / "disk.raw"
+    raw.touch()
+    # The root of an ordinary user's namespace is a stranger to this file; nobody else gets to
+    # it, because the cache's `entering` made the directory 0700.
+    raw.chmod(0o666)
+    tail: deque[str] = deque(maxlen=15)
+    with raw.open("r+b") as disk:
+        environment = {
+            **os.environ,
+            "PATH": _PATH,
+            "LC_ALL": "C.UTF-8",
+            "DISK": f"/proc/self/fd/{disk.fileno()}",
+            "SIZE_GIB": str(wanted.size_gib),
+        }
+        with subprocess.Popen(
+            command(wanted, target, "root" if os.geteuid() == 0 else "unshare"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=environment,
+            pass_fds=(disk.fileno(),),
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                tail.append(line.rstrip())
+                for pattern, step in _STEPS:
+                    if pattern.match(line):
+                        say(step)
+    if process.returncode != 0:
+        raise ImageError(
+            "mmdebstrap could not build the Debian guest:\n" + "\n".join(tail),
+            hint="is the Debian archive reachable (`apt-get update`)? The lines above say more",
+        )
+
+
+def _convert(raw: Path, qcow2: Path) -> None:
+    subprocess.run(
+        ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(qcow2)], check=True
+    )
+    raw.unlink()
+
+
+def _debian_architecture(machine: str) -> str:
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # an ordinary user has no sbin in it
