@@ -1,0 +1,93 @@
+"""The client of the controller's API: HTTP Basic, JSON answers, errors in the genuine words.
+
+Only the standard library's HTTP, no session, no redirects, no proxies: hooks start it for every
+connect, and the API is either there or it is not.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+
+class ApiError(Exception):
+    """The API could not be asked, or answered with an HTTP error."""
+
+
+class ApiRefusal(Exception):
+    """The API understood, and says no (``"ok":false``)."""
+
+
+@dataclass(frozen=True)
+class ApiClient:
+    """The API at ``uri`` for one consumer; ``timeout`` in seconds holds for each read."""
+
+    uri: str
+    user: str
+    password: str
+    timeout: float
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, timeout: float) -> ApiClient:
+        """Return the client that ``apiUri``, ``apiUser`` and ``apiPass`` name."""
+        return cls(config["apiUri"], config["apiUser"], config["apiPass"], timeout)
+
+    def get(self, call: str, parameters: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401
+        """Return the answer's ``data`` (None when it has none)."""
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        return self._ask("GET", call, query, None)
+
+    def post(self, call: str, parameters: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON
+        """Send ``parameters`` as a form; return the answer's ``data`` (None when it has none)."""
+        return self._ask("POST", call, "", urlencode(parameters))
+
+    def _ask(self, method: str, call: str, query: str, body: str | None) -> Any:  # noqa: ANN401
+        url = f"{self.uri}/{call}"
+        try:
+            status, text = self._exchange(method, f"{url}{query}", body)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ApiError(f'failure performing the HTTP request: "{error}"') from None
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            # A web server's own page (403, 404, 500) is no answer of the API.
+            raise ApiError(f'[{status}] {method} "{url}": the answer is not JSON') from None
+        if status >= 400:
+            raise ApiError(f'[{status}] {method} "{url}": {answer.get("error", "")}')
+        if not answer[call]["ok"]:
+            raise ApiRefusal(answer[call]["error"])
+        return answer[call].get("data")
+
+    def _exchange(self, method: str, url: str, body: str | None) -> tuple[int, bytes]:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"not an HTTP address: {url}")
+        connection: http.client.HTTPConnection
+        if parts.scheme == "https":
+            connection = http.client.HTTPSConnection(
+                parts.hostname,
+                parts.port,
+                timeout=self.timeout,
+                context=ssl.create_default_context(),
+            )
+        else:
+            connection = http.client.HTTPConnection(
+                parts.hostname, parts.port, timeout=self.timeout
+            )
+        credentials = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        headers = {"Authorization": f"Basic {credentials}", "Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        try:
+            connection.request(method, target, body=body, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()

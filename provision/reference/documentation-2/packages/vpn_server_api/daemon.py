@@ -1,0 +1,90 @@
+"""The controller's end of vpn-daemon's text protocol (1.0.x), over TLS or plain TCP.
+
+TLS is used for every address but ``127.0.0.1``, with the client certificate the guide installs,
+and asks for the peer name ``vpn-daemon``, whatever the node is called.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+DAEMON_PORT = 41194
+_PEER_NAME = "vpn-daemon"
+_CIPHERS = "ECDHE-RSA-AES256-GCM-SHA384"
+_TIMEOUT_S = 5.0
+
+
+class DaemonError(Exception):
+    """The daemon cannot be reached, is not the right one, or says something else."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A connected client: its certificate's name and its tunnel addresses."""
+
+    common_name: str
+    ip4: str
+    ip6: str
+
+
+@dataclass(frozen=True)
+class DaemonSession:
+    """An open connection to one daemon."""
+
+    stream: IO[bytes]
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls, address: str, credentials: Path, port: int = DAEMON_PORT
+    ) -> Iterator[DaemonSession]:
+        """Connect to the daemon at ``address``; every failure inside is a DaemonError."""
+        try:
+            with socket.create_connection((address, port), timeout=_TIMEOUT_S) as plain:
+                wire = plain if address == "127.0.0.1" else _tls(plain, credentials)
+                with wire, wire.makefile("rwb") as stream:
+                    yield cls(stream)
+        except (OSError, ValueError) as error:
+            raise DaemonError(str(error)) from None
+
+    def set_ports(self, ports: Sequence[int]) -> None:
+        """Name the management ports that later requests are about."""
+        self._ask("SET_PORTS", *map(str, ports))
+
+    def disconnect(self, common_name: str) -> None:
+        """End every connection of a client."""
+        self._ask("DISCONNECT", common_name)
+
+    def clients(self) -> list[Client]:
+        """Return who is connected."""
+        return [Client(*self._line().split(" ", 2)) for _ in range(self._ask("LIST"))]
+
+    def _ask(self, *words: str) -> int:
+        self.stream.write(" ".join(words).encode("ascii") + b"\n")
+        self.stream.flush()
+        answer = self._line()
+        if not answer.startswith("OK: "):
+            raise DaemonError(f'unexpected answer "{answer}"')
+        return int(answer[4:])
+
+    def _line(self) -> str:
+        line = self.stream.readline()
+        if not line.endswith(b"\n"):
+            raise DaemonError("the daemon closed the connection")
+        return line.decode("ascii").rstrip("\r\n")
+
+
+def _tls(plain: socket.socket, credentials: Path) -> ssl.SSLSocket:
+    context = ssl.create_default_context(cafile=str(credentials / "ca.crt"))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    context.load_cert_chain(
+        credentials / "vpn-daemon-client.crt", credentials / "vpn-daemon-client.key"
+    )
+    return context.wrap_socket(plain, server_hostname=_PEER_NAME)

@@ -1,0 +1,77 @@
+"""What OpenVPN runs when a client comes and goes: the controller decides, and keeps the log.
+
+Exit code 1 from client-connect is how OpenVPN refuses a client. So a controller that cannot be
+asked means that nobody new gets in; who is connected stays.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import syslog
+from collections.abc import Callable, Mapping
+
+from vpn_lib_common import php_config
+from vpn_lib_common.api_client import ApiClient, ApiRefusal
+from vpn_lib_common.command import EXPECTED, describe
+from vpn_lib_common.installation import ROOT
+from vpn_server_node.node import Node
+
+_API_TIMEOUT_S = 30.0  # OpenVPN serves nobody else meanwhile
+_Hook = Callable[[ApiClient, Mapping[str, str]], None]
+
+
+def client_connect() -> int:
+    """Ask the controller whether the client may connect."""
+    return _run("client-connect", _connect)
+
+
+def client_disconnect() -> int:
+    """Tell the controller that the client has gone, and what it has transferred."""
+    return _run("client-disconnect", _disconnect)
+
+
+def _run(name: str, hook: _Hook) -> int:
+    syslog.openlog(name)
+    try:
+        config = php_config.read(Node(ROOT).config_file)
+        hook(ApiClient.from_config(config, timeout=_API_TIMEOUT_S), os.environ)
+    except ApiRefusal as refusal:
+        _tell(syslog.LOG_WARNING, str(refusal))
+        return 1
+    except EXPECTED as error:
+        _tell(syslog.LOG_ERR, describe(error))
+        return 1
+    return 0
+
+
+def _connect(api: ApiClient, environment: Mapping[str, str]) -> None:
+    api.post("connect", _lease(environment))
+
+
+def _disconnect(api: ApiClient, environment: Mapping[str, str]) -> None:
+    ended = int(environment["time_unix"]) + int(environment["time_duration"])
+    transferred = int(environment["bytes_received"]) + int(environment["bytes_sent"])
+    api.post(
+        "disconnect",
+        {
+            **_lease(environment),
+            "disconnected_at": str(ended),
+            "bytes_transferred": str(transferred),
+        },
+    )
+
+
+def _lease(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "profile_id": environment["PROFILE_ID"],
+        "common_name": environment["common_name"],
+        "ip4": environment["ifconfig_pool_remote_ip"],
+        "ip6": environment["ifconfig_pool_remote_ip6"],
+        "connected_at": environment["time_unix"],
+    }
+
+
+def _tell(level: int, text: str) -> None:
+    syslog.syslog(level, text)
+    sys.stderr.write(f"{text}\n")

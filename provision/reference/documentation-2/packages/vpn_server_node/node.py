@@ -1,0 +1,29 @@
+"""The node's files, wherever its distribution puts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Node:
+    """The node installed under ``root`` (``/`` on a machine)."""
+
+    root: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The PHP file that names the controller and the profiles to deploy."""
+        return self.root / "etc/vpn-server-node/config.php"
+
+    @property
+    def openvpn_directory(self) -> Path:
+        """Where openvpn-server@ looks for its configurations."""
+        return self.root / "etc/openvpn/server"
+
+    @property
+    def hooks(self) -> Path:
+        """Where client-connect and client-disconnect are: Debian has no libexec."""
+        debian = self.root / "usr/lib/vpn-server-node"
+        return debian if debian.is_dir() else self.root / "usr/libexec/vpn-server-node"

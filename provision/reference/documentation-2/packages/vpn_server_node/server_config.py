@@ -1,0 +1,86 @@
+"""``vpn-server-node-server-config``: OpenVPN's files for every profile this node deploys.
+
+Asks the controller for the profiles and for one certificate a profile. Only when all answers are
+there are files written, each whole: a failure leaves what was there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from vpn_lib_common import php_config
+from vpn_lib_common.api_client import ApiClient
+from vpn_lib_common.command import finish
+from vpn_lib_common.installation import ROOT
+from vpn_lib_common.profile import Profile, ProfileError
+from vpn_server_node.addresses import shares
+from vpn_server_node.node import Node
+from vpn_server_node.openvpn import Process, Surroundings, configuration
+
+_API_TIMEOUT_S = 180.0  # the controller makes an RSA key; emulated processors take their time
+
+
+def main() -> int:
+    """Run the command; return its exit code."""
+    argparse.ArgumentParser(prog="vpn-server-node-server-config").parse_args()
+    return finish(lambda: generate(Node(ROOT)))
+
+
+def generate(node: Node) -> None:
+    """Write one ``PROFILE-N.conf``, mode 0600, for every process of every selected profile."""
+    config = php_config.read(node.config_file)
+    api = ApiClient.from_config(config, timeout=_API_TIMEOUT_S)
+    surroundings = Surroundings(
+        config["vpnUser"], config["vpnGroup"], node.hooks, bool(config.get("useVpnDaemon", False))
+    )
+    files: dict[str, str] = {}
+    for profile in _selected(config, api.get("profile_list")):
+        # Before the certificate is asked for: a profile that is wrong costs none.
+        started = list(processes(profile))
+        keys = api.post("add_server_certificate", _wanted(profile))
+        for process in started:
+            name = f"{profile.profile_id}-{process.number}.conf"
+            files[name] = configuration(process, surroundings, keys)
+    for name, text in files.items():
+        _write(node.openvpn_directory / name, text)
+
+
+def processes(profile: Profile) -> Iterator[Process]:
+    """Yield a profile's processes, in the order of its ``vpnProtoPorts``."""
+    for number, (listening, share) in enumerate(zip(profile["vpnProtoPorts"], shares(profile))):
+        protocol, _, port = listening.partition("/")
+        if protocol not in ("udp", "tcp") or not port.isdigit():
+            raise ProfileError(f'"{listening}" is no protocol and port')
+        yield Process(profile, number, protocol, int(port), share)
+
+
+def _selected(config: Mapping[str, Any], listed: Mapping[str, Any]) -> Iterator[Profile]:
+    wanted = config.get("profileList", [])
+    for name, options in dict(listed).items():
+        if not wanted or name in wanted:
+            yield Profile(name, options)
+
+
+def _wanted(profile: Profile) -> dict[str, str]:
+    now = datetime.now(timezone.utc)
+    return {
+        "profile_id": profile.profile_id,
+        "common_name": f"{now:%Y%m%d%H%M%S}.{profile.profile_id}",
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".draft")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:  # mkstemp makes it 0600
+            file.write(text)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink()
+        raise

@@ -1,0 +1,1 @@
+"""The portal's parts that need no browser: users, and client profiles from the command line."""
