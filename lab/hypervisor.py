@@ -7,11 +7,14 @@ anybody, and it goes when the lab goes. `Hypervisor.open` takes another libvirt 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import libvirt
 
@@ -41,25 +44,18 @@ class Hypervisor:
     @classmethod
     def start(cls, directory: Path) -> Hypervisor:
         """Start (or find again) the private libvirt daemon that lives in `directory`."""
-        program, socket = _daemon()
-        runtime = directory / "run"
-        path = runtime / "libvirt" / socket
-        if not path.exists():
-            _start_daemon(program, directory, runtime)
-            until(path.exists, 20, f"{program} to open {path}", every=0.02)
-        return cls(_connect(f"qemu+unix:///session?socket={path}"), private=True)
+        program, name = _daemon()
+        path = directory / "run" / "libvirt" / name
+        uri = f"qemu+unix:///session?{urlencode({'socket': path})}"
+        if not _listening(path):
+            _start_daemon(program, directory)
+            until(lambda: _listening(path), 20, f"{program} to open {path}", every=0.02)
+        return cls(_connect(uri), private=True)
 
     def close(self) -> None:
         """Close the connection; the machines keep running."""
         with contextlib.suppress(libvirt.libvirtError):
             self._connection.close()
-
-    def versions(self) -> dict[str, str]:
-        """Return the versions a checkpoint depends on: of libvirt and of QEMU."""
-        return {
-            "libvirt": _version(self._connection.getLibVersion()),
-            "qemu": _version(self._connection.getVersion()),
-        }
 
     def define(self, xml: str) -> None:
         """Make a machine known; it does not run yet."""
@@ -84,9 +80,12 @@ class Hypervisor:
 
     def kill(self, name: str) -> None:
         """Cut the machine's power; nothing happens when it is off."""
-        if self.is_on(name):
-            with _explained(f"cannot cut the power of {name}"):
+        with _explained(f"cannot cut the power of {name}"):
+            try:
                 self._domain(name).destroy()
+            except libvirt.libvirtError as error:
+                if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
+                    raise
 
     def reboot(self, name: str) -> None:
         """Press the reset button: the machine starts again at once."""
@@ -129,12 +128,29 @@ class Hypervisor:
         with _explained(f"cannot restore {path}"):
             self._connection.restoreFlags(str(path), xml, libvirt.VIR_DOMAIN_SAVE_PAUSED)
 
+    def attach(self, name: str, device: str) -> None:
+        """Plug a device, given as XML, into a machine that runs."""
+        with _explained(f"cannot plug a device into {name}"):
+            self._domain(name).attachDeviceFlags(device, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
     def _domain(self, name: str) -> libvirt.virDomain:
         return self._connection.lookupByName(name)
 
 
-def _version(number: int) -> str:
-    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+@functools.cache
+def installed_versions() -> dict[str, str]:
+    """Return what a checkpoint depends on: the versions of libvirt's daemon and of QEMU."""
+    daemon, _ = _daemon()
+    emulator = shutil.which("qemu-system-x86_64") or "/usr/libexec/qemu-kvm"
+    return {"libvirt": _first_line(daemon), "qemu": _first_line(emulator)}
+
+
+def _first_line(program: str) -> str:
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise LabError(f"{program} does not run: {error}", hint="run lab/setup") from error
+    return said.stdout.partition("\n")[0]
 
 
 def _connect(uri: str) -> libvirt.virConnect:
@@ -149,14 +165,25 @@ def _connect(uri: str) -> libvirt.virConnect:
 
 def _daemon() -> tuple[str, str]:
     """Return the path of libvirt's daemon for QEMU, and the name of its socket."""
-    for name, socket in _DAEMONS:
+    for name, listening in _DAEMONS:
         if program := shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
-            return program, socket
+            return program, listening
     raise LabError("there is no libvirt daemon on this host", hint="run lab/setup")
 
 
-def _start_daemon(program: str, directory: Path, runtime: Path) -> None:
-    configuration = directory / "cfg"
+def _listening(path: Path) -> bool:
+    """Whether a daemon takes connections there; one that was killed leaves its socket behind."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True
+
+
+def _start_daemon(program: str, directory: Path) -> None:
+    """Start libvirt's daemon; it goes to the background once it is ready."""
+    configuration, runtime = directory / "cfg", directory / "run"
     (configuration / "libvirt").mkdir(mode=0o700, parents=True, exist_ok=True)
     # QEMU writes console logs itself: no virtlogd has to run for a lab.
     (configuration / "libvirt" / "qemu.conf").write_text(
@@ -165,27 +192,36 @@ def _start_daemon(program: str, directory: Path, runtime: Path) -> None:
     runtime.mkdir(mode=0o700, exist_ok=True)
     capabilities = cache() / "libvirt"
     capabilities.mkdir(mode=0o700, parents=True, exist_ok=True)
-    command = [program]
+    log = directory / "libvirt.log"
+    command = [program, "--daemon"]
     if os.geteuid() == 0:
         # libvirt run by root is the system's own, with its sockets in /run. Inside a user
         # namespace it takes itself for an ordinary user's and stays in the lab's directory.
-        command = ["unshare", "--user", "--map-user=1000", "--map-group=1000", program]
-    with (directory / "libvirt.log").open("ab") as log:
-        subprocess.Popen(
+        command = ["unshare", "--user", "--map-user=1000", "--map-group=1000", *command]
+    with log.open("ab") as output:
+        started = subprocess.run(
             command,
+            check=False,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
             env=os.environ
             | {
                 "HOME": str(directory),
+                "LIBVIRT_LOG_OUTPUTS": f"3:file:{log}",
                 "XDG_RUNTIME_DIR": str(runtime),
                 "XDG_CONFIG_HOME": str(configuration),
                 "XDG_CACHE_HOME": str(capabilities),
                 "XDG_DATA_HOME": str(directory / "data"),
                 "XDG_STATE_HOME": str(directory / "state"),
             },
+        )
+    if started.returncode != 0:
+        last_words = log.read_text(errors="replace")[-2000:]
+        raise LabError(
+            f"{program} did not start (status {started.returncode}):\n{last_words.rstrip()}",
+            hint=f"run lab/setup; {log} says more",
         )
 
 

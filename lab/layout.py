@@ -8,12 +8,12 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab.domain import MANAGEMENT_ADDRESS, Placement
+from lab.domain import MANAGEMENT_ADDRESS, MANAGEMENT_MAC, Placement
 from lab.errors import LabError
 from lab.image import Image
 from lab.image.seed import Interface, Seed
 from lab.keys import KeyPair
-from lab.machine import Access
+from lab.ssh import Access
 from lab.state import LabState, MachineState
 from lab.topology import MachineSpec, Topology
 
@@ -74,7 +74,7 @@ def seed(topology: Topology, machine: MachineSpec, client: KeyPair, host_key: Ke
         authorized_key=client.public,
         host_key_private=host_key.private,
         host_key_public=host_key.public,
-        interfaces=(*wire_interfaces(topology, machine), management_interface(topology, machine)),
+        interfaces=(*wire_interfaces(topology, machine), management_interface()),
     )
 
 
@@ -103,11 +103,11 @@ def wire_interfaces(topology: Topology, machine: MachineSpec) -> tuple[Interface
     return tuple(found)
 
 
-def management_interface(topology: Topology, machine: MachineSpec) -> Interface:
+def management_interface() -> Interface:
     """Return the NIC that only SSH from this host comes in by: no gateway, no names."""
     return Interface(
         name="mgmt0",
-        mac=topology.mac(machine.name, -1),
+        mac=MANAGEMENT_MAC,
         addresses=(f"{MANAGEMENT_ADDRESS}/24",),
         nameservers=(),
         gateways=(),

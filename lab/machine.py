@@ -7,17 +7,14 @@ hypervisor; a machine finds its way back after a reboot.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import select
 import shlex
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import paramiko
 from testinfra.backend.base import BaseBackend
@@ -25,10 +22,12 @@ from testinfra.host import Host
 
 from lab.errors import CommandFailed, MachineError, ScenarioError
 from lab.hypervisor import Hypervisor
+from lab.ssh import Access, connect, exchange
 from lab.wait import Deadline, until
 
 _ABSENT = 44  # our own status for "no such file", apart from what `cat` may end with
-_CHUNK = 65536
+_SESSIONS = 8  # commands at once; OpenSSH's sshd refuses the eleventh (MaxSessions)
+_GRACE = 5  # seconds past its deadline after which a command's connection is given up
 
 
 @dataclass(frozen=True)
@@ -45,23 +44,6 @@ class CommandResult:
     def output(self) -> str:
         """Standard output and standard error, one after the other."""
         return self.stdout + self.stderr
-
-
-@dataclass(frozen=True)
-class Access:
-    """How to reach a machine: a port on 127.0.0.1, the key that opens, the key that answers."""
-
-    port: int
-    key: Path
-    host_key: str
-    """The machine's public host key, as in known_hosts: "ssh-ed25519 AAAA..."."""
-
-    def ssh_command(self, known_hosts: Path) -> str:
-        """Return the line a person types to look around in the machine."""
-        return (
-            f"ssh -i {shlex.quote(str(self.key))} -p {self.port} "
-            f"-o UserKnownHostsFile={shlex.quote(str(known_hosts))} root@127.0.0.1"
-        )
 
 
 class Machine:
@@ -83,9 +65,21 @@ class Machine:
         self._console = console
         self._client: paramiko.SSHClient | None = None
         self._connecting = threading.Lock()
+        self._sessions = threading.BoundedSemaphore(_SESSIONS)
 
     def __repr__(self) -> str:
         return f"<Machine {self.name} at 127.0.0.1:{self.access.port}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.disconnect()
 
     @property
     def host(self) -> Host:
@@ -126,12 +120,15 @@ class Machine:
 
     def wait_until_up(self, seconds: float = 120) -> None:
         """Wait until the machine answers on SSH; DeadlinePassed shows the end of its console."""
+        refusal = "it was never tried"
 
         def answers() -> bool:
+            nonlocal refusal
             self.disconnect()
             try:
-                self._connected()
-            except (OSError, paramiko.SSHException, EOFError):
+                self._connected(patience=10)
+            except (OSError, paramiko.SSHException, EOFError) as error:
+                refusal = repr(error)
                 return False
             return True
 
@@ -140,7 +137,7 @@ class Machine:
             seconds,
             f"{self.name} to answer on SSH (127.0.0.1:{self.access.port})",
             every=0.3,
-            detail=lambda: f"its console ends with:\n{self._console()}",
+            detail=lambda: f"{refusal}; its console ends with:\n{self._console()}",
         )
 
     def disconnect(self) -> None:
@@ -159,8 +156,9 @@ class Machine:
     ) -> CommandResult:
         """Run `command` as root by `sh -c` and return what it said.
 
-        `timeout` is in seconds and scales with the lab's pace; when it passes, MachineError holds
-        the output so far. With `check`, another status than 0 raises CommandFailed.
+        `timeout` is in seconds and scales with the lab's pace; when it passes, DeadlinePassed holds
+        the output so far, and the command may still run. With `check`, another status than 0
+        raises CommandFailed; -1 means that a signal ended the command.
         """
         started = time.monotonic()
         status, out, err = self._execute(command, _as_bytes(stdin), timeout)
@@ -184,13 +182,19 @@ class Machine:
         owner: str = "root",
         group: str = "root",
     ) -> None:
-        """Write a file whole: a reader sees the old content or the new one, nothing between."""
+        """Write a file whole: a reader sees the old content or the new one, nothing between.
+
+        Missing directories are made, open to all. The length is checked before the file takes its
+        place, as a connection that breaks looks like the end of the content.
+        """
+        encoded = _as_bytes(content) or b""
         target, fresh = shlex.quote(path), shlex.quote(f"{path}.vpnproof-new")
         self.run(
-            f"umask 077 && mkdir -p $(dirname {target}) && cat > {fresh} && "
-            f"chmod {mode:o} {fresh} && chown {shlex.quote(f'{owner}:{group}')} {fresh} && "
-            f"mv -f {fresh} {target}",
-            stdin=_as_bytes(content) or b"",
+            f'umask 022; mkdir -p -- "$(dirname -- {target})" && {{ umask 077; cat > {fresh} && '
+            f'[ "$(wc -c < {fresh})" -eq {len(encoded)} ] && '
+            f"chown {shlex.quote(f'{owner}:{group}')} {fresh} && chmod {mode:o} {fresh} && "
+            f"mv -fT {fresh} {target} || {{ rm -f {fresh}; exit 1; }}; }}",
+            stdin=encoded,
         )
 
     def get(self, path: str) -> bytes:
@@ -210,17 +214,18 @@ class Machine:
             raise ScenarioError(f"{self.name} was reached without its hypervisor: no power switch")
         return self._hypervisor
 
-    def _connected(self) -> paramiko.Transport:
+    def _connected(self, patience: float = 30) -> paramiko.Transport:
         with self._connecting:
-            if self._client is not None:
-                transport = self._client.get_transport()
+            client = self._client
+            if client is not None:
+                transport = client.get_transport()
                 if transport is not None and transport.is_active():
                     return transport
-                self._client.close()
-            self._client = _connect(self.access)
-            transport = self._client.get_transport()
+                client.close()
+            client = self._client = connect(self.access, patience=patience)
+            transport = client.get_transport()
         if transport is None:
-            raise MachineError(f"{self.name}: the SSH connection closed at once")
+            raise EOFError("the connection closed at once")
         return transport
 
     def _execute(
@@ -228,92 +233,55 @@ class Machine:
     ) -> tuple[int, bytes, bytes]:
         deadline = Deadline(timeout, f"`{command}` on {self.name}")
         try:
-            with self._session() as channel:
+            with self._session(deadline) as channel:
                 channel.exec_command(command)
-                return _exchange(channel, stdin, deadline)
+                return exchange(channel, stdin, deadline)
         except (OSError, EOFError, paramiko.SSHException) as error:
-            self.disconnect()
+            deadline.check(f"the machine does not answer: {error!r}")
             raise MachineError(
                 f"{self.name}: the SSH connection broke during `{command}`: {error!r}",
                 hint=f"its console ends with:\n{self._console()}",
             ) from error
 
     @contextlib.contextmanager
-    def _session(self) -> Iterator[paramiko.Channel]:
+    def _session(self, deadline: Deadline) -> Iterator[paramiko.Channel]:
         """Open a channel; a connection that a reboot has cut is opened anew, once."""
+        while not self._sessions.acquire(timeout=deadline.left):
+            deadline.check(f"{_SESSIONS} other commands still run")
         try:
-            channel = self._connected().open_session(timeout=30)
-        except (OSError, EOFError, paramiko.SSHException):
-            self.disconnect()
-            channel = self._connected().open_session(timeout=30)
-        with contextlib.closing(channel):
-            yield channel
+            transport = self._connected()
+            try:
+                channel = _open(transport, deadline)
+            except paramiko.ChannelException:  # refused over a sound connection
+                raise
+            except (OSError, EOFError, paramiko.SSHException):
+                transport.close()
+                deadline.check("the machine does not answer")
+                transport = self._connected()
+                channel = _open(transport, deadline)
+            with contextlib.closing(channel), _given_up(transport, deadline):
+                yield channel
+        finally:
+            self._sessions.release()
 
 
-def _connect(access: Access) -> paramiko.SSHClient:
-    """Open an SSH connection as root that accepts only the pinned host key."""
-    client = paramiko.SSHClient()
-    kind, _, encoded = access.host_key.partition(" ")
-    pinned = paramiko.PKey.from_type_string(kind, base64.b64decode(encoded.split()[0]))
-    client.get_host_keys().add(f"[127.0.0.1]:{access.port}", kind, pinned)
-    client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    connection = socket.create_connection(("127.0.0.1", access.port), timeout=10)
-    try:
-        client.connect(
-            "127.0.0.1",
-            port=access.port,
-            username="root",
-            key_filename=str(access.key),
-            sock=connection,
-            look_for_keys=False,
-            allow_agent=False,
-            banner_timeout=30,
-            auth_timeout=60,
-        )
-    except BaseException:
-        client.close()
-        connection.close()
-        raise
-    return client
+def _open(transport: paramiko.Transport, deadline: Deadline) -> paramiko.Channel:
+    return transport.open_session(timeout=min(30.0, max(0.1, deadline.left)))
 
 
-def _exchange(
-    channel: paramiko.Channel, stdin: bytes | None, deadline: Deadline
-) -> tuple[int, bytes, bytes]:
-    """Feed `stdin` to a channel's command and collect what it says until it ends.
+@contextlib.contextmanager
+def _given_up(transport: paramiko.Transport, deadline: Deadline) -> Iterator[None]:
+    """Close the connection when the deadline lies well behind and the block has not ended.
 
-    A command that leaves something in the background never reaches end of file: once its status
-    is known, what it still says is waited for only a moment.
+    paramiko waits without end for a machine that is paused between two packets.
     """
-    out, err = bytearray(), bytearray()
-    pending = stdin or b""
-    open_for_input = True
-    ended: Deadline | None = None
-    while True:
-        while pending and channel.send_ready():
-            pending = pending[channel.send(pending[:_CHUNK]) :]
-        if not pending and open_for_input:
-            channel.shutdown_write()
-            open_for_input = False
-        while channel.recv_ready():
-            out += channel.recv(_CHUNK)
-        while channel.recv_stderr_ready():
-            err += channel.recv_stderr(_CHUNK)
-        if channel.exit_status_ready():
-            ended = ended or Deadline(0.3, "the last words of a command")
-            if (channel.eof_received or ended.passed) and not _unread(channel):
-                return channel.recv_exit_status(), bytes(out), bytes(err)
-        if deadline.passed:
-            said = (out + err).decode(errors="replace")
-            deadline.check(f"its output so far:\n{said}" if said else "it said nothing so far")
-        if not _unread(channel) and not channel.eof_received:
-            select.select([channel], [], [], min(0.1, deadline.left))
-        elif channel.eof_received and not channel.exit_status_ready():
-            channel.status_event.wait(min(0.1, deadline.left))
-
-
-def _unread(channel: paramiko.Channel) -> bool:
-    return channel.recv_ready() or channel.recv_stderr_ready()
+    guard = threading.Timer(deadline.left + _GRACE, transport.close)
+    guard.daemon = True
+    guard.start()
+    try:
+        yield
+    finally:
+        guard.cancel()
 
 
 def _as_bytes(content: str | bytes | None) -> bytes | None:

@@ -1,0 +1,140 @@
+"""SSH as the lab speaks it: one pinned connection, and one command's conversation over it.
+
+Knows neither machines nor power; what a broken connection means is for `lab.machine` to say.
+"""
+
+from __future__ import annotations
+
+import base64
+import select
+import shlex
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import paramiko
+
+from lab.wait import Deadline
+
+_CHUNK = 32768  # bytes; no SSH packet carries more
+_LAST_WORDS = 0.3  # seconds without output after which a command that has ended is done
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach a machine: a port on 127.0.0.1, the key that opens, the key that answers."""
+
+    port: int
+    key: Path
+    host_key: str
+    """The machine's public host key, as in known_hosts: "ssh-ed25519 AAAA..."."""
+
+    def ssh_command(self, known_hosts: Path) -> str:
+        """Return the line a person types to look around in the machine."""
+        return (
+            f"ssh -i {shlex.quote(str(self.key))} -p {self.port} "
+            f"-o UserKnownHostsFile={shlex.quote(str(known_hosts))} root@127.0.0.1"
+        )
+
+
+def connect(access: Access, *, patience: float = 30) -> paramiko.SSHClient:
+    """Open a connection as root that accepts only the pinned host key.
+
+    `patience` is how many seconds a port that is open may stay silent: QEMU opens the port long
+    before the guest listens. Raises OSError, EOFError or SSHException.
+    """
+    client = paramiko.SSHClient()
+    kind, _, encoded = access.host_key.partition(" ")
+    pinned = paramiko.PKey.from_type_string(kind, base64.b64decode(encoded.split()[0]))
+    client.get_host_keys().add(f"[127.0.0.1]:{access.port}", kind, pinned)
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    connection = socket.create_connection(("127.0.0.1", access.port), timeout=10)
+    try:
+        client.connect(
+            "127.0.0.1",
+            port=access.port,
+            username="root",
+            key_filename=str(access.key),
+            sock=connection,
+            look_for_keys=False,
+            allow_agent=False,
+            banner_timeout=patience,
+            auth_timeout=60,
+        )
+    except BaseException:
+        client.close()
+        connection.close()
+        raise
+    return client
+
+
+def exchange(
+    channel: paramiko.Channel, stdin: bytes | None, deadline: Deadline
+) -> tuple[int, bytes, bytes]:
+    """Feed `stdin` to a channel's command, and return its status and what it said.
+
+    The status is -1 when a signal ended the command. One that leaves something in the background
+    never reaches end of file: once its status is known and it has fallen silent, it is done.
+    Raises DeadlinePassed with the output so far, EOFError when the connection ends first.
+    """
+    out, err = bytearray(), bytearray()
+    pending = memoryview(stdin or b"")
+    quiet: Deadline | None = None
+    while True:
+        pending = _feed(channel, pending)
+        heard = _listen(channel, out, err)
+        if channel.exit_status_ready():
+            if quiet is None or heard:
+                quiet = Deadline(_LAST_WORDS, "the last words of a command")
+            complete = channel.eof_received or channel.closed or quiet.passed
+            if deadline.passed or (complete and not _unread(channel)):
+                return _status(channel), bytes(out), bytes(err)
+        elif deadline.passed:
+            said = (out + err).decode(errors="replace")
+            deadline.check(f"its output so far:\n{said}" if said else "it said nothing so far")
+        # A window that opens for more input wakes nobody, so that wait is a short one.
+        _rest(channel, min(0.01 if pending else 0.1, deadline.left))
+
+
+def _feed(channel: paramiko.Channel, pending: memoryview) -> memoryview:
+    """Send what the other side has room for, and return the rest; then end of file."""
+    try:
+        while pending and not channel.closed and channel.send_ready():
+            pending = pending[channel.send(bytes(pending[:_CHUNK])) :]
+    except OSError:
+        if not channel.closed:
+            raise
+    if channel.closed:  # like a pipe: a command need not read all it is given
+        return pending[:0]
+    if not pending:
+        channel.shutdown_write()
+    return pending
+
+
+def _listen(channel: paramiko.Channel, out: bytearray, err: bytearray) -> bool:
+    before = len(out) + len(err)
+    while channel.recv_ready():
+        out += channel.recv(_CHUNK)
+    while channel.recv_stderr_ready():
+        err += channel.recv_stderr(_CHUNK)
+    return len(out) + len(err) > before
+
+
+def _rest(channel: paramiko.Channel, seconds: float) -> None:
+    """Wait until the channel has something to say, for at most `seconds`."""
+    if channel.eof_received or channel.closed:
+        channel.status_event.wait(seconds)
+    else:
+        select.select([channel], [], [], seconds)
+
+
+def _unread(channel: paramiko.Channel) -> bool:
+    return channel.recv_ready() or channel.recv_stderr_ready()
+
+
+def _status(channel: paramiko.Channel) -> int:
+    """Return the command's status; paramiko says -1 for a signal and for a lost connection."""
+    status = channel.recv_exit_status()
+    if status == -1 and not (channel.eof_received and channel.get_transport().is_active()):
+        raise EOFError("the connection ended before the command did")
+    return status

@@ -1,0 +1,1 @@
+"""The machines, their power and their place on disk."""

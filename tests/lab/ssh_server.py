@@ -1,0 +1,173 @@
+"""An SSH server in the test's own process: genuine SSH on 127.0.0.1, commands by `sh -c`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import paramiko
+
+from lab.keys import KeyPair
+from lab.ssh import Access
+
+
+class SshServer:
+    """Serves SSH until `close`; `drop` cuts the connections there are, as a reboot does."""
+
+    def __init__(self, directory: Path) -> None:
+        self.client_key = KeyPair.generate()
+        self.host_key = KeyPair.generate()
+        self.client_key.write_private(directory / "client")
+        self.host_key.write_private(directory / "host")
+        self._host_key = paramiko.Ed25519Key(filename=str(directory / "host"))
+        self._authorized = paramiko.Ed25519Key(filename=str(directory / "client"))
+        self._transports: list[paramiko.Transport] = []
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._wake, self._waker = os.pipe()
+        self.connections = 0
+        self.cut_after: int | None = None
+        """Bytes of a command's input after which the connection is cut."""
+        self.listening = threading.Event()
+        """Cleared, the server takes no commands, as a paused machine."""
+        self.listening.set()
+        self.most_at_once = 0
+        self._running = 0
+        self._counting = threading.Condition()
+        self.access = Access(
+            self._listener.getsockname()[1], directory / "client", self.host_key.public
+        )
+        self._start(self._serve)
+
+    def drop(self) -> None:
+        """Cut every connection."""
+        for transport in self._transports:
+            transport.close()
+        self._transports.clear()
+
+    def wait_for_commands(self) -> None:
+        """Wait until every command has ended."""
+        with self._counting:
+            assert self._counting.wait_for(lambda: self._running == 0, 10)
+
+    def close(self) -> None:
+        """End the server and everything it runs."""
+        self.listening.set()
+        os.write(self._waker, b"x")
+        self.drop()
+        for thread in self._threads:
+            thread.join(10)
+        self._listener.close()
+        os.close(self._wake)
+        os.close(self._waker)
+
+    def _start(self, work: object, *arguments: object) -> None:
+        assert callable(work)
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            ready, _, _ = select.select([self._listener, self._wake], [], [])
+            if self._wake in ready:
+                return
+            connection, _ = self._listener.accept()
+            self.connections += 1
+            transport = paramiko.Transport(connection)
+            transport.add_server_key(self._host_key)
+            self._transports.append(transport)
+            with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
+                transport.start_server(server=_Session(self, self._authorized))
+
+    def run(self, channel: paramiko.Channel, command: str) -> None:
+        """Run one command for a channel, in threads of its own."""
+        self._start(self._counted, channel, command)
+
+    def _counted(self, channel: paramiko.Channel, command: str) -> None:
+        with self._counting:
+            self._running += 1
+            self.most_at_once = max(self.most_at_once, self._running)
+        try:
+            self._run(channel, command)
+        finally:
+            with self._counting:
+                self._running -= 1
+                self._counting.notify_all()
+
+    def _run(self, channel: paramiko.Channel, command: str) -> None:
+        with (
+            subprocess.Popen(
+                ["sh", "-c", command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            ) as process,
+            contextlib.suppress(OSError, EOFError),
+        ):
+            assert process.stdin
+            assert process.stdout
+            assert process.stderr
+            copies = [
+                threading.Thread(target=_copy, args=(process.stdout, channel.sendall), daemon=True),
+                threading.Thread(
+                    target=_copy, args=(process.stderr, channel.sendall_stderr), daemon=True
+                ),
+                threading.Thread(target=self._feed, args=(channel, process), daemon=True),
+            ]
+            for copy in copies:
+                copy.start()
+            status = process.wait()
+            # As OpenSSH does: the status as soon as it is known, end of file when all was said.
+            if status >= 0:
+                channel.send_exit_status(status)
+            for copy in copies[:2]:
+                copy.join()
+            channel.shutdown_write()
+            channel.close()
+            copies[2].join()
+
+    def _feed(self, channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin
+        fed = 0
+        with contextlib.suppress(OSError):
+            while block := channel.recv(65536):
+                fed += len(block)
+                process.stdin.write(block)
+                process.stdin.flush()
+                if self.cut_after is not None and fed >= self.cut_after:
+                    self.drop()
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+
+
+def _copy(source: object, say: object) -> None:
+    with contextlib.suppress(OSError, EOFError):
+        while block := source.read1(65536):  # type: ignore[attr-defined]
+            say(block)  # type: ignore[operator]
+
+
+class _Session(paramiko.ServerInterface):
+    def __init__(self, server: SshServer, authorized: paramiko.PKey) -> None:
+        self._server = server
+        self._authorized = authorized
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        known = username == "root" and key == self._authorized
+        return paramiko.AUTH_SUCCESSFUL if known else paramiko.AUTH_FAILED
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self._server.listening.wait()
+        self._server.run(channel, command.decode())
+        return True

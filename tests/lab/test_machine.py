@@ -1,0 +1,265 @@
+"""A machine over genuine SSH: commands, files, deadlines, broken connections."""
+
+import dataclasses
+import grp
+import os
+import pwd
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from lab.errors import CommandFailed, DeadlinePassed, MachineError, ScenarioError
+from lab.keys import KeyPair
+from lab.machine import Machine
+from tests.lab.ssh_server import SshServer
+
+MIB = 2**20
+
+
+@pytest.fixture
+def owned() -> dict[str, str]:
+    """Whose the files are: these tests need not run as root."""
+    return {
+        "owner": pwd.getpwuid(os.getuid()).pw_name,
+        "group": grp.getgrgid(os.getgid()).gr_name,
+    }
+
+
+def test_a_command_returns_what_it_said_and_its_status(machine: Machine) -> None:
+    result = machine.run("echo out; echo err >&2; exit 3", check=False)
+    assert (result.status, result.stdout, result.stderr) == (3, "out\n", "err\n")
+    assert result.output == "out\nerr\n"
+
+
+def test_output_that_is_not_utf8_does_not_stop_a_command(machine: Machine) -> None:
+    assert machine.run(r"printf 'a\377b'").stdout == "a\ufffdb"
+
+
+def test_a_failed_command_names_machine_command_status_and_output(machine: Machine) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        machine.run("echo no such thing >&2; exit 7")
+    text = str(caught.value)
+    assert "node-a" in text
+    assert "`echo no such thing >&2; exit 7` ended with status 7" in text
+    assert text.endswith("no such thing")
+
+
+def test_a_command_ended_by_a_signal_has_status_minus_one(machine: Machine) -> None:
+    assert machine.run("echo before; kill -9 $$", check=False).status == -1
+    assert machine.run("echo still connected").stdout == "still connected\n"
+
+
+def test_input_of_some_mebibytes_arrives_whole(machine: Machine) -> None:
+    content = os.urandom(5 * MIB)
+    assert machine.run("wc -c", stdin=content).stdout.strip() == str(len(content))
+
+
+def test_a_command_without_input_sees_end_of_file(machine: Machine) -> None:
+    assert machine.run("cat; echo done").stdout == "done\n"
+
+
+def test_a_command_need_not_read_its_input(machine: Machine) -> None:
+    assert machine.run("exec <&-; echo enough", stdin=b"x" * 8 * MIB).stdout == "enough\n"
+
+
+def test_large_output_on_both_streams_arrives_whole(machine: Machine) -> None:
+    command = "head -c 5000000 /dev/zero | tr '\\0' o; head -c 3000000 /dev/zero | tr '\\0' e >&2"
+    result = machine.run(command)
+    assert (len(result.stdout), len(result.stderr)) == (5_000_000, 3_000_000)
+
+
+def test_input_and_output_may_be_large_at_once(machine: Machine) -> None:
+    assert len(machine.run("cat", stdin=b"x" * 6 * MIB).stdout) == 6 * MIB
+
+
+def test_a_command_that_leaves_something_in_the_background_returns(machine: Machine) -> None:
+    result = machine.run("sleep 30 & echo $!")
+    os.kill(int(result.stdout), 9)
+    assert result.status == 0
+
+
+def test_words_said_after_the_end_of_a_command_are_not_lost(machine: Machine) -> None:
+    command = "(for i in 1 2 3 4 5 6 7 8; do sleep 0.1; echo $i; done) & echo 0"
+    assert machine.run(command).stdout.split() == [str(i) for i in range(9)]
+
+
+def test_a_command_that_takes_too_long_is_an_error_with_its_output_so_far(
+    machine: Machine,
+) -> None:
+    with pytest.raises(DeadlinePassed, match="(?s)`echo soon; exec sleep 2` on node-a.*soon"):
+        machine.run("echo soon; exec sleep 2", timeout=0.3)
+
+
+def test_the_connection_outlives_a_command_that_took_too_long(
+    machine: Machine, server: SshServer
+) -> None:
+    with pytest.raises(DeadlinePassed, match="it said nothing so far"):
+        machine.run("exec sleep 1", timeout=0.1)
+    assert machine.run("echo here").stdout == "here\n"
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"text\n", bytes(range(256)) * 5000])
+def test_what_was_put_is_what_is_got(
+    machine: Machine, tmp_path: Path, owned: dict[str, str], content: bytes
+) -> None:
+    path = str(tmp_path / "a file with 'quotes'")
+    machine.put(content, path, **owned)
+    assert machine.get(path) == content
+
+
+def test_a_file_that_was_put_has_its_mode_and_missing_directories_are_open_to_all(
+    machine: Machine, tmp_path: Path, owned: dict[str, str]
+) -> None:
+    path = tmp_path / "new directory" / "deeper" / "secret"
+    machine.put("x", str(path), mode=0o600, **owned)
+    assert path.stat().st_mode & 0o7777 == 0o600
+    assert path.parent.stat().st_mode & 0o7777 == 0o755
+
+
+def test_putting_a_file_leaves_nothing_beside_it(
+    machine: Machine, tmp_path: Path, owned: dict[str, str]
+) -> None:
+    (tmp_path / "etc").mkdir()
+    machine.put("x", str(tmp_path / "etc" / "conf"), **owned)
+    with pytest.raises(CommandFailed):
+        machine.put("y", str(tmp_path / "etc" / "conf"), owner="nobody-of-that-name")
+    assert [path.name for path in (tmp_path / "etc").iterdir()] == ["conf"]
+    assert (tmp_path / "etc" / "conf").read_text() == "x"
+
+
+def test_a_file_is_never_put_into_a_directory_of_its_name(
+    machine: Machine, tmp_path: Path, owned: dict[str, str]
+) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(CommandFailed):
+        machine.put("x", str(tmp_path / "taken"), **owned)
+    assert list((tmp_path / "taken").iterdir()) == []
+
+
+def test_a_connection_that_breaks_in_the_middle_leaves_the_old_file(
+    machine: Machine, server: SshServer, tmp_path: Path, owned: dict[str, str]
+) -> None:
+    path = tmp_path / "conf"
+    path.write_text("old")
+    server.cut_after = MIB
+    with pytest.raises(MachineError):
+        machine.put(b"x" * 8 * MIB, str(path), **owned)
+    server.wait_for_commands()
+    assert path.read_text() == "old"
+
+
+def test_getting_a_file_that_is_not_there_is_file_not_found(
+    machine: Machine, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError, match="node-a:.*/nothing"):
+        machine.get(str(tmp_path / "nothing"))
+
+
+def test_getting_a_directory_is_a_failed_command(machine: Machine, tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="(?i)directory"):
+        machine.get(str(tmp_path))
+
+
+def test_a_machine_with_another_host_key_is_refused(server: SshServer) -> None:
+    expected = dataclasses.replace(server.access, host_key=KeyPair.generate().public)
+    with pytest.raises(MachineError, match="BadHostKey|does not match"):
+        Machine("node-a", expected).run("true")
+
+
+def test_a_wrong_client_key_is_refused(server: SshServer, tmp_path: Path) -> None:
+    KeyPair.generate().write_private(tmp_path / "other")
+    with pytest.raises(MachineError, match="Authentication"):
+        Machine("node-a", dataclasses.replace(server.access, key=tmp_path / "other")).run("true")
+
+
+def test_commands_go_over_one_connection(machine: Machine, server: SshServer) -> None:
+    for _ in range(3):
+        machine.run("true")
+    assert server.connections == 1
+
+
+def test_a_connection_that_was_dropped_is_opened_anew(machine: Machine, server: SshServer) -> None:
+    machine.run("true")
+    server.drop()
+    assert machine.run("echo back").stdout == "back\n"
+    assert server.connections == 2
+
+
+def test_a_connection_that_breaks_during_a_command_shows_the_console(
+    machine: Machine, server: SshServer
+) -> None:
+    server.cut_after = 1
+    with pytest.raises(MachineError, match=r"(?s)broke during `cat`.*the console's last line"):
+        machine.run("cat", stdin="x", check=False)
+
+
+def test_a_machine_that_stops_answering_is_given_up_after_the_deadline(
+    machine: Machine, server: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.machine._GRACE", 0.1)
+    machine.run("true")
+    server.listening.clear()
+    with pytest.raises(DeadlinePassed, match="`true` on node-a: the machine does not answer"):
+        machine.run("true", timeout=0.1)
+    server.listening.set()
+    assert machine.run("echo awake").stdout == "awake\n"
+
+
+def test_commands_run_side_by_side(machine: Machine, server: SshServer) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        results = list(pool.map(lambda i: machine.run(f"sleep 0.05; echo {i}").stdout, range(40)))
+    assert results == [f"{i}\n" for i in range(40)]
+    assert server.connections == 1
+    assert server.most_at_once <= 10
+
+
+def test_side_by_side_after_a_drop_nobody_cuts_anothers_connection(
+    machine: Machine, server: SshServer
+) -> None:
+    machine.run("true")
+    server.drop()
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda i: machine.run(f"echo {i}").stdout, range(16)))
+    assert results == [f"{i}\n" for i in range(16)]
+
+
+def test_the_testinfra_host_asks_over_the_same_connection(
+    machine: Machine, server: SshServer, tmp_path: Path
+) -> None:
+    (tmp_path / "conf").write_text("answer = 42\n")
+    asked = machine.host.file(str(tmp_path / "conf"))
+    assert asked.exists
+    assert asked.contains("42")
+    assert asked.content == b"answer = 42\n"
+    assert machine.host.run("echo %s; exit 4", "two words").rc == 4
+    assert machine.host.check_output("echo %s", "two  words") == "two  words"
+    assert server.connections == 1
+
+
+def test_waiting_for_a_machine_that_answers_returns(machine: Machine) -> None:
+    machine.wait_until_up(5)
+    assert machine.run("echo up").stdout == "up\n"
+
+
+def test_waiting_for_a_silent_machine_names_the_reason_and_the_console(server: SshServer) -> None:
+    wrong = dataclasses.replace(server.access, host_key=KeyPair.generate().public)
+    waiting = Machine("node-a", wrong, console=lambda: "kernel panic")
+    with pytest.raises(DeadlinePassed, match=r"(?s)node-a to answer on SSH.*Key.*kernel panic"):
+        waiting.wait_until_up(0.1)
+
+
+def test_a_machine_without_a_hypervisor_has_no_power_switch(machine: Machine) -> None:
+    with pytest.raises(ScenarioError, match="node-a was reached without its hypervisor"):
+        machine.kill()
+
+
+def test_the_ssh_line_names_key_port_and_known_hosts(server: SshServer) -> None:
+    line = server.access.ssh_command(Path("/with space/known_hosts"))
+    assert re.fullmatch(
+        rf"ssh -i \S+/client -p {server.access.port} "
+        r"-o UserKnownHostsFile='/with space/known_hosts' root@127.0.0.1",
+        line,
+    )
