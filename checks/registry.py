@@ -41,12 +41,16 @@ def check(requirement_id: str) -> Callable[[Check], Check]:
 
     def register(function: Check) -> Check:
         present = _checks.get(requirement_id)
-        if present is not None and present.__qualname__ != function.__qualname__:
-            raise ValueError(f"{requirement_id} is judged by {present.__qualname__} already")
+        if present is not None and _name(present) != _name(function):
+            raise ValueError(f"{requirement_id} is judged by {_name(present)} already")
         _checks[requirement_id] = function
         return function
 
     return register
+
+
+def _name(function: Check) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Tests of the judges: history, evidence, and each check against good and bad runs."""

@@ -1,0 +1,220 @@
+"""Makes recorded runs: a history that is good in every respect, frames to go with it, a capture.
+
+A test changes one thing about them and sees what a check says.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from checks.evidence import Evidence
+from checks.history import History
+from checks.multi_node.guide import (
+    FAMILIES,
+    HOSTS,
+    MERGED_PROFILES,
+    NODES,
+    RECORD_TYPE,
+    SHARED_NAME,
+    TRANSPORTS,
+)
+from checks.multi_node.server_processes import Process
+from checks.multi_node.tunnels import process_ranges
+from checks.registry import judge
+from checks.verdict import Verdict
+
+START_NS = 1_700_000_000_000_000_000
+SECOND = 1_000_000_000
+SCENARIO = "scenarios/multi_node/test_it.py::test_it"
+
+Data = dict[str, Any]
+
+
+@dataclass
+class Run:
+    """Events (kind, source, data) and frames (bytes) of one scenario, before they are written."""
+
+    events: list[tuple[str, str, Data]] = field(default_factory=list)
+    frames: list[bytes] = field(default_factory=list)
+
+    def find(self, kind: str, source: str | None = None) -> Data:
+        """Return the data of the one such event, to be changed in place."""
+        (found,) = [d for k, s, d in self.events if k == kind and source in (None, s)]
+        return found
+
+    def write(self, directory: Path) -> None:
+        with History(directory / "history.jsonl", SCENARIO) as history:
+            history.record("scenario.start", "pytest", at_ns=START_NS, nodeid=SCENARIO, lab="lab")
+            for number, (kind, source, data) in enumerate(self.events, start=1):
+                history.record(kind, source, at_ns=START_NS + number, **data)
+            history.record("scenario.end", "pytest", at_ns=START_NS + 100 * SECOND)
+        (directory / "wire").mkdir()
+        frames = [(START_NS + number + 1, frame) for number, frame in enumerate(self.frames)]
+        (directory / "wire" / "lab.pcapng").write_bytes(pcapng(frames))
+
+    def judge(self, requirement: str, directory: Path) -> Verdict:
+        self.write(directory)
+        return judge(requirement, Evidence(directory, SCENARIO, requirement))
+
+
+def block(kind: int, body: bytes, order: str = "<") -> bytes:
+    body += bytes(-len(body) % 4)
+    length = struct.pack(f"{order}I", len(body) + 12)
+    return struct.pack(f"{order}I", kind) + length + body + length
+
+
+def option(code: int, value: bytes, order: str = "<") -> bytes:
+    return struct.pack(f"{order}HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def pcapng(
+    frames: Iterable[tuple[int, bytes]],
+    *,
+    interface: str = "client/wire0",
+    comment: str = "",
+    order: str = "<",
+) -> bytes:
+    content = block(0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1), order)
+    options = option(2, interface.encode(), order) + option(9, b"\x09", order) + bytes(4)
+    content += block(1, struct.pack(f"{order}HHI", 1, 0, 0) + options, order)
+    for at_ns, data in frames:
+        head = struct.pack(
+            f"{order}IIIII", 0, at_ns >> 32, at_ns & 0xFFFFFFFF, len(data), len(data)
+        )
+        tail = option(1, comment.encode(), order) + bytes(4) if comment else b""
+        content += block(6, head + data + bytes(-len(data) % 4) + tail, order)
+    return content
+
+
+def udp(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> bytes:
+    header = struct.pack("!HHHH", source[1], target[1], 8 + len(payload), 0)
+    return ip(source[0], target[0], 17, header + payload)
+
+
+def tcp(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> bytes:
+    header = struct.pack("!HHIIBBHHH", source[1], target[1], 0, 0, 5 << 4, 0x18, 0, 0, 0)
+    return ip(source[0], target[0], 6, header + payload)
+
+
+def ip(source: str, target: str, protocol: int, content: bytes) -> bytes:
+    first, second = ipaddress.ip_address(source), ipaddress.ip_address(target)
+    macs = b"\x02" + bytes(5) + b"\x02" + bytes(4) + b"\x01"
+    if first.version == 4:
+        fields = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(content), 0, 0, 64, protocol, 0)
+        return macs + b"\x08\x00" + fields + first.packed + second.packed + content
+    fields = struct.pack("!IHBB", 6 << 28, len(content), protocol, 64)
+    return macs + b"\x86\xdd" + fields + first.packed + second.packed + content
+
+
+def dns_name(name: str) -> bytes:
+    return b"".join(bytes([len(x)]) + x.encode() for x in name.split(".")) + b"\0"
+
+
+def dns_answer(
+    query_id: int, kind: str, addresses: Iterable[str], name: str = SHARED_NAME
+) -> bytes:
+    number = {"A": 1, "AAAA": 28}[kind]
+    packed = [ipaddress.ip_address(address).packed for address in addresses]
+    message = struct.pack("!6H", query_id, 0x8580, 1, len(packed), 0, 0)
+    message += dns_name(name) + struct.pack("!HH", number, 1)
+    for address in packed:
+        message += b"\xc0\x0c" + struct.pack("!HHIH", number, 1, 60, len(address)) + address
+    return message
+
+
+def ping(target: str, received: int = 3) -> Data:
+    return {"target": target, "sent": 3, "received": received}
+
+
+def tunnel(node: str, transport: str, family: int, number: int) -> Data:
+    ranges = process_ranges(node)[TRANSPORTS.index(transport)]
+    inside4, inside6 = (str(network[number + 2]) for network in ranges)
+    return {
+        "client": f"client-{number}",
+        "transport": transport,
+        "family": family,
+        "remote": HOSTS[node].address(family),
+        "address4": f"145.0.6.{101 + number}",
+        "address6": f"2001:610:188:418:145:0:6:{101 + number}",
+        "up": True,
+        "tunnel4": inside4,
+        "tunnel6": inside6,
+        "ping": ping(str(ranges[0][1])),
+        "detail": "",
+    }
+
+
+def tunnel_frames(data: Mapping[str, Any]) -> list[bytes]:
+    make = udp if data["transport"] == "udp" else tcp
+    client = data["address4" if data["family"] == 4 else "address6"], 40000
+    server = data["remote"], 1194
+    return [make(client, server, bytes(300)), make(server, client, bytes(1200))]
+
+
+def add_tunnel(run: Run, node: str, transport: str, family: int, number: int) -> Data:
+    data = tunnel(node, transport, family, number)
+    run.events.append(("tunnel", "client", data))
+    run.frames += tunnel_frames(data)
+    return data
+
+
+def good_names() -> list[Data]:
+    answers = [
+        {"name": host.name, "type": RECORD_TYPE[family], "addresses": [host.address(family)]}
+        for host in HOSTS.values()
+        for family in FAMILIES
+    ]
+    answers += [
+        {
+            "name": SHARED_NAME,
+            "type": RECORD_TYPE[family],
+            "addresses": [HOSTS[node].address(family) for node in NODES],
+        }
+        for family in FAMILIES
+    ]
+    return answers
+
+
+def good_config() -> Data:
+    return {
+        "config": {
+            "useVpnDaemon": True,
+            "vpnProfiles": {name: dict(options) for name, options in MERGED_PROFILES.items()},
+        },
+        "merged": True,
+    }
+
+
+def server_config(process: Process) -> str:
+    lines = [f"{name} {arguments}".strip() for name, arguments in process.directives.items()]
+    lines += ["user nobody", "group nogroup", "client-connect /usr/libexec/x/client-connect"]
+    lines += ["client-disconnect /usr/libexec/x/client-disconnect"]
+    lines += ['push "redirect-gateway def1 ipv6"']
+    if process.transport == "udp":
+        lines.append('push "explicit-exit-notify 1"')
+    lines += [f"<{tag}>\n</{tag}>" for tag in ("ca", "cert", "key", "tls-crypt")]
+    return "\n".join(["# made for a test", *sorted(lines)])
+
+
+def server_state(node: str) -> Data:
+    processes = [Process(node, index) for index in range(2)]
+    sockets, units = [], []
+    for pid, process in enumerate(processes, start=500):
+        users = f'users:(("openvpn",pid={pid},fd=7))'
+        state = "UNCONN" if process.transport == "udp" else "LISTEN"
+        address, port = process.management
+        sockets.append(f"{process.transport}   {state} 0 0    *:1194   *:*    {users}")
+        sockets.append(f"tcp   LISTEN 0 1    {address}:{port}   0.0.0.0:*    {users}")
+        units.append(f"openvpn-server@{process.name}.service loaded active running OpenVPN of it")
+    return {
+        "files": {f"{process.name}.conf": server_config(process) for process in processes},
+        "units": "\n".join(units) + "\n",
+        "sockets": "\n".join(sockets) + "\n",
+        "links": [{"ifname": name} for name in ("lo", "wire0")]
+        + [{"ifname": f"tun{process.offset}"} for process in processes],
+    }
