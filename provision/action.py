@@ -11,6 +11,7 @@ from __future__ import annotations
 import shlex
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from provision.notes import Notes
 from provision.platform import Platform
@@ -22,6 +23,9 @@ STAMPS = "/var/lib/vpnproof"
 
 class Action(ABC):
     """One thing to do on one machine; safe to do twice."""
+
+    changes: ClassVar[bool] = True
+    """Whether doing it changes the machine."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -116,6 +120,8 @@ class Command(Action):
 class Check(Action):
     """A command that changes nothing and must succeed: the guide's "make sure that"."""
 
+    changes: ClassVar[bool] = False
+
     text: str
     timeout: float = 60
 
@@ -135,6 +141,8 @@ class Check(Action):
 @dataclass(frozen=True)
 class Remember(Action):
     """Note what a command prints, byte for byte, for later steps."""
+
+    changes: ClassVar[bool] = False
 
     name: str
     command: str

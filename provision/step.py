@@ -89,7 +89,7 @@ class Step:
         for action in self.actions:
             if not action.applied(session):
                 action.apply(session)
-                changed = True
+                changed |= action.changes
         return changed
 
 

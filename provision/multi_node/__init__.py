@@ -1,0 +1,30 @@
+"""The multi-node guide as steps: one controller, its nodes, and round robin over them.
+
+Up to and with the section "Load Balancing". The sections' modules are named after them.
+"""
+
+from __future__ import annotations
+
+from provision.multi_node import client, controller, load_balancing, nodes, requirements, services
+from provision.multi_node.site import Site, TopologyLike
+from provision.plan import Plan
+from provision.platform import Platform
+
+
+def plan(topology: TopologyLike, platform: Platform, *, load_balanced: bool = True) -> Plan:
+    """Return the guide as a plan for the machines of `topology`.
+
+    With `load_balanced` false it stops before the section "Load Balancing", where each node
+    still has a profile of its own. PlanError when the topology lacks a role.
+    """
+    site = Site.of(topology)
+    steps = [
+        *services.steps(site, platform),
+        *requirements.steps(site, platform),
+        *client.steps(site),
+        *controller.steps(site, platform),
+        *nodes.steps(site, platform),
+    ]
+    if load_balanced:
+        steps += load_balancing.steps(site, platform)
+    return Plan(steps)

@@ -1,0 +1,74 @@
+"""Where the multi-node guide, followed to the letter, fails; and where the lab is not the world."""
+
+from __future__ import annotations
+
+from provision.erratum import Erratum
+
+ARCHIVE = Erratum(
+    name="archive",
+    kind="deviation",
+    guide="curl -L -O https://github.com/eduvpn/documentation/archive/v2.tar.gz",
+    happens="no frame leaves the lab, so there is nothing to download from",
+    fix="the lab puts v2.tar.gz there, with the same scripts for the drop-in software",
+)
+
+CERTIFICATE_AUTHORITY = Erratum(
+    name="lab-certificate-authority",
+    kind="deviation",
+    guide="lets_encrypt_centos.sh gets a valid TLS certificate",
+    happens="Let's Encrypt cannot reach the lab",
+    fix="a certificate authority on the services machine signs it, and every machine trusts it",
+)
+
+DEBIAN_PATHS = Erratum(
+    name="debian-paths",
+    kind="erratum",
+    guide="only CentOS 7's scripts, paths and services are named (/etc/httpd, yum, apache)",
+    happens="none of them exists on Debian",
+    fix="on Debian the same files are /etc/apache2/conf-available, www-data, apache2, apt-get, and "
+    "deploy_debian_*.sh",
+)
+
+DAEMON_CERTIFICATE = Erratum(
+    name="daemon-certificate-name",
+    kind="erratum",
+    guide="vpn-ca -server vpn-daemon-node-a, and -node-b",
+    happens="the controller asks for the peer name vpn-daemon, whichever node it is; from PHP 5.6 "
+    "on it refuses other names, and the Connections page stays empty",
+    fix="one certificate named vpn-daemon for all nodes, as later revisions of the guide do",
+)
+
+CA_KEY_MODE = Erratum(
+    name="ca-key-mode",
+    kind="erratum",
+    guide="chmod 0640 *.crt *.key",
+    happens="the CA's own key becomes readable to its group as well",
+    fix="the same, and ca.key goes back to 0600",
+)
+
+TA_KEY_OWNER = Erratum(
+    name="ta-key-owner",
+    kind="erratum",
+    guide="cp tls-crypt-node-a.key ta.key",
+    happens="the copy is root's alone; the web server cannot read it, so downloads and "
+    "apply_changes.sh fail with HTTP 500",
+    fix="the copy is given to the web server's user, as later revisions of the guide do",
+)
+
+WORKING_DIRECTORY = Erratum(
+    name="working-directory",
+    kind="erratum",
+    guide="cd documentation-2, later: documentation-2/apply_changes.sh",
+    happens="the deploy scripts work only inside documentation-2, apply_changes.sh is called from "
+    "outside it",
+    fix="each is called from where its own words work",
+)
+
+DAEMON_LATER = Erratum(
+    name="vpn-daemon-postponed",
+    kind="deviation",
+    guide="install and start vpn-daemon on the nodes",
+    happens="the drop-in software has no vpn-daemon yet: the controller can neither list nor end "
+    "connections",
+    fix="its certificates wait in root's home directory on each node; nothing else is done",
+)

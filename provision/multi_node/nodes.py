@@ -1,0 +1,151 @@
+"""Nodes: the same steps on each of them, side by side.
+
+vpn-daemon has its place between the deployment and the configuration; until the drop-in software
+has one, its certificates only wait in root's home directory.
+"""
+
+from __future__ import annotations
+
+from provision.action import Check, Command
+from provision.files import WriteFile
+from provision.multi_node import errata
+from provision.multi_node.controller import DAEMON_NOTES, NODE_NOTE, daemon_note
+from provision.multi_node.requirements import ARCHIVE, ARCHIVE_FILE, HOME
+from provision.multi_node.site import Host, Site
+from provision.notes import placeholder
+from provision.php import Value
+from provision.php_config import Append, PhpConfig, Set
+from provision.platform import Platform
+from provision.step import Step
+
+SECTION = "Nodes"
+CONFIG = "/etc/vpn-server-node/config.php"
+FIREWALL = "/etc/vpn-server-node/firewall.php"
+DAEMON_PORT = 41194
+
+
+def steps(site: Site, platform: Platform) -> list[Step]:
+    """Return the steps of the section, for one node after the other."""
+    return [step for node in site.nodes for step in _node(node, site, platform)]
+
+
+def apply_changes(node: Host, *, once: str, after: tuple[str, ...] = ()) -> tuple[Command, Check]:
+    """Return how the guide applies changes, and that the node's OpenVPN processes run then.
+
+    `once` names this occasion; files of `after` that change make it due again.
+    """
+    units = f"openvpn-server@{node.name}-0 openvpn-server@{node.name}-1"
+    command = f"cd {HOME}\n{ARCHIVE}/apply_changes.sh"
+    return (
+        Command(command, once=once, after=after, timeout=600),
+        Check(f"systemctl is-active {units}"),
+    )
+
+
+def applied_step(node: Host) -> str:
+    """Return the name of the step after which a node serves its profile."""
+    return f"apply the changes on {node.name}"
+
+
+def _node(node: Host, site: Site, platform: Platform) -> list[Step]:
+    return [
+        _certificates(node),
+        _api_check(node, site),
+        _deploy(node, site, platform),
+        _config(node),
+        _firewall(node, site),
+        Step(
+            name=applied_step(node),
+            section=SECTION,
+            machine=node.name,
+            changes="OpenVPN serves the node's profile by UDP and TCP",
+            actions=apply_changes(
+                node, once="apply-changes", after=(ARCHIVE_FILE, CONFIG, FIREWALL)
+            ),
+            errata=(errata.WORKING_DIRECTORY,),
+            module=__name__,
+        ),
+    ]
+
+
+def _certificates(node: Host) -> Step:
+    return Step(
+        name=f"certificates copied to {node.name}",
+        section=SECTION,
+        machine=node.name,
+        changes="vpn-daemon's certificate and key wait in root's home directory",
+        actions=tuple(
+            WriteFile(f"{HOME}/{file}", placeholder(daemon_note(file)), mode=0o640)
+            for file in DAEMON_NOTES
+        ),
+        needs=("certificates for the nodes",),
+        errata=(errata.DAEMON_CERTIFICATE, errata.DAEMON_LATER),
+        module=__name__,
+    )
+
+
+def _api_check(node: Host, site: Site) -> Step:
+    expected = '{"error":"missing authentication information"}'
+    ask = f'answer=$(curl -sS {site.api}) && echo "$answer" && [ "$answer" = \'{expected}\' ]'
+    return Step(
+        name=f"{node.name} reaches the API",
+        section=SECTION,
+        machine=node.name,
+        changes="nothing",
+        actions=(Check(ask),),
+        needs=("nodes may ask the API", "TLS certificate"),
+        module=__name__,
+    )
+
+
+def _deploy(node: Host, site: Site, platform: Platform) -> Step:
+    return Step(
+        name=f"deploy {node.name}",
+        section=SECTION,
+        machine=node.name,
+        changes="OpenVPN and the node's software are installed",
+        actions=(
+            Command(
+                f"cd {HOME}/{ARCHIVE}\n./{platform.deploy_node}",
+                once="deploy-node",
+                after=(ARCHIVE_FILE,),
+                stdin=f"{site.api}\n{placeholder(NODE_NOTE)}\n",
+                timeout=900,
+            ),
+        ),
+        # The controller must have its profiles before a node fetches them.
+        needs=("profiles", "secret of the nodes"),
+        errata=(errata.WORKING_DIRECTORY, errata.DEBIAN_PATHS),
+        module=__name__,
+    )
+
+
+def _config(node: Host) -> Step:
+    return Step(
+        name=f"configuration of {node.name}",
+        section=SECTION,
+        machine=node.name,
+        changes="the node serves its own profile only, and has a daemon",
+        actions=(
+            PhpConfig(CONFIG, (Set(("useVpnDaemon",), True), Set(("profileList",), [node.name]))),
+        ),
+        module=__name__,
+    )
+
+
+def _firewall(node: Host, site: Site) -> Step:
+    controller = site.controller
+    rule: Value = {
+        "proto": ["tcp"],
+        "src_net": [f"{controller.ipv4}/32", f"{controller.ipv6}/128"],
+        "dst_port": [DAEMON_PORT],
+    }
+    nat: Value = {node.name: {"enableNat": ["IPv4", "IPv6"]}}
+    return Step(
+        name=f"firewall of {node.name}",
+        section=SECTION,
+        machine=node.name,
+        changes="the controller may reach the daemon; clients leave under the node's addresses",
+        actions=(PhpConfig(FIREWALL, (Append(("inputRules",), rule), Set(("natRules",), nat))),),
+        module=__name__,
+    )
