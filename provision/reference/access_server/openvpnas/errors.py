@@ -1,0 +1,25 @@
+"""Errors that reach a person: what is wrong, and where."""
+
+from __future__ import annotations
+
+
+class AccessServerError(Exception):
+    """Something was refused; nothing has been changed."""
+
+
+class InvalidValue(AccessServerError):
+    """A configuration value cannot be right."""
+
+    def __init__(self, key: str, value: str, expected: str) -> None:
+        super().__init__(f"{key}: {value!r} is not {expected}")
+        self.key = key
+        self.value = value
+        self.expected = expected
+
+
+class NotInitialised(AccessServerError):
+    """The node holds no configuration yet, or is a standby."""
+
+
+class SnapshotRefused(AccessServerError):
+    """A snapshot is incomplete or damaged, and will not be used."""

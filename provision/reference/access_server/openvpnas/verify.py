@@ -1,0 +1,89 @@
+"""The log-in check that OpenVPN runs: `verify-user USERS_DB LOG FILE` (auth-user-pass-verify).
+
+It is started for every password, never for a session token that OpenVPN itself accepted: a line
+a call in the node's log shows which happened. OpenVPN waits for it, on machines that may be
+emulated, so it imports only what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import time
+
+from openvpnas import passwords
+
+AUTOLOGIN_SUFFIX = "_AUTOLOGIN"
+
+
+def log_in(database: str, user: str, password: str, common_name: str) -> tuple[bool, str]:
+    """Judge a log-in; gives (accepted, why). A one-time password that fits is used up."""
+    if not user:
+        if not common_name.endswith(AUTOLOGIN_SUFFIX):
+            return False, "no user name, and no auto-login certificate"
+        return _by_certificate(database, common_name[: -len(AUTOLOGIN_SUFFIX)])
+    if common_name not in (user, user + AUTOLOGIN_SUFFIX):
+        return False, "certificate of another user"
+    connection = sqlite3.connect(database, timeout=10, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        verdict = _by_password(connection, user, password)
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    return verdict
+
+
+def _by_certificate(database: str, user: str) -> tuple[bool, str]:
+    connection = sqlite3.connect(database, timeout=10)
+    try:
+        kept = _properties(connection, user)
+    finally:
+        connection.close()
+    if kept.get("prop_deny", "").lower() == "true":
+        return False, "denied"
+    return kept.get("prop_autologin", "").lower() == "true", "auto-login"
+
+
+def _by_password(connection: sqlite3.Connection, user: str, password: str) -> tuple[bool, str]:
+    kept = _properties(connection, user)
+    if kept.get("prop_deny", "").lower() == "true":
+        return False, "denied"
+    if passwords.matches(password, kept.get("pvt_password_digest", "")):
+        return True, "password"
+    used = connection.execute(
+        "DELETE FROM one_time_passwords WHERE user = ? AND digest = ?",
+        (user, passwords.one_time_digest(user, password)),
+    ).rowcount
+    if not used:
+        return False, "wrong or used password"
+    connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'serial'")
+    return True, "one-time password"
+
+
+def _properties(connection: sqlite3.Connection, user: str) -> dict[str, str]:
+    query = "SELECT key, value FROM properties WHERE user = ?"
+    return dict(connection.execute(query, (user,)).fetchall())
+
+
+def _write_line(log: str, text: str) -> None:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    with open(log, "a", encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs start-up time
+        file.write(f'{stamp} [stdout#info] [AUTH] OUT: "{text}"\n')
+
+
+def main(arguments: list[str]) -> int:
+    """Run as OpenVPN's script: 0 accepts, 1 refuses."""
+    database, log, credentials = arguments
+    with open(credentials, encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs start-up time
+        user, password = [*file.read().split("\n"), "", ""][:2]
+    common_name = os.environ.get("common_name", "")  # noqa: SIM112 - OpenVPN's spelling
+    accepted, why = log_in(database, user, password, common_name)
+    outcome = "accepted" if accepted else "refused"
+    _write_line(log, f"auth-user-pass-verify user={user!r} cn={common_name!r} {outcome}: {why}")
+    return 0 if accepted else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
