@@ -1,89 +1,66 @@
 """ARP on the wire: who says that it holds the virtual IP, and how a takeover announces itself.
 
-Reads requests and replies for IPv4 over Ethernet (RFC 826). ucarp announces with a *request*
-whose sender and target are both the virtual IP, from the real NIC's MAC, to the Ethernet
-broadcast; two of them, 2 s apart. keepalived sends the same kind, more of them.
+ucarp announces with a *request* whose sender and target are both the virtual IP, from the real
+NIC's MAC, to the Ethernet broadcast; two of them, 2 s apart. keepalived sends the same kind,
+more of them. Reads what `checks.packets` decodes and adds the time; decides nothing about roles.
 """
 
 from __future__ import annotations
 
-import socket
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checks.ethernet import BROADCAST, ETHERTYPE_ARP, MalformedFrame, mac_text, parse_ethernet
+from checks import packets
+from checks.ethernet import BROADCAST
 
 REQUEST = 1
 REPLY = 2
 
 
 @dataclass(frozen=True)
-class ArpPacket:
-    """One ARP packet; `at_ns` is the wire's time stamp."""
+class ArpSighting:
+    """One ARP packet at a moment of the wire's clock, and the MACs of the frame around it."""
 
     at_ns: int
-    ethernet_source: str
-    ethernet_destination: str
-    operation: int
-    sender_mac: str
-    sender_ip: str
-    target_mac: str
-    target_ip: str
+    frame_source: str
+    frame_target: str
+    arp: packets.Arp
 
     @property
-    def gratuitous(self) -> bool:
-        """Whether this announces an address to everybody: sender and target are the same."""
-        return self.sender_ip == self.target_ip and self.ethernet_destination == BROADCAST
+    def announces(self) -> bool:
+        """Whether it tells everybody of an address: sender and target are one, to broadcast."""
+        return self.arp.gratuitous and self.frame_target == BROADCAST
 
 
-def read(at_ns: int, frame: bytes) -> ArpPacket | None:
-    """The ARP packet in a frame, or None when it carries no (whole) IPv4 ARP packet."""
-    try:
-        ethernet = parse_ethernet(frame)
-    except MalformedFrame:
-        return None
-    body = ethernet.payload
-    if ethernet.ethertype != ETHERTYPE_ARP or len(body) < 28:
-        return None
-    if struct.unpack_from("!HHBB", body) != (1, 0x0800, 6, 4):
-        return None
-    (operation,) = struct.unpack_from("!H", body, 6)
-    return ArpPacket(
-        at_ns=at_ns,
-        ethernet_source=ethernet.source,
-        ethernet_destination=ethernet.destination,
-        operation=operation,
-        sender_mac=mac_text(body[8:14]),
-        sender_ip=socket.inet_ntoa(body[14:18]),
-        target_mac=mac_text(body[18:24]),
-        target_ip=socket.inet_ntoa(body[24:28]),
-    )
+def sightings(frames: Iterable[tuple[int, bytes]]) -> list[ArpSighting]:
+    """Pick every ARP packet out of (wire time in ns, frame bytes) pairs."""
+    found = []
+    for at_ns, frame in frames:
+        packet = packets.parse(frame)
+        arp = packets.parse_arp(packet) if packet is not None else None
+        if packet is not None and arp is not None:
+            found.append(ArpSighting(at_ns, packet.source_mac, packet.target_mac, arp))
+    return found
 
 
-def packets(frames: Iterable[tuple[int, bytes]]) -> list[ArpPacket]:
-    """Every ARP packet among (time in ns, frame bytes), in the order given."""
-    return [packet for at_ns, frame in frames if (packet := read(at_ns, frame)) is not None]
+def announcements(arps: Iterable[ArpSighting], address: str) -> list[ArpSighting]:
+    """Select the gratuitous ARP packets that claim `address`."""
+    return [seen for seen in arps if seen.announces and seen.arp.sender == address]
 
 
-def announcements(arps: Iterable[ArpPacket], address: str) -> list[ArpPacket]:
-    """The gratuitous ARP packets that claim `address`."""
-    return [arp for arp in arps if arp.gratuitous and arp.sender_ip == address]
-
-
-def replies(arps: Iterable[ArpPacket], address: str) -> list[ArpPacket]:
-    """The replies that say who holds `address`."""
+def replies(arps: Iterable[ArpSighting], address: str) -> list[ArpSighting]:
+    """Select the replies that say who holds `address`."""
     return [
-        arp
-        for arp in arps
-        if arp.operation == REPLY and arp.sender_ip == address and not arp.gratuitous
+        seen
+        for seen in arps
+        if seen.arp.operation == REPLY and seen.arp.sender == address and not seen.announces
     ]
 
 
-def questions(arps: Iterable[ArpPacket], address: str) -> list[ArpPacket]:
-    """The requests that ask who holds `address` (duplicate address detection included)."""
+def questions(arps: Iterable[ArpSighting], address: str) -> list[ArpSighting]:
+    """Select the requests that ask who holds `address` (duplicate address detection included)."""
     return [
-        arp
-        for arp in arps
-        if arp.operation == REQUEST and arp.target_ip == address and not arp.gratuitous
+        seen
+        for seen in arps
+        if seen.arp.operation == REQUEST and seen.arp.target == address and not seen.arp.gratuitous
     ]

@@ -168,7 +168,7 @@ class Keepalived:
         )
 
     def clean_stop_to_takeover(self) -> Budget:
-        """The resigning node says so with priority 0; the peer waits its skew only."""
+        """Shorter than after a crash: priority 0 says goodbye, the peer waits its skew only."""
         return Budget(
             0.0,
             self.skew_s + KEEPALIVED_ALLOWANCE_S,

@@ -155,7 +155,7 @@ def from_packet(packet: Ipv4Packet, source_mac: str, destination_mac: str) -> Ad
 
 
 def digest(secret: Secret, vhid: int, counter: int) -> bytes:
-    """The 20 bytes of HMAC-SHA1 that an advertisement with this VHID and counter must carry."""
+    """Compute the 20 bytes of HMAC-SHA1 that an advertisement must carry."""
     address = ipaddress.IPv4Address(secret.virtual_ip).packed
     message = struct.pack("!BBB4sQ", 2, 1, vhid, address, counter)
     return hmac.new(secret.password.encode(), message, hashlib.sha1).digest()

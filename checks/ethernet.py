@@ -103,10 +103,10 @@ def parse_ipv4(packet: bytes) -> Ipv4Packet:
 
 
 def internet_checksum(octets: bytes) -> int:
-    """The 16-bit one's complement checksum of RFC 1071; 0 over bytes that hold a right one."""
+    """Compute the checksum of RFC 1071; it is 0 over bytes that hold a right one."""
     if len(octets) % 2:
         octets += b"\0"
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

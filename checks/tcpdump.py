@@ -1,4 +1,4 @@
-"""The line that the failover guide tells a person to look for, as `tcpdump -eni any vrrp` prints it.
+"""The line that the failover guide tells a person to look for in `tcpdump -eni any vrrp`.
 
 tcpdump reads a CARP advertisement as VRRPv2: its "prio" is CARP's advskew, so `prio 0` is not
 VRRP's "I resign". The guide shows the old cooked header (LINUX_SLL, length 72); tcpdump since

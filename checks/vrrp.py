@@ -83,7 +83,7 @@ class Advertisement:
 
 
 def read(frame: bytes) -> carp.Advertisement | Advertisement | None:
-    """What heartbeat this frame carries, or None when it carries none.
+    """Read the heartbeat that a frame carries, or None when it carries none.
 
     The rule: high nibble 3 is VRRPv3; 36 bytes whose byte 3 does not fit a VRRPv2 of five
     addresses is CARP (a genuine one has byte 3 == 7; another value there is a faulty CARP, for

@@ -1,0 +1,1 @@
+"""Tests of the heartbeat decoders and the timing of takeovers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 
@@ -30,7 +31,7 @@ def named(frame: bytes, pair: carp.Secret = PAIR) -> set[Fault]:
 
 
 def patched(offset: int, octets: bytes, *, fix_checksum: bool = False) -> bytes:
-    """A genuine advertisement with some bytes replaced; CARP begins at byte 34."""
+    """Take a genuine advertisement with some bytes replaced; CARP begins at byte 34."""
     frame = bytearray(genuine()[5])
     frame[offset : offset + len(octets)] = octets
     if fix_checksum:
@@ -94,7 +95,7 @@ def test_a_changed_skew_passes_the_digest_because_it_does_not_cover_it() -> None
 
 @pytest.mark.parametrize(("password", "vhid"), [("x" * 20, 94), ("", 94), ("x", 0), ("x", 256)])
 def test_a_secret_that_ucarp_would_refuse_is_refused(password: str, vhid: int) -> None:
-    with pytest.raises(ValueError, match="VHID|password"):
+    with pytest.raises(ValueError, match=r"VHID|password"):
         carp.Secret(password, PAIR.virtual_ip, vhid)
 
 
@@ -106,10 +107,8 @@ def test_the_longest_password_is_taken() -> None:
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_decode_or_are_called_malformed(frame: bytes) -> None:
     for decoder in (carp.decode, vrrp.read):
-        try:
+        with contextlib.suppress(MalformedFrame):
             decoder(frame)
-        except MalformedFrame as error:
-            assert str(error)
 
 
 @given(st.binary(max_size=60))

@@ -1,0 +1,52 @@
+"""What the failover guide promises, judged from the wire and from recorded events.
+
+Wherever the wire can show something, the wire is asked; events say what was done, and what only
+a machine can tell. Every event carries the wire's time and its own uncertainty. `node` names are
+those of `pair.configured` ("primary", "secondary"); `source` is the machine that a fact was seen
+on. Spans are an event `X.begin` and the next `X.end`.
+
+Each entry: kind: data (requirements).
+
+pair.configured: virtual_ip, vhid, engine ("ucarp", "keepalived"), password, nodes: {name:
+    {address, mac, advbase, advskew, deadratio} or {address, mac, advert_int, priority}};
+    keepalived also version, virtual_mac (all of the wire)
+steady.begin / steady.end: active (node name) (FO-15 to 20, 47)
+fault.begin: fault (name), node; hits for a wire rule; expects_takeover=false where none may come
+    (FO-20, 24 to 28, 30, 31, 47, 49)
+fault.over: node: watched long enough, before anything is repaired (the same)
+guest.capture: path of a pcap of Ethernet frames, below the run's directory; source is the machine
+    (FO-24)
+probe: address, protocol ("tcp", "udp"), port, answered; at the moment of the answer (FO-12 to 14,
+    25)
+tunnel.back: client, protocol; at the first packet through (FO-39, 49)
+neighbour: address, mac; a client's neighbour table after a takeover (FO-26)
+addresses: held: list; source is the node's name (FO-11, 27, 28)
+service.stopped: source is the node's name; when the stop command had ended (FO-27)
+log.line: file (base name), text; at the line's own time; source is the node's name (FO-11, 31)
+node.returned: node; when its service is up again (FO-28, 47)
+reboot.loop.begin / .end: node; cycles at the end (FO-29)
+init.asked: answer, status, before, after (hashes of all configuration) (FO-02)
+init.wiped: seeded (count), left (list), role (FO-03)
+init.batch: stdin ("closed"), status, seconds, reads_stdin (FO-04)
+ssh.attempt: origin, target (node names), user, status (FO-05)
+validate.rows: broken ("" or a name), rows: [{name, good}], expected_bad: list of names (FO-07,
+    08, 45)
+validate.begin / .end: state: anything comparable of both nodes (addresses, processes, hashes)
+    (FO-09)
+commit.attempt: virtual_ip, network, accepted, error (FO-10)
+commit.done: node (FO-11)
+tcpdump.output: text, seconds, service_stopped; source is the node's name (FO-21, 41)
+vhid.settled: vhid: both nodes have been restarted with it (FO-22)
+neighbours.begin / .end: vhids: of the two pairs; bad_digest_lines at the end (FO-23)
+session.resumed: client, method ("token", "certificate"), connected, verify_calls, password_spent,
+    user_name_sent (FO-36, 38)
+token.tried: case ("lifetime-over", "clock-behind"), accepted, reason (FO-37)
+filter.begin / filter.end: filter ("vrrp", "source-mac", "isolation", "guest-firewall"); hits at
+    the end (FO-42 to 45)
+preflight.observations: profile, and the fields of `checks.preflight.Observations` (FO-42, 48)
+profile.begin / profile.end: profile ("plain", "mac-filter", "vrrp-filter", "two-networks") ; hits
+    (FO-48)
+write.acknowledged: serial (FO-46)
+sync.completed: serial: the last one that the sync contains (FO-46)
+write.survived: serials: list found on the new active (FO-46)
+"""

@@ -1,0 +1,129 @@
+"""FO-28 to 30: what a node that comes back does, and how the guide moves the role back."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from checks import heartbeat, takeover
+from checks.budgets import GUIDE_TAKEOVER_S, Budget
+from checks.evidence import Evidence
+from checks.failover import whole_run
+from checks.failover.pair import Recorded
+from checks.failover.takeovers import RESTART, figures
+from checks.registry import check
+from checks.verdict import Findings, Verdict, combine
+
+WATCH_S = 60.0
+CYCLES = 8
+GAP_FACTOR = 1.5
+"""FO-29: the active node's longest gap, in its periods."""
+
+
+@check("FO-28")
+def a_returning_node_stays_standby(evidence: Evidence) -> Verdict:
+    """Judge that the old active node sends nothing in the 60 s after its return."""
+    recorded = Recorded(evidence)
+    return combine(
+        [
+            judge_return(recorded),
+            whole_run.no_unexplained_role_change(recorded),
+            whole_run.no_two_holders(recorded),
+        ]
+    )
+
+
+def judge_return(recorded: Recorded) -> Verdict:
+    """Count the advertisements of a returned node, and look for the virtual IP on it."""
+    found = Findings()
+    evidence = recorded.evidence
+    recorded.heard_of_pair()
+    for event in evidence.need("node.returned"):
+        node = recorded.pair.node(str(event["node"]))
+        end_ns = min(
+            [evidence.window.until_ns]
+            + [fault.at_ns for fault in evidence.events("fault.begin") if fault.at_ns > event.at_ns]
+        )
+        found.saw(event.place, evidence.capture_place)
+        watched = (end_ns - event.at_ns) / heartbeat.NS
+        if watched < WATCH_S:
+            found.gap(f"{node.name} was watched for {watched:.0f} s after its return, not 60")
+        beats = recorded.sent.of(node.address).between(event.at_ns, end_ns)
+        found.require(
+            not len(beats), f"{node.name} sent {len(beats)} advertisement(s) after its return"
+        )
+        peer = recorded.pair.peer_of(node.name)
+        if not len(recorded.passed.of(peer.address).between(event.at_ns, end_ns)):
+            found.gap(f"nobody was active when {node.name} came back")
+        for seen in evidence.events("addresses", node.name):
+            held = event.at_ns <= seen.at_ns <= end_ns
+            found.require(
+                not (held and recorded.pair.virtual_ip in seen["held"]),
+                f"{node.name} holds the virtual IP after its return",
+            )
+    return found.verdict("0 advertisements in 60 s after the return")
+
+
+@check("FO-29")
+def a_reboot_loop_moves_nothing(evidence: Evidence) -> Verdict:
+    """Judge eight reboot cycles of one node: no change of role, no gap in the heartbeat."""
+    recorded = Recorded(evidence)
+    found = Findings()
+    recorded.heard_of_pair()
+    for begin, end in recorded.spans("reboot.loop"):
+        found.saw(begin.place, end.place, evidence.capture_place)
+        if int(end["cycles"]) < CYCLES:
+            found.gap(f"{end['cycles']} reboot cycles, {CYCLES} are needed")
+        active = recorded.pair.peer_of(str(begin["node"]))
+        span = recorded.sent.in_group(recorded.pair.vhid).between(begin.at_ns, end.at_ns)
+        changes = heartbeat.role_changes(span, recorded.pair.vhid)
+        found.require(not changes, f"{len(changes)} change(s) of role in the reboot loop")
+        beats = span.of(active.address).beats
+        if not beats:
+            found.gap(f"{active.name} was not active in the reboot loop")
+            continue
+        edges_ns = [begin.at_ns, *(beat.at_ns for beat in beats), end.at_ns]
+        longest = max(
+            (later - earlier) / heartbeat.NS
+            for earlier, later in pairwise(edges_ns)
+        )
+        limit = GAP_FACTOR * active.engine.period_s
+        found.require(
+            longest < limit, f"{active.name} was silent for {longest:.3f} s, limit {limit:.3f} s"
+        )
+    return combine([found.verdict("0 changes of role"), whole_run.no_two_holders(recorded)])
+
+
+@check("FO-30")
+def restarting_the_active_secondary_fails_back(evidence: Evidence) -> Verdict:
+    """Judge that after a restart of the active node's service its peer is active, and stays so."""
+    recorded = Recorded(evidence)
+    found = Findings()
+    timelines = []
+    for event, fault in recorded.faults():
+        if fault.name != RESTART:
+            continue
+        found.saw(event.place, evidence.capture_place)
+        timeline = recorded.timeline(fault)
+        timelines.append(timeline)
+        engine = recorded.pair.peer_of(str(event["node"])).engine
+        takeover.judge_stage(
+            found, [timeline], takeover.Stage.SILENCE, engine.last_advert_to_takeover()
+        )
+        limit = Budget(0, GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-30")
+        takeover.judge_stage(found, [timeline], takeover.Stage.SILENCE, limit)
+        if timeline.first is None:
+            continue
+        again = recorded.sent.of(fault.victim).between(timeline.first.at_ns, fault.until_ns)
+        # A master that hears the peer sends one more advertisement before it yields.
+        found.require(
+            len(again) <= 1,
+            f"{fault.victim} advertised {len(again)} time(s) after the role had moved",
+        )
+    if not timelines:
+        found.gap(f"no {RESTART} was recorded")
+    return combine(
+        [
+            found.verdict(f"{len(timelines)} of {len(timelines)} moved", *figures(timelines)),
+            whole_run.no_two_holders(recorded),
+        ]
+    )

@@ -1,0 +1,70 @@
+"""FO-36 to 38: how clients authenticate to the node that took over.
+
+After a refused token a client silently tries its cached password, so "connected" alone proves
+nothing: the password must have been used up, and the new node's verify calls counted.
+"""
+
+from __future__ import annotations
+
+from checks.evidence import Evidence
+from checks.registry import check
+from checks.verdict import Findings, Verdict
+
+REFUSALS = frozenset({"lifetime-over", "clock-behind"})
+
+
+@check("FO-36")
+def the_token_is_enough(evidence: Evidence) -> Verdict:
+    """Judge that a client was connected again by its token, with no verify call at all."""
+    found = Findings()
+    tried = 0
+    for event in evidence.need("session.resumed"):
+        if event["method"] != "token":
+            continue
+        tried += 1
+        found.saw(event.place)
+        if not event["password_spent"]:
+            found.gap(f"{event['client']}'s password still worked, so it could have been used")
+        calls = int(event["verify_calls"])
+        found.require(bool(event["connected"]), f"{event['client']} was not connected again")
+        found.require(calls == 0, f"{calls} verify call(s) on the new node for {event['client']}")
+    if not tried:
+        found.gap("no client with a token was watched")
+    return found.verdict(f"{tried} client(s) connected by token, 0 verify calls")
+
+
+@check("FO-37")
+def a_token_fails_when_it_should(evidence: Evidence) -> Verdict:
+    """Judge that a token past its lifetime, or from the future, is refused with a reason."""
+    found = Findings()
+    cases = set()
+    for event in evidence.need("token.tried"):
+        case = str(event["case"])
+        cases.add(case)
+        found.saw(event.place)
+        found.require(not event["accepted"], f"the token was accepted although {case}")
+        if not event["accepted"]:
+            found.require(bool(event["reason"]), f"{case}: refused without a reason")
+    missing = REFUSALS - cases
+    if missing:
+        found.gap(f"not tried: {', '.join(sorted(missing))}")
+    return found.verdict("refused when its lifetime is over and when it is from the future")
+
+
+@check("FO-38")
+def an_auto_login_needs_its_certificate_alone(evidence: Evidence) -> Verdict:
+    """Judge that an auto-login client was connected again without a user name."""
+    found = Findings()
+    tried = 0
+    for event in evidence.need("session.resumed"):
+        if event["method"] != "certificate":
+            continue
+        tried += 1
+        found.saw(event.place)
+        found.require(bool(event["connected"]), f"{event['client']} was not connected again")
+        found.require(
+            not event["user_name_sent"], f"{event['client']} sent a user name, not only its cert"
+        )
+    if not tried:
+        found.gap("no auto-login client was watched")
+    return found.verdict(f"{tried} client(s) connected by certificate alone")

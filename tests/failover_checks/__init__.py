@@ -1,0 +1,1 @@
+"""Tests of the failover checks: good recordings, and ones they must reject."""
