@@ -22,7 +22,6 @@ from vpn_server_api.parameters import HttpError, Parameters
 
 _REALM = "vpn-server-backend"
 _CALLS: Mapping[str, Call] = {**node_calls.CALLS, **portal_calls.CALLS}
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def create_app(root: Path = ROOT) -> Flask:
@@ -31,21 +30,9 @@ def create_app(root: Path = ROOT) -> Flask:
     controller = Controller(root)
     syslog.openlog("vpn-server-api")
 
-    def serve(path: str) -> Response:
-        return _serve(controller, path)
-
-    # One rule: authentication comes before routing, and refusals have the genuine form.
-    app.add_url_rule(
-        "/<path:path>", "call", serve, methods=_METHODS, provide_automatic_options=False
-    )
-    app.add_url_rule(
-        "/",
-        "root",
-        serve,
-        defaults={"path": ""},
-        methods=_METHODS,
-        provide_automatic_options=False,
-    )
+    # Ahead of Flask's routing: authentication comes before it, refusals have the genuine form, and
+    # the bare address (which the guide tries) is not redirected to one with a slash.
+    app.before_request(lambda: _serve(controller, request.path.lstrip("/")))
     return app
 
 
