@@ -58,7 +58,7 @@ class MachineSpec(_Strict):
     memory_mib: Annotated[int, Field(ge=256)] = 512
     vcpus: Annotated[int, Field(ge=1)] = 1
     image: str | None = None
-    nics: Annotated[tuple[Nic, ...], Field(min_length=1)]
+    nics: tuple[Nic, ...]
 
     @property
     def ipv4(self) -> IPv4Address:
@@ -75,15 +75,15 @@ class Topology(_Strict):
     """A whole lab, as its file says."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,20}$")]
-    guide: Literal["multi-node", "failover"]
+    guide: Literal["multi-node", "failover"] | None = None
     nameserver: str | None = None
-    networks: Annotated[dict[Name, Network], Field(min_length=1)]
+    networks: dict[Name, Network]
     machines: Annotated[tuple[MachineSpec, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for problem in _contradictions(self):
-            raise ValueError(problem)
+        if problems := _contradictions(self):
+            raise ValueError("\n".join(problems))
         return self
 
     @property
@@ -104,7 +104,7 @@ class Topology(_Strict):
         return tuple(machine for machine in self.machines if role in machine.roles)
 
     def mac(self, machine: str, index: int) -> str:
-        """Return the MAC address of a machine's NIC `index`; index -1 is the management NIC.
+        """Return the MAC address of a machine's NIC `index` on the wire.
 
         The same topology always gets the same addresses (QEMU's prefix 52:54:00), so that a lab
         that was frozen can be thawed by anybody.
@@ -186,14 +186,26 @@ def read_topology(source: str | Path) -> Topology:
         raise TopologyError(
             f"no topology {str(source)!r}", hint=f"there are: {known}; or give a .toml file"
         ) from None
+    except OSError as error:
+        raise TopologyError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TopologyError(f"{path}: not TOML: {error}") from error
     try:
         return Topology.model_validate(content)
     except ValidationError as error:
-        raise TopologyError(
-            "\n".join(f"{path}: {_complaint(content, item)}" for item in error.errors())
-        ) from error
+        lines = [line for item in _causes(error) for line in _complaint(content, item).splitlines()]
+        raise TopologyError("\n".join(f"{path}: {line}" for line in lines)) from error
+
+
+def _causes(error: ValidationError) -> list[object]:
+    """Return pydantic's errors without those that only follow from one deeper in the file."""
+    found = error.errors()
+    places = [item["loc"] for item in found]
+    return [
+        item
+        for item in found
+        if not any(place[: len(item["loc"])] == item["loc"] != place for place in places)
+    ]
 
 
 def _complaint(content: object, item: object) -> str:

@@ -28,7 +28,7 @@ def machine(server: SshServer) -> Iterator[Machine]:
 
 @pytest.fixture
 def short_directory() -> Iterator[Path]:
-    """A directory whose name leaves room for libvirt's sockets (107 bytes)."""
+    """Make a directory whose name leaves room for libvirt's sockets (107 bytes)."""
     directory = Path(tempfile.mkdtemp(prefix="vp", dir="/tmp"))
     yield directory
     shutil.rmtree(directory, ignore_errors=True)

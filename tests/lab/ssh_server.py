@@ -161,10 +161,10 @@ class _Session(paramiko.ServerInterface):
         known = username == "root" and key == self._authorized
         return paramiko.AUTH_SUCCESSFUL if known else paramiko.AUTH_FAILED
 
-    def get_allowed_auths(self, username: str) -> str:
+    def get_allowed_auths(self, _username: str) -> str:
         return "publickey"
 
-    def check_channel_request(self, kind: str, chanid: int) -> int:
+    def check_channel_request(self, _kind: str, _chanid: int) -> int:
         return paramiko.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:

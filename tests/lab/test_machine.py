@@ -88,7 +88,7 @@ def test_words_said_after_the_end_of_a_command_are_not_lost(machine: Machine) ->
 def test_a_command_that_takes_too_long_is_an_error_with_its_output_so_far(
     machine: Machine,
 ) -> None:
-    with pytest.raises(DeadlinePassed, match="(?s)`echo soon; exec sleep 2` on node-a.*soon"):
+    with pytest.raises(DeadlinePassed, match=r"(?s)`echo soon; exec sleep 2` on node-a.*soon"):
         machine.run("echo soon; exec sleep 2", timeout=0.3)
 
 
@@ -154,18 +154,18 @@ def test_a_connection_that_breaks_in_the_middle_leaves_the_old_file(
 def test_getting_a_file_that_is_not_there_is_file_not_found(
     machine: Machine, tmp_path: Path
 ) -> None:
-    with pytest.raises(FileNotFoundError, match="node-a:.*/nothing"):
+    with pytest.raises(FileNotFoundError, match=r"node-a:.*/nothing"):
         machine.get(str(tmp_path / "nothing"))
 
 
 def test_getting_a_directory_is_a_failed_command(machine: Machine, tmp_path: Path) -> None:
-    with pytest.raises(CommandFailed, match="(?i)directory"):
+    with pytest.raises(CommandFailed, match=r"(?i)directory"):
         machine.get(str(tmp_path))
 
 
 def test_a_machine_with_another_host_key_is_refused(server: SshServer) -> None:
     expected = dataclasses.replace(server.access, host_key=KeyPair.generate().public)
-    with pytest.raises(MachineError, match="BadHostKey|does not match"):
+    with pytest.raises(MachineError, match=r"BadHostKey|does not match"):
         Machine("node-a", expected).run("true")
 
 
