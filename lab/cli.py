@@ -18,7 +18,7 @@ from rich.table import Table
 
 from lab import layout
 from lab.accelerator import choose
-from lab.errors import LabError, VpnproofError
+from lab.errors import LabError, VpnproofError, WireError
 from lab.image import prepare
 from lab.lab import Lab, remove
 from lab.machine import Machine
@@ -115,7 +115,7 @@ def _status(_options: argparse.Namespace) -> int:
         except LabError:
             table.add_row(directory.name, "half-made: python -m lab gc", "", "", "", "", "")
             continue
-        wire = "alive" if Wire.is_running(directory) else "[red]gone[/red]"
+        wire = "alive" if _wire_runs(directory) else "[red]gone[/red]"
         row = (directory.name, state.topology.name, state.image, state.accelerator, wire)
         for name, machine in state.machines.items():
             table.add_row(*row, name, str(machine.ssh_port))
@@ -175,11 +175,19 @@ def collect_garbage() -> list[str]:
     """Remove the labs whose wire is gone and whose maker is gone; return their names."""
     removed = []
     for directory in lab_directories():
-        if Wire.is_running(directory) or owner_alive(directory):
+        if _wire_runs(directory) or owner_alive(directory):
             continue
         remove(directory)
         removed.append(directory.name)
     return removed
+
+
+def _wire_runs(directory: Path) -> bool:
+    try:
+        Wire.connect(directory).close()
+    except WireError:
+        return False
+    return True
 
 
 def _directory(name: str) -> Path:

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.accelerator import Accelerator
+from lab.errors import LabError
 from lab.image import Image
 from lab.topology import MachineSpec, Topology
 
 QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
+_COMMANDLINE = f"{{{QEMU_NAMESPACE}}}commandline"
 MANAGEMENT_ADDRESS = "10.0.2.15"
+#: The same for every machine: each has a management network of its own.
+MANAGEMENT_MAC = "52:54:00:00:00:01"
 
 ET.register_namespace("qemu", QEMU_NAMESPACE)
 
@@ -56,7 +60,7 @@ def domain_xml(
     _text(domain, "on_reboot", "restart")
     _text(domain, "on_crash", "destroy")
     _devices(domain, topology, machine, image, placement)
-    _management(domain, topology, machine, placement)
+    _management(domain, placement)
     return ET.tostring(domain, encoding="unicode")
 
 
@@ -68,7 +72,7 @@ def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> ET.Elem
 
 def _boot(domain: ET.Element, image: Image) -> None:
     system = ET.SubElement(domain, "os")
-    _text(system, "type", "hvm", arch="x86_64", machine="q35")
+    _text(system, "type", "hvm", arch="x86_64", machine="pc")
     if image.kernel is not None:
         _text(system, "kernel", str(image.kernel))
         if image.initrd is not None:
@@ -97,12 +101,8 @@ def _devices(
     _disk(devices, placement.disk, "qcow2", "vda", readonly=False)
     # A virtio disk, not a CD-ROM: Debian's cloud kernel has no driver for SATA.
     _disk(devices, placement.seed, "raw", "vdb", readonly=True)
-    for index, (switch_port, nic_port) in enumerate(placement.wire_ports):
-        interface = ET.SubElement(devices, "interface", type="udp")
-        ET.SubElement(interface, "mac", address=topology.mac(machine.name, index))
-        source = ET.SubElement(interface, "source", address="127.0.0.1", port=str(switch_port))
-        ET.SubElement(source, "local", address="127.0.0.1", port=str(nic_port))
-        ET.SubElement(interface, "model", type="virtio")
+    for index, ports in enumerate(placement.wire_ports):
+        devices.append(_interface(topology.mac(machine.name, index), ports))
     serial = ET.SubElement(devices, "serial", type="file")
     ET.SubElement(serial, "source", path=str(placement.console), append="on")
     random = ET.SubElement(devices, "rng", model="virtio")
@@ -124,15 +124,72 @@ def _disk(devices: ET.Element, path: Path, kind: str, target: str, *, readonly: 
         ET.SubElement(disk, "readonly")
 
 
-def _management(
-    domain: ET.Element, topology: Topology, machine: MachineSpec, placement: Placement
-) -> None:
+def interface_xml(mac: str, ports: tuple[int, int]) -> str:
+    """Return the XML of one NIC on the wire, to be plugged into a running machine."""
+    return ET.tostring(_interface(mac, ports), encoding="unicode")
+
+
+def _interface(mac: str, ports: tuple[int, int]) -> ET.Element:
+    interface = ET.Element("interface", type="udp")
+    ET.SubElement(interface, "mac", address=mac)
+    _place_interface(interface, ports)
+    ET.SubElement(interface, "model", type="virtio")
+    return interface
+
+
+def _place_interface(interface: ET.Element, ports: tuple[int, int]) -> None:
+    """Say which UDP ports of 127.0.0.1 a NIC talks between: the wire's, and its own."""
+    for old in interface.findall("source"):
+        interface.remove(old)
+    source = ET.SubElement(interface, "source", address="127.0.0.1", port=str(ports[0]))
+    ET.SubElement(source, "local", address="127.0.0.1", port=str(ports[1]))
+
+
+def _management(domain: ET.Element, placement: Placement) -> None:
     """Add the management NIC: user networking that forwards one loopback port to SSH, only."""
     netdev = (
         f"user,id=mgmt,restrict=on,net=10.0.2.0/24,dhcpstart={MANAGEMENT_ADDRESS},"
         f"hostfwd=tcp:127.0.0.1:{placement.ssh_port}-{MANAGEMENT_ADDRESS}:22"
     )
-    device = f"virtio-net-pci,netdev=mgmt,mac={topology.mac(machine.name, -1)},bus=pcie.0,addr=0x1e"
-    commandline = ET.SubElement(domain, f"{{{QEMU_NAMESPACE}}}commandline")
+    device = f"virtio-net-pci,netdev=mgmt,mac={MANAGEMENT_MAC},bus=pci.0,addr=0x1e"
+    for old in domain.findall(_COMMANDLINE):
+        domain.remove(old)
+    commandline = ET.SubElement(domain, _COMMANDLINE)
     for argument in ("-netdev", netdev, "-device", device):
         ET.SubElement(commandline, f"{{{QEMU_NAMESPACE}}}arg", value=argument)
+
+
+def renamed_xml(xml: str, name: str, uuid: str) -> str:
+    """Return a saved machine's XML under another name and uuid."""
+    domain = ET.fromstring(xml)  # noqa: S314 - libvirt wrote it, not a stranger
+    for tag, text in (("name", name), ("uuid", uuid)):
+        element = domain.find(tag)
+        if element is None:
+            raise LabError(f"a saved machine without <{tag}>")
+        element.text = text
+    return ET.tostring(domain, encoding="unicode")
+
+
+def moved_xml(xml: str, placement: Placement) -> str:
+    """Return a saved machine's XML for its place in another lab: disks, console and ports.
+
+    Everything the guest has seen, down to PCI addresses, stays as it was saved.
+    """
+    domain = ET.fromstring(xml)  # noqa: S314 - libvirt wrote it, not a stranger
+    files = {"vda": placement.disk, "vdb": placement.seed}
+    for disk in domain.iterfind("devices/disk"):
+        target, source = disk.find("target"), disk.find("source")
+        if target is not None and source is not None:
+            source.set("file", str(files[target.get("dev", "")]))
+        for chain in disk.findall("backingStore"):
+            disk.remove(chain)
+    for interface, ports in zip(
+        domain.iterfind("devices/interface"), placement.wire_ports, strict=False
+    ):
+        _place_interface(interface, ports)
+    for console in (*domain.iterfind("devices/serial"), *domain.iterfind("devices/console")):
+        source = console.find("source")
+        if source is not None:
+            source.set("path", str(placement.console))
+    _management(domain, placement)
+    return ET.tostring(domain, encoding="unicode")

@@ -98,7 +98,7 @@ class Lab:
             lab = open_lab({name: key.public for name, key in host_keys.items()})
             with progress.task(f"booting {len(lab.machines)} machines of {topology.name}"):
                 for machine in topology.machines:
-                    lab.switch_on_first(machine)
+                    lab.start_machine(machine, lab.machines[machine.name].power_on)
                 lab.wait_until_up()
         return lab
 
@@ -143,12 +143,12 @@ class Lab:
         """Return a machine's name in libvirt: its own, unless others use that libvirt too."""
         return machine if self.hypervisor.private else f"{self.directory.name}-{machine}"
 
-    def switch_on_first(self, machine: MachineSpec) -> None:
-        """Define and start a machine; a port that somebody took meanwhile is chosen anew."""
+    def start_machine(self, machine: MachineSpec, start: Callable[[], None]) -> None:
+        """Define a machine and `start` it; a port that somebody took meanwhile is chosen anew."""
         for _ in range(3):
             self.hypervisor.define(self.xml(machine.name))
             try:
-                self.hypervisor.power_on(self.domain_name(machine.name))
+                start()
             except MachineError as error:
                 if not any(words in str(error) for words in _PORT_TAKEN):
                     raise
@@ -236,6 +236,7 @@ def assembling(
                 directory,
                 _wire_ports(topology, machines),
                 capture=capture or directory / "wire.pcapng",
+                on_death=lambda: end_processes_of(directory),
             )
             hypervisor = Hypervisor.open(uri) if uri else Hypervisor.start(directory)
             state = LabState(
@@ -270,7 +271,7 @@ def _wire_ports(topology: Topology, machines: Mapping[str, MachineState]) -> lis
 
 
 def _with_switch_ports(machines: Mapping[str, MachineState], wire: Wire) -> dict[str, MachineState]:
-    bound = {port.name: port.switch_port for port in wire.ports()}
+    bound = {name: port.switch_port for name, port in wire.ports().items()}
     return {
         name: state.model_copy(
             update={

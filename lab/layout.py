@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.domain import MANAGEMENT_ADDRESS, MANAGEMENT_MAC, Placement
 from lab.errors import LabError
 from lab.image import Image
-from lab.image.seed import Interface, Seed
+from lab.image.seed import HostKey, Interface, Seed
 from lab.keys import KeyPair
 from lab.ssh import Access
 from lab.state import LabState, MachineState
@@ -72,8 +72,7 @@ def seed(topology: Topology, machine: MachineSpec, client: KeyPair, host_key: Ke
         hostname=machine.fqdn.partition(".")[0],
         fqdn=machine.fqdn,
         authorized_key=client.public,
-        host_key_private=host_key.private,
-        host_key_public=host_key.public,
+        host_key=HostKey(host_key.private, host_key.public),
         interfaces=(*wire_interfaces(topology, machine), management_interface()),
     )
 

@@ -1,0 +1,92 @@
+"""A run: one directory of evidence, and what must be known to repeat it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from checks.history import History
+
+LATEST = "latest"
+_PACKAGES = ("vpnproof", "pytest", "libvirt-python", "paramiko", "pytest-testinfra", "scapy")
+
+
+@dataclass(frozen=True)
+class Revision:
+    """Which state of the project ran."""
+
+    commit: str
+    uncommitted_changes: bool
+
+    @classmethod
+    def here(cls, root: Path) -> Revision:
+        """Return the revision of the checkout at `root`; "unknown" outside of git."""
+        commit = _git(root, "rev-parse", "HEAD") or "unknown"
+        return cls(commit, bool(_git(root, "status", "--porcelain")))
+
+
+class Run:
+    """The evidence directory of one run; made when it is first needed."""
+
+    def __init__(self, directory: Path, root: Path) -> None:
+        self.directory = directory
+        self.root = root
+
+    @classmethod
+    def fresh_directory(cls, root: Path) -> Path:
+        """Return where a run that starts now keeps its evidence by default."""
+        return root / "evidence" / time.strftime("%Y-%m-%dT%H-%M-%S")
+
+    def history(self, scenario: str) -> History:
+        """Return the run's history, to be appended to on behalf of `scenario`."""
+        return History(self.directory / "history.jsonl", scenario)
+
+    def open(self, **facts: Any) -> None:
+        """Make the directory with its `run.json` (`facts` beside revision and versions)."""
+        if (self.directory / "run.json").exists():
+            return
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "wire").mkdir(exist_ok=True)
+        told = {
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "revision": asdict(Revision.here(self.root)),
+            "command": shlex.join(["pytest", *sys.argv[1:]]),
+            "host": platform.platform(),
+            "processors": os.cpu_count(),
+            "python": platform.python_version(),
+            "packages": {name: version(name) for name in _PACKAGES},
+            **facts,
+        }
+        fresh = self.directory / f".run.json.{os.getpid()}"
+        fresh.write_text(json.dumps(told, indent=2) + "\n")
+        fresh.replace(self.directory / "run.json")
+        self._point_latest_here()
+
+    def _point_latest_here(self) -> None:
+        """Let `latest` beside the directory point at it; a file of that name is left alone."""
+        link = self.directory.parent / LATEST
+        if link.exists() and not link.is_symlink():
+            return
+        fresh = link.with_name(f".{LATEST}.{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(self.directory.name)
+        fresh.replace(link)
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
