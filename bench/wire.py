@@ -5,7 +5,8 @@ A process of its own makes the traffic, so that it shares nothing with the wire 
 - Latency: one frame at a time, every few hundred microseconds, from one NIC's socket to another's
   through the wire; in turns, the same datagram straight from socket to socket over loopback.
   Added latency is a frame's time through the wire less the median of the direct ones. The
-  receiver polls, so what is seen is the wire: its wake-up, forwarding, and the kernel's part.
+  receiver polls and the sender spins between frames, so what is seen is the wire: its wake-up,
+  forwarding, and the kernel's part. Other load on the machine shows, in p99 first.
 - Rate: frames are kept in flight, a window at most, so nothing is dropped and the wire is what
   limits. Counted at the receiving NIC.
 - Flood: frames are sent without looking, faster than any switch here forwards. What does not fit

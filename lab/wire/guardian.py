@@ -124,6 +124,8 @@ def _belonging(pid: int, directory: re.Pattern[bytes]) -> str:
     """Return the name of process `pid` if it is one of the lab's, else ""."""
     about = Path("/proc", str(pid))
     try:
+        if os.geteuid() not in (0, about.stat().st_uid):
+            return ""
         command = (about / "cmdline").read_bytes()
         name = (about / "exe").readlink().name.removesuffix(" (deleted)")
         if _ended(about):
@@ -133,7 +135,7 @@ def _belonging(pid: int, directory: re.Pattern[bytes]) -> str:
         if not _EXECUTABLE.fullmatch(name):
             return ""
         mentioned = directory.search(command) or directory.search((about / "environ").read_bytes())
-    except OSError:  # it ended meanwhile, or is another user's: not ours to end
+    except OSError:  # it ended meanwhile, or may not be looked at: not ours to end
         return ""
     return name if mentioned else ""
 

@@ -37,7 +37,7 @@ class Link:
             raise WireError(f"no wire serves {directory}: {error.strerror}", hint=_GONE) from None
         return cls(link)
 
-    def ask(self, name: str, **fields: Json) -> Json:
+    def ask(self, name: str, /, **fields: Json) -> Json:
         """Send request `name` and return its result; raises what the wire answers with."""
         line = line_of({"do": name, **fields})
         with self._lock:

@@ -1,0 +1,105 @@
+"""The capture file is whole, ordered, and readable by others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.errors import WireError
+from lab.wire.pcapng import Recorded, interface_block, packet_block, read, section_block
+from lab.wire.recorder import Recorder
+
+comments = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+frames = st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 2), st.binary(max_size=90), comments)
+
+
+@given(st.lists(frames, max_size=10), st.integers(0, 40))
+def test_what_is_written_is_read_back_and_a_torn_end_is_left_out(written, torn):
+    octets = section_block("test")
+    for number in range(3):
+        octets += interface_block(f"m{number}/wire0", "segment lan")
+    for at_ns, interface, raw, comment in written:
+        octets += packet_block(interface, at_ns, raw, comment)
+    torn_block = packet_block(0, 1, b"x" * 40)[:torn]
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(octets + torn_block)
+        file.flush()
+        assert list(read(Path(file.name))) == [
+            Recorded(at_ns, f"m{interface}/wire0", raw, comment)
+            for at_ns, interface, raw, comment in written
+        ]
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    other = tmp_path / "notes.txt"
+    other.write_text("these are not the frames you look for")
+    with pytest.raises(WireError, match="no capture file"):
+        list(read(other))
+
+
+def test_an_existing_capture_is_never_written_over(tmp_path):
+    kept = tmp_path / "old.pcapng"
+    kept.write_text("evidence")
+    with pytest.raises(WireError, match="cannot record"):
+        Recorder(kept)
+    assert kept.read_text() == "evidence"
+
+
+def test_frames_are_in_the_file_after_a_flush(tmp_path):
+    with Recorder(tmp_path / "wire.pcapng") as recorder:
+        interface = recorder.add_interface("a/wire0", "segment lan")
+        recorder.record(interface, 5, b"x" * 60)
+        recorder.flush()
+        assert [frame.at_ns for frame in read(recorder.path)] == [5]
+
+
+def test_a_flush_is_due_only_while_something_waits(tmp_path):
+    with Recorder(tmp_path / "wire.pcapng") as recorder:
+        recorder.flush()
+        assert recorder.flush_due_ns is None
+        recorder.record(recorder.add_interface("a/wire0", ""), 5, b"x" * 60)
+        assert recorder.flush_due_ns is not None
+
+
+def test_a_full_disk_leaves_whole_frames_and_says_so(tmp_path, monkeypatch):
+    genuine = os.write
+
+    def full(fd: int, octets: bytes) -> int:
+        genuine(fd, bytes(octets[:10]))
+        raise OSError(28, "No space left on device")
+
+    with Recorder(tmp_path / "wire.pcapng") as recorder:
+        interface = recorder.add_interface("a/wire0", "")
+        recorder.record(interface, 1, b"x" * 60)
+        recorder.flush()
+        with monkeypatch.context() as patched:
+            patched.setattr("lab.wire.recorder.os.write", full)
+            recorder.record(interface, 2, b"y" * 60)
+            recorder.flush()
+        recorder.record(interface, 3, b"z" * 60)
+    assert "No space left" in recorder.failure
+    assert (recorder.frames, recorder.unrecorded) == (1, 2)
+    assert [frame.at_ns for frame in read(recorder.path)] == [1]
+
+
+@pytest.mark.skipif(shutil.which("tcpdump") is None, reason="tcpdump is not installed")
+def test_tcpdump_reads_it_to_the_nanosecond(tmp_path):
+    with Recorder(tmp_path / "wire.pcapng") as recorder:
+        recorder.add_interface("a/wire0", "segment lan")
+        interface = recorder.add_interface("b/wire0", "segment lan")
+        recorder.record(
+            interface, 1_700_000_000_123_456_789, b"\xff" * 12 + b"\x88\xb5" + b"." * 47, "x"
+        )
+        recorder.add_interface("b/wire0", "segment lan, generation 2")
+        recorder.record(2, 1_700_000_001_000_000_000, b"\xff" * 12 + b"\x88\xb5" + b"." * 46)
+    command = ["tcpdump", "-tt", "--nano", "-e", "-r", str(recorder.path)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    times = [line.split()[0] for line in shown if not line.startswith("\t")]
+    assert times == ["1700000000.123456789", "1700000001.000000000"]
