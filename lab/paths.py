@@ -19,6 +19,8 @@ from lab.errors import LabError
 
 LAB_FILE = "lab.json"
 
+_SAME_SECONDS = 1.0
+
 
 def cache() -> Path:
     """Return the directory of what is kept between runs (VPNPROOF_CACHE overrides it)."""
@@ -30,8 +32,14 @@ def labs() -> Path:
     """Return this user's directory of labs (VPNPROOF_LABS overrides it), made private."""
     chosen = os.environ.get("VPNPROOF_LABS")
     directory = Path(chosen) if chosen else Path(f"/var/tmp/vpnproof-{os.getuid()}")  # noqa: S108 - checked below
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = directory.lstat()
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = directory.lstat()
+    except OSError as error:
+        raise LabError(
+            f"{directory} cannot be made: {error.strerror}",
+            hint="set VPNPROOF_LABS to a directory that you can write to",
+        ) from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise LabError(
             f"{directory} is not a private directory of yours",
@@ -42,7 +50,9 @@ def labs() -> Path:
 
 def new_lab_directory(name: str) -> Path:
     """Make a directory for a lab called `name`, marked as this process' own, and return it."""
-    directory = labs() / f"{name}-{secrets.token_hex(2)}"
+    parent = labs()
+    while (directory := parent / f"{name}-{secrets.token_hex(2)}").exists():
+        continue
     directory.mkdir(mode=0o700)
     me = psutil.Process()
     (directory / "owner").write_text(f"{me.pid} {me.create_time()}")
@@ -53,7 +63,10 @@ def owner_alive(directory: Path) -> bool:
     """Whether the process that made the lab at `directory` still runs."""
     try:
         pid, created = (directory / "owner").read_text().split()
-        return psutil.Process(int(pid)).create_time() == float(created)
+        owner = psutil.Process(int(pid))
+        # Another process may have the pid by now. A clock that was set moves the time a little.
+        same = abs(owner.create_time() - float(created)) < _SAME_SECONDS
+        return same and owner.status() != psutil.STATUS_ZOMBIE
     except (OSError, ValueError, psutil.Error):
         return False
 
