@@ -3,9 +3,10 @@
 Events read:
     tunnel    of the client machine, one an attempt to connect, when it is up or given up:
               `client` (its name), `transport` ("udp", "tcp"), `family` (4, 6: the outer one),
-              `remote` (the server's address), `address4`, `address6` (the client's own on the
-              wire), `up`, `tunnel4`, `tunnel6` (its addresses inside the tunnel, "" without),
-              `ping` {target, sent, received} through the tunnel, `detail` (OpenVPN's last words)
+              `remote` (the server's address, "" while there was none), `address4`, `address6`
+              (the client's own on the wire), `up`, `tunnel4`, `tunnel6` (its addresses inside
+              the tunnel, "" without), `ping` {target, sent, received} through the tunnel,
+              `detail` (OpenVPN's last words)
 
 The wire has the last word on what was carried: a tunnel counts only if the server sent that client
 at least as much as a TLS handshake takes.
@@ -104,7 +105,7 @@ class Tunnel:
             client=event["client"],
             transport=event["transport"],
             family=family,
-            remote=str(ipaddress.ip_address(event["remote"])),
+            remote=str(ipaddress.ip_address(event["remote"])) if event["remote"] else "",
             address=str(ipaddress.ip_address(event["address4" if family == 4 else "address6"])),
             up=event["up"],
             tunnel4=event["tunnel4"],

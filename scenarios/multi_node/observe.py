@@ -1,0 +1,160 @@
+"""What a scenario asks a machine, one command a machine: answers go to the history as they are.
+
+Nothing here judges. Secrets stay on the machine: inline keys, tokens and `apiConsumers` are cut out
+before anything leaves it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from checks.history import History
+from lab.machine import Machine
+
+_MARK = "@@@"  # begins a line that separates the parts of one answer
+
+#: awk: an OpenVPN config without what its inline blocks hold; the tags stay
+WITHOUT_SECRETS = r"/^<\//{skip=0} !skip{print} /^<[a-z]/{skip=1}"
+
+_DIG_HEADER = re.compile(r"->>HEADER<<- .*status: (?P<status>\w+), id: (?P<id>\d+)")
+_DIG_QUESTION = re.compile(r"^;(?P<name>\S+)\.\s+IN\s+(?P<type>\w+)$", re.MULTILINE)
+_DIG_ADDRESS = re.compile(r"^[^;\s]\S*\s+\d+\s+IN\s+(?:A|AAAA)\s+(\S+)$", re.MULTILINE)
+
+Question = tuple[str, str]  # a name without its last dot, a record type
+
+
+def addresses(history: History, machine: Machine) -> None:
+    """Record `ip -j addr` as `addresses`."""
+    history.record("addresses", machine.name, links=_json(machine, "ip -j addr"))
+
+
+def names(history: History, machine: Machine, questions: Iterable[Question]) -> None:
+    """Record what the machine's DNS answers as `names`; a name without answer has no addresses."""
+    asked = list(questions)
+    found = {(answer["name"], answer["type"]): answer for answer in dig(machine, asked)}
+    nothing: dict[str, Any] = {"addresses": []}
+    answers = [
+        {"name": name, "type": kind, "addresses": found.get((name, kind), nothing)["addresses"]}
+        for name, kind in asked
+    ]
+    history.record("names", machine.name, answers=answers)
+
+
+def dig(machine: Machine, questions: Sequence[Question]) -> list[dict[str, Any]]:
+    """Ask one after the other, by one command; return the answers that came, in order."""
+    batch = "".join(f"{name} {kind}\n" for name, kind in questions)
+    command = "dig +noall +comments +question +answer +time=3 +tries=2 -f -"
+    # dig says 9 when one of the questions had no answer: then it is not in the list
+    said = machine.run(command, stdin=batch, timeout=60 + len(questions), check=False)
+    return list(read_dig(said.stdout))
+
+
+def read_dig(text: str) -> Iterator[dict[str, Any]]:
+    """Yield {id, status, name, type, addresses} of each answer in dig's output."""
+    for block in text.split(";; Got answer:")[1:]:
+        header, question = _DIG_HEADER.search(block), _DIG_QUESTION.search(block)
+        if header is None or question is None:
+            continue
+        yield {
+            "id": int(header["id"]),
+            "status": header["status"],
+            "name": question["name"].lower(),
+            "type": question["type"],
+            "addresses": _DIG_ADDRESS.findall(block),
+        }
+
+
+def controller_config(history: History, controller: Machine) -> None:
+    """Record the controller's config as `controller.config`, without its secrets."""
+    program = (
+        '$c = require "/etc/vpn-server-api/config.php"; unset($c["apiConsumers"]); '
+        "echo json_encode($c);"
+    )
+    config = _json(controller, f"php -r {shlex.quote(program)}")
+    shared = controller.run("test -e /var/lib/vpn-server-api/ta.key", check=False)
+    history.record("controller.config", controller.name, config=config, merged=shared.status == 0)
+
+
+def php_lint(history: History, machine: Machine, paths: Iterable[str]) -> None:
+    """Record what `php -l` says of each file as `php.lint`."""
+    command = (
+        f"for file in {shlex.join(paths)}; do "
+        f'said=$(php -l "$file" 2>&1); printf \'{_MARK} %s %s\\n%s\\n\' $? "$file" "$said"; done'
+    )
+    files = []
+    for head, output in _parts(machine.run(command).stdout):
+        status, path = head.split(" ", 1)
+        files.append({"path": path, "status": int(status), "output": output})
+    history.record("php.lint", machine.name, files=files)
+
+
+def ask_api(history: History, machine: Machine, url: str) -> None:
+    """Record what the API says over IPv4 and IPv6, without and with a wrong secret, as `http`."""
+    asked = [(family, shown) for family in (4, 6) for shown in ("none", "wrong")]
+    command = "\n".join(
+        f"printf '{_MARK} {family} {shown}\\n'; curl -{family} -sS -m 30"
+        f"{' -u vpn-server-node:wrong' if shown == 'wrong' else ''}"
+        f" -w '\\n%{{http_code}} %{{content_type}}\\n' {shlex.quote(url)} 2>&1"
+        for family, shown in asked
+    )
+    for head, answer in _parts(machine.run(command, timeout=180, check=False).stdout):
+        family, shown = head.split()
+        lines = answer.strip("\n").split("\n")
+        # curl's complaint, if any, stands before or after the line with the status
+        at = max(i for i, line in enumerate(lines) if re.match(r"\d{3}( |$)", line))
+        status, _, content_type = lines.pop(at).partition(" ")
+        text = "\n".join(lines).strip("\n")
+        history.record(
+            "http",
+            machine.name,
+            url=url,
+            family=int(family),
+            credentials=shown,
+            status=int(status),
+            content_type=content_type,
+            body=text if int(status) else "",
+            detail="" if int(status) else text,
+        )
+
+
+def server_state(history: History, node: Machine) -> None:
+    """Record a node's OpenVPN files, units, sockets and devices as `server.state`."""
+    files = node.run(
+        'for file in /etc/openvpn/server/*.conf; do [ -e "$file" ] || continue; '
+        f"printf '{_MARK} %s\\n' \"${{file##*/}}\"; awk '{WITHOUT_SECRETS}' \"$file\"; echo; done"
+    )
+    units = node.run("systemctl list-units --all --plain --no-legend 'openvpn-server@*'")
+    history.record(
+        "server.state",
+        node.name,
+        files=dict(_parts(files.stdout)),
+        units=units.stdout,
+        sockets=node.run("ss -Hltnup").stdout,
+        links=_json(node, "ip -j link"),
+    )
+
+
+def connection_log(history: History, controller: Machine) -> None:
+    """Record the controller's open connections as `connection.log`."""
+    program = (
+        '$d = new PDO("sqlite:/var/lib/vpn-server-api/db.sqlite"); echo json_encode($d->query('
+        '"SELECT profile_id, ip4, connected_at, disconnected_at FROM connection_log'
+        ' WHERE disconnected_at IS NULL")->fetchAll(PDO::FETCH_ASSOC));'
+    )
+    rows = _json(controller, f"php -r {shlex.quote(program)}")
+    history.record("connection.log", controller.name, rows=rows)
+
+
+def _json(machine: Machine, command: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    return json.loads(machine.run(command).stdout)
+
+
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what stands beside each mark, and what stands below it."""
+    for part in f"\n{text}".split(f"\n{_MARK} ")[1:]:
+        head, _, body = part.partition("\n")
+        yield head, body

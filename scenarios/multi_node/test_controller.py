@@ -1,0 +1,50 @@
+"""The guide's section "Controller": two profiles, and an API that only nodes reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from checks.history import History
+from checks.multi_node.api import STRANGERS
+from checks.multi_node.guide import NODES
+from lab.lab import Lab
+from provision.multi_node.site import Site
+from scenarios.multi_node import observe
+
+Judge = Callable[[str], object]
+
+
+@pytest.mark.requirement("MN-04")
+def test_both_profiles_have_every_value_of_the_guides_table(
+    multi_node: Lab, history: History, judge: Judge
+) -> None:
+    observe.controller_config(history, multi_node["controller"])
+    judge("MN-04")
+
+
+@pytest.mark.requirement("MN-05")
+def test_profiles_share_neither_number_nor_range(
+    multi_node: Lab, history: History, judge: Judge
+) -> None:
+    observe.controller_config(history, multi_node["controller"])
+    judge("MN-05")
+
+
+@pytest.mark.requirement("MN-07")
+def test_a_node_without_secret_is_told_so_by_the_api(
+    multi_node: Lab, history: History, judge: Judge
+) -> None:
+    for node in NODES:
+        observe.ask_api(history, multi_node[node], Site.of(multi_node.topology).api)
+    judge("MN-07")
+
+
+@pytest.mark.requirement("MN-08")
+def test_strangers_and_wrong_secrets_are_refused_by_the_api(
+    multi_node: Lab, history: History, judge: Judge
+) -> None:
+    for machine in (*STRANGERS, *NODES):
+        observe.ask_api(history, multi_node[machine], Site.of(multi_node.topology).api)
+    judge("MN-08")

@@ -1,0 +1,35 @@
+"""The guide's section "Requirements": static addresses, working DNS, PHP that parses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from checks.history import History
+from checks.multi_node.guide import FAMILIES, HOSTS, RECORD_TYPE
+from checks.multi_node.profiles import EDITED
+from lab.lab import Lab
+from scenarios.multi_node import observe
+
+Judge = Callable[[str], object]
+
+
+@pytest.mark.requirement("MN-01")
+def test_every_machine_has_its_addresses_and_resolves_every_name(
+    multi_node: Lab, history: History, judge: Judge
+) -> None:
+    questions = [(host.name, RECORD_TYPE[f]) for host in HOSTS.values() for f in FAMILIES]
+    for machine in multi_node.machines.values():
+        observe.addresses(history, machine)
+        observe.names(history, machine, questions)
+    judge("MN-01")
+
+
+@pytest.mark.requirement("MN-06")
+def test_php_accepts_every_file_that_was_edited(
+    multi_node: Lab, history: History, judge: Judge
+) -> None:
+    for machine, paths in EDITED.items():
+        observe.php_lint(history, multi_node[machine], paths)
+    judge("MN-06")

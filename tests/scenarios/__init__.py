@@ -1,0 +1,1 @@
+"""Tests of the scenarios themselves, with machines that answer from a script."""

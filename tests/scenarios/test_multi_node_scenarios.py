@@ -1,0 +1,319 @@
+"""Each multi-node scenario records what its check needs, on machines that answer from a script."""
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from checks.history import History
+from checks.judging import judge_now
+from checks.multi_node.guide import HOSTS, NODES, RECORD_TYPE
+from checks.multi_node.tunnels import process_ranges
+from checks.verdict import Status
+from lab.errors import DeadlinePassed
+from provision.multi_node.client import Client, Tunnel
+from scenarios.multi_node import (
+    observe,
+    test_controller,
+    test_load_balancing,
+    test_nodes,
+    test_requirements,
+)
+from scenarios.multi_node.clients import Way
+from tests.checks import factories
+from tests.checks.factories import START_NS, dns_answer, good_config, pcapng, udp
+
+Said = str | Callable[[str, str], str]
+
+
+@dataclass
+class ScriptedMachine:
+    """Answers each command by the first entry whose key stands in it."""
+
+    name: str
+    script: Mapping[str, Said]
+    asked: list[str] = field(default_factory=list)
+
+    def run(self, command: str, *, stdin: str = "", **_: object) -> Any:
+        self.asked.append(command)
+        said = next(answer for key, answer in self.script.items() if key in command)
+        text = said if isinstance(said, str) else said(command, stdin)
+        return SimpleNamespace(status=0, stdout=text, stderr="")
+
+
+def dig_block(number: int, name: str, kind: str, addresses: Sequence[str]) -> str:
+    records = "".join(f"{name}.\t\t60\tIN\t{kind}\t{address}\n" for address in addresses)
+    return (
+        f";; Got answer:\n;; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: {number}\n"
+        ";; flags: qr aa rd ra; QUERY: 1, ANSWER: 2, AUTHORITY: 0, ADDITIONAL: 1\n\n"
+        ";; OPT PSEUDOSECTION:\n; EDNS: version: 0, flags:; udp: 1232\n; COOKIE: 12ab (good)\n"
+        f";; QUESTION SECTION:\n;{name}.\t\tIN\t{kind}\n\n;; ANSWER SECTION:\n{records}\n"
+    )
+
+
+def answer_dig(command: str, stdin: str) -> str:
+    known = {(a["name"], a["type"]): a["addresses"] for a in factories.good_names()}
+    blocks = []
+    for number, line in enumerate(stdin.splitlines()):
+        name, kind = line.split()
+        addresses = known[name, kind]
+        blocks.append(
+            dig_block(number, name, kind, addresses[number % 2 :] + addresses[: number % 2])
+        )
+    return "".join(blocks)
+
+
+def answer_curl(machine: str) -> str:
+    parts = []
+    for family in (4, 6):
+        for shown, word in (("none", "missing"), ("wrong", "invalid")):
+            body, head = f'{{"error":"{word} authentication information"}}', "401 application/json"
+            if machine not in NODES:
+                body, head = "<html>\n403\n</html>\n", "403 text/html; charset=iso-8859-1"
+            parts.append(f"@@@ {family} {shown}\n{body}\n{head}\n")
+    return "".join(parts)
+
+
+def as_json(value: object) -> str:
+    return json.dumps(value)
+
+
+def machine(name: str) -> ScriptedMachine:
+    host = HOSTS[name]
+    entries = [
+        {"family": "inet", "local": host.ipv4, "prefixlen": 24},
+        {"family": "inet6", "local": host.ipv6, "prefixlen": 64},
+    ]
+    script: dict[str, Said] = {
+        "ip -j addr": as_json([{"ifname": "wire0", "addr_info": entries}]),
+        "dig ": answer_dig,
+        "curl ": answer_curl(name),
+        'vpn-server-api/config.php"; unset': as_json(good_config()["config"]),
+        "ta.key": "",
+        "php -l": lambda command, _: "".join(
+            f"@@@ 0 {path}\nNo syntax errors detected in {path}\n"
+            for path in command.split("; do")[0].split()[3:]
+        ),
+    }
+    if name in NODES:
+        state = factories.server_state(name)
+        script |= {
+            "/etc/openvpn/server": "".join(
+                f"@@@ {file}\n{text}\n" for file, text in state["files"].items()
+            ),
+            "systemctl": state["units"],
+            "ss -": state["sockets"],
+            "ip -j link": as_json(state["links"]),
+        }
+    return ScriptedMachine(name, script)
+
+
+class ScriptedLab:
+    """Five scripted machines, and the topology they are of."""
+
+    def __init__(self) -> None:
+        self.machines = {name: machine(name) for name in HOSTS}
+        roles = {"node-a": "node", "node-b": "node"}
+        self.topology = SimpleNamespace(
+            machines=[
+                SimpleNamespace(
+                    name=name,
+                    fqdn=host.name,
+                    roles=(roles.get(name, name),),
+                    ipv4=host.ipv4,
+                    ipv6=host.ipv6,
+                )
+                for name, host in HOSTS.items()
+            ]
+        )
+
+    def __getitem__(self, name: str) -> ScriptedMachine:
+        return self.machines[name]
+
+
+class ScriptedClients:
+    """VPN clients that land where their profile says, or in turns on both nodes."""
+
+    def __init__(self, down: Sequence[str] = ()) -> None:
+        self.clients: list[Client] = []
+        self.down = down
+
+    def connect_all(self, clients: Sequence[Client]) -> None:
+        self.clients += clients
+
+    def wait_up(self, _: Sequence[str], seconds: float) -> None:  # noqa: ARG002 - as VpnClients
+        if self.down:
+            raise DeadlinePassed(f"{self.down} did not come up")
+
+    def ping_all(self, addresses: Mapping[str, str]) -> dict[str, bool]:
+        return dict.fromkeys(addresses, True)
+
+    def statuses(self, names: Sequence[str]) -> tuple[Tunnel, ...]:
+        return tuple(self.tunnel(number) for number in range(len(names)))
+
+    def tunnel(self, number: int) -> Tunnel:
+        one = self.clients[number]
+        words = one.config.split("\n")[0].split()
+        remote, protocol = HOSTS[NODES[number % 2]].ipv6, "udp6"
+        if words[0] == "remote" and words[1] != "nodes.frkovpn.tuxed.net":
+            remote, protocol = words[1], words[3]
+        node = next(n for n in NODES if remote in (HOSTS[n].ipv4, HOSTS[n].ipv6))
+        ranges = process_ranges(node)["tcp" in protocol]
+        up = one.name not in self.down
+        addresses = tuple(f"{network[number + 2]}/{network.prefixlen}" for network in ranges)
+        return Tunnel(one.name, up, remote, 1194, addresses if up else (), "" if up else "no key")
+
+
+@dataclass
+class Stage:
+    """Where a scenario is played: fakes, a history, a judge that keeps the last verdict."""
+
+    directory: Path
+    history: History
+
+    def judge(self, requirement: str) -> None:
+        if not (self.directory / "wire").exists():
+            self.write_wire([])
+        self.verdict = judge_now(self.directory, self.history, requirement)
+
+    def write_wire(self, frames: Sequence[bytes]) -> None:
+        (self.directory / "wire").mkdir()
+        content = pcapng([(START_NS + n, frame) for n, frame in enumerate(frames, start=1)])
+        (self.directory / "wire" / "lab.pcapng").write_bytes(content)
+
+
+@pytest.fixture
+def stage(tmp_path: Path):
+    with History(tmp_path / "history.jsonl", "it") as history:
+        history.record("scenario.start", "pytest", at_ns=START_NS, lab="lab")
+        yield Stage(tmp_path, history)
+
+
+PLAIN = {
+    "MN-01": test_requirements.test_every_machine_has_its_addresses_and_resolves_every_name,
+    "MN-04": test_controller.test_both_profiles_have_every_value_of_the_guides_table,
+    "MN-05": test_controller.test_profiles_share_neither_number_nor_range,
+    "MN-06": test_requirements.test_php_accepts_every_file_that_was_edited,
+    "MN-07": test_controller.test_a_node_without_secret_is_told_so_by_the_api,
+    "MN-08": test_controller.test_strangers_and_wrong_secrets_are_refused_by_the_api,
+    "MN-13": test_nodes.test_each_node_runs_one_openvpn_process_a_protocol,
+}
+
+
+@pytest.mark.parametrize("requirement", PLAIN)
+def test_a_scenario_records_what_its_check_needs(requirement: str, stage: Stage) -> None:
+    PLAIN[requirement](cast(Any, ScriptedLab()), stage.history, stage.judge)
+    assert stage.verdict.status is Status.PASS, stage.verdict.text
+
+
+def wire_of(clients: ScriptedClients, wanted: int) -> list[bytes]:
+    frames = []
+    for number in range(wanted):
+        one, tunnel = clients.clients[number], clients.tunnel(number)
+        family = 6 if ":" in (tunnel.remote or "") else 4
+        transport = "tcp" if "-tcp" in one.name else "udp"
+        frames += factories.tunnel_frames(
+            {"transport": transport, "family": family, "remote": tunnel.remote,
+             "address4": one.ipv4, "address6": one.ipv6}
+        )  # fmt: skip
+    return frames
+
+
+PROFILE = "client\r\nremote nodes.frkovpn.tuxed.net 1194 udp\r\nremote x 1194 tcp\r\n"
+
+
+def play_mn_15(stage: Stage, clients: ScriptedClients) -> None:
+    def judge(requirement: str) -> None:
+        stage.write_wire(wire_of(clients, 8))
+        stage.judge(requirement)
+
+    test_nodes.test_a_client_gets_into_each_node_by_udp_and_tcp_over_ipv4_and_ipv6(
+        cast(Any, clients), [PROFILE] * 16, stage.history, judge
+    )
+
+
+def test_eight_ways_in_are_tried_and_recorded(stage: Stage) -> None:
+    play_mn_15(stage, ScriptedClients())
+    assert stage.verdict.status is Status.PASS, stage.verdict.text
+
+
+def test_a_client_that_stays_out_is_a_finding_not_an_error(stage: Stage) -> None:
+    play_mn_15(stage, ScriptedClients(down=["node-b-tcp6"]))
+    assert stage.verdict.status is Status.FAIL
+    assert "node-b-tcp6 by tcp over IPv6 to node-b: no tunnel: no key" in stage.verdict.text
+
+
+def test_the_shared_name_is_asked_and_each_address_tried(stage: Stage) -> None:
+    clients = ScriptedClients()
+
+    def judge(requirement: str) -> None:
+        stage.write_wire(wire_of(clients, 4))
+        stage.judge(requirement)
+
+    test_load_balancing.test_the_shared_name_leads_to_both_nodes_and_each_lets_a_client_in(
+        cast(Any, ScriptedLab()), cast(Any, clients), [PROFILE] * 16, stage.history, judge
+    )
+    assert stage.verdict.status is Status.PASS, stage.verdict.text
+
+
+def test_answers_are_matched_with_the_wire(stage: Stage) -> None:
+    known = {kind: [HOSTS[n].address(f) for n in NODES] for f, kind in RECORD_TYPE.items()}
+    source, target = (HOSTS["services"].ipv4, 53), (HOSTS["client"].ipv4, 4000)
+    stage.write_wire(
+        [
+            udp(source, target, dns_answer(n, kind, both[n % 2 :] + both[: n % 2]))
+            for kind, both in known.items()
+            for n in range(210)
+        ]
+    )
+    test_load_balancing.test_the_dns_server_rotates_its_answers(
+        cast(Any, ScriptedLab()), stage.history, stage.judge, full=False
+    )
+    assert stage.verdict.status is Status.PASS, stage.verdict.text
+
+
+def test_sixteen_clients_take_the_way_they_find(stage: Stage) -> None:
+    clients, lab = ScriptedClients(), ScriptedLab()
+
+    def judge(requirement: str) -> None:
+        stage.write_wire(wire_of(clients, 16))
+        stage.judge(requirement)
+
+    rows = [
+        {"profile_id": NODES[n % 2], "ip4": str(process_ranges(NODES[n % 2])[0][0][n + 2])}
+        for n in range(16)
+    ]
+    lab["controller"].script = {"connection_log": as_json(rows)}
+    test_load_balancing.test_clients_that_connect_by_the_shared_name_land_on_both_nodes(
+        cast(Any, lab), cast(Any, clients), [PROFILE] * 16, stage.history, judge
+    )
+    assert stage.verdict.status is Status.PASS, stage.verdict.text
+
+
+def test_a_way_leaves_one_remote_in_a_profile() -> None:
+    text = Way("node-a", "tcp", 6).only(PROFILE)
+    remotes = [line for line in text.splitlines() if line.startswith("remote ")]
+    assert remotes == ["remote 2001:610:188:418:145:0:6:72 1194 tcp6-client"]
+
+
+def test_no_secret_of_a_server_config_leaves_the_node() -> None:
+    text = "port 1194\n<key>\nSECRET\n</key>\n<ca>\nSECRET\n</ca>\nverb 3\n"
+    said = subprocess.run(
+        ["awk", observe.WITHOUT_SECRETS], input=text, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "port 1194\n<key>\n</key>\n<ca>\n</ca>\nverb 3\n"
+
+
+def test_an_api_that_does_not_answer_is_recorded_with_the_words_of_curl(stage: Stage) -> None:
+    said = "@@@ 4 none\ncurl: (7) Failed to connect\n\n000 \n"
+    observe.ask_api(
+        stage.history, cast(Any, ScriptedMachine("client", {"curl": said})), "https://x"
+    )
+    event = stage.directory.joinpath("history.jsonl").read_text().splitlines()[-1]
+    assert '"status":0' in event
+    assert "Failed to connect" in event
