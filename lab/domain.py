@@ -111,7 +111,16 @@ def _devices(
     ET.SubElement(devices, "memballoon", model="none")
     if image.family == "el":  # the agent is how a person repairs a guest whose network never came
         channel = ET.SubElement(devices, "channel", type="unix")
+        _place_agent(channel, placement)
         ET.SubElement(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
+
+
+def _place_agent(channel: ET.Element, placement: Placement) -> None:
+    """Put the agent's socket beside the console: where libvirt would, its name is too long."""
+    for old in channel.findall("source"):
+        channel.remove(old)
+    path = placement.console.with_suffix(".agent")
+    ET.SubElement(channel, "source", mode="bind", path=str(path))
 
 
 def _disk(devices: ET.Element, path: Path, kind: str, target: str, *, readonly: bool) -> None:
@@ -187,6 +196,8 @@ def moved_xml(xml: str, placement: Placement) -> str:
         domain.iterfind("devices/interface"), placement.wire_ports, strict=False
     ):
         _place_interface(interface, ports)
+    for channel in domain.iterfind("devices/channel"):
+        _place_agent(channel, placement)
     for console in (*domain.iterfind("devices/serial"), *domain.iterfind("devices/console")):
         source = console.find("source")
         if source is not None:

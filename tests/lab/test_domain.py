@@ -1,0 +1,168 @@
+"""Domain XML: libvirt takes it, the guest's side is stable, the host's side moves."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import libvirt
+import pytest
+
+from lab.domain import (
+    QEMU_NAMESPACE,
+    Placement,
+    domain_xml,
+    interface_xml,
+    moved_xml,
+    renamed_xml,
+)
+from lab.topology import read_topology
+
+TOPOLOGY = read_topology("failover")
+GATEWAY = TOPOLOGY.machine("gateway")  # it has two NICs
+
+TCG = SimpleNamespace(name="tcg", cpu_model="Haswell-noTSX")
+KVM = SimpleNamespace(name="kvm", cpu_model="")
+DIRECT = SimpleNamespace(
+    family="debian",
+    kernel=Path("/cache/vmlinuz"),
+    initrd=Path("/cache/initrd.img"),
+    append="root=/dev/vda1 console=ttyS0 a<b&c",
+)
+FROM_DISK = SimpleNamespace(family="el", kernel=None, initrd=None, append="")
+
+
+def placement(lab: str, port: int) -> Placement:
+    directory = Path(f"/var/tmp/vpnproof-1000/{lab}")  # noqa: S108 - only written down
+    return Placement(
+        disk=directory / "disks" / "gateway.qcow2",
+        seed=directory / "seeds" / "gateway.iso",
+        console=directory / "consoles" / "gateway.log",
+        ssh_port=port,
+        wire_ports=((port + 1, port + 2), (port + 3, port + 4)),
+    )
+
+
+HERE, THERE = placement("multi_node-abcd", 40000), placement("multi_node-ef01", 50000)
+
+
+def written(image: Any = DIRECT, accelerator: Any = TCG, placed: Placement = HERE) -> str:
+    return domain_xml(TOPOLOGY, GATEWAY, image, accelerator, placed)
+
+
+def parsed(xml: str) -> Any:
+    return ET.fromstring(xml)  # noqa: S314 - our own
+
+
+@pytest.fixture
+def testing_libvirt() -> Iterator[libvirt.virConnect]:
+    connection = libvirt.open("test:///default")
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("move", [False, True])
+@pytest.mark.parametrize(("image", "accelerator"), list(product((DIRECT, FROM_DISK), (TCG, KVM))))
+def test_libvirts_schema_takes_it(
+    testing_libvirt: libvirt.virConnect, image: Any, accelerator: Any, move: bool
+) -> None:
+    xml = written(image, accelerator)
+    if move:
+        xml = moved_xml(xml, THERE)
+    tested = parsed(xml)
+    tested.set("type", "test")
+    domain = testing_libvirt.defineXMLFlags(
+        ET.tostring(tested, encoding="unicode"), libvirt.VIR_DOMAIN_DEFINE_VALIDATE
+    )
+    assert domain.name() == "gateway"
+    assert domain.UUIDString() == TOPOLOGY.uuid("gateway")
+    assert domain.maxMemory() == GATEWAY.memory_mib * 1024
+    domain.undefine()
+
+
+def test_every_nic_talks_between_its_two_ports_of_127_0_0_1() -> None:
+    nics = parsed(written()).findall("devices/interface")
+    assert [nic.find("mac").get("address") for nic in nics] == [
+        TOPOLOGY.mac("gateway", 0),
+        TOPOLOGY.mac("gateway", 1),
+    ]
+    for nic, (switch, own) in zip(nics, HERE.wire_ports, strict=True):
+        source, local = nic.find("source"), nic.find("source/local")
+        assert (source.get("address"), source.get("port")) == ("127.0.0.1", str(switch))
+        assert (local.get("address"), local.get("port")) == ("127.0.0.1", str(own))
+
+
+def test_the_management_nic_reaches_nothing_and_forwards_one_port() -> None:
+    arguments = [
+        argument.get("value", "") for argument in parsed(written()).iter(f"{{{QEMU_NAMESPACE}}}arg")
+    ]
+    assert arguments[0::2] == ["-netdev", "-device"]
+    assert "restrict=on" in arguments[1].split(",")
+    assert arguments[1].count("hostfwd") == 1
+    assert "hostfwd=tcp:127.0.0.1:40000-10.0.2.15:22" in arguments[1]
+
+
+def test_a_direct_boot_names_kernel_initrd_and_command_line() -> None:
+    system = parsed(written(DIRECT)).find("os")
+    assert system.findtext("kernel") == "/cache/vmlinuz"
+    assert system.findtext("initrd") == "/cache/initrd.img"
+    assert system.findtext("cmdline") == "root=/dev/vda1 console=ttyS0 a<b&c"
+    assert system.find("boot") is None
+
+
+def test_an_image_without_a_kernel_boots_from_its_disk() -> None:
+    system = parsed(written(FROM_DISK)).find("os")
+    assert system.find("boot").get("dev") == "hd"
+    assert system.find("kernel") is None
+
+
+def test_the_accelerator_chooses_type_and_processor() -> None:
+    emulated = parsed(written(accelerator=TCG))
+    assert emulated.get("type") == "qemu"
+    assert emulated.findtext("cpu/model") == "Haswell-noTSX"
+    assisted = parsed(written(accelerator=KVM))
+    assert assisted.get("type") == "kvm"
+    assert assisted.find("cpu").get("mode") == "host-passthrough"
+
+
+def test_a_libvirt_that_others_use_gets_another_name() -> None:
+    xml = domain_xml(TOPOLOGY, GATEWAY, DIRECT, TCG, HERE, name="failover-abcd-gateway")
+    assert parsed(xml).findtext("name") == "failover-abcd-gateway"
+
+
+def test_the_name_of_the_agents_socket_fits() -> None:
+    socket = parsed(written(FROM_DISK)).find("devices/channel/source")
+    assert len(socket.get("path")) < 107
+
+
+@pytest.mark.parametrize("image", [DIRECT, FROM_DISK])
+def test_a_moved_machine_is_the_same_but_for_its_files_and_ports(image: Any) -> None:
+    moved = parsed(moved_xml(written(image, placed=HERE), THERE))
+    expected = parsed(moved_xml(written(image, placed=THERE), THERE))
+    assert ET.tostring(moved) == ET.tostring(expected)
+    for same in ("name", "uuid", "memory", "vcpu"):
+        assert moved.findtext(same) == parsed(written(image)).findtext(same)
+    assert "multi_node-abcd" not in ET.tostring(moved, encoding="unicode")
+
+
+def test_a_moved_machine_forgets_the_chain_of_disks_it_was_saved_with() -> None:
+    saved = parsed(written())
+    chain = ET.SubElement(saved.find("devices/disk"), "backingStore", type="file")
+    ET.SubElement(chain, "source", file="/old/lab/base.qcow2")
+    assert "/old/lab" not in moved_xml(ET.tostring(saved, encoding="unicode"), THERE)
+
+
+def test_a_renamed_machine_differs_only_in_name_and_uuid() -> None:
+    uuid = TOPOLOGY.uuid("client")
+    renamed = renamed_xml(written(), "client", uuid)
+    assert parsed(renamed).findtext("name") == "client"
+    assert renamed_xml(renamed, "gateway", TOPOLOGY.uuid("gateway")) == written()
+
+
+def test_a_nic_can_be_written_alone() -> None:
+    nic = parsed(interface_xml("52:54:00:01:02:03", (1000, 2000)))
+    assert nic.find("mac").get("address") == "52:54:00:01:02:03"
+    assert nic.find("source").get("port") == "1000"
+    assert nic.find("source/local").get("port") == "2000"
