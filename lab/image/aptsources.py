@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_ARCHIVE = re.compile(r"/debian(?:-security)?(?:/\d{8}T\d{6}Z)?/?$")  # or one of snapshot.debian.org
+_ARCHIVE = re.compile(
+    r"/debian(?:-security)?(?:/\d{8}T\d{6}Z)?/?$"
+)  # or one of snapshot.debian.org
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _FOR_DOWNLOADS = re.compile(
     r"^Acquire::(?:https?::.*|ftp::Proxy|Retries|Check-Valid-Until|Check-Date|ForceIPv[46])\s",

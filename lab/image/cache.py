@@ -7,8 +7,6 @@ not at all. Fetches and builds nothing.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,10 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-from platformdirs import user_cache_path
-
-from lab.errors import ImageError
+from lab.cache import cache_root
 
 _UNFINISHED = ".unfinished-"
 
@@ -49,54 +44,11 @@ class Image:
         return f"{self.name} ({self.key[:12]})"
 
 
-def cache_root() -> Path:
-    """Return the cache directory (environment VPNPROOF_CACHE, else the user's), made if absent."""
-    configured = os.environ.get("VPNPROOF_CACHE")
-    root = Path(configured) if configured else user_cache_path("vpnproof")
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as wrong:
-        raise ImageError(
-            f"the cache directory {root} cannot be made: {wrong.strerror}",
-            hint="set VPNPROOF_CACHE to a directory you may write to",
-        ) from wrong
-    return root
-
-
 def images_root() -> Path:
     """Return the directory of the images inside the cache."""
     root = cache_root() / "images"
     root.mkdir(exist_ok=True)
     return root
-
-
-def content_key(*parts: str | bytes) -> str:
-    """Return the hash of `parts`; unlike a hash of their sum, ("ab", "c") is not ("a", "bc")."""
-    digest = hashlib.sha256()
-    for part in parts:
-        content = part.encode() if isinstance(part, str) else part
-        digest.update(len(content).to_bytes(8, "big"))
-        digest.update(content)
-    return digest.hexdigest()
-
-
-def require_space(directory: Path, needed_mib: int, what: str) -> None:
-    """Raise ImageError unless `directory`'s file system has `needed_mib` MiB free for `what`."""
-    free_mib = shutil.disk_usage(directory).free // 2**20
-    if free_mib < needed_mib:
-        raise ImageError(
-            f"{what} needs {needed_mib} MiB in {directory}, and {free_mib} MiB are free",
-            hint="make room, or set VPNPROOF_CACHE to a directory on a larger file system",
-        )
-
-
-@contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Hold the cache's lock called `name`; a second process waits until the first is done."""
-    locks = cache_root() / "locks"
-    locks.mkdir(exist_ok=True)
-    with FileLock(locks / f"{name}.lock"):
-        yield
 
 
 @contextmanager
@@ -116,16 +68,3 @@ def entering(destination: Path) -> Iterator[Path]:
         unfinished.rename(destination)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; it replaces `path` when nothing was raised."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

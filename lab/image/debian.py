@@ -18,16 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.cache import content_key, locked, require_space
 from lab.errors import ImageError
 from lab.image import aptsources
-from lab.image.cache import (
-    Image,
-    content_key,
-    entering,
-    images_root,
-    locked,
-    require_space,
-)
+from lab.image.cache import Image, entering, images_root
 
 RELEASE = "bookworm"
 APPEND = "root=/dev/vda rw console=ttyS0 mitigations=off fsck.mode=skip loglevel=5"
@@ -182,8 +176,7 @@ def _bootstrap(wanted: Recipe, target: Path, say: Callable[[str], None]) -> None
             env=environment,
             pass_fds=(disk.fileno(),),
         ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
+            for line in process.stdout or ():
                 tail.append(line.rstrip())
                 for pattern, step in _STEPS:
                     if pattern.match(line):

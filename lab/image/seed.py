@@ -19,8 +19,8 @@ from typing import Any, TypeAlias
 
 import pycdlib
 
+from lab.cache import replacing
 from lab.errors import ImageError
-from lab.image.cache import replacing
 
 Document: TypeAlias = dict[str, Any]
 
@@ -178,12 +178,11 @@ def volume(files: dict[str, bytes], label: str = VOLUME) -> bytes:
     iso = pycdlib.PyCdlib()
     iso.new(interchange_level=3, joliet=3, vol_ident=label)
     for number, (name, content) in enumerate(sorted(files.items())):
-        iso.add_fp(
-            io.BytesIO(content), len(content), f"/FILE{number}.;1", joliet_path=f"/{name}"
-        )
+        iso.add_fp(io.BytesIO(content), len(content), f"/FILE{number}.;1", joliet_path=f"/{name}")
     for descriptor in (iso.pvd, iso.joliet_vd):
         for date in ("creation", "modification", "effective"):
             _date(descriptor, f"volume_{date}_date")
+        assert descriptor is not None  # noqa: S101 - joliet=3 asked for it
         for record in (descriptor.root_dir_record, *descriptor.root_dir_record.children):
             _date(record, "date")
     written = io.BytesIO()

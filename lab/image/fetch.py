@@ -1,0 +1,152 @@
+"""Downloads that can be trusted: resumed where they broke off, and checked before they count.
+
+A file enters its place only when its SHA-256 is the published one; what was altered is removed.
+What merely broke off stays beside it, and the next attempt goes on there.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+import pooch
+import requests
+
+from lab.errors import ImageError
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the bytes that are here and the bytes there will be (0 when unknown)."""
+
+CONNECT_SECONDS = 3.0  # a default image must be chosen in seconds where there is no network
+READ_SECONDS = 30.0
+_CHUNK = 1 << 20
+_BSD = re.compile(r"^SHA256 \((?P<name>[^)]+)\) = (?P<hex>[0-9a-fA-F]{64})$")
+_GNU = re.compile(r"^(?P<hex>[0-9a-fA-F]{64}) [ *](?P<name>\S.*)$")
+
+
+@cache
+def reachable(url: str, seconds: float = CONNECT_SECONDS + 1) -> bool:
+    """Whether `url` answers within `seconds`; asked once a process."""
+    answers: list[bool] = []
+
+    def ask() -> None:
+        try:
+            with requests.head(url, timeout=CONNECT_SECONDS, allow_redirects=True) as response:
+                answers.append(response.ok)
+        except requests.RequestException:
+            answers.append(False)
+
+    # a thread, because looking up a name has no time limit of its own
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(seconds)
+    return bool(answers and answers[0])
+
+
+def published_sha256(checksum_url: str, name: str) -> str:
+    """Return the SHA-256 of `name` that the file at `checksum_url` says."""
+    try:
+        response = requests.get(checksum_url, timeout=(CONNECT_SECONDS, READ_SECONDS))
+        response.raise_for_status()
+    except requests.RequestException as wrong:
+        raise ImageError(
+            f"the checksum of {name} could not be read from {checksum_url}: {wrong}",
+            hint="is there a way to that host? Without one, use --image=debian-12",
+        ) from wrong
+    return checksum_of(name, response.text, checksum_url)
+
+
+def checksum_of(name: str, text: str, where: str) -> str:
+    """Return the SHA-256 of `name` in a checksum file (BSD's or GNU's style).
+
+    A file with one entry speaks of the image it lies beside, whatever dated name it uses.
+    """
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if match := _BSD.match(line.strip()) or _GNU.match(line.strip()):
+            found[match["name"]] = match["hex"].lower()
+    if name in found:
+        return found[name]
+    if len(found) == 1:
+        return next(iter(found.values()))
+    raise ImageError(f"{where} names no SHA-256 of {name}, only: {', '.join(found) or 'nothing'}")
+
+
+def fetch(url: str, sha256: str, destination: Path, progress: Progress) -> Path:
+    """Download `url` to `destination`, whole and checked. ImageError says what was wrong."""
+    partial = destination.with_name(f"{sha256}.part")
+    try:
+        pooch.retrieve(
+            url=url,
+            known_hash=f"sha256:{sha256}",
+            fname=destination.name,
+            path=destination.parent,
+            downloader=_Resuming(partial, progress),
+        )
+    except requests.HTTPError as wrong:
+        raise ImageError(f"{url} cannot be had: {wrong}") from wrong
+    except requests.RequestException as wrong:
+        raise ImageError(
+            f"the download of {url} broke off: {wrong}",
+            hint="run the same again: it goes on where it broke off",
+        ) from wrong
+    except ValueError as wrong:  # pooch's word for another hash
+        raise ImageError(
+            f"{url} is not what its publisher says: it was altered or cut off on its way; removed",
+            hint=f"expected SHA-256 {sha256}; try again, or another mirror",
+        ) from wrong
+    return destination
+
+
+def percent_lines(what: str, say: Callable[[str], None]) -> Progress:
+    """Return a progress that says a line each tenth of the way."""
+    said = -1
+
+    def progress(here: int, total: int) -> None:
+        nonlocal said
+        tenth = here * 10 // total if total else 0
+        if tenth > said:
+            said = tenth
+            say(f"fetching {what}: {here >> 20} of {total >> 20} MiB")
+
+    return progress
+
+
+class _Resuming:
+    """A downloader for pooch that goes on from what an earlier attempt left in `partial`."""
+
+    def __init__(self, partial: Path, progress: Progress) -> None:
+        self._partial = partial
+        self._progress = progress
+
+    def __call__(
+        self, url: str, output_file: str, _pooch: object, *, check_only: bool = False
+    ) -> bool | None:
+        if check_only:
+            return reachable(url)
+        here = self._partial.stat().st_size if self._partial.exists() else 0
+        with requests.get(
+            url,
+            headers={"Range": f"bytes={here}-", "Accept-Encoding": "identity"} if here else None,
+            stream=True,
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+        ) as response:
+            if response.status_code != requests.codes.requested_range_not_satisfiable:
+                response.raise_for_status()
+                resumed = response.status_code == requests.codes.partial_content
+                self._receive(response, here if resumed else 0)
+            # else: all of it is here already, and the hash will tell
+        self._partial.replace(output_file)
+        return None
+
+    def _receive(self, response: requests.Response, here: int) -> None:
+        total = here + int(response.headers.get("Content-Length", 0))
+        with self._partial.open("ab" if here else "wb") as file:
+            for chunk in response.iter_content(_CHUNK):
+                file.write(chunk)
+                here += len(chunk)
+                self._progress(here, total)

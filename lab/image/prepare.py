@@ -1,0 +1,169 @@
+"""Gives a published CentOS image the packages that the guides need, once.
+
+The image is booted with an open management NIC, installs, and powers itself off; the lab's
+guests then need no network. The plan is a plain text that tests look at. The boot itself was
+not run where this was written (no way to the CentOS mirrors): trust it accordingly.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from lab.accelerator import Accelerator
+from lab.cache import content_key, locked, require_space
+from lab.errors import ImageError
+from lab.image.cache import Image, entering, images_root
+from lab.image.seed import volume
+
+DONE = "vpnproof: packages installed"
+_LIMIT_SECONDS = 3600 * 2  # some 150 packages, on a guest that may be emulated
+_NEEDED_MIB = 6000
+
+_COMMON = """
+    httpd mod_ssl php-cli php-json php-pdo bind bind-utils keepalived rsync tcpdump
+    openvpn iptables sqlite openssl nmap-ncat cronie logrotate qemu-guest-agent
+    strace
+"""
+_EL9 = """
+    python3-mod_wsgi python3-cryptography python3-flask iptables-nft-services
+    nftables policycoreutils-python-utils conntrack-tools
+"""
+_EL7 = """
+    mod_wsgi python36-cryptography python36-flask python36-mod_wsgi
+    iptables-services policycoreutils-python ucarp conntrack-tools
+"""
+
+
+def plan(release: int) -> list[str]:
+    """Return the shell commands that prepare CentOS `release` (7 or 9), in order."""
+    return [
+        *(_archives_of_7() if release == 7 else _archives_of_9()),
+        *(
+            [f"yum -y install {_words(_COMMON + _EL7)}"]
+            if release == 7
+            else [
+                f"dnf -y install {_words(_COMMON + _EL9)}",
+                # not known to be in EPEL 9: the failover guide can use keepalived instead
+                "dnf -y install ucarp || true",
+            ]
+        ),
+        # the guides' own steps start what they need; their iptables files exclude firewalld
+        "systemctl disable httpd named keepalived iptables ip6tables crond || true",
+        "systemctl disable --now firewalld && systemctl mask firewalld || true",
+        "systemctl enable qemu-guest-agent || true",
+        # each guest gets its identity from its own seed
+        "rm -f /etc/ssh/ssh_host_* && : > /etc/machine-id",
+        "cloud-init clean --logs || rm -rf /var/lib/cloud/*",
+    ]
+
+
+def seed_files(release: int) -> dict[str, bytes]:
+    """Return the seed of the preparing boot: run the plan, say so on the console, power off."""
+    script = "\n".join(
+        ["#!/bin/sh", "set -ex", *plan(release), "sync", f"echo '{DONE}' > /dev/ttyS0"]
+    )
+    user_data = {
+        "write_files": [{"path": "/root/prepare", "permissions": "0700", "content": script + "\n"}],
+        "runcmd": ["/root/prepare > /dev/ttyS0 2>&1; rm -f /root/prepare; poweroff"],
+    }
+    network = {
+        "version": 2,
+        "ethernets": {"build": {"match": {"macaddress": _MAC}, "dhcp4": True}},
+    }
+    return {
+        "meta-data": json.dumps({"instance-id": f"prepare-{release}"}).encode(),
+        "user-data": b"#cloud-config\n" + json.dumps(user_data, indent=2).encode(),
+        "network-config": json.dumps(network).encode(),
+    }
+
+
+def command(disk: Path, seed: Path, console: Path, accelerator: Accelerator) -> list[str]:
+    """Return the QEMU command of the preparing boot; its NIC reaches out, as the user does."""
+    return [
+        "qemu-system-x86_64",
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *("-machine", "q35", "-accel", accelerator.name, "-cpu", accelerator.cpu_model),
+        *("-m", "1536", "-smp", "2"),
+        *("-serial", f"file:{console}"),
+        *("-drive", f"file={disk},if=virtio,format=qcow2,cache=unsafe"),
+        *("-drive", f"file={seed},if=virtio,format=raw,readonly=on"),
+        *("-netdev", "user,id=build", "-device", f"virtio-net-pci,netdev=build,mac={_MAC}"),
+        *("-device", "virtio-rng-pci"),
+    ]
+
+
+def prepared_key(base: Image, release: int) -> str:
+    """Return the key of the prepared image: what it was and what was done to it."""
+    return content_key(base.key, "\n".join(plan(release)))
+
+
+def prepared(base: Image, release: int, accelerator: Accelerator) -> Image:
+    """Return `base` with the guides' packages, from the cache or prepared now."""
+    key = prepared_key(base, release)
+    image = replace(base, key=key, disk=images_root() / f"{base.name}-{key[:16]}" / "disk.qcow2")
+    with locked(f"{base.name}-prepared"):
+        if image.disk.exists():
+            return image
+        with entering(image.disk.parent) as unfinished:
+            require_space(unfinished, _NEEDED_MIB, f"preparing {base.name}")
+            _boot_once(base.disk, release, unfinished, accelerator)
+    return image
+
+
+def _boot_once(base: Path, release: int, place: Path, accelerator: Accelerator) -> None:
+    overlay, seed, console = place / "overlay.qcow2", place / "seed.iso", place / "console.log"
+    seed.write_bytes(volume(seed_files(release)))
+    backing = ["-f", "qcow2", "-F", "qcow2", "-b", str(base)]
+    subprocess.run(["qemu-img", "create", "-q", *backing, str(overlay)], check=True)
+    try:
+        subprocess.run(
+            command(overlay, seed, console, accelerator), check=True, timeout=_LIMIT_SECONDS
+        )
+    except (subprocess.SubprocessError, OSError) as wrong:
+        raise ImageError(f"the preparing boot failed: {wrong}\n{_tail(console)}") from wrong
+    if DONE not in console.read_text(errors="replace"):
+        raise ImageError(
+            f"the guest did not install its packages; its console ends:\n{_tail(console)}",
+            hint="can this machine reach mirror.centos.org and EPEL? Else use --image=debian-12",
+        )
+    subprocess.run(
+        ["qemu-img", "convert", "-O", "qcow2", str(overlay), str(place / "disk.qcow2")], check=True
+    )
+    for passing in (overlay, seed):
+        passing.unlink()
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _tail(console: Path, lines: int = 20) -> str:
+    if not console.exists():
+        return "(no console output)"
+    return "\n".join(console.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _archives_of_9() -> list[str]:
+    return [
+        "dnf -y install dnf-plugins-core",
+        "dnf config-manager --set-enabled crb",
+        "dnf -y install epel-release",
+    ]
+
+
+def _archives_of_7() -> list[str]:
+    return [
+        "sed -i -e 's/^mirrorlist=/#&/' "
+        "-e 's,^#\\?baseurl=http://mirror.centos.org,baseurl=https://vault.centos.org,' "
+        "/etc/yum.repos.d/CentOS-*.repo",
+        "yum -y install epel-release",
+        "sed -i -e 's/^metalink=/#&/' "
+        "-e 's,^#\\?baseurl=https\\?://[^/]*/pub/epel,"
+        "baseurl=https://archives.fedoraproject.org/pub/archive/epel,' /etc/yum.repos.d/epel*.repo",
+    ]
+
+
+_MAC = "52:54:00:00:00:fe"
