@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from lab.errors import VpnproofError
+from lab.errors import CommandFailed, VpnproofError
 from provision.action import Action
 from provision.erratum import Erratum
 from provision.errors import NoteMissing, StepFailed
@@ -50,15 +51,7 @@ class Step:
 
     def is_applied(self, session: Session) -> bool:
         """Say whether nothing is left to be done, asking the machine once where that will do."""
-        try:
-            guards = [action.guard(session.notes) for action in self.actions]
-        except NoteMissing:  # what this step depends on is not known yet: it is to be gone through
-            return False
-        conditions = [guard for guard in guards if guard is not None]
-        if conditions and not _all_hold(conditions, session):
-            return False
-        unasked = zip(self.actions, guards, strict=True)
-        return all(action.applied(session) for action, guard in unasked if guard is None)
+        return self._first_left(0, session) is None
 
     def apply(self, session: Session) -> bool:
         """Do what is left to be done; say whether anything was.
@@ -67,7 +60,7 @@ class Step:
         """
         session.heading(f"{self.section}: {self.name}")
         try:
-            return not self.is_applied(session) and self._go_through(session)
+            return self._go_through(session)
         except (VpnproofError, OSError) as error:
             text = error.message if isinstance(error, VpnproofError) else str(error)
             hint = getattr(error, "hint", "")
@@ -86,18 +79,53 @@ class Step:
 
     def _go_through(self, session: Session) -> bool:
         changed = False
-        for action in self.actions:
-            if not action.applied(session):
-                action.apply(session)
-                changed |= action.changes
+        start = 0
+        while (left := self._first_left(start, session)) is not None:
+            self.actions[left].apply(session)
+            changed |= self.actions[left].changes
+            start = left + 1
         return changed
 
+    def _first_left(self, start: int, session: Session) -> int | None:
+        """Return the first action from `start` on that is left to be done."""
+        conditions: dict[int, str] = {}
+        for index in range(start, len(self.actions)):
+            action = self.actions[index]
+            try:
+                guard = action.guard(session.notes)
+            except (
+                NoteMissing
+            ):  # an action before this one will note it, or `apply` says what lacks
+                return _first_false(conditions, session, otherwise=index)
+            if guard is not None:
+                conditions[index] = guard
+                continue
+            failed = _first_false(conditions, session)
+            conditions = {}
+            if failed is not None:
+                return failed
+            if not action.applied(session):
+                return index
+        return _first_false(conditions, session)
 
-def _all_hold(conditions: list[str], session: Session) -> bool:
+
+def _first_false(
+    conditions: Mapping[int, str], session: Session, otherwise: int | None = None
+) -> int | None:
+    """Return the number of the first condition that does not hold, by one command."""
+    if not conditions:
+        return otherwise
     script = "\n".join(
-        f"( {condition} ) >/dev/null 2>&1 </dev/null || exit 1" for condition in conditions
+        f"( {condition} ) >/dev/null 2>&1 </dev/null || {{ echo {number}; exit 1; }}"
+        for number, condition in conditions.items()
     )
-    return session.run(script, check=False).status == 0
+    result = session.run(script, check=False)
+    if result.status == 0:
+        return otherwise
+    if not result.stdout.strip().isdecimal():
+        said = result.stdout + result.stderr
+        raise CommandFailed(session.name, script, result.status, session.notes.mask(said))
+    return int(result.stdout)
 
 
 @cache

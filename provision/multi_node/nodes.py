@@ -34,11 +34,14 @@ def apply_changes(node: Host, *, once: str, after: tuple[str, ...] = ()) -> tupl
 
     `once` names this occasion; files of `after` that change make it due again.
     """
-    units = f"openvpn-server@{node.name}-0 openvpn-server@{node.name}-1"
+    running = (
+        f"for unit in openvpn-server@{node.name}-0 openvpn-server@{node.name}-1; do "
+        'systemctl is-active "$unit" || { systemctl status --no-pager -l "$unit"; exit 1; }; done'
+    )
     command = f"cd {HOME}\n{ARCHIVE}/apply_changes.sh"
     return (
         Command(command, once=once, after=after, timeout=600),
-        Check(f"systemctl is-active {units}"),
+        Check(running),
     )
 
 

@@ -22,8 +22,8 @@ connect() {
     tar -C "$run" --no-same-owner -xf -
     for name in "$@"; do
         namespace "$name" && start "$name" && continue
+        echo "$name could not be started; none of these is: $*" >&2
         disconnect "$@"
-        echo "$name could not be started; none of: $* is connected" >&2
         exit 1
     done
 }

@@ -1,0 +1,154 @@
+"""The client machine: what is asked of its script, and what the script's answers mean."""
+
+# ruff: noqa: ARG002 - these have the signature of what they stand for
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from lab.errors import DeadlinePassed, ScenarioError
+from provision.multi_node import client, download
+from provision.multi_node.client import Client, VpnClients, parse_status
+from tests.provision.machines import Said
+
+STATUS = """\
+client one up [AF_INET6]2001:610:188:418:145:0:6:72:1194
+address 10.1.0.2/26
+address fd00:1:1:1::1000/112
+log Peer Connection Initiated with [AF_INET6]2001:610:188:418:145:0:6:72:1194
+log Initialization Sequence Completed
+client two down -
+log Cannot resolve host address: nodes.frkovpn.tuxed.net
+"""
+
+
+class Answering:
+    """A machine with prepared answers."""
+
+    name = "client"
+
+    def __init__(self, **answers):
+        self.answers = answers
+        self.asked = []
+
+    def run(self, command, *, stdin=None, timeout=60, check=True):
+        self.asked.append((command, stdin))
+        words = command.split()
+        return Said(0, self.answers.get(words[1] if len(words) > 1 else "", ""))
+
+
+def clients(**answers):
+    machine = Answering(**answers)
+    return machine, VpnClients(machine, nameserver="145.0.6.10")
+
+
+def test_many_clients_are_started_by_one_command():
+    machine, vpn = clients()
+    vpn.connect_all([Client(f"c{n}", "dev tun", f"145.0.6.10{n}", f"2001::{n}") for n in (1, 2)])
+    ((command, archive),) = machine.asked
+    assert command == "/usr/local/sbin/vpn-clients connect c1 c2"
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        assert sorted(tar.getnames()) == [
+            "c1/client.ovpn",
+            "c1/identity",
+            "c2/client.ovpn",
+            "c2/identity",
+        ]
+        identity = tar.extractfile("c2/identity").read()
+    assert identity == b"145.0.6.102 2001::2 02:76:91:00:06:66 145.0.6.10\n"
+
+
+@pytest.mark.parametrize("name", ["", "../etc", "A", "x" * 33, "a b", "-a"])
+def test_a_name_that_is_no_name_is_refused(name):
+    machine, vpn = clients()
+    with pytest.raises(ScenarioError, match="cannot be called"):
+        vpn.connect(name, "", "145.0.6.101", "2001::1")
+    assert machine.asked == []
+
+
+def test_two_clients_with_one_name_are_refused():
+    with pytest.raises(ScenarioError, match="two VPN clients"):
+        clients()[1].statuses(["a", "a"])
+
+
+def test_a_status_tells_node_addresses_and_the_last_words():
+    up, down = parse_status(STATUS)
+    assert (up.name, up.up, up.port) == ("one", True, 1194)
+    assert up.remote == "2001:610:188:418:145:0:6:72"
+    assert up.addresses == ("10.1.0.2/26", "fd00:1:1:1::1000/112")
+    assert (down.up, down.remote, down.addresses) == (False, None, ())
+    assert "Cannot resolve" in down.log
+
+
+def test_tunnels_that_do_not_come_up_show_their_logs():
+    _, vpn = clients(state="one up x\ntwo down -\n", status=STATUS)
+    vpn.wait_up(["one"], 1)
+    with pytest.raises(DeadlinePassed, match="Cannot resolve host address"):
+        vpn.wait_up(["one", "two"], 0.01)
+
+
+def test_pings_are_answered_by_name():
+    _, vpn = clients(ping="b no\na yes\n")
+    assert vpn.ping_all({"a": "10.1.0.1", "b": "10.2.0.1"}) == {"a": True, "b": False}
+
+
+def test_nothing_is_asked_for_no_clients():
+    machine, vpn = clients()
+    vpn.connect_all([])
+    vpn.disconnect([])
+    assert vpn.ping_all({}) == {}
+    assert machine.asked == []
+
+
+def test_the_script_is_posix_shell():
+    script = Path(client.__file__).with_name("vpn-clients.sh")
+    subprocess.run(["sh", "-n", script], check=True)
+
+
+def test_the_state_is_the_last_thing_each_log_tells(tmp_path):
+    script = Path(client.__file__).with_name("vpn-clients.sh").read_text()
+    for name, log in {
+        "fine": "Peer Connection Initiated with [AF_INET]145.0.6.72:1194\n"
+        "Initialization Sequence Completed\n",
+        "gone": "Initialization Sequence Completed\nSIGTERM[hard,] received, process exiting\n",
+        "back": "SIGUSR1[soft,ping-restart] received, process restarting\n"
+        "Peer Connection Initiated with [AF_INET6]2001::73:1194 (via ::)\n"
+        "Initialization Sequence Completed\n",
+        "new": "",
+    }.items():
+        (tmp_path / "run" / name).mkdir(parents=True)
+        (tmp_path / "log").mkdir(exist_ok=True)
+        (tmp_path / "log" / f"{name}.log").write_text(log)
+    script = script.replace("run=/run/vpn-clients", f"run={tmp_path}/run")
+    script = script.replace("logs=/var/log/vpn-clients", f"logs={tmp_path}/log")
+    said = subprocess.run(
+        ["sh", "-s", "state"], input=script, capture_output=True, text=True, check=True
+    ).stdout
+    assert sorted(said.splitlines()) == [
+        "back up [AF_INET6]2001::73:1194",
+        "fine up [AF_INET]145.0.6.72:1194",
+        "gone down -",
+    ]
+
+
+def test_configurations_are_downloaded_by_one_command():
+    class Portal:
+        name = "controller"
+
+        def run(self, command, *, stdin=None, timeout=60, check=True):
+            assert "--profile node-a --name laptop" in command
+            mine = command.replace(
+                "vpn-user-portal-issue --profile node-a --name laptop --user",
+                "printf 'client\\r\\n# %s\\r\\n</key>'",
+            )
+            done = subprocess.run(["sh", "-c", mine], capture_output=True, check=True)
+            return Said(0, done.stdout.decode())
+
+    got = download.download(Portal(), profile="node-a", users=["u1", "u2"])
+    assert got == {
+        "u1": "client\r\n# u1\r\n</key>",
+        "u2": "client\r\n# u2\r\n</key>",
+    }

@@ -1,0 +1,266 @@
+"""The multi-node guide as a plan: what it prints, and what it does to machines that remember."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from provision import multi_node
+from provision.__main__ import main
+from provision.apache import ApacheSection
+from provision.errors import PlanError
+from provision.files import WriteFile
+from provision.multi_node import load_balancing, services
+from provision.multi_node.controller import CONFIG, NODE_NOTE
+from provision.multi_node.nodes import CONFIG as NODE_CONFIG
+from provision.multi_node.nodes import FIREWALL
+from provision.multi_node.site import Site
+from provision.php import config_file
+from provision.platform import CENTOS_7, DEBIAN_12, PLATFORMS, platform_of
+from tests.provision.machines import RememberingMachine, ShellMachine, fresh_controller_config
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A machine of a topology."""
+
+    name: str
+    fqdn: str
+    roles: tuple[str, ...]
+    ipv4: str
+    ipv6: str
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A topology, as far as a plan needs it."""
+
+    machines: tuple[Spec, ...]
+
+
+def spec(name, fqdn, role, last):
+    return Spec(name, fqdn, (role,), f"145.0.6.{last}", f"2001:610:188:418:145:0:6:{last}")
+
+
+MACHINES = (
+    spec("controller", "frkovpn.tuxed.net", "controller", 71),
+    spec("node-a", "node-a.frkovpn.tuxed.net", "node", 72),
+    spec("node-b", "node-b.frkovpn.tuxed.net", "node", 73),
+    spec("services", "ns.tuxed.net", "services", 10),
+    spec("client", "client.tuxed.net", "client", 20),
+)
+TOPOLOGY = Topology(MACHINES)
+SITE = Site.of(TOPOLOGY)
+SECRET = "0123456789abcdef" * 2
+
+
+def remembering(plan, platform=DEBIAN_12):
+    """Return machines as they are after the deploy scripts, which they only believe to run."""
+    machines = {name: RememberingMachine(name) for name in plan.machines}
+    for step in plan.steps:
+        machines[step.machine].know(step.actions)
+    controller = machines["controller"]
+    controller.files[CONFIG] = fresh_controller_config(SECRET)
+    controller.files[f"{platform.apache_conf}/vpn-server-api.conf"] = (
+        b"<RequireAny>\n    Require local\n</RequireAny>\n"
+    )
+    for command in [command for command in controller.answers if NODE_NOTE.split()[0] in command]:
+        controller.answers[command] = SECRET
+    for node in ("node-a", "node-b"):
+        machines[node].files[NODE_CONFIG] = config_file({"apiUser": "x"}).encode()
+        machines[node].files[FIREWALL] = config_file(
+            {"inputRules": [{"proto": ["tcp"], "dst_port": [22]}], "natRules": {"internet": {}}}
+        ).encode()
+    return machines
+
+
+def config_of(machine, path, tmp_path):
+    file = tmp_path / "config.php"
+    file.write_bytes(machine.files[path])
+    return json.loads(ShellMachine().run(f"php -r 'echo json_encode(require \"{file}\");'").stdout)
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return multi_node.plan(TOPOLOGY, DEBIAN_12)
+
+
+@pytest.fixture(scope="module")
+def transcripts(tmp_path_factory):
+    return tmp_path_factory.mktemp("transcripts")
+
+
+@pytest.fixture(scope="module")
+def provisioned(plan, php, transcripts):
+    """Return machines after a run; a test that changes them would change the next one's."""
+    machines = remembering(plan)
+    plan.run(machines, transcripts=transcripts)
+    return machines
+
+
+@pytest.mark.parametrize("platform", PLATFORMS.values(), ids=PLATFORMS)
+def test_a_dry_run_shows_every_section_and_every_file_in_full(platform):
+    plan = multi_node.plan(TOPOLOGY, platform)
+    text = plan.dry_run()
+    for section in ("Requirements", "Controller", "Nodes", "Load Balancing"):
+        assert f"## {section}\n" in text
+    for step in plan.steps:
+        for action in step.actions:
+            if isinstance(action, WriteFile):
+                assert f"> {action.path} (" in text
+                assert all(f"| {line}" in text for line in action.content.splitlines())
+
+
+def test_a_dry_run_names_placeholders_where_secrets_will_be(plan):
+    assert "{note:vpn-server-node secret}" in plan.dry_run()
+
+
+def test_the_guide_can_stop_before_load_balancing():
+    early = multi_node.plan(TOPOLOGY, DEBIAN_12, load_balanced=False)
+    assert "## Load Balancing" not in early.dry_run()
+    whole = multi_node.plan(TOPOLOGY, DEBIAN_12)
+    assert early.source_keys() == whole.source_keys()[: len(early.steps)]
+
+
+def test_centos_is_set_up_in_the_guides_own_words():
+    text = multi_node.plan(TOPOLOGY, CENTOS_7).dry_run()
+    for words in (
+        "./deploy_centos_controller.sh",
+        "/etc/httpd/conf.d/vpn-server-api.conf",
+        "systemctl restart httpd",
+        "yum -y install vpn-ca",
+        "chgrp -R apache /etc/vpn-server-api/vpn-daemon",
+    ):
+        assert words in text
+
+
+def test_the_controller_gets_the_guides_table(provisioned, tmp_path):
+    profiles = config_of(provisioned["controller"], CONFIG, tmp_path)["vpnProfiles"]
+    assert list(profiles) == ["node-a", "node-b"]
+    assert profiles["node-b"]["managementIp"] == "145.0.6.73"
+    assert profiles["node-b"]["profileNumber"] == 2
+    assert profiles["node-a"]["range"] == "10.1.0.0/25"
+    assert profiles["node-b"]["range6"] == "fd00:2:2:2::/64"
+
+
+def test_load_balancing_merges_the_profiles(provisioned, tmp_path):
+    config = config_of(provisioned["controller"], CONFIG, tmp_path)
+    assert config["useVpnDaemon"] is True
+    profiles = config["vpnProfiles"]
+    assert {profile["hostName"] for profile in profiles.values()} == {"nodes.frkovpn.tuxed.net"}
+    assert profiles["node-a"]["displayName"] == "Secure Internet"
+    assert profiles["node-b"]["displayName"] == "Node B"
+    assert "hideProfile" not in profiles["node-a"]
+    assert profiles["node-b"]["hideProfile"] is True
+
+
+def test_before_load_balancing_each_node_has_its_own_name(php, tmp_path):
+    early = multi_node.plan(TOPOLOGY, DEBIAN_12, load_balanced=False)
+    machines = remembering(early)
+    early.run(machines, transcripts=tmp_path)
+    profiles = config_of(machines["controller"], CONFIG, tmp_path)["vpnProfiles"]
+    assert profiles["node-a"]["hostName"] == "node-a.frkovpn.tuxed.net"
+    assert profiles["node-a"]["displayName"] == "Node A"
+
+
+def test_a_node_gets_its_profile_and_its_firewall(provisioned, tmp_path):
+    assert config_of(provisioned["node-b"], NODE_CONFIG, tmp_path)["profileList"] == ["node-b"]
+    firewall = config_of(provisioned["node-b"], FIREWALL, tmp_path)
+    assert [rule["dst_port"] for rule in firewall["inputRules"]] == [[22], [41194]]
+    assert firewall["natRules"] == {"node-b": {"enableNat": ["IPv4", "IPv6"]}}
+
+
+def test_the_nodes_addresses_may_ask_the_api(provisioned):
+    text = provisioned["controller"].files["/etc/apache2/conf-available/vpn-server-api.conf"]
+    assert b"    Require local\n    Require ip 145.0.6.72\n" in text
+    assert b"Require ip 2001:610:188:418:145:0:6:73\n" in text
+
+
+def test_a_second_run_changes_nothing(plan, provisioned, tmp_path):
+    before = {name: list(machine.changes) for name, machine in provisioned.items()}
+    files = {name: dict(machine.files) for name, machine in provisioned.items()}
+    outcomes = plan.run(provisioned, transcripts=tmp_path / "again")
+    assert {outcome.name for outcome in outcomes if outcome.result == "applied"} == set()
+    assert {name: machine.changes for name, machine in provisioned.items()} == before
+    assert {name: machine.files for name, machine in provisioned.items()} == files
+
+
+def test_a_run_that_broke_off_is_taken_up_where_it_ended(plan, php, tmp_path):
+    machines = remembering(plan)
+    machines["node-a"].refuses = "documentation-2/apply_changes.sh"
+    with pytest.raises(Exception, match=r"node-a: step 'apply the changes on node-a'"):
+        plan.run(machines, transcripts=tmp_path)
+    machines["node-a"].refuses = ""
+    outcomes = {
+        outcome.name: outcome.result for outcome in plan.run(machines, transcripts=tmp_path)
+    }
+    assert outcomes["deploy the controller"] == "skipped"
+    assert outcomes["deploy node-a"] == "skipped"
+    assert outcomes["apply the changes on node-a"] == "applied"
+    assert outcomes["round-robin name"] == "applied"
+
+
+def test_no_transcript_shows_the_secret(provisioned, transcripts):
+    logs = list(transcripts.glob("*.log"))
+    assert {log.stem for log in logs} == set(provisioned)
+    assert not [log for log in logs if SECRET in log.read_text()]
+
+
+def test_the_zone_has_both_families_for_every_machine():
+    zone = services.zone(SITE, DEBIAN_12)
+    for machine in MACHINES:
+        assert f"IN  A       {machine.ipv4}\n" in zone
+        assert f"IN  AAAA    {machine.ipv6}\n" in zone
+
+
+def test_the_round_robin_records_are_those_of_the_guide():
+    assert load_balancing.nodes_records(SITE) == (
+        "nodes.frkovpn   IN  A       145.0.6.72\n"
+        "                IN  A       145.0.6.73\n"
+        "                IN  AAAA    2001:610:188:418:145:0:6:72\n"
+        "                IN  AAAA    2001:610:188:418:145:0:6:73\n"
+    )
+
+
+def test_each_departure_from_the_guide_is_listed(plan):
+    names = {erratum.name for erratum in plan.errata}
+    assert {
+        "ta-key-owner",
+        "daemon-certificate-name",
+        "working-directory",
+        "debian-paths",
+        "lab-certificate-authority",
+    } <= names
+
+
+def test_every_platform_has_its_own_require_any_file():
+    paths = {
+        action.path
+        for platform in PLATFORMS.values()
+        for step in multi_node.plan(TOPOLOGY, platform).steps
+        for action in step.actions
+        if isinstance(action, ApacheSection)
+    }
+    assert len(paths) == 2
+
+
+@pytest.mark.parametrize("role", ["controller", "node", "services", "client"])
+def test_a_topology_without_a_role_is_refused(role):
+    lacking = Topology(tuple(machine for machine in MACHINES if role not in machine.roles))
+    with pytest.raises(PlanError, match=f"'{role}'"):
+        multi_node.plan(lacking, DEBIAN_12)
+
+
+def test_an_unknown_image_is_refused_with_the_known_ones():
+    with pytest.raises(PlanError, match="debian-12, centos-stream-9, centos-7"):
+        platform_of("plan9")
+
+
+def test_the_command_line_prints_the_plan(capsys):
+    assert main(["--dry-run", "--image", "centos-7"]) == 0
+    assert "./deploy_centos_node.sh" in capsys.readouterr().out
+
+
+def test_the_command_line_says_what_is_wrong(capsys):
+    assert main(["--dry-run", "--image", "plan9"]) == 2
+    assert "known: debian-12" in capsys.readouterr().err
