@@ -174,6 +174,22 @@ def counter_breaks(heartbeat: Heartbeat) -> list[CounterBreak]:
     return found
 
 
+def replays(heartbeat: Heartbeat) -> list[Beat]:
+    """Find every CARP advertisement whose counter its sender had used already.
+
+    Holds in a split too, where `counter_breaks` says nothing: nobody uses a counter twice.
+    """
+    used: set[tuple[str, int]] = set()
+    found = []
+    for beat in heartbeat:
+        if isinstance(beat.advert, carp.Advertisement):
+            mark = (beat.sender, beat.advert.counter)
+            if mark in used:
+                found.append(beat)
+            used.add(mark)
+    return found
+
+
 @dataclass(frozen=True)
 class RoleChange:
     """The moment from which another node advertises."""

@@ -7,6 +7,10 @@ on. Spans are an event `X.begin` and the next `X.end`.
 
 Each entry: kind: data (requirements).
 
+Names of faults that checks tell apart: "service-stop" (FO-27), "service-restart" (FO-30); every
+other name is a crash of some kind (FO-24): "power-off", "guest-crash", "kill-ucarp", "pause",
+"link-cut", "carrier-loss" and so on.
+
 pair.configured: virtual_ip, vhid, engine ("ucarp", "keepalived"), password, nodes: {name:
     {address, mac, advbase, advskew, deadratio} or {address, mac, advert_int, priority}};
     keepalived also version, virtual_mac (all of the wire)
@@ -14,6 +18,7 @@ steady.begin / steady.end: active (node name) (FO-15 to 20, 47)
 fault.begin: fault (name), node; hits for a wire rule; expects_takeover=false where none may come
     (FO-20, 24 to 28, 30, 31, 47, 49)
 fault.over: node: watched long enough, before anything is repaired (the same)
+lab.thawed: nothing; when the wire ran again, where a scenario thaws its lab between faults
 guest.capture: path of a pcap of Ethernet frames, below the run's directory; source is the machine
     (FO-24)
 probe: address, protocol ("tcp", "udp"), port, answered; at the moment of the answer (FO-12 to 14,
@@ -29,8 +34,9 @@ init.asked: answer, status, before, after (hashes of all configuration) (FO-02)
 init.wiped: seeded (count), left (list), role (FO-03)
 init.batch: stdin ("closed"), status, seconds, reads_stdin (FO-04)
 ssh.attempt: origin, target (node names), user, status (FO-05)
-validate.rows: broken ("" or a name), rows: [{name, good}], expected_bad: list of names (FO-07,
-    08, 45)
+validate.rows: broken ("" or a name), rows: [{name, good}], expected_bad: list of names; broken
+    is "sshd-stopped", "port-blocked", "wrong-host-key", "no-rsync", "key-not-copied" or
+    "isolation" (FO-01, 06 to 08, 45)
 validate.begin / .end: state: anything comparable of both nodes (addresses, processes, hashes)
     (FO-09)
 commit.attempt: virtual_ip, network, accepted, error (FO-10)
@@ -44,8 +50,17 @@ token.tried: case ("lifetime-over", "clock-behind"), accepted, reason (FO-37)
 filter.begin / filter.end: filter ("vrrp", "source-mac", "isolation", "guest-firewall"); hits at
     the end (FO-42 to 45)
 preflight.observations: profile, and the fields of `checks.preflight.Observations` (FO-42, 48)
-profile.begin / profile.end: profile ("plain", "mac-filter", "vrrp-filter", "two-networks") ; hits
+profile.begin / profile.end: profile ("plain", "mac-filter", "vrrp-filter", "two-networks");
+    hits at the end,
+    but for "plain"
     (FO-48)
+staged.compared: origin, target (node names), item ("users", "revocations", ...), before, active,
+    staged, live_before, live (hashes), seconds since the change, period_s of the sync (FO-32, 34)
+running.compared: item, staged, running (hashes); source is the new active node (FO-33)
+client.profile: client, origin (node it was fetched from), server (node connected to), edited,
+    connected (FO-35)
+subscription.shown: key, limit, active (whether this node is), loaded_on; source is the node, before
+    and after a takeover (FO-40)
 write.acknowledged: serial (FO-46)
 sync.completed: serial: the last one that the sync contains (FO-46)
 write.survived: serials: list found on the new active (FO-46)

@@ -147,11 +147,17 @@ def the_counter_runs_on_over_a_takeover(evidence: Evidence) -> Verdict:
     beats = recorded.heard_of_pair()
     duals = heartbeat.dual_spans(recorded.sent, recorded.pair.vhid)
     settled: list[list[heartbeat.Beat]] = [[]]
+    thaws = [event.at_ns for event in evidence.events("lab.thawed")]
     for beat in beats:
+        if thaws and beat.at_ns >= thaws[0]:
+            thaws.pop(0)
+            settled.append([])  # a thawed node counts on from where it was frozen
         if any(span.start_ns <= beat.at_ns <= span.end_ns and span.seconds for span in duals):
             settled.append([])  # two masters count apart until they have heard each other
         else:
             settled[-1].append(beat)
+    for beat in [] if evidence.events("lab.thawed") else heartbeat.replays(beats):
+        found.require(False, f"an advertisement of {beat.sender} was replayed: its counter is old")
     for stretch in settled:
         for broken in heartbeat.counter_breaks(heartbeat.Heartbeat(tuple(stretch))):
             found.require(False, str(broken))

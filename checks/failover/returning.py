@@ -9,7 +9,7 @@ from checks.budgets import GUIDE_TAKEOVER_S, Budget
 from checks.evidence import Evidence
 from checks.failover import whole_run
 from checks.failover.pair import Recorded
-from checks.failover.takeovers import RESTART, figures
+from checks.failover.takeovers import RESTART, figures, measured
 from checks.registry import check
 from checks.verdict import Findings, Verdict, combine
 
@@ -82,10 +82,7 @@ def a_reboot_loop_moves_nothing(evidence: Evidence) -> Verdict:
             found.gap(f"{active.name} was not active in the reboot loop")
             continue
         edges_ns = [begin.at_ns, *(beat.at_ns for beat in beats), end.at_ns]
-        longest = max(
-            (later - earlier) / heartbeat.NS
-            for earlier, later in pairwise(edges_ns)
-        )
+        longest = max((later - earlier) / heartbeat.NS for earlier, later in pairwise(edges_ns))
         limit = GAP_FACTOR * active.engine.period_s
         found.require(
             longest < limit, f"{active.name} was silent for {longest:.3f} s, limit {limit:.3f} s"
@@ -102,8 +99,9 @@ def restarting_the_active_secondary_fails_back(evidence: Evidence) -> Verdict:
     for event, fault in recorded.faults():
         if fault.name != RESTART:
             continue
-        found.saw(event.place, evidence.capture_place)
-        timeline = recorded.timeline(fault)
+        timeline = measured(found, recorded, event, fault)
+        if timeline is None:
+            continue
         timelines.append(timeline)
         engine = recorded.pair.peer_of(str(event["node"])).engine
         takeover.judge_stage(
@@ -119,7 +117,7 @@ def restarting_the_active_secondary_fails_back(evidence: Evidence) -> Verdict:
             len(again) <= 1,
             f"{fault.victim} advertised {len(again)} time(s) after the role had moved",
         )
-    if not timelines:
+    if not timelines and not found.gaps:
         found.gap(f"no {RESTART} was recorded")
     return combine(
         [

@@ -1,4 +1,4 @@
-"""FO-02 to 05, 07 to 11: preparing the secondary, SSH trust, Validate, and Commit and Restart.
+"""FO-01 to 11: preparing the secondary, SSH trust, Validate, and Commit and Restart.
 
 What these promise happens inside machines, so events tell it; only the effect of a commit, and
 that Validate leaves the roles alone, are read off the wire.
@@ -19,6 +19,36 @@ BATCH_LIMIT_S = 60.0
 COMMIT_LIMIT_S = 10.0
 PREREQUISITES = frozenset({"sshd-stopped", "port-blocked", "wrong-host-key", "no-rsync"})
 CONFIRMATION = "DELETE"
+
+
+@check("FO-01")
+def rsync_is_needed_on_both(evidence: Evidence) -> Verdict:
+    """Judge that without rsync on a node a row turns bad, and with it all are GOOD."""
+    return _judge_one_cause(evidence, "no-rsync")
+
+
+@check("FO-06")
+def the_users_own_key_is_not_enough(evidence: Evidence) -> Verdict:
+    """Judge that a key that sits only in sshuser's file leaves a row bad."""
+    return _judge_one_cause(evidence, "key-not-copied")
+
+
+def _judge_one_cause(evidence: Evidence, cause: str) -> Verdict:
+    """Require a bad row with this cause, and none without any."""
+    found = Findings()
+    shown = list(evidence.need("validate.rows"))
+    for broken in (cause, ""):
+        events = [event for event in shown if event["broken"] == broken]
+        if not events:
+            found.gap(f"Validate was not asked with {broken or 'nothing'} broken")
+        for event in events:
+            found.saw(event.place)
+            bad = [str(row["name"]) for row in event["rows"] if not row["good"]]
+            if broken:
+                found.require(bool(bad), f"with {broken} all rows read GOOD")
+            else:
+                found.require(not bad, f"not GOOD in a pair set up right: {', '.join(bad)}")
+    return found.verdict(f"a row is bad with {cause}, none without")
 
 
 @check("FO-02")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from checks.evidence import Evidence
 from checks.failover import whole_run
+from checks.failover.aftermath import judge_tunnels
 from checks.failover.beating import judge_period, judge_silence
 from checks.failover.pair import Recorded
 from checks.failover.returning import judge_return
-from checks.failover.takeovers import CLEAN_STOP, judge_clean_stop, judge_takeovers, judge_tunnels
+from checks.failover.takeovers import CLEAN_STOP, judge_clean_stop, judge_takeovers
 from checks.registry import check
 from checks.verdict import Findings, Verdict, combine, unknown
 

@@ -30,9 +30,16 @@ class WireEvent(Event):
 
 
 def disturbances(recorded: Recorded) -> list[tuple[int, int]]:
-    """List when the wire kept the nodes apart, each with the time that healing may take."""
+    """List when the wire kept the nodes apart, each with the time that healing may take.
+
+    A lab that was thawed is another lab: whoever was active when it was frozen is so again.
+    """
     healing_ns = int(healing_s(recorded) * heartbeat.NS)
-    return [
+    thaws = [
+        (event.at_ns - event.uncertainty_ns, event.at_ns + event.uncertainty_ns + healing_ns)
+        for event in recorded.evidence.events("lab.thawed")
+    ]
+    return thaws + [
         (begin.at_ns - begin.uncertainty_ns, end.at_ns + end.uncertainty_ns + healing_ns)
         for name in DISTURBED
         if recorded.evidence.events(f"{name}.begin")
@@ -75,14 +82,16 @@ def role_events(recorded: Recorded) -> list[Event]:
 def _explained(
     recorded: Recorded, change: heartbeat.RoleChange, reigns: heartbeat.Heartbeat
 ) -> bool:
-    if recorded.evidence.events("fault.begin"):
-        for _, fault in recorded.faults():
-            early = fault.at.at_ns - fault.at.uncertainty_ns
-            if fault.victim == change.before and early <= change.at_ns <= fault.until_ns:
-                return True
     last = reigns.before(change.at_ns)
     since = change.at_ns if last is None else last.at_ns
-    return any(start <= change.at_ns and since <= end for start, end in disturbances(recorded))
+    spans = disturbances(recorded)
+    if recorded.evidence.events("fault.begin"):
+        spans += [
+            (fault.at.at_ns - fault.at.uncertainty_ns, fault.until_ns)
+            for _, fault in recorded.faults()
+            if fault.victim == change.before
+        ]
+    return any(start <= change.at_ns and since <= end for start, end in spans)
 
 
 def dual_events(recorded: Recorded) -> list[Event]:

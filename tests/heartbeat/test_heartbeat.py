@@ -133,3 +133,36 @@ def test_a_reply_and_a_question_are_not_announcements() -> None:
     assert arp.announcements(arps, encoder.VIRTUAL_IP) == []
     assert [seen.at_ns for seen in arp.questions(arps, encoder.VIRTUAL_IP)] == [1]
     assert [seen.at_ns for seen in arp.replies(arps, encoder.VIRTUAL_IP)] == [2]
+
+
+def settled() -> list[tuple[int, bytes]]:
+    """Take the recorded advertisements after the pair's election."""
+    return [
+        (at_ns, frame)
+        for at_ns, frame in encoder.recorded_frames()
+        if len(heartbeat.listen([(0, frame)]))
+    ][4:]
+
+
+def test_a_recorded_advertisement_sent_again_is_a_replay() -> None:
+    frames = settled()
+    beats = heartbeat.listen([*frames[:50], (frames[50][0] - 1, frames[20][1]), *frames[50:]])
+    assert [beat.at_ns for beat in heartbeat.replays(beats)] == [frames[50][0] - 1]
+    assert heartbeat.counter_breaks(beats)[0].replayed
+
+
+def test_a_recorded_advertisement_left_out_is_missed() -> None:
+    frames = settled()
+    beats = heartbeat.listen([*frames[:50], *frames[51:]])
+    (found,) = heartbeat.counter_breaks(beats)
+    assert found.seen - found.expected == 1
+    measured = heartbeat.rhythm(beats, ONE)
+    assert measured is not None
+    assert measured.intervals.maximum > 1.9
+
+
+def test_the_recording_played_at_half_its_speed_has_an_interval_of_two_seconds() -> None:
+    beats = heartbeat.listen((at_ns * 2, frame) for at_ns, frame in settled())
+    measured = heartbeat.rhythm(beats, ONE)
+    assert measured is not None
+    assert 1.9 < measured.intervals.median < 2.1

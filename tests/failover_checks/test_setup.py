@@ -1,0 +1,246 @@
+"""FO-02 to 15 and 36 to 38: what events tell, good and broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.failover_checks.recording import (
+    ADDRESS,
+    VIRTUAL_IP,
+    Run,
+    passes,
+    rejects,
+    steady,
+    unsure,
+)
+
+ROWS = [f"{check} on {node}" for node in ADDRESS for check in ("ssh", "rsync")]
+BROKEN = {
+    "sshd-stopped": ["ssh on secondary"],
+    "port-blocked": ["ssh on primary"],
+    "wrong-host-key": ["ssh on secondary"],
+    "no-rsync": ["rsync on secondary"],
+}
+
+
+def rows(*bad: str) -> list[dict[str, object]]:
+    return [{"name": name, "good": name not in bad} for name in ROWS]
+
+
+def prepared(directory: Path) -> Run:
+    """Everything that comes before the pair runs, as it should be."""
+    run = Run(directory, 60)
+    run.beats("primary", 0, 60)
+    for answer in ("delete", "yes", ""):
+        run.event(1, "init.asked", "secondary", answer=answer, status=1, before="a", after="a")
+    run.event(2, "init.asked", "secondary", answer="DELETE", status=0, before="a", after="b")
+    run.event(3, "init.wiped", "secondary", seeded=5, left=[], role="standby")
+    batch = {"stdin": "closed", "status": 0, "seconds": 4.0, "reads_stdin": False}
+    run.event(4, "init.batch", "secondary", **batch)
+    for origin, target in (("primary", "secondary"), ("secondary", "primary")):
+        ssh = {"origin": origin, "target": target, "user": "root", "status": 0}
+        run.event(5, "ssh.attempt", origin, **ssh)
+    run.event(6, "validate.rows", "primary", broken="", rows=rows(), expected_bad=[])
+    for broken, bad in BROKEN.items():
+        shown = {"broken": broken, "rows": rows(*bad), "expected_bad": bad}
+        run.event(7, "validate.rows", "primary", **shown)
+    unread = {"broken": "key-not-copied", "rows": rows(ROWS[2]), "expected_bad": [ROWS[2]]}
+    run.event(7, "validate.rows", "primary", **unread)
+    run.event(8, "validate.begin", "scenario", state={"addresses": ["x"]})
+    run.event(10, "validate.end", "scenario", state={"addresses": ["x"]})
+    outside = {"virtual_ip": "192.168.71.222", "network": "192.168.70.0/24"}
+    run.event(11, "commit.attempt", "primary", **outside, accepted=False, error="not in subnet")
+    run.event(20, "commit.done", "primary", node="primary")
+    run.event(24, "addresses", "primary", held=[VIRTUAL_IP])
+    run.event(24, "log.line", "primary", file="openvpnas.log", text="state: MASTER")
+    return run
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        "FO-01",
+        "FO-02",
+        "FO-03",
+        "FO-04",
+        "FO-05",
+        "FO-06",
+        "FO-07",
+        "FO-08",
+        "FO-09",
+        "FO-10",
+        "FO-11",
+    ],
+)
+def test_a_pair_prepared_as_it_should_be_passes(tmp_path: Path, requirement: str) -> None:
+    passes(prepared(tmp_path).judge(requirement))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "kind", "change", "reason"),
+    [
+        ("FO-02", "init.asked", {"before": "a", "after": "b"}, "'delete' wiped"),
+        ("FO-02", "init.asked", {"after": "a"}, "'DELETE' did not wipe"),
+        ("FO-03", "init.wiped", {"left": ["userprop.db"]}, "left after the wipe: userprop.db"),
+        ("FO-03", "init.wiped", {"role": "primary"}, "not standby"),
+        ("FO-04", "init.batch", {"reads_stdin": True}, "read its standard input"),
+        ("FO-04", "init.batch", {"seconds": 61}, "limit 60 s"),
+        ("FO-04", "init.batch", {"status": 1}, "status 1"),
+        ("FO-05", "ssh.attempt", {"status": 255}, "status 255"),
+        ("FO-01", "validate.rows", {"rows": rows()}, "with no-rsync all rows read GOOD"),
+        ("FO-06", "validate.rows", {"rows": rows()}, "with key-not-copied all rows read GOOD"),
+        ("FO-07", "validate.rows", {"rows": rows()}, "all rows read GOOD"),
+        ("FO-07", "validate.rows", {"rows": rows()[:3]}, "3 rows, not 4"),
+        ("FO-08", "validate.rows", {"rows": rows(*ROWS[:2])}, "turned bad, expected"),
+        ("FO-09", "validate.end", {"state": {"addresses": []}}, "changed by Validate: addresses"),
+        ("FO-10", "commit.attempt", {"accepted": True}, "is accepted"),
+        ("FO-10", "commit.attempt", {"error": ""}, "without a word"),
+        ("FO-11", "addresses", {"held": []}, "did not hold the virtual IP"),
+        ("FO-11", "log.line", {"text": "BACKUP"}, "no MASTER line"),
+    ],
+)
+def test_each_broken_preparation_is_rejected(
+    tmp_path: Path, requirement: str, kind: str, change: dict, reason: str
+) -> None:
+    rejects(prepared(tmp_path).changed(kind, **change).judge(requirement), reason)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "kind"),
+    [
+        ("FO-02", "init.asked"),
+        ("FO-03", "init.wiped"),
+        ("FO-04", "init.batch"),
+        ("FO-05", "ssh.attempt"),
+        ("FO-07", "validate.rows"),
+        ("FO-08", "validate.rows"),
+        ("FO-09", "validate.end"),
+        ("FO-10", "commit.attempt"),
+        ("FO-11", "commit.done"),
+        ("FO-11", "addresses"),
+    ],
+)
+def test_what_was_not_recorded_is_unknown(tmp_path: Path, requirement: str, kind: str) -> None:
+    unsure(prepared(tmp_path).without(kind).judge(requirement))
+
+
+def test_ssh_tried_one_way_only_says_nothing(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    run.events = [event for event in run.events if event[1:3] != ("ssh.attempt", "secondary")]
+    unsure(run.judge("FO-05"), "one direction")
+
+
+def test_a_validate_that_starts_the_standby_is_rejected(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    run.beats("secondary", 12.5, 14)
+    rejects(run.judge("FO-09"), "began to advertise during Validate: 192.168.70.2")
+
+
+def test_a_commit_without_restart_is_rejected(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    run.frames = [frame for frame in run.frames if not 20 <= frame[0] < 35]
+    rejects(run.judge("FO-11"), "did not advertise within 10 s")
+
+
+def serving(directory: Path) -> Run:
+    run = steady(directory)
+    for protocol, port in (("tcp", 443), ("tcp", 943), ("udp", 1194)):
+        service = {"protocol": protocol, "port": port}
+        run.event(5, "probe", "client", address=VIRTUAL_IP, answered=True, **service)
+        run.event(6, "probe", "client", address=ADDRESS["secondary"], answered=False, **service)
+        run.event(7, "probe", "client", address=ADDRESS["primary"], answered=True, **service)
+    for second in range(5):
+        run.asked(10 + second, "primary")
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-12", "FO-13", "FO-14", "FO-15"])
+def test_a_pair_that_serves_as_it_should_passes(tmp_path: Path, requirement: str) -> None:
+    passes(serving(tmp_path).judge(requirement))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "answered", "reason"),
+    [
+        ("FO-12", False, "udp 1194 does not answer on 192.168.70.222"),
+        ("FO-13", True, "tcp 443 answers on 192.168.70.2"),
+        ("FO-14", False, "does not answer on its own 192.168.70.1"),
+    ],
+)
+def test_services_in_the_wrong_place_are_rejected(
+    tmp_path: Path, requirement: str, answered: bool, reason: str
+) -> None:
+    rejects(serving(tmp_path).changed("probe", answered=answered).judge(requirement), reason)
+
+
+@pytest.mark.parametrize("requirement", ["FO-12", "FO-13", "FO-14"])
+def test_services_never_asked_are_unknown(tmp_path: Path, requirement: str) -> None:
+    unsure(serving(tmp_path).without("probe").judge(requirement), "never asked")
+
+
+def test_a_virtual_ip_left_on_the_old_node_is_rejected(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    run.asked(20, "primary", "secondary")
+    rejects(run.judge("FO-15"), "2 MACs answer")
+
+
+def test_the_wrong_nodes_mac_is_rejected(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[2][12:14] == b"\x08\x00"]
+    for second in range(5):
+        run.asked(10 + second, "secondary")
+    rejects(run.judge("FO-15"), "not the active node's")
+
+
+def test_a_virtual_ip_asked_for_too_seldom_says_nothing(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.asked(10, "primary")
+    unsure(run.judge("FO-15"), "asked for 1 times")
+
+
+def resumed(directory: Path) -> Run:
+    run = Run(directory, 100)
+    run.event(
+        80, "session.resumed", "client", client="alice", method="token", connected=True,
+        verify_calls=0, password_spent=True, user_name_sent=True,
+    )  # fmt: skip
+    run.event(
+        80, "session.resumed", "client", client="bob_AUTOLOGIN", method="certificate",
+        connected=True, verify_calls=0, password_spent=True, user_name_sent=False,
+    )  # fmt: skip
+    for case in ("lifetime-over", "clock-behind"):
+        run.event(90, "token.tried", "client", case=case, accepted=False, reason="token expired")
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-36", "FO-37", "FO-38"])
+def test_sessions_resumed_as_they_should_be_pass(tmp_path: Path, requirement: str) -> None:
+    passes(resumed(tmp_path).judge(requirement))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "kind", "change", "reason"),
+    [
+        ("FO-36", "session.resumed", {"verify_calls": 1}, "1 verify call(s)"),
+        ("FO-36", "session.resumed", {"connected": False}, "alice was not connected"),
+        ("FO-37", "token.tried", {"accepted": True}, "although lifetime-over"),
+        ("FO-37", "token.tried", {"reason": ""}, "without a reason"),
+        ("FO-38", "session.resumed", {"connected": False}, "bob_AUTOLOGIN was not connected"),
+        ("FO-38", "session.resumed", {"user_name_sent": True}, "sent a user name"),
+    ],
+)
+def test_sessions_resumed_wrongly_are_rejected(
+    tmp_path: Path, requirement: str, kind: str, change: dict, reason: str
+) -> None:
+    rejects(resumed(tmp_path).changed(kind, **change).judge(requirement), reason)
+
+
+def test_a_password_that_still_works_shows_nothing_about_tokens(tmp_path: Path) -> None:
+    unsure(resumed(tmp_path).changed("session.resumed", password_spent=False).judge("FO-36"))
+
+
+@pytest.mark.parametrize("requirement", ["FO-36", "FO-37", "FO-38"])
+def test_sessions_not_watched_are_unknown(tmp_path: Path, requirement: str) -> None:
+    unsure(Run(tmp_path, 100).judge(requirement))

@@ -1,0 +1,66 @@
+"""FO-32 to 35 and 40: synced data, good and broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.failover_checks.recording import Run, passes, rejects, unsure
+
+REQUIREMENTS = ["FO-32", "FO-33", "FO-34", "FO-35", "FO-40"]
+
+
+def synced(directory: Path) -> Run:
+    run = Run(directory, 100)
+    hashes = {"before": "a", "active": "b", "staged": "b", "live_before": "x", "live": "x"}
+    for origin, target in (("primary", "secondary"), ("secondary", "primary")):
+        for item in ("users", "revocations"):
+            way = {"origin": origin, "target": target, "item": item}
+            run.event(10, "staged.compared", target, **way, **hashes, seconds=20, period_s=30)
+    for item in ("users", "revocations"):
+        run.event(40, "running.compared", "secondary", item=item, staged="b", running="b")
+    profile = {"origin": "primary", "server": "secondary", "edited": False, "connected": True}
+    run.event(50, "client.profile", "client", client="alice", **profile)
+    for node in ("primary", "secondary"):
+        shown = {"key": "K-1", "limit": 10, "active": True, "loaded_on": "primary"}
+        run.event(60, "subscription.shown", node, **shown)
+    return run
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS)
+def test_a_sync_as_it_should_be_passes(tmp_path: Path, requirement: str) -> None:
+    passes(synced(tmp_path).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS)
+def test_what_was_not_recorded_is_unknown(tmp_path: Path, requirement: str) -> None:
+    unsure(Run(tmp_path, 100).judge(requirement))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "kind", "change", "reason"),
+    [
+        ("FO-32", "staged.compared", {"staged": "a"}, "users did not reach secondary"),
+        ("FO-32", "staged.compared", {"live": "b"}, "loaded live on the standby"),
+        ("FO-32", "staged.compared", {"seconds": 31}, "one sync period is 30 s"),
+        ("FO-33", "running.compared", {"running": "a"}, "not those that were staged"),
+        ("FO-34", "staged.compared", {"staged": "a"}, "users did not reach primary"),
+        ("FO-35", "client.profile", {"connected": False}, "fails on secondary"),
+        ("FO-40", "subscription.shown", {"key": ""}, "no key after LoadSubscription"),
+    ],
+)
+def test_each_broken_sync_is_rejected(
+    tmp_path: Path, requirement: str, kind: str, change: dict, reason: str
+) -> None:
+    rejects(synced(tmp_path).changed(kind, **change).judge(requirement), reason)
+
+
+def test_a_key_left_out_of_the_sync_is_rejected(tmp_path: Path) -> None:
+    run = synced(tmp_path)
+    run.events[-1][3].update(key="", limit=2)
+    rejects(run.judge("FO-40"), "secondary shows key '' with limit 2")
+
+
+def test_data_that_was_not_changed_shows_nothing(tmp_path: Path) -> None:
+    unsure(synced(tmp_path).changed("staged.compared", before="b").judge("FO-32"))
