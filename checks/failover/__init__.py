@@ -51,9 +51,7 @@ filter.begin / filter.end: filter ("vrrp", "source-mac", "isolation", "guest-fir
     the end (FO-42 to 45)
 preflight.observations: profile, and the fields of `checks.preflight.Observations` (FO-42, 48)
 profile.begin / profile.end: profile ("plain", "mac-filter", "vrrp-filter", "two-networks");
-    hits at the end,
-    but for "plain"
-    (FO-48)
+    hits at the end, but for "plain" (FO-48)
 staged.compared: origin, target (node names), item ("users", "revocations", ...), before, active,
     staged, live_before, live (hashes), seconds since the change, period_s of the sync (FO-32, 34)
 running.compared: item, staged, running (hashes); source is the new active node (FO-33)

@@ -1,0 +1,98 @@
+"""FO-39, 47 and 49: clients after a takeover, and keepalived in ucarp's place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.failover_checks.recording import (
+    ADDRESS,
+    MAC,
+    VIRTUAL_IP,
+    Run,
+    passes,
+    rejects,
+    takeover,
+    unsure,
+)
+from tests.heartbeat import encoder
+
+
+def tunnels(directory: Path, back: float, protocol: str = "udp", client: str = "outside") -> Run:
+    run = takeover(directory).without("fault.over")
+    run.seconds = 400
+    run.beats("secondary", 40.2, 400, counter=2000)
+    run.event(5, "tunnel.back", client, client=client, protocol=protocol)
+    run.event(back, "tunnel.back", client, client=client, protocol=protocol)
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_a_client_that_is_back_after_a_minute_passes(tmp_path: Path, requirement: str) -> None:
+    passes(tunnels(tmp_path, 61).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_a_ping_restart_of_300_is_rejected(tmp_path: Path, requirement: str) -> None:
+    rejects(tunnels(tmp_path, 312).judge(requirement), "took 301.700 s")
+
+
+def test_a_client_over_tcp_has_15_seconds(tmp_path: Path) -> None:
+    passes(tunnels(tmp_path, 20, "tcp").judge("FO-39"))
+    rejects(tunnels(tmp_path, 30, "tcp").judge("FO-39"), "took 19.700 s")
+
+
+def test_an_outside_client_that_never_returns_is_rejected(tmp_path: Path) -> None:
+    # The gateway forwards to the primary's own address, which is gone.
+    rejects(tunnels(tmp_path, 5.5).judge("FO-49"), "never came")
+
+
+def test_a_client_inside_shows_nothing_about_those_outside(tmp_path: Path) -> None:
+    unsure(tunnels(tmp_path, 61, client="inside").judge("FO-49"))
+
+
+def keepalived(directory: Path, *, preempting: bool = False) -> Run:
+    nodes = {
+        "primary": {"address": ADDRESS["primary"], "mac": MAC["primary"], "priority": 150},
+        "secondary": {"address": ADDRESS["secondary"], "mac": MAC["secondary"], "priority": 100},
+    }
+    nodes = {name: {**node, "advert_int": 1} for name, node in nodes.items()}
+    run = Run(directory, 200, engine="keepalived", nodes=nodes)
+
+    def beats(node: str, start: float, end: float, priority: int) -> None:
+        at = start
+        while at < end:
+            raw = encoder.vrrp(ADDRESS[node], priority=priority, mac=MAC[node])
+            run.frame(at, f"{node}/wire0", raw)
+            at += 1
+
+    beats("primary", 0, 40.2, 150)
+    run.event(2, "steady.begin", "scenario", active="primary")
+    run.event(35, "steady.end", "scenario", active="primary")
+    run.event(40.4, "fault.begin", "scenario", fault="power-off", node="primary")
+    run.event(60, "fault.over", "scenario", node="primary")
+    run.event(62, "node.returned", "scenario", node="primary")
+    beats("secondary", 43.61, 70 if preempting else 150, 100)
+    if preempting:
+        beats("primary", 70.3, 150.7, 150)
+    run.event(150.7, "fault.begin", "scenario", fault="service-stop", node="secondary")
+    last = "primary" if preempting else "secondary"
+    run.frame(150.71, f"{last}/wire0", encoder.vrrp(ADDRESS[last], priority=0, mac=MAC[last]))
+    run.event(151, "addresses", "secondary", held=[VIRTUAL_IP])
+    run.event(153, "addresses", "secondary", held=[])
+    beats("primary", 151.12, 200, 150)
+    return run
+
+
+def test_keepalived_keeps_the_promises_within_its_own_timers(tmp_path: Path) -> None:
+    passes(keepalived(tmp_path).judge("FO-47"))
+
+
+def test_keepalived_with_state_master_is_rejected(tmp_path: Path) -> None:
+    verdict = keepalived(tmp_path, preempting=True).judge("FO-47")
+    rejects(verdict, "advertisement(s) after its return")
+
+
+def test_a_ucarp_pair_shows_nothing_about_keepalived(tmp_path: Path) -> None:
+    unsure(takeover(tmp_path).judge("FO-47"), "runs ucarp")
