@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drop_in import SOFTWARE, Machine, guide_config, serving
+
+from tests.reference.drop_in import SOFTWARE, Machine, guide_config, serving
 
 
 @pytest.fixture(scope="session")

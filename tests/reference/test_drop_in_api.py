@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from drop_in import NODE, PORTAL, Machine, guide_config, guide_profile
 from flask.testing import FlaskClient
+
+from tests.reference.drop_in import NODE, PORTAL, Machine, guide_config, guide_profile
 
 LEASE = {"profile_id": "node-a", "ip4": "10.1.0.2", "ip6": "fd00:1:1:1:0::2"}
 Ask = Callable[..., Any]

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
-from drop_in import Machine
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.reference.drop_in import Machine
 
 STAMP = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d "
 

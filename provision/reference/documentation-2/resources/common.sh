@@ -37,5 +37,5 @@ install_rpms() {
 # run_as USER COMMAND...
 run_as() {
     user=$1 && shift
-    runuser -u "$user" -- "$@"
+    (cd / && runuser -u "$user" -- "$@") # that user may not enter the folder we are in
 }

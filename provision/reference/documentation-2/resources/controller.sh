@@ -6,7 +6,7 @@ ask_names() {
     VPN_FQDN=$(ask "DNS name of the OpenVPN Server" "$WEB_FQDN")
     for name in "$WEB_FQDN" "$VPN_FQDN"; do
         case $name in
-        *[!a-zA-Z0-9.-]* | .* | -*) echo "ERROR: \"$name\" is not a DNS name" >&2 && exit 1 ;;
+        '' | *[!a-zA-Z0-9.-]* | .* | -*) echo "ERROR: \"$name\" is not a DNS name" >&2 && exit 1 ;;
         esac
     done
 }

@@ -20,7 +20,7 @@ configure_node() {
 net.ipv4.ip_forward = 1
 net.ipv6.conf.all.forwarding = 1
 SYSCTL
-    sysctl --quiet --load /etc/sysctl.d/70-vpn.conf
+    sysctl -q -p /etc/sysctl.d/70-vpn.conf
 }
 
 # With a controller that has other profiles than "internet" this fails, which the guide announces:
