@@ -147,6 +147,7 @@ def _web(site: Site, platform: Platform) -> Step:
         machine=site.services.name,
         changes=f"http://{site.web_fqdn}/ is there and logs who asked",
         actions=(
+            Packages(platform, (platform.apache,)),
             WriteFile(f"/var/www/{site.web_fqdn}/index.html", page),
             WriteFile(path, conf),
             Check(platform.apache_test),

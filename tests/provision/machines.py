@@ -15,7 +15,6 @@ from pathlib import Path
 from lab.errors import CommandFailed
 from provision.action import Action, Check, Command, Packages, Remember, Service
 from provision.notes import Notes
-from provision.php import config_file
 
 
 @dataclass(frozen=True)
@@ -190,23 +189,3 @@ class RememberingMachine:
     def _write(self, path: str, content: bytes) -> None:
         self.files[path] = content
         self._written[path] = self._now
-
-
-def fresh_controller_config(secret: str) -> bytes:
-    """Return what the deploy script leaves as the controller's configuration."""
-    return config_file(
-        {
-            "vpnProfiles": {
-                "internet": {
-                    "profileNumber": 1,
-                    "displayName": "Internet Access",
-                    "range": "10.0.0.0/25",
-                    "range6": "fd00:4242:4242:4242::/64",
-                    "hostName": "frkovpn.tuxed.net",
-                    "managementIp": "127.0.0.1",
-                    "vpnProtoPorts": ["udp/1194", "tcp/1194"],
-                }
-            },
-            "apiConsumers": {"vpn-user-portal": "u" * 32, "vpn-server-node": secret},
-        }
-    ).encode()

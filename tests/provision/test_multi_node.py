@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+import provision
 from provision import multi_node
 from provision.__main__ import main
 from provision.apache import ApacheSection
@@ -15,9 +17,8 @@ from provision.multi_node.controller import CONFIG, NODE_NOTE
 from provision.multi_node.nodes import CONFIG as NODE_CONFIG
 from provision.multi_node.nodes import FIREWALL
 from provision.multi_node.site import Site
-from provision.php import config_file
 from provision.platform import CENTOS_7, DEBIAN_12, PLATFORMS, platform_of
-from tests.provision.machines import RememberingMachine, ShellMachine, fresh_controller_config
+from tests.provision.machines import RememberingMachine, ShellMachine
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,15 @@ MACHINES = (
     spec("client", "client.tuxed.net", "client", 20),
 )
 TOPOLOGY = Topology(MACHINES)
+PACKAGES = Path(provision.__file__).parent / "reference" / "documentation-2" / "packages"
 SITE = Site.of(TOPOLOGY)
 SECRET = "0123456789abcdef" * 2
+
+
+def dropped_in(path):
+    """Return a file as the drop-in software installs it, with a secret where one will be."""
+    text = (PACKAGES / path).read_text()
+    return text.replace("XXX-vpn-server-node/vpn-server-api-XXX", SECRET).encode()
 
 
 def remembering(plan, platform=DEBIAN_12):
@@ -60,17 +68,15 @@ def remembering(plan, platform=DEBIAN_12):
     for step in plan.steps:
         machines[step.machine].know(step.actions)
     controller = machines["controller"]
-    controller.files[CONFIG] = fresh_controller_config(SECRET)
-    controller.files[f"{platform.apache_conf}/vpn-server-api.conf"] = (
-        b"<RequireAny>\n    Require local\n</RequireAny>\n"
+    controller.files[CONFIG] = dropped_in("etc/vpn-server-api/config.php")
+    controller.files[f"{platform.apache_conf}/vpn-server-api.conf"] = dropped_in(
+        "apache/vpn-server-api.conf"
     )
     for command in [command for command in controller.answers if NODE_NOTE.split()[0] in command]:
         controller.answers[command] = SECRET
     for node in ("node-a", "node-b"):
-        machines[node].files[NODE_CONFIG] = config_file({"apiUser": "x"}).encode()
-        machines[node].files[FIREWALL] = config_file(
-            {"inputRules": [{"proto": ["tcp"], "dst_port": [22]}], "natRules": {"internet": {}}}
-        ).encode()
+        machines[node].files[NODE_CONFIG] = dropped_in("etc/vpn-server-node/config.php")
+        machines[node].files[FIREWALL] = dropped_in("etc/vpn-server-node/firewall.php")
     return machines
 
 
@@ -166,13 +172,13 @@ def test_before_load_balancing_each_node_has_its_own_name(php, tmp_path):
 def test_a_node_gets_its_profile_and_its_firewall(provisioned, tmp_path):
     assert config_of(provisioned["node-b"], NODE_CONFIG, tmp_path)["profileList"] == ["node-b"]
     firewall = config_of(provisioned["node-b"], FIREWALL, tmp_path)
-    assert [rule["dst_port"] for rule in firewall["inputRules"]] == [[22], [41194]]
+    assert [rule["dst_port"] for rule in firewall["inputRules"]][-1] == [41194]
     assert firewall["natRules"] == {"node-b": {"enableNat": ["IPv4", "IPv6"]}}
 
 
 def test_the_nodes_addresses_may_ask_the_api(provisioned):
     text = provisioned["controller"].files["/etc/apache2/conf-available/vpn-server-api.conf"]
-    assert b"    Require local\n    Require ip 145.0.6.72\n" in text
+    assert b"        Require local\n        Require ip 145.0.6.72\n" in text
     assert b"Require ip 2001:610:188:418:145:0:6:73\n" in text
 
 
