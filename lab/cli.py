@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from lab import layout
 from lab.accelerator import choose
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.act(options)
     except VpnproofError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {error}")
+        stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+        stderr.print(f"[red]error:[/red] {escape(str(error))}")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -108,7 +110,10 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _status(_options: argparse.Namespace) -> int:
-    table = Table("lab", "topology", "image", "accelerator", "wire", "machine", "ssh port")
+    # What a person types again is never cut short, however narrow the terminal.
+    typed = Column("lab", no_wrap=True), Column("machine", no_wrap=True)
+    headings = (typed[0], "topology", "image", "accelerator", "wire", typed[1], "ssh port")
+    table = Table(*headings, box=None)
     for directory in lab_directories():
         try:
             state = LabState.read(directory)

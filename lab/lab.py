@@ -115,11 +115,21 @@ class Lab:
         self.each(lambda machine: machine.wait_until_up(seconds))
 
     def each(self, act: Callable[[Machine], object], machines: Iterable[str] = ()) -> None:
-        """Do something with each machine, side by side; the first error is raised at the end."""
+        """Do something with each machine, side by side; the first error is raised at the end.
+
+        Ctrl-C is not kept waiting: what the machines are doing then is given up.
+        """
         chosen = [self[name] for name in machines] or list(self.machines.values())
-        with ThreadPoolExecutor(len(chosen)) as pool:
+        pool = ThreadPoolExecutor(len(chosen))
+        try:
             for done in [pool.submit(act, machine) for machine in chosen]:
                 done.result()
+        except KeyboardInterrupt:
+            for machine in chosen:
+                machine.give_up()
+            raise
+        finally:
+            pool.shutdown(wait=not chosen[0].given_up)
 
     def console(self, machine: str) -> str:
         """Return the end of a machine's console."""
@@ -227,6 +237,9 @@ def assembling(
     try:
         layout.check_room(directory, len(topology.machines))
 
+        def end_machines() -> None:
+            end_processes_of(directory)
+
         def open_lab(host_keys: Mapping[str, str]) -> Lab:
             machines = {
                 machine.name: layout.choose_ports(machine, host_keys[machine.name])
@@ -236,7 +249,7 @@ def assembling(
                 directory,
                 _wire_ports(topology, machines),
                 capture=capture or directory / "wire.pcapng",
-                on_death=lambda: end_processes_of(directory),
+                on_death=end_machines,
             )
             hypervisor = Hypervisor.open(uri) if uri else Hypervisor.start(directory)
             state = LabState(
@@ -295,5 +308,23 @@ def _explain_with_consoles(error: BaseException, consoles: Path) -> None:
 
 def remove(directory: Path) -> None:
     """End whatever still runs for the lab at `directory`, and remove its files."""
+    _end_machines_elsewhere(directory)
     end_processes_of(directory)
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def _end_machines_elsewhere(directory: Path) -> None:
+    """End the lab's machines in a libvirt that is not its own, if it uses one."""
+    try:
+        state = LabState.read(directory)
+        if state.uri is None:
+            return
+        hypervisor = Hypervisor.open(state.uri)
+    except LabError:  # half-made, or that libvirt is gone, and its machines with it
+        return
+    for name in state.machines:
+        domain = f"{directory.name}-{name}"
+        with contextlib.suppress(MachineError):  # it was never defined there
+            hypervisor.kill(domain)
+        hypervisor.forget(domain)
+    hypervisor.close()

@@ -65,6 +65,8 @@ class Machine:
         self._console = console
         self._client: paramiko.SSHClient | None = None
         self._connecting = threading.Lock()
+        self.given_up = False
+        """Whether `give_up` was called: every wait for this machine ends."""
         self._sessions = threading.BoundedSemaphore(_SESSIONS)
 
     def __repr__(self) -> str:
@@ -124,6 +126,8 @@ class Machine:
 
         def answers() -> bool:
             nonlocal refusal
+            if self.given_up:
+                raise MachineError(f"{self.name} was given up")
             self.disconnect()
             try:
                 self._connected(patience=10)
@@ -145,6 +149,11 @@ class Machine:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+    def give_up(self) -> None:
+        """Make every wait for this machine end soon, in whichever thread it is."""
+        self.given_up = True
+        self.disconnect()
 
     def run(
         self,

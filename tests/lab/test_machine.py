@@ -263,3 +263,9 @@ def test_the_ssh_line_names_key_port_and_known_hosts(server: SshServer) -> None:
         r"-o UserKnownHostsFile='/with space/known_hosts' root@127.0.0.1",
         line,
     )
+
+
+def test_waiting_for_a_machine_that_was_given_up_ends(machine: Machine) -> None:
+    machine.give_up()
+    with pytest.raises(MachineError, match="node-a was given up"):
+        machine.wait_until_up(3600)

@@ -1,0 +1,179 @@
+"""`python -m lab`: what it says of labs that are there, half there, or not."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab import cli, paths
+from lab.lab import remove
+from lab.state import LabState, MachineState
+from lab.topology import read_topology
+from lab.wire import Port, Wire
+
+
+def write_lab(directory: Path, uri: str | None = None) -> None:
+    topology = read_topology("failover")
+    machines = {
+        machine.name: MachineState(
+            ssh_port=2200 + index,
+            host_key="ssh-ed25519 AAAA",
+            wire_ports=tuple((0, 0) for _ in machine.nics),
+        )
+        for index, machine in enumerate(topology.machines)
+    }
+    LabState(
+        topology=topology, image="debian-12", accelerator="tcg", uri=uri, machines=machines
+    ).write(directory)
+
+
+def without_owner(directory: Path) -> Path:
+    me = psutil.Process()
+    (directory / "owner").write_text(f"{me.pid} {me.create_time() - 3600}")
+    return directory
+
+
+def test_without_labs_status_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status"]) == 0
+    assert capsys.readouterr().out == "no labs\n"
+
+
+def test_status_lists_machines_and_half_made_labs(capsys: pytest.CaptureFixture[str]) -> None:
+    whole, half = (paths.new_lab_directory("failover") for _ in range(2))
+    write_lab(whole)
+    assert cli.main(["status"]) == 0
+    said = capsys.readouterr().out
+    assert whole.name in said
+    assert half.name in said
+    assert "half-made" in said
+    for word in ("gateway", "2202", "gone"):
+        assert word in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ssh", "none", "gateway"],
+        ["console", "none", "x"],
+        ["run", "none", "x", "true"],
+        ["down", "none"],
+    ],
+)
+def test_a_lab_that_does_not_exist_is_answered_with_those_that_do(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = paths.new_lab_directory("failover")
+    assert cli.main(arguments) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "error: there is no lab 'none'" in said.err
+    assert f"hint: labs of this user: {there.name}" in said.err
+
+
+def test_a_machine_that_does_not_exist_is_answered_with_those_that_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    directory = paths.new_lab_directory("failover")
+    write_lab(directory)
+    assert cli.main(["ssh", directory.name, "toaster"]) == 1
+    said = capsys.readouterr().err
+    assert "no machine 'toaster'" in said
+    assert "primary, secondary, gateway, client" in said
+
+
+def test_an_error_with_brackets_is_printed_as_it_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    strange = tmp_path / "[red]x[" / "y]"
+    assert cli.main(["up", f"{strange}.toml"]) == 1
+    assert "[red]x[/y].toml" in capsys.readouterr().err
+
+
+def test_a_wrong_topology_is_refused_before_anything_is_made(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, private_places: Path
+) -> None:
+    (tmp_path / "wrong.toml").write_text("name = 5")
+    assert cli.main(["up", str(tmp_path / "wrong.toml")]) == 1
+    assert "wrong.toml: name: 5:" in capsys.readouterr().err
+    assert not private_places.exists()
+
+
+def test_gc_removes_what_has_neither_owner_nor_wire(capsys: pytest.CaptureFixture[str]) -> None:
+    orphan = without_owner(paths.new_lab_directory("failover"))
+    owned = paths.new_lab_directory("failover")
+    assert cli.main(["gc"]) == 0
+    assert capsys.readouterr().out == f"removed {orphan.name}\n"
+    assert not orphan.exists()
+    assert owned.exists()
+    assert cli.main(["gc"]) == 0
+    assert capsys.readouterr().out == "nothing to remove\n"
+
+
+def test_gc_keeps_a_lab_whose_wire_is_alive(
+    short_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VPNPROOF_LABS", str(short_directory))
+    directory = without_owner(paths.new_lab_directory("failover"))
+    port = Port(name="gateway/wire0", segment="lan", switch_port=0, nic_port=1)
+    wire = Wire.start(directory, [port], capture=directory / "wire.pcapng")
+    try:
+        assert cli.collect_garbage() == []
+        assert directory.exists()
+    finally:
+        wire.stop()
+    assert cli.collect_garbage() == [directory.name]
+    assert not directory.exists()
+
+
+def test_down_removes_a_lab_and_all_removes_every_one(capsys: pytest.CaptureFixture[str]) -> None:
+    labs = [paths.new_lab_directory("failover") for _ in range(3)]
+    write_lab(labs[0])
+    assert cli.main(["down", labs[0].name]) == 0
+    assert not labs[0].exists()
+    assert cli.main(["down", "all"]) == 0
+    assert list(paths.lab_directories()) == []
+    assert capsys.readouterr().out.count("is down") == 3
+
+
+def test_removing_a_lab_in_a_libvirt_that_is_gone_removes_its_files() -> None:
+    directory = paths.new_lab_directory("failover")
+    write_lab(directory, uri="qemu+unix:///session?socket=/nonexistent/sock")
+    remove(directory)
+    assert not directory.exists()
+
+
+def test_removing_a_lab_ends_its_machines_in_a_libvirt_that_others_use(tmp_path: Path) -> None:
+    directory = paths.new_lab_directory("failover")
+    write_lab(directory, uri="test:///default")
+    remove(directory)
+    assert not directory.exists()
+
+
+def test_the_lines_to_look_around_name_lab_and_machines() -> None:
+    directory = paths.new_lab_directory("failover")
+    write_lab(directory)
+    lines = cli.how_to_look(directory)
+    assert f"python -m lab ssh {directory.name} gateway" in lines
+    assert f"python -m lab console {directory.name} primary" in lines
+    assert lines[-1] == f"python -m lab down {directory.name}"
+
+
+def test_it_runs_as_a_module(private_places: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "lab", "status"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"VPNPROOF_LABS": str(private_places)},
+    )
+    assert (ran.returncode, ran.stdout) == (0, "no labs\n"), ran.stderr
+
+
+def test_a_lab_file_is_json_that_others_can_read() -> None:
+    directory = paths.new_lab_directory("failover")
+    write_lab(directory)
+    assert json.loads((directory / "lab.json").read_text())["image"] == "debian-12"

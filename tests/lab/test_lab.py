@@ -1,0 +1,55 @@
+"""Doing things with all machines of a lab at once; the machines are scripted."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import MachineError
+from lab.lab import Lab
+from lab.machine import Machine
+from lab.ssh import Access
+
+
+@pytest.fixture
+def lab() -> Lab:
+    """Make the shell of a lab: three machines, nothing behind them."""
+    shell = Lab.__new__(Lab)
+    access = Access(1, Path("/nonexistent"), "ssh-ed25519 AAAA")
+    shell.machines = {name: Machine(name, access) for name in ("a", "b", "c")}
+    return shell
+
+
+def test_what_is_done_with_each_machine_is_done_side_by_side(lab: Lab) -> None:
+    together = threading.Barrier(3)
+    lab.each(lambda _machine: together.wait(10))
+
+
+def test_the_first_error_is_raised_when_all_are_done(lab: Lab) -> None:
+    done: list[str] = []
+
+    def act(machine: Machine) -> None:
+        if machine.name == "a":
+            raise MachineError("a is broken")
+        done.append(machine.name)
+
+    with pytest.raises(MachineError, match="a is broken"):
+        lab.each(act)
+    assert sorted(done) == ["b", "c"]
+
+
+def test_an_interrupt_gives_up_what_the_machines_are_doing(lab: Lab) -> None:
+    interrupted = threading.Event()
+
+    def act(machine: Machine) -> Any:
+        if machine.name == "a":
+            raise KeyboardInterrupt
+        interrupted.wait(60)  # as long as a boot; nobody may wait for it
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            lab.each(act)
+        assert all(machine.given_up for machine in lab.machines.values())
+    finally:
+        interrupted.set()

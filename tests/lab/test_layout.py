@@ -1,0 +1,101 @@
+"""A lab's files: room, keys, seeds, overlays, ports."""
+
+import json
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import paramiko
+import pytest
+
+from lab import layout
+from lab.errors import LabError
+from lab.keys import KeyPair
+from lab.state import LabState
+from lab.topology import read_topology
+
+TOPOLOGY = read_topology("failover")
+GATEWAY = TOPOLOGY.machine("gateway")
+
+
+def test_a_disk_without_room_is_said_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = layout.ROOM_MIB * 5
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=needed * 2**20))
+    layout.check_room(tmp_path, 5)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=needed * 2**20 - 1))
+    with pytest.raises(LabError, match=rf"{needed} MiB(?s:.*)VPNPROOF_LABS"):
+        layout.check_room(tmp_path, 5)
+
+
+def test_keys_are_the_owners_only_and_every_machine_has_its_own(tmp_path: Path) -> None:
+    client, hosts = layout.write_keys(tmp_path, TOPOLOGY)
+    assert (tmp_path / "keys" / "client").stat().st_mode & 0o7777 == 0o600
+    assert (tmp_path / "keys").stat().st_mode & 0o7777 == 0o700
+    assert set(hosts) == {machine.name for machine in TOPOLOGY.machines}
+    assert len({client.public, *(key.public for key in hosts.values())}) == len(hosts) + 1
+
+
+def test_a_written_key_opens_what_its_public_half_allows(tmp_path: Path) -> None:
+    pair = KeyPair.generate()
+    pair.write_private(tmp_path / "key")
+    loaded = paramiko.Ed25519Key(filename=str(tmp_path / "key"))
+    assert f"ssh-ed25519 {loaded.get_base64()}" == pair.public
+
+
+def test_ports_of_a_machine_are_free_and_its_own() -> None:
+    chosen = layout.choose_ports(GATEWAY, "ssh-ed25519 AAAA")
+    assert len(chosen.wire_ports) == len(GATEWAY.nics)
+    assert all(switch == 0 and nic > 0 for switch, nic in chosen.wire_ports)
+    with socket.create_server(("127.0.0.1", chosen.ssh_port)):
+        pass
+
+
+def test_known_hosts_pins_each_machines_key_to_its_port(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    state = LabState(
+        topology=TOPOLOGY,
+        image="debian-12",
+        accelerator="tcg",
+        uri=None,
+        machines={"gateway": layout.choose_ports(GATEWAY, "ssh-ed25519 AAAA")},
+    )
+    line = layout.write_known_hosts(tmp_path, state).read_text()
+    assert line == f"[127.0.0.1]:{state.machines['gateway'].ssh_port} ssh-ed25519 AAAA\n"
+    access = layout.access(tmp_path, state, "gateway")
+    assert (access.key, access.host_key) == (tmp_path / "keys" / "client", "ssh-ed25519 AAAA")
+
+
+def test_nics_on_the_wire_have_the_topologys_addresses_and_names() -> None:
+    nics = layout.wire_interfaces(
+        read_topology("multi_node"), read_topology("multi_node").machine("node-a")
+    )
+    assert [nic.name for nic in nics] == ["wire0"]
+    assert tuple(nics[0].addresses) == ("145.0.6.72/24", "2001:610:188:418:145:0:6:72/64")
+    assert tuple(nics[0].nameservers) == ("145.0.6.10", "2001:610:188:418:145:0:6:10")
+
+
+def test_the_gateways_of_a_machine_are_those_of_its_topology() -> None:
+    nics = layout.wire_interfaces(TOPOLOGY, TOPOLOGY.machine("primary"))
+    assert tuple(nics[0].gateways) == ("192.168.70.254",)
+
+
+@pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is missing")
+def test_an_overlay_stands_on_its_image(tmp_path: Path) -> None:
+    base = tmp_path / "base.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(base), "8M"], check=True)
+    overlay = tmp_path / "disks" / "gateway.qcow2"
+    layout.write_overlay(overlay, base)
+    told = subprocess.run(
+        ["qemu-img", "info", "--output=json", str(overlay)], capture_output=True, check=True
+    )
+    assert json.loads(told.stdout)["backing-filename"] == str(base)
+
+
+@pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is missing")
+def test_an_overlay_without_its_image_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"no disk could be made at .*gateway\.qcow2"):
+        layout.write_overlay(tmp_path / "gateway.qcow2", tmp_path / "nothing.qcow2")
