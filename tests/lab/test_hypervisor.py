@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +41,19 @@ def daemons() -> Iterator[list[Path]]:
     directories: list[Path] = []
     yield directories
     for directory in directories:
-        end_daemon(directory, signal.SIGTERM)
+        end_daemon(directory, signal.SIGKILL)  # its directory goes, so nothing needs to be tidy
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the lab directory of a private daemon that several tests use."""
+    directory = Path(tempfile.mkdtemp(prefix="vp", dir="/tmp"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VPNPROOF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        Hypervisor.start(directory).close()
+    yield directory
+    end_daemon(directory, signal.SIGKILL)
+    shutil.rmtree(directory)
 
 
 def end_daemon(directory: Path, number: signal.Signals) -> None:
@@ -139,14 +153,13 @@ def test_a_daemon_that_cannot_start_is_an_error_with_its_last_words(
 
 
 def test_a_private_daemon_serves_qemu_and_outlives_its_connection(
-    short_directory: Path, daemons: list[Path]
+    daemon: Path,
 ) -> None:
-    daemons.append(short_directory)
-    first = Hypervisor.start(short_directory)
+    first = Hypervisor.start(daemon)
     assert first.private
     first.define(SMALL.format(kind="qemu", name="node-a"))
     first.close()
-    again = Hypervisor.start(short_directory)
+    again = Hypervisor.start(daemon)
     assert again.state("node-a") == "off"
     again.close()
 
@@ -164,29 +177,24 @@ def test_a_private_daemon_that_was_killed_is_started_again(
 
 
 def test_two_private_daemons_do_not_see_each_others_machines(
-    short_directory: Path, daemons: list[Path]
+    daemon: Path, short_directory: Path, daemons: list[Path]
 ) -> None:
-    labs = [short_directory / "a", short_directory / "b"]
-    for directory in labs:
-        directory.mkdir()
-        daemons.append(directory)
-    one, other = (Hypervisor.start(directory) for directory in labs)
-    one.define(SMALL.format(kind="qemu", name="node-a"))
-    with pytest.raises(MachineError, match="node-a"):
-        other.state("node-a")
+    daemons.append(short_directory)
+    one, other = Hypervisor.start(daemon), Hypervisor.start(short_directory)
+    one.define(SMALL.format(kind="qemu", name="only-here"))
+    with pytest.raises(MachineError, match="only-here"):
+        other.state("only-here")
     one.close()
     other.close()
 
 
 def test_everything_of_a_private_daemon_lies_in_its_directory(
-    short_directory: Path, daemons: list[Path]
+    daemon: Path,
 ) -> None:
-    daemons.append(short_directory)
-    Hypervisor.start(short_directory).close()
-    assert (short_directory / "cfg" / "libvirt" / "qemu.conf").exists()
-    assert (short_directory / "run").stat().st_mode & 0o7777 == 0o700
-    pid = next((short_directory / "run" / "libvirt").glob("*d.pid")).read_text()
-    assert f"HOME={short_directory}" in Path(f"/proc/{int(pid)}/environ").read_text()
+    assert (daemon / "cfg" / "libvirt" / "qemu.conf").exists()
+    assert (daemon / "run").stat().st_mode & 0o7777 == 0o700
+    pid = next((daemon / "run" / "libvirt").glob("*d.pid")).read_text()
+    assert f"HOME={daemon}" in Path(f"/proc/{int(pid)}/environ").read_text()
     assert psutil.Process(int(pid)).ppid() != os.getpid()
 
 
