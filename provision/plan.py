@@ -91,7 +91,8 @@ class Plan:
         """Apply every step that is not applied; return what became of each, in plan order.
 
         `transcripts` is a directory that gets MACHINE.log for each machine. The first step that
-        fails ends the run with StepFailed; steps that run beside it end first.
+        fails ends the run with StepFailed; steps that run beside it end first, but after Ctrl-C
+        nobody waits for them.
         """
         self._check_machines(machines)
         notes = notes if notes is not None else Notes()
@@ -107,8 +108,15 @@ class Plan:
             progress(step, outcome)
             return step.name
 
-        with ThreadPoolExecutor(max_workers=max(1, len(sessions))) as pool:
+        pool = ThreadPoolExecutor(max_workers=max(1, len(sessions)))
+        patient = True
+        try:
             self._schedule(lambda name: pool.submit(carry_out, self._by_name[name]))
+        except KeyboardInterrupt:
+            patient = False  # the machines are about to go, and what runs on them with them
+            raise
+        finally:
+            pool.shutdown(wait=patient, cancel_futures=True)
         return tuple(outcomes[step.name] for step in self.steps)
 
     def _schedule(self, start: Callable[[str], Future[str]]) -> None:

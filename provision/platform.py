@@ -64,6 +64,8 @@ class Platform:
 
     firewall_ipv4: str
     firewall_ipv6: str
+    other_firewall: str | None
+    """A service whose rules stand in the way of the guide's own; None where there is none."""
 
     @property
     def is_release(self) -> str:
@@ -115,6 +117,7 @@ DEBIAN_12 = Platform(
     vpn_daemon_key="/etc/ssl/vpn-daemon/private/server.key",
     firewall_ipv4="/etc/iptables/rules.v4",
     firewall_ipv6="/etc/iptables/rules.v6",
+    other_firewall=None,
 )
 
 
@@ -152,6 +155,7 @@ def _centos(name: str, release: str, install: str) -> Platform:
         vpn_daemon_key="/etc/pki/vpn-daemon/private/server.key",
         firewall_ipv4="/etc/sysconfig/iptables",
         firewall_ipv6="/etc/sysconfig/ip6tables",
+        other_firewall="firewalld",
     )
 
 

@@ -11,7 +11,7 @@ import provision
 from provision.action import Check, Command
 from provision.files import Unpack, WriteFile
 from provision.multi_node import errata
-from provision.multi_node.services import AUTHORITY_NOTE
+from provision.multi_node.services import AUTHORITY_NOTE, open_to_the_wire
 from provision.multi_node.site import Host, Site
 from provision.notes import placeholder
 from provision.platform import Platform
@@ -43,6 +43,7 @@ def _addresses(host: Host, site: Site, platform: Platform) -> Step:
         changes="static addresses are set and every machine's name is known",
         actions=(
             Check(platform.is_release),
+            *open_to_the_wire(platform),
             Check(f"ip -4 -o address show | grep -F ' {host.ipv4}/'"),
             Check(f"ip -6 -o address show | grep -F ' {host.ipv6}/'"),
             WriteFile("/etc/resolv.conf", resolver),

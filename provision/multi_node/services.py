@@ -102,6 +102,16 @@ def named(site: Site, platform: Platform) -> Service:
     return Service(platform.bind, after=files)
 
 
+def open_to_the_wire(platform: Platform) -> tuple[Command, ...]:
+    """Return what puts a platform's own firewall out of the way, where it has one."""
+    if (service := platform.other_firewall) is None:
+        return ()
+    absent = f"! systemctl cat {service} >/dev/null 2>&1"
+    masked = f'[ "$(systemctl is-enabled {service})" = masked ]'
+    off = f"systemctl disable --now {service}\nsystemctl mask {service}"
+    return (Command(off, unless=f"{{ {absent} || {masked}; }}"),)
+
+
 def steps(site: Site, platform: Platform) -> list[Step]:
     """Return the steps of the services machine."""
     return [_dns(site, platform), _web(site, platform), _authority(site)]
@@ -126,6 +136,7 @@ def _dns(site: Site, platform: Platform) -> Step:
         machine=site.services.name,
         changes=f"BIND answers for {site.domain}",
         actions=(
+            *open_to_the_wire(platform),
             Packages(platform, (platform.bind_package,)),
             WriteFile(platform.bind_conf, conf),
             WriteFile(zone_path(site, platform), zone(site, platform)),
@@ -139,6 +150,7 @@ def _dns(site: Site, platform: Platform) -> Step:
 
 def _web(site: Site, platform: Platform) -> Step:
     path = f"{platform.apache_sites}/{site.web_fqdn}.conf"
+    root = f"/var/www/{site.web_fqdn}"
     page = f"<!doctype html>\n<title>{site.web_fqdn}</title>\n<p>Here is {site.web_fqdn}.</p>\n"
     conf = _SITE.format(fqdn=site.web_fqdn, log=web_log(site, platform))
     return Step(
@@ -148,7 +160,8 @@ def _web(site: Site, platform: Platform) -> Step:
         changes=f"http://{site.web_fqdn}/ is there and logs who asked",
         actions=(
             Packages(platform, (platform.apache,)),
-            WriteFile(f"/var/www/{site.web_fqdn}/index.html", page),
+            Command(f"mkdir -p -m 0755 {root}", creates=root),  # the server's user reads it
+            WriteFile(f"{root}/index.html", page),
             WriteFile(path, conf),
             Check(platform.apache_test),
             Service(platform.apache, after=(path,)),

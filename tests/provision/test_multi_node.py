@@ -140,6 +140,13 @@ def test_centos_is_set_up_in_the_guides_own_words():
         assert words in text
 
 
+def test_centos_own_firewall_is_out_of_the_way_everywhere():
+    plan = multi_node.plan(TOPOLOGY, CENTOS_7)
+    text = "systemctl mask firewalld"
+    assert {step.machine for step in plan.steps if text in step.describe()} == set(plan.machines)
+    assert text not in multi_node.plan(TOPOLOGY, DEBIAN_12).dry_run()
+
+
 def test_the_controller_gets_the_guides_table(provisioned, tmp_path):
     profiles = config_of(provisioned["controller"], CONFIG, tmp_path)["vpnProfiles"]
     assert list(profiles) == ["node-a", "node-b"]

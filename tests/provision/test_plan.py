@@ -119,6 +119,26 @@ def test_nothing_follows_a_step_that_failed(tmp_path):
     assert "echo two" not in machine.commands
 
 
+def test_an_interrupt_does_not_wait_for_what_still_runs(tmp_path):
+    running, released = threading.Event(), threading.Event()
+
+    class Busy(ShellMachine):
+        def run(self, command, **options):
+            running.set()
+            assert released.wait(timeout=20)
+            return super().run(command, **options)
+
+    class Interrupted(ShellMachine):
+        def run(self, command, **options):  # noqa: ARG002 - the machine's signature
+            assert running.wait(timeout=20)
+            raise KeyboardInterrupt
+
+    plan = Plan([step("one", "a", Check("true")), step("two", "b", Check("true"))])
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, tmp_path, a=Busy("a"), b=Interrupted("b"))
+    released.set()
+
+
 def test_a_failure_shows_no_secret(tmp_path):
     secret = Remember("secret", "echo s3cr3t")
     plan = Plan([step("one", "a", secret, Command("cat; exit 1", stdin="{note:secret}"))])
