@@ -6,7 +6,6 @@ Both are asked never to force a failover back: ucarp runs without `--preempt`, k
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -113,6 +112,7 @@ global_defs {{
     enable_script_security
     vrrp_version {self._pair.vrrp_version}
     vrrp_garp_master_delay 1
+    notify_fifo {self._paths.notify_fifo}
 }}
 vrrp_instance openvpnas {{
     state BACKUP
@@ -125,14 +125,17 @@ vrrp_instance openvpnas {{
     virtual_ipaddress {{
         {self._pair.virtual_ip}/32 dev {self._own.interface}
     }}
-    notify "{self._paths.libexec / "role-notify"} {os.fspath(self._paths.notify_fifo)}"
 }}
 """
         }
 
     def role_in(self, line: str) -> str | None:
-        """Read what the notify script reports, in ucarp's words; any state but MASTER is BACKUP."""
-        found = re.fullmatch(r"Switching to state: (MASTER|BACKUP|FAULT|STOP)", line)
+        """Read what it writes into its FIFO, `INSTANCE "openvpnas" MASTER 150`.
+
+        Its log says the same in other words; only the FIFO is read. Any state but MASTER is
+        BACKUP.
+        """
+        found = re.match(r'INSTANCE "openvpnas" (MASTER|BACKUP|FAULT|STOP)\b', line)
         if found is None:
             return None
         return MASTER if found.group(1) == MASTER else BACKUP

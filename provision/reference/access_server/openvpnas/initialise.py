@@ -6,7 +6,6 @@ import secrets
 import shutil
 from dataclasses import dataclass
 
-from openvpnas import certificates
 from openvpnas.certificate_store import CertificateStore
 from openvpnas.config import Config
 from openvpnas.pair import PRIMARY, SECONDARY
@@ -41,6 +40,8 @@ def wipe(paths: Paths) -> None:
 
 def make_primary(paths: Paths, host: str) -> Administrator:
     """Set up an empty node as a primary, known to clients as `host`."""
+    from openvpnas import certificates  # here: a standby needs none, and it loads slowly
+
     config, users, store = Config.at(paths), Users.at(paths), CertificateStore.at(paths)
     for database in (config.database, users.database, store.database):
         database.create()

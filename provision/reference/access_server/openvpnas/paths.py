@@ -111,7 +111,7 @@ class Paths:
 
     @property
     def notify_fifo(self) -> Path:
-        """Where keepalived's notify script reports its state."""
+        """Where keepalived reports its state."""
         return self.runtime / "notify"
 
     @property

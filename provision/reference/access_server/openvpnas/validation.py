@@ -121,6 +121,8 @@ class _Partner:
         try:
             state = json.loads(outcome.output)
         except ValueError:
+            state = None
+        if not isinstance(state, dict):
             return [f"{host}: no Access Server found there (unreadable answer)"]
         if state.get("holds_data") and state.get("pair_id") != own_pair_id:
             return [

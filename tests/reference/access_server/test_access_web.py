@@ -1,0 +1,168 @@
+"""The web service: who may see what, Validate and Commit, and its port."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+
+import pytest
+from access_network import PAIR_REQUEST, FakeNetwork
+from flask.testing import FlaskClient
+from openvpnas import rendering
+from openvpnas.config import Config
+from openvpnas.paths import Paths
+from openvpnas.users import Users
+from openvpnas.web import Node, make_app
+from openvpnas.web_server import make_web_server
+
+ADMIN = ("boss", "right")
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def restarts() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def client(
+    paths: Paths, users: Users, network: FakeNetwork, restarts: list[int]
+) -> Iterator[FlaskClient]:
+    users.set_password("boss", "right")
+    users.put("boss", "prop_superuser", "true")
+    users.set_password("alice", "word")
+    app = make_app(Node(paths, network, lambda: restarts.append(1)))
+    with app.test_client() as client:
+        client.environ_base["wsgi.url_scheme"] = "https"
+        yield client
+
+
+def token(client: FlaskClient) -> str:
+    client.post(
+        "/admin/login", data={"username": "boss", "password": "right"}, base_url="https://x"
+    )
+    page = client.get("/admin/failover", base_url="https://x").text
+    found = re.search(r'name="token" value="([0-9a-f]{32})"', page)
+    assert found is not None
+    return found.group(1)
+
+
+FORM = {
+    "mode": "ucarp",
+    "virtual_ip": "192.168.70.222",
+    "primary_host": "192.168.70.1",
+    "secondary_host": "192.168.70.2",
+}
+
+
+def test_the_status_page_needs_no_log_in(client: FlaskClient):
+    assert client.get("/", headers=JSON).status_code == 200
+    assert "Access Server" in client.get("/").text
+
+
+@pytest.mark.parametrize("path", ["/admin/failover/validate", "/admin/failover/commit"])
+def test_a_program_without_credentials_is_refused(client: FlaskClient, path: str):
+    assert client.post(path, json=dict(PAIR_REQUEST)).status_code == 401
+
+
+@pytest.mark.parametrize("login", [("boss", "wrong"), ("alice", "word"), ("nobody", "x")])
+def test_only_an_administrator_gets_in(client: FlaskClient, login: tuple[str, str]):
+    assert client.get("/admin/failover", auth=login, headers=JSON).status_code == 401
+
+
+def test_a_person_is_led_to_the_log_in(client: FlaskClient):
+    answer = client.get("/admin/failover", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.location) == (302, "/admin/login")
+
+
+def test_validate_answers_a_program_with_four_rows(client: FlaskClient):
+    answer = client.post("/admin/failover/validate", json=dict(PAIR_REQUEST), auth=ADMIN)
+    assert answer.json is not None
+    assert [row["status"] for row in answer.json["rows"]] == ["GOOD"] * 4
+    assert answer.json["good"] is True
+
+
+def test_validate_does_not_commit(client: FlaskClient, config: Config, restarts: list[int]):
+    client.post("/admin/failover/validate", json=dict(PAIR_REQUEST), auth=ADMIN)
+    assert config.get("failover.mode") == "none"
+    assert restarts == []
+
+
+def test_commit_keeps_the_pair_and_restarts(
+    client: FlaskClient, config: Config, restarts: list[int]
+):
+    answer = client.post("/admin/failover/commit", json=dict(PAIR_REQUEST), auth=ADMIN)
+    assert answer.json is not None
+    assert (answer.status_code, answer.json["committed"]) == (200, True)
+    assert config.get("failover.vip") == "192.168.70.222"
+    assert restarts == [1]
+
+
+def test_a_commit_that_is_not_good_is_a_conflict(
+    client: FlaskClient, network: FakeNetwork, restarts: list[int]
+):
+    network.says("ssh", "rsync --version", status=127)
+    answer = client.post("/admin/failover/commit", json=dict(PAIR_REQUEST), auth=ADMIN)
+    assert answer.json is not None
+    assert answer.status_code == 409
+    assert answer.json["rows"][3]["status"] == "BAD"
+    assert restarts == []
+
+
+@pytest.mark.parametrize("body", [{}, [], {"virtual_ip": "x"}, {**PAIR_REQUEST, "vhid": 256}])
+def test_a_request_that_cannot_be_is_refused(client: FlaskClient, body: object):
+    answer = client.post("/admin/failover/commit", json=body, auth=ADMIN)
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["error"]
+
+
+def test_a_person_sees_the_result_table(client: FlaskClient):
+    form = {**FORM, "token": token(client)}
+    page = client.post("/admin/failover/validate", data=form, base_url="https://x").text
+    assert page.count('<td class="GOOD">') == 4
+
+
+def test_a_form_from_elsewhere_is_refused(client: FlaskClient, config: Config):
+    token(client)
+    answer = client.post("/admin/failover/commit", data=FORM, base_url="https://x")
+    assert answer.status_code == 400
+    assert config.get("failover.mode") == "none"
+
+
+def test_what_was_typed_is_shown_as_text(client: FlaskClient):
+    form = {**FORM, "virtual_ip": "<script>", "token": token(client)}
+    page = client.post("/admin/failover/validate", data=form, base_url="https://x").text
+    assert "<script>" not in page
+
+
+def test_settings_show_no_password(client: FlaskClient, config: Config):
+    config.put({"ucarp.password": "secret94", "failover.primary.ssh_password": "pw"})
+    shown = client.get("/admin/failover", auth=ADMIN, headers=JSON).text
+    assert "secret94" not in shown
+    assert "pw" not in shown.replace("ssh_", "")
+
+
+def test_a_silent_connection_holds_up_nobody(paths: Paths):
+    rendering.render(paths, "/dev/null")
+    server = make_web_server(paths, 0, "127.0.0.1")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with socket.create_connection(("127.0.0.1", server.server_port)):
+            context = ssl.create_default_context(cafile=str(paths.rendered / "ca.crt"))
+            context.check_hostname = False
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", server.server_port, timeout=10, context=context
+            )
+            connection.request("GET", "/", headers=JSON)
+            assert connection.getresponse().status == 200
+            connection.close()
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
