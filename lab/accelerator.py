@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 import tempfile
 import time
@@ -21,7 +22,6 @@ from pathlib import Path
 from lab.cache import cache_root, content_key, replacing
 from lab.errors import LabError
 
-QEMU = "qemu-system-x86_64"
 EMULATED_CPU = "Westmere"  # x86-64-v2 with AES; a named model, so that frozen guests stay thawable
 EMULATED_PACE = 4.0  # emulated guests take up to so many times as long; waits scale with it
 _ATTAINED = 0x2A
@@ -83,6 +83,14 @@ def choose(forced: str | None = None) -> Accelerator:
     return answer
 
 
+def qemu_program() -> str:
+    """Return QEMU's path: under its own name, or where Red Hat keeps it. LabError without one."""
+    for program in ("qemu-system-x86_64", "/usr/libexec/qemu-kvm"):
+        if found := shutil.which(program):
+            return found
+    raise LabError("QEMU is not installed", hint="run lab/setup")
+
+
 def measure(device: Path = Path("/dev/kvm")) -> Accelerator:
     """Boot the payload under emulation and under KVM, and return the faster that works."""
     if not os.access(device, os.R_OK | os.W_OK):
@@ -94,7 +102,7 @@ def measure(device: Path = Path("/dev/kvm")) -> Accelerator:
         emulated = _seconds_to_boot(disk.name, "tcg", EMULATED_CPU, _EMULATION_SECONDS)
         if emulated is None:
             raise LabError(
-                f"{QEMU} did not boot a payload of 512 bytes in {_EMULATION_SECONDS:.0f} s",
+                f"QEMU did not boot a payload of 512 bytes in {_EMULATION_SECONDS:.0f} s",
                 hint="run lab/setup; is this machine very busy?",
             )
         accelerated = _seconds_to_boot(disk.name, "kvm", "host", emulated)
@@ -109,7 +117,15 @@ def _seconds_to_boot(disk: str, name: str, cpu: str, limit: float) -> float | No
     try:
         status = subprocess.run(
             [
-                *(QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-machine", "pc"),
+                *(
+                    qemu_program(),
+                    "-nodefaults",
+                    "-no-user-config",
+                    "-display",
+                    "none",
+                    "-machine",
+                    "pc",
+                ),
                 *("-accel", name, "-cpu", cpu, "-m", "16", "-snapshot"),
                 *("-drive", f"file={disk},format=raw,if=ide"),
                 *("-device", "isa-debug-exit,iobase=0xf4,iosize=1"),
@@ -120,8 +136,6 @@ def _seconds_to_boot(disk: str, name: str, cpu: str, limit: float) -> float | No
         ).returncode
     except subprocess.TimeoutExpired:
         return None
-    except FileNotFoundError as missing:
-        raise LabError(f"{QEMU} is not installed", hint="run lab/setup") from missing
     return time.monotonic() - started if status == _STATUS else None
 
 
@@ -129,9 +143,11 @@ def _machine_key() -> str:
     """Return what an answer depends on: this boot of this machine, its kernel, user and QEMU."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     try:
-        version = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as missing:
-        raise LabError(f"{QEMU} does not run: {missing}", hint="run lab/setup") from missing
+        version = subprocess.run(
+            [qemu_program(), "--version"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError) as wrong:
+        raise LabError(f"QEMU does not run: {wrong}", hint="run lab/setup") from wrong
     return content_key(
         boot.read_text() if boot.exists() else "",
         platform.release(),

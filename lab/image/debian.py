@@ -80,7 +80,7 @@ def recipe() -> Recipe:
 
 
 def build(say: Callable[[str], None]) -> Image:
-    """Return the Debian guest, from the cache or built now (about 80 s); `say` gets each step."""
+    """Return the Debian guest, from the cache or built now (some 80 s); `say` gets each step."""
     wanted = recipe()
     image = _image(wanted)
     if image.disk.exists():

@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from lab.accelerator import Accelerator
+from lab.accelerator import Accelerator, qemu_program
 from lab.cache import content_key, locked, require_space
 from lab.errors import ImageError
 from lab.image.cache import Image, entering, images_root
@@ -83,7 +83,7 @@ def seed_files(release: int) -> dict[str, bytes]:
 def command(disk: Path, seed: Path, console: Path, accelerator: Accelerator) -> list[str]:
     """Return the QEMU command of the preparing boot; its NIC reaches out, as the user does."""
     return [
-        "qemu-system-x86_64",
+        qemu_program(),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-machine", "q35", "-accel", accelerator.name, "-cpu", accelerator.cpu_model),
         *("-m", "1536", "-smp", "2"),

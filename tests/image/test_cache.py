@@ -1,0 +1,80 @@
+"""The cache holds whole things, or nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.cache import cache_root, content_key, locked, replacing, require_space
+from lab.errors import ImageError
+from lab.image.cache import entering, images_root
+
+
+def test_the_environment_says_where_the_cache_is(cache: Path):
+    assert cache_root() == cache
+
+
+def test_an_image_enters_whole_and_read_only():
+    with entering(images_root() / "one") as unfinished:
+        (unfinished / "disk").write_text("x")
+    assert (images_root() / "one" / "disk").read_text() == "x"
+    assert (images_root() / "one" / "disk").stat().st_mode & 0o222 == 0
+
+
+def test_an_interrupted_image_leaves_nothing():
+    def interrupted() -> None:
+        with entering(images_root() / "one") as unfinished:
+            (unfinished / "disk").write_text("x")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(images_root().iterdir()) == []
+
+
+def test_the_next_attempt_removes_what_a_killed_one_left():
+    left = images_root() / ".unfinished-one-abc"
+    left.mkdir()
+    with entering(images_root() / "one"):
+        assert not left.exists()
+
+
+def test_keys_tell_parts_apart_that_read_the_same_in_a_row():
+    assert content_key("ab", "c") != content_key("a", "bc")
+
+
+def test_too_little_room_says_how_much_is_needed(tmp_path: Path):
+    with pytest.raises(ImageError, match=r"needs 1000000000 MiB .* MiB are free"):
+        require_space(tmp_path, 10**9, "a large thing")
+
+
+def test_a_second_process_waits_for_the_lock(cache: Path):
+    program = "from lab.cache import locked\nwith locked('image'): print('in', flush=True)"
+    with locked("image"):
+        second = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "VPNPROOF_CACHE": str(cache)},
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(0.5)
+    assert second.communicate(timeout=20)[0] == b"in\n"
+
+
+def test_a_replaced_file_keeps_its_old_content_when_writing_fails(tmp_path: Path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def failing() -> None:
+        with replacing(path) as partial:
+            partial.write_text("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        failing()
+    assert path.read_text() == "old"
+    assert list(tmp_path.glob(".file*")) == []

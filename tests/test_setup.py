@@ -1,0 +1,149 @@
+"""lab/setup on machines that lack something: a clear error, and nothing half-done.
+
+Each test runs a copy of the script in a project of its own, with a PATH of programs made for it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SETUP = Path(__file__).parent.parent / "lab" / "setup"
+TOOLS = ("cat", "cut", "dirname", "basename", "grep", "id", "rm", "sha256sum", "env", "flock")
+
+EVERYTHING_INSTALLED = "printf installed"
+NOTHING_INSTALLED = "exit 1"
+FAKE_PYTHON = """case "$*" in
+*"-m venv"*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+*"-m pip --quiet"*) exit {pip} ;;
+*-V*) echo Python 3.11.2 ;;
+esac"""
+
+
+class Machine:
+    """A directory of programs, and a project with the script in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.project = root / "project"
+        self.programs = root / "bin"
+        (self.project / "lab").mkdir(parents=True)
+        self.programs.mkdir()
+        shutil.copy(SETUP, self.project / "lab" / "setup")
+        (self.project / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+        for tool in (*TOOLS, "mkdir", "cp", "sh"):
+            (self.programs / tool).symlink_to(shutil.which(tool) or f"/usr/bin/{tool}")
+
+    @property
+    def venv(self) -> Path:
+        return self.project / ".venv"
+
+    def has(self, name: str, script: str) -> None:
+        program = self.programs / name
+        program.unlink(missing_ok=True)
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    def setup(self) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["/bin/sh", str(self.project / "lab" / "setup")],
+            env={"PATH": str(self.programs)},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """Return a Debian where every package is there, and pip works."""
+    made = Machine(tmp_path)
+    made.has("apt-get", "echo apt-get was called >&2; exit 1")
+    made.has("dpkg-query", EVERYTHING_INSTALLED)
+    made.has("python3", FAKE_PYTHON.format(pip=0))
+    return made
+
+
+def test_the_script_is_plain_posix_shell():
+    checker = shutil.which("dash") or "/bin/sh"
+    subprocess.run([checker, "-n", str(SETUP)], check=True)
+
+
+def test_a_second_run_calls_neither_apt_nor_pip(machine: Machine):
+    first = machine.setup()
+    assert first.returncode == 0, first.stderr
+    assert "setup: done" in first.stdout
+    second = machine.setup()
+    assert (second.returncode, second.stdout) == (0, "")
+
+
+def test_a_changed_project_file_runs_pip_again(machine: Machine):
+    machine.setup()
+    (machine.project / "pyproject.toml").write_text("[project]\nname = 'y'\n")
+    assert "installing the project" in machine.setup().stdout
+
+
+def test_without_a_package_manager_it_names_the_packages(machine: Machine):
+    (machine.programs / "apt-get").unlink()
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "neither apt-get nor dnf" in done.stderr
+    assert "mmdebstrap" in done.stderr
+    assert not machine.venv.exists()
+
+
+def test_without_network_it_says_what_is_missing_and_stops(machine: Machine):
+    machine.has("dpkg-query", NOTHING_INSTALLED)
+    machine.has("id", "echo 0")
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "missing packages: qemu-system-x86 " in done.stdout
+    assert "is there a network?" in done.stderr
+    assert not machine.venv.exists()
+
+
+def test_an_ordinary_user_without_sudo_gets_the_line_to_run_as_root(machine: Machine):
+    machine.has("dpkg-query", NOTHING_INSTALLED)
+    machine.has("id", "echo 1000")
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "there is no sudo: apt-get -qq update" in done.stderr
+
+
+def test_an_ordinary_users_sudo_is_used_for_packages_and_announced(machine: Machine):
+    machine.has("dpkg-query", NOTHING_INSTALLED)
+    machine.has("id", "echo 1000")
+    machine.has("sudo", 'echo "as root: $*"')
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    assert "sudo for missing packages: qemu-system-x86 " in done.stdout
+    assert "as root: -- env DEBIAN_FRONTEND=noninteractive apt-get" in done.stdout
+
+
+def test_without_a_new_enough_python_it_says_so(machine: Machine):
+    machine.has("python3", "exit 1")
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "no Python 3.11 or newer" in done.stderr
+
+
+def test_a_venv_that_fails_half_way_is_removed(machine: Machine):
+    machine.has("python3", FAKE_PYTHON.format(pip=1))
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "pip could not install the project" in done.stderr
+    assert not machine.venv.exists()
+
+
+def test_on_fedora_packages_come_by_dnf(machine: Machine):
+    (machine.programs / "apt-get").unlink()
+    machine.has("rpm", "exit 1")
+    machine.has("id", "echo 0")
+    machine.has("dnf", 'echo "dnf $*"')
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    assert "dnf -q -y install" in done.stdout
+    assert "libvirt-daemon-driver-qemu" in done.stdout
