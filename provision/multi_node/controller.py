@@ -162,7 +162,12 @@ def _allow_nodes(site: Site, platform: Platform) -> Step:
 
 def _authority(site: Site, platform: Platform) -> Step:
     def certify(arguments: str, file: str) -> Command:
-        text = f"cd {CA}\nvpn-ca {arguments}\nchmod 0640 *.crt *.key\nchmod 0600 ca.key"
+        # vpn-ca writes the key first and never over one: a run that broke off between leaves one.
+        orphan = file.replace(".crt", ".key")
+        text = (
+            f"cd {CA}\nrm -f {orphan}\nvpn-ca {arguments}\n"
+            "chmod 0640 *.crt *.key\nchmod 0600 ca.key"
+        )
         return Command(text, creates=f"{CA}/{file}")
 
     return Step(
