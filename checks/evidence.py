@@ -26,9 +26,6 @@ class Window:
     from_ns: int
     until_ns: int
 
-    def __contains__(self, at_ns: object) -> bool:
-        return isinstance(at_ns, int) and self.from_ns <= at_ns <= self.until_ns
-
 
 class Evidence:
     """The evidence of one scenario in a run's directory, for judging one requirement."""
@@ -60,7 +57,7 @@ class Evidence:
             raise Missing(f"the history has no {END} of {self.scenario}: it was cut off")
         return starts[-1], ends[-1]
 
-    @property
+    @cached_property
     def window(self) -> Window:
         """The time the scenario took, up to its judging."""
         start, end = self._bounds
@@ -103,8 +100,9 @@ class Evidence:
         if not path.exists():
             raise Missing(f"{self.capture_place} is not there")
         capture = Capture(path)
+        window = self.window
         for frame in capture:
-            if frame.at_ns in self.window:
+            if window.from_ns <= frame.at_ns <= window.until_ns:
                 yield frame
         if capture.cut:
             self.notes.append(f"{self.capture_place} is cut short")

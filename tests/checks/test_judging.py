@@ -14,7 +14,7 @@ from checks.registry import check, judge
 from checks.requirements import catalogue, read_catalogue
 from checks.verdict import Status, Verdict, passed, unknown
 from checks.verdicts import read_verdicts, record_verdict
-from tests.checks.factories import SCENARIO, START_NS, Run, good_config
+from tests.checks.factories import SCENARIO, SECOND, START_NS, Run, good_config, pcapng
 
 
 def with_check(monkeypatch: pytest.MonkeyPatch, function: registry.Check) -> None:
@@ -69,14 +69,16 @@ def test_a_scenario_that_was_cut_off_is_unknown(tmp_path: Path) -> None:
 
 
 def test_events_and_frames_of_other_times_and_scenarios_are_no_evidence(tmp_path: Path) -> None:
-    run = Run(events=[("seen", "client", {})], frames=[b"within"])
+    run = Run(events=[("seen", "client", {})])
     run.write(tmp_path)
+    late = (START_NS + 101 * SECOND, b"too late")
+    frames = [(START_NS - 1, b"too early"), (START_NS + 2, b"within"), late]
+    (tmp_path / "wire" / "lab.pcapng").write_bytes(pcapng(frames))
     with History(tmp_path / "history.jsonl", "another") as history:
         history.record("seen", "client", at_ns=START_NS + 1)
     evidence = Evidence(tmp_path, SCENARIO)
     assert len(evidence.events("seen")) == 1
     assert [frame.data for frame in evidence.frames()] == [b"within"]
-    assert START_NS - 1 not in evidence.window
 
 
 def test_a_capture_that_is_not_there_is_missing_evidence(tmp_path: Path) -> None:
