@@ -185,3 +185,12 @@ def test_installing_again_keeps_the_configuration(command: Command, node: Paths,
     before = contents(node)
     subprocess.run([source / "install.sh", "--root", node.root], check=True, capture_output=True)
     assert contents(node) == before
+
+
+def test_a_running_standby_refuses_changes_that_would_be_lost(command: Command, node: Paths):
+    node.runtime.mkdir(parents=True)
+    node.state_file.write_text(json.dumps({"pid": os.getpid(), "state": "BACKUP"}))
+    done = command(SACLI, "-v", "LAB-25-abcdef", "LoadSubscription")
+    assert done.returncode == 1
+    assert "use the active node" in done.stderr
+    assert command(SACLI, "SubscriptionStatus").returncode == 0

@@ -216,8 +216,6 @@ def failover_sync(request: Request) -> str:
     pair = Pair.of(request.config.all())
     if pair is None:
         raise AccessServerError("this node has no partner: failover.mode is none")
-    if status.service_state(request.paths).get("state") == "BACKUP":
-        raise AccessServerError("this node is the standby: only the active node sends")
     name, _ = own_place(pair, local_addresses(LocalShell()))
     manifest = sync.send(request.paths, pair.node(partner_of(name)), LocalShell())
     return _json({"id": manifest.id, "term": manifest.term, "serial": manifest.serial})
@@ -279,3 +277,21 @@ ACTIONS: Mapping[str, Callable[[Request], str]] = {
     "FailoverValidate": failover_validate,
     "FailoverCommit": failover_commit,
 }
+
+READS = {
+    "ConfigQuery",
+    "UserPropGet",
+    "OneTimePasswords",
+    "SubscriptionStatus",
+    "status",
+    "FailoverStatus",
+}
+
+
+def perform(action: str, request: Request) -> str:
+    """Do one action; a standby refuses every change, for it would be lost at its takeover."""
+    if action not in READS and status.service_state(request.paths).get("state") == "BACKUP":
+        raise AccessServerError(
+            "this node is the standby: what is changed here would be lost; use the active node"
+        )
+    return ACTIONS[action](request)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from openvpnas.actions import ACTIONS, Request
+from openvpnas.actions import ACTIONS, Request, perform
 from openvpnas.errors import AccessServerError
 from openvpnas.paths import Paths
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         value = _value(chosen)
         request = Request(Paths.here(), chosen.key, value, chosen.user, chosen.new_pass)
-        answer = ACTIONS[chosen.action](request)
+        answer = perform(chosen.action, request)
     except (AccessServerError, OSError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1

@@ -155,15 +155,14 @@ def newer_staged(paths: Paths) -> Manifest | None:
 
 def load_newer(paths: Paths) -> Manifest | None:
     """Make the staged snapshot the live configuration, if it is newer; gives what was loaded."""
-    manifest = newer_staged(paths)
-    if manifest is None:
+    if newer_staged(paths) is None:
         return None
     fresh = paths.databases.with_name("db.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
-    for name in manifest.files:
-        shutil.copyfile(paths.staging / "complete" / name, fresh / name)
-        (fresh / name).chmod(0o600)
+    manifest = _copy_staged(paths, fresh)
+    if manifest is None:
+        return None
     (fresh / ".complete").touch()
     former = paths.databases.with_name("db.former")
     shutil.rmtree(former, ignore_errors=True)
@@ -172,6 +171,20 @@ def load_newer(paths: Paths) -> Manifest | None:
     fresh.rename(paths.databases)
     shutil.rmtree(former, ignore_errors=True)
     return manifest
+
+
+def _copy_staged(paths: Paths, fresh: Path) -> Manifest | None:
+    """Copy the accepted snapshot, checked; again if a newer one was accepted meanwhile."""
+    for _ in range(3):
+        place = (paths.staging / "complete").resolve()
+        try:
+            for file in place.iterdir():
+                shutil.copyfile(file, fresh / file.name)
+                (fresh / file.name).chmod(0o600)
+            return read(fresh)
+        except (OSError, SnapshotRefused):
+            continue
+    return None
 
 
 def finish_interrupted_load(paths: Paths) -> None:

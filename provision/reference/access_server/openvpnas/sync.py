@@ -5,6 +5,7 @@ The standby checks and accepts it (`accept-snapshot` there); it loads it at take
 
 from __future__ import annotations
 
+import fcntl
 import json
 import threading
 import time
@@ -26,7 +27,16 @@ class SyncFailed(AccessServerError):
 
 
 def send(paths: Paths, partner: Node, shell: Shell) -> snapshot.Manifest:
-    """Make a snapshot and bring it into the partner's staging area; SyncFailed with the cause."""
+    """Make a snapshot and bring it into the partner's staging area; SyncFailed with the cause.
+
+    One at a time: the periodic sync and a person's must not meet in the same directories.
+    """
+    with (paths.etc / "sync.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _send(paths, partner, shell)
+
+
+def _send(paths: Paths, partner: Node, shell: Shell) -> snapshot.Manifest:
     manifest = snapshot.make(paths)
     incoming = f"{HOME}/etc/staging/incoming"
     environment = ssh_environment(partner)
