@@ -7,6 +7,7 @@ topology; everything that a thaw gives anew (disks, ports, console) comes from a
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,11 +134,6 @@ def _disk(devices: ET.Element, path: Path, kind: str, target: str, *, readonly: 
         ET.SubElement(disk, "readonly")
 
 
-def interface_xml(mac: str, ports: tuple[int, int]) -> str:
-    """Return the XML of one NIC on the wire, to be plugged into a running machine."""
-    return ET.tostring(_interface(mac, ports), encoding="unicode")
-
-
 def _interface(mac: str, ports: tuple[int, int]) -> ET.Element:
     interface = ET.Element("interface", type="udp")
     ET.SubElement(interface, "mac", address=mac)
@@ -168,14 +164,16 @@ def _management(domain: ET.Element, placement: Placement) -> None:
         ET.SubElement(commandline, f"{{{QEMU_NAMESPACE}}}arg", value=argument)
 
 
-def renamed_xml(xml: str, name: str, uuid: str) -> str:
-    """Return a saved machine's XML under another name and uuid."""
+def renamed_xml(xml: str, name: str, uuid: str, macs: Sequence[str]) -> str:
+    """Return a saved machine's XML as that of another: its name, uuid and MAC addresses."""
     domain = ET.fromstring(xml)  # noqa: S314 - libvirt wrote it, not a stranger
     for tag, text in (("name", name), ("uuid", uuid)):
         element = domain.find(tag)
         if element is None:
             raise LabError(f"a saved machine without <{tag}>")
         element.text = text
+    for element, mac in zip(domain.iterfind("devices/interface/mac"), macs, strict=True):
+        element.set("address", mac)
     return ET.tostring(domain, encoding="unicode")
 
 
@@ -193,7 +191,7 @@ def moved_xml(xml: str, placement: Placement) -> str:
         for chain in disk.findall("backingStore"):
             disk.remove(chain)
     for interface, ports in zip(
-        domain.iterfind("devices/interface"), placement.wire_ports, strict=False
+        domain.iterfind("devices/interface"), placement.wire_ports, strict=True
     ):
         _place_interface(interface, ports)
     for channel in domain.iterfind("devices/channel"):

@@ -128,11 +128,6 @@ class Hypervisor:
         with _explained(f"cannot restore {path}"):
             self._connection.restoreFlags(str(path), xml, libvirt.VIR_DOMAIN_SAVE_PAUSED)
 
-    def attach(self, name: str, device: str) -> None:
-        """Plug a device, given as XML, into a machine that runs."""
-        with _explained(f"cannot plug a device into {name}"):
-            self._domain(name).attachDeviceFlags(device, libvirt.VIR_DOMAIN_AFFECT_LIVE)
-
     def _domain(self, name: str) -> libvirt.virDomain:
         return self._connection.lookupByName(name)
 

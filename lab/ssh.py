@@ -6,6 +6,7 @@ Knows neither machines nor power; what a broken connection means is for `lab.mac
 from __future__ import annotations
 
 import base64
+import logging
 import select
 import shlex
 import socket
@@ -18,6 +19,9 @@ from lab.wait import Deadline
 
 _CHUNK = 32768  # bytes; no SSH packet carries more
 _LAST_WORDS = 0.3  # seconds without output after which a command that has ended is done
+
+# paramiko logs the trace of every connection a booting guest refuses; who waits says it better.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
