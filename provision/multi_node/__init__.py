@@ -5,10 +5,11 @@ Up to and with the section "Load Balancing". The sections' modules are named aft
 
 from __future__ import annotations
 
-from provision.multi_node import client, controller, load_balancing, nodes, requirements, services
+from provision.multi_node import controller, load_balancing, nodes, requirements, services
 from provision.multi_node.site import Site, TopologyLike
 from provision.plan import Plan
 from provision.platform import Platform
+from provision.vpn_clients import place_for_clients
 
 
 def plan(topology: TopologyLike, platform: Platform, *, load_balanced: bool = True) -> Plan:
@@ -21,7 +22,7 @@ def plan(topology: TopologyLike, platform: Platform, *, load_balanced: bool = Tr
     steps = [
         *services.steps(site, platform),
         *requirements.steps(site, platform),
-        *client.steps(site),
+        place_for_clients(site.client.name, requirements.SECTION),
         *controller.steps(site, platform),
         *nodes.steps(site, platform),
     ]

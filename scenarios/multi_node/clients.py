@@ -15,7 +15,7 @@ from checks.history import History
 from checks.multi_node.guide import HOSTS, NODES, PORT, TRANSPORTS
 from checks.multi_node.tunnels import process_ranges
 from lab.errors import DeadlinePassed
-from provision.multi_node.client import Client, Tunnel, VpnClients
+from provision.vpn_clients import Client, Tunnel, VpnClients
 
 _FIRST_ADDRESS = 101  # of those kept free on the wire for clients: 145.0.6.101 and up
 _PROTOCOL = {

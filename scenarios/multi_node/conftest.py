@@ -9,8 +9,8 @@ import pytest
 from checks.multi_node.guide import HOSTS
 from checks.round_robin import LEAST_CLIENTS
 from lab.lab import Lab
-from provision.multi_node.client import Client, VpnClients
 from provision.multi_node.download import download
+from provision.vpn_clients import Client, VpnClients
 
 FULL_CLIENTS = 32
 

@@ -10,7 +10,7 @@ from checks.history import History
 from checks.multi_node.guide import FAMILIES, NODES, RECORD_TYPE, SHARED_NAME
 from checks.round_robin import LEAST_QUERIES
 from lab.lab import Lab
-from provision.multi_node.client import VpnClients
+from provision.vpn_clients import VpnClients
 from scenarios.multi_node import observe
 from scenarios.multi_node.clients import Way, client, connect, record_tunnels
 

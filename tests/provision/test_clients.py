@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from lab.errors import DeadlinePassed, ScenarioError
-from provision.multi_node import client, download
-from provision.multi_node.client import Client, VpnClients, parse_status
+from provision import vpn_clients
+from provision.multi_node import download
+from provision.vpn_clients import Client, VpnClients, parse_status
 from tests.provision.machines import Said
 
 STATUS = """\
@@ -61,6 +62,15 @@ def test_many_clients_are_started_by_one_command():
     assert identity == b"145.0.6.102 2001::2 02:76:91:00:06:66 145.0.6.10\n"
 
 
+def test_a_client_without_ipv6_and_dns_says_so():
+    machine = Answering()
+    VpnClients(machine).connect("c1", "dev tun", "198.51.100.101")
+    ((_, archive),) = machine.asked
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        identity = tar.extractfile("c1/identity").read()
+    assert identity == b"198.51.100.101 - 02:76:c6:33:64:65 -\n"
+
+
 @pytest.mark.parametrize("name", ["", "../etc", "A", "x" * 33, "a b", "-a"])
 def test_a_name_that_is_no_name_is_refused(name):
     machine, vpn = clients()
@@ -104,12 +114,12 @@ def test_nothing_is_asked_for_no_clients():
 
 
 def test_the_script_is_posix_shell():
-    script = Path(client.__file__).with_name("vpn-clients.sh")
+    script = Path(vpn_clients.__file__).with_name("vpn-clients.sh")
     subprocess.run(["sh", "-n", script], check=True)
 
 
 def test_the_state_is_the_last_thing_each_log_tells(tmp_path):
-    script = Path(client.__file__).with_name("vpn-clients.sh").read_text()
+    script = Path(vpn_clients.__file__).with_name("vpn-clients.sh").read_text()
     for name, log in {
         "fine": "Peer Connection Initiated with [AF_INET]145.0.6.72:1194\n"
         "Initialization Sequence Completed\n",

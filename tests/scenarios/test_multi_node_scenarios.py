@@ -16,7 +16,7 @@ from checks.multi_node.guide import HOSTS, NODES, RECORD_TYPE
 from checks.multi_node.tunnels import process_ranges
 from checks.verdict import Status
 from lab.errors import DeadlinePassed
-from provision.multi_node.client import Client, Tunnel
+from provision.vpn_clients import Client, Tunnel
 from scenarios.multi_node import (
     observe,
     test_controller,

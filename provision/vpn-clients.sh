@@ -8,7 +8,8 @@
 #     vpn-clients ping NAME ADDRESS [NAME ADDRESS]...    a line each: NAME yes|no
 #     vpn-clients disconnect NAME...  ends them cleanly and removes their namespaces
 #
-# identity is one line: IPv4 IPv6 MAC NAMESERVER. Logs stay in /var/log/vpn-clients/NAME.log.
+# identity is one line: IPv4 IPv6 MAC NAMESERVER; "-" for an IPv6 address or a name server that
+# there is none of. Logs stay in /var/log/vpn-clients/NAME.log.
 set -eu
 run=/run/vpn-clients
 logs=/var/log/vpn-clients
@@ -33,7 +34,8 @@ connect() {
 namespace() {
     read -r ipv4 ipv6 mac nameserver <"$run/$1/identity"
     mkdir -p "/etc/netns/$1"
-    echo "nameserver $nameserver" >"/etc/netns/$1/resolv.conf"
+    : >"/etc/netns/$1/resolv.conf"
+    [ "$nameserver" = - ] || echo "nameserver $nameserver" >"/etc/netns/$1/resolv.conf"
     ip -batch - <<BATCH || return 1
 netns add $1
 link add link $wire name $wire address $mac netns $1 type macvlan mode bridge
@@ -41,9 +43,11 @@ BATCH
     ip -n "$1" -batch - <<BATCH
 link set lo up
 address add $ipv4/32 dev $wire
-address add $ipv6/128 dev $wire nodad
 link set $wire up
 route add default dev $wire src $ipv4
+BATCH
+    [ "$ipv6" = - ] || ip -n "$1" -batch - <<BATCH
+address add $ipv6/128 dev $wire nodad
 route add ::/0 dev $wire src $ipv6
 BATCH
 }

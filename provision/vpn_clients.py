@@ -1,8 +1,9 @@
 """The client machine: any number of OpenVPN clients at once, each in a namespace of its own.
 
-A client has its own MAC, IPv4 and IPv6 address on the wire (a macvlan on the machine's NIC) and
-asks the lab's DNS. What happens inside the machine is one shell script, `vpn-clients.sh`: an
-operation on many clients is one command, since a command costs more than a client.
+A client has its own MAC and addresses on the wire (a macvlan on the machine's NIC) and asks the
+lab's DNS, where there is one. What happens inside the machine is one shell script,
+`vpn-clients.sh`: an operation on many clients is one command, since a command costs more than a
+client.
 """
 
 from __future__ import annotations
@@ -19,30 +20,26 @@ from pathlib import Path
 from lab.errors import ScenarioError
 from lab.wait import until
 from provision.files import WriteFile
-from provision.multi_node.site import Site
 from provision.step import Step
 from provision.target import Result, Target
 
-SECTION = "Requirements"
 SCRIPT = "/usr/local/sbin/vpn-clients"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _REMOTE = re.compile(r"\[AF_INET6?\](?P<address>\S+):(?P<port>\d+)")
 
 
-def steps(site: Site) -> list[Step]:
-    """Return the steps of the client machine."""
+def place_for_clients(machine: str, section: str) -> Step:
+    """Return the step that makes `machine` a place for VPN clients."""
     script = Path(__file__).with_name("vpn-clients.sh").read_text()
-    return [
-        Step(
-            name="place for VPN clients",
-            section=SECTION,
-            machine=site.client.name,
-            changes=f"{SCRIPT} starts and ends OpenVPN clients",
-            actions=(WriteFile(SCRIPT, script, mode=0o755),),
-            module=__name__,
-        )
-    ]
+    return Step(
+        name="place for VPN clients",
+        section=section,
+        machine=machine,
+        changes=f"{SCRIPT} starts and ends OpenVPN clients",
+        actions=(WriteFile(SCRIPT, script, mode=0o755),),
+        module=__name__,
+    )
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,8 @@ class Client:
     config: str
     """The profile as downloaded."""
     ipv4: str
-    ipv6: str
+    ipv6: str = ""
+    """Empty where the network has no IPv6."""
 
     @property
     def mac(self) -> str:
@@ -78,13 +76,13 @@ class Tunnel:
 
 
 class VpnClients:
-    """The clients of one machine; `nameserver` is the DNS server they ask."""
+    """The clients of one machine; `nameserver` is the DNS server they ask, "" for none."""
 
-    def __init__(self, machine: Target, *, nameserver: str) -> None:
+    def __init__(self, machine: Target, *, nameserver: str = "") -> None:
         self._machine = machine
         self._nameserver = nameserver
 
-    def connect(self, name: str, config: str, ipv4: str, ipv6: str) -> None:
+    def connect(self, name: str, config: str, ipv4: str, ipv6: str = "") -> None:
         """Start one client; `wait_up` tells when its tunnel is there."""
         self.connect_all([Client(name, config, ipv4, ipv6)])
 
@@ -200,7 +198,7 @@ def _archive(clients: Sequence[Client], nameserver: str) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for client in clients:
-            identity = f"{client.ipv4} {client.ipv6} {client.mac} {nameserver}\n"
+            identity = f"{client.ipv4} {client.ipv6 or '-'} {client.mac} {nameserver or '-'}\n"
             for file, text in (("client.ovpn", client.config), ("identity", identity)):
                 content = text.encode()
                 entry = tarfile.TarInfo(f"{client.name}/{file}")
