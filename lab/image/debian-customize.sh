@@ -61,7 +61,7 @@ system_info:
 log_cfgs:
   - |
     [loggers]
-    keys=root
+    keys=root,cloudinit
     [handlers]
     keys=file
     [formatters]
@@ -69,6 +69,11 @@ log_cfgs:
     [logger_root]
     level=INFO
     handlers=file
+    # without a name here, the loggers that exist already would be switched off
+    [logger_cloudinit]
+    level=INFO
+    handlers=
+    qualname=cloudinit
     [handler_file]
     class=FileHandler
     level=INFO
@@ -101,9 +106,21 @@ printf '[Journal]\nStorage=volatile\nRuntimeMaxUse=32M\nForwardToConsole=no\nRat
 printf '[Manager]\nDefaultTimeoutStartSec=300\nDefaultTimeoutStopSec=30\n' \
     >"$root/etc/systemd/system.conf.d/lab.conf"
 
-# Addresses are the seed's; QEMU's user networking would advertise another one.
+# Addresses are the seed's; QEMU's user networking would advertise another one. networkd listens to
+# advertisements by itself, and cloud-init's renderer has no word for not doing so.
 printf 'net.ipv6.conf.default.accept_ra = 0\nnet.ipv6.conf.all.accept_ra = 0\n' \
     >"$root/etc/sysctl.d/50-lab.conf"
+for nic in mgmt0 wire0 wire1; do
+    mkdir -p "$root/usr/lib/systemd/network/10-cloud-init-$nic.network.d"
+    printf '[Network]\nIPv6AcceptRA=no\n' \
+        >"$root/usr/lib/systemd/network/10-cloud-init-$nic.network.d/lab.conf"
+done
+
+# A guest reaches no public web site, and each public authority costs update-ca-certificates more
+# than a second without KVM. So the guest trusts nobody until the lab's own authority is added.
+echo '# none of /usr/share/ca-certificates: the guest reaches no public web site' \
+    >"$root/etc/ca-certificates.conf"
+in_guest update-ca-certificates --fresh >/dev/null
 
 echo 'LANG=C.UTF-8' >"$root/etc/default/locale"
 ln -sf /usr/share/zoneinfo/Etc/UTC "$root/etc/localtime"
