@@ -153,7 +153,7 @@ def _place_interface(interface: ET.Element, ports: tuple[int, int]) -> None:
 def _management(domain: ET.Element, placement: Placement) -> None:
     """Add the management NIC: user networking that forwards one loopback port to SSH, only."""
     netdev = (
-        f"user,id=mgmt,restrict=on,net=10.0.2.0/24,dhcpstart={MANAGEMENT_ADDRESS},"
+        f"user,id=mgmt,restrict=on,ipv6=off,net=10.0.2.0/24,dhcpstart={MANAGEMENT_ADDRESS},"
         f"hostfwd=tcp:127.0.0.1:{placement.ssh_port}-{MANAGEMENT_ADDRESS}:22"
     )
     device = f"virtio-net-pci,netdev=mgmt,mac={MANAGEMENT_MAC},bus=pci.0,addr=0x1e"

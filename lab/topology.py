@@ -56,7 +56,7 @@ class MachineSpec(_Strict):
     fqdn: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     memory_mib: Annotated[int, Field(ge=256)] = 512
-    vcpus: Annotated[int, Field(ge=1)] = 1
+    vcpus: Annotated[int, Field(ge=1)] = 2
     image: str | None = None
     nics: tuple[Nic, ...]
 

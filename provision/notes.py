@@ -6,8 +6,10 @@ and files. A dry run shows the placeholder; transcripts show it in place of ever
 
 from __future__ import annotations
 
+import json
 import re
 import threading
+from pathlib import Path
 
 from provision.errors import NoteMissing
 
@@ -61,3 +63,19 @@ class Notes:
             if len(value) >= _SHORTEST_SECRET:
                 text = text.replace(value, placeholder(name))
         return text
+
+    def write(self, path: Path) -> None:
+        """Write all notes to a file that only its owner can read: it holds the secrets."""
+        with self._lock:
+            content = json.dumps({"values": self._values, "secret": sorted(self._secrets)})
+        path.touch(mode=0o600)
+        path.write_text(content)
+
+    @classmethod
+    def read(cls, path: Path) -> Notes:
+        """Read notes as `write` left them."""
+        content = json.loads(path.read_text())
+        notes = cls()
+        for name, value in content["values"].items():
+            notes.keep(name, value, secret=name in content["secret"])
+        return notes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -87,9 +87,11 @@ class Plan:
         transcripts: Path,
         progress: Progress = _silent,
         notes: Notes | None = None,
+        done: Collection[str] = (),
     ) -> tuple[StepOutcome, ...]:
         """Apply every step that is not applied; return what became of each, in plan order.
 
+        Steps named in `done` are known to be applied and are not even looked at.
         `transcripts` is a directory that gets MACHINE.log for each machine. The first step that
         fails ends the run with StepFailed; steps that run beside it end first, but after Ctrl-C
         nobody waits for them.
@@ -103,6 +105,8 @@ class Plan:
         outcomes: dict[str, StepOutcome] = {}
 
         def carry_out(step: Step) -> str:
+            if step.name in done:
+                return step.name
             progress(step, None)
             outcomes[step.name] = outcome = _carry_out(step, sessions[step.machine])
             progress(step, outcome)
@@ -117,7 +121,7 @@ class Plan:
             raise
         finally:
             pool.shutdown(wait=patient, cancel_futures=True)
-        return tuple(outcomes[step.name] for step in self.steps)
+        return tuple(outcomes[step.name] for step in self.steps if step.name in outcomes)
 
     def _schedule(self, start: Callable[[str], Future[str]]) -> None:
         sorter = TopologicalSorter(self._needs)

@@ -12,7 +12,6 @@ import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from checks.history import History
 
@@ -50,7 +49,7 @@ class Run:
         """Return the run's history, to be appended to on behalf of `scenario`."""
         return History(self.directory / "history.jsonl", scenario)
 
-    def open(self, **facts: Any) -> None:
+    def open(self, **facts: str) -> None:
         """Make the directory with its `run.json` (`facts` beside revision and versions)."""
         if (self.directory / "run.json").exists():
             return

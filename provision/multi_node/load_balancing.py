@@ -6,6 +6,7 @@ from provision.action import Check, Command
 from provision.files import WriteFile
 from provision.multi_node import errata
 from provision.multi_node.controller import CONFIG, MERGED_NAME
+from provision.multi_node.download import step as download_step
 from provision.multi_node.nodes import applied_step, apply_changes
 from provision.multi_node.services import named, nodes_path, relative
 from provision.multi_node.site import Host, Site
@@ -20,7 +21,9 @@ _STATE = "/var/lib/vpn-server-api"
 def steps(site: Site, platform: Platform) -> list[Step]:
     """Return the steps of the section."""
     again = [_apply_again(node) for node in site.nodes]
-    return [_merge(site), _shared_key(site, platform), *again, _round_robin(site, platform)]
+    merged = (_merge(site), _shared_key(site, platform))
+    download = download_step(site, SECTION, needs=tuple(step.name for step in merged))
+    return [*merged, *again, _round_robin(site, platform), download]
 
 
 def nodes_records(site: Site) -> str:

@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from checks.multi_node.guide import HOSTS
-from checks.round_robin import LEAST_CLIENTS
 from lab.lab import Lab
-from provision.multi_node.download import download
+from provision.multi_node.download import downloaded
 from provision.vpn_clients import Client, VpnClients
 
-FULL_CLIENTS = 32
+
+@pytest.fixture
+def multi_node(lab: Lab) -> Lab:
+    """The guide's deployment, its machines by name."""
+    return lab
 
 
 class Leaving(VpnClients):
@@ -43,10 +46,7 @@ def vpn_clients(multi_node: Lab) -> Iterator[VpnClients]:
         clients.leave()
 
 
-@pytest.fixture(scope="session")
-def profiles(multi_node: Lab, pytestconfig: pytest.Config) -> list[str]:
-    """Profiles downloaded for as many users as the largest scenario needs, once a run."""
-    count = FULL_CLIENTS if pytestconfig.getoption("full", default=False) else LEAST_CLIENTS
-    users = [f"user-{number}" for number in range(count)]
-    texts = download(multi_node["controller"], profile="node-a", users=users)
-    return [texts[user] for user in users]
+@pytest.fixture
+def profiles(multi_node: Lab) -> list[str]:
+    """The configurations that users have downloaded, one a user."""
+    return downloaded(multi_node["controller"])

@@ -1,0 +1,212 @@
+"""pytest meets the lab: options, fixtures, outcomes. Wiring only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+from checks.history import History
+from checks.judging import judge_now
+from checks.requirements import catalogue
+from checks.verdict import Status, Verdict, unknown
+from checks.verdicts import read_verdicts, record_verdict
+from lab.accelerator import choose
+from lab.cli import collect_garbage
+from lab.errors import ConformanceFailure, LabError
+from lab.image import prepare
+from lab.lab import Lab
+from lab.progress import Progress
+from provision.deploy import Deployer, guide_named
+from scenarios.labs import LabFailedBefore, Labs
+from scenarios.run import Run
+
+ROOT = Path(__file__).parent
+_RUN = pytest.StashKey[Run]()
+_LEFT_UP = pytest.StashKey[list[str]]()
+_EVIDENCE_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN"  # tells the workers of one run its directory
+
+Judge = Callable[[str], Verdict]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("vpnproof", "labs of real virtual machines")
+    group.addoption("--lab", choices=("local",), default="local", help="where labs run")
+    group.addoption("--image", help="guest image; see lab/image/catalogue.toml")
+    group.addoption("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
+    group.addoption("--libvirt-uri", help="another libvirt than the lab's own")
+    group.addoption("--evidence", type=Path, help="directory of the run's evidence")
+    group.addoption(
+        "--keep",
+        choices=("never", "failed", "always"),
+        default="never",
+        help="leave labs up at the end (default: %(default)s)",
+    )
+    group.addoption("--fresh", action="store_true", help="ignore all checkpoints")
+    group.addoption("--full", action="store_true", help="the repetitions of a sign-off run")
+    group.addoption(
+        "--heartbeat",
+        choices=("ucarp", "keepalived"),
+        default="ucarp",
+        help="the failover pair's engine (default: %(default)s)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    chosen = os.environ.get(_EVIDENCE_OF_RUN) or config.getoption("evidence")
+    directory = Path(chosen) if chosen else Run.fresh_directory(ROOT)
+    config.stash[_RUN] = Run(directory.absolute(), ROOT)
+    if hasattr(config, "workerinput"):
+        return
+    os.environ[_EVIDENCE_OF_RUN] = str(config.stash[_RUN].directory)
+    config.add_cleanup(lambda: os.environ.pop(_EVIDENCE_OF_RUN, None))
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    if not any("scenarios" in Path(argument).parts for argument in config.args):
+        return []
+    image = prepare(config.getoption("image"), progress=Progress().say)
+    accelerator = choose(config.getoption("accel"))
+    return [
+        f"lab: {config.getoption('lab')}, image {image}, accelerator {accelerator}",
+        f"evidence: {config.stash[_RUN].directory}",
+    ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in item.iter_markers("requirement"):
+            for requirement in marker.args:
+                catalogue().get(requirement)
+        if "scenarios" in item.path.parts:  # xdist gives each guide's lab to one worker
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether this is a sign-off run."""
+    return bool(request.config.getoption("full"))
+
+
+@pytest.fixture(scope="session")
+def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
+    """The labs of this run, and its evidence directory, made now."""
+    config = request.config
+    progress = Progress()
+    collect_garbage()
+    accelerator = choose(config.getoption("accel"))
+    image = prepare(config.getoption("image"), progress=progress.say)
+    run = config.stash[_RUN]
+    run.open(image=str(image), image_source=image.source, accelerator=str(accelerator))
+
+    def deployer(guide: str) -> Deployer:
+        return Deployer(
+            guide_named(guide),
+            image,
+            accelerator,
+            progress=progress,
+            fresh=config.getoption("fresh"),
+            uri=config.getoption("libvirt_uri"),
+        )
+
+    worker = getattr(config, "workerinput", {}).get("workerid", "")
+    labs = Labs(run.directory, deployer, config.getoption("keep"), worker=worker)
+    try:
+        yield labs
+    finally:
+        config.stash[_LEFT_UP] = labs.end()
+
+
+@pytest.fixture
+def guide(request: pytest.FixtureRequest) -> str:
+    """The guide a scenario belongs to: the folder it lies in."""
+    return request.path.parent.name
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]:
+    """The lab of the scenario's guide, as fresh as the scenario's marker wants it."""
+    pristine = request.node.get_closest_marker("pristine") is not None
+    try:
+        yield labs.get(guide, pristine=pristine)
+    except LabFailedBefore as error:
+        pytest.skip(str(error))  # the scenario that first needed it has failed, with the reason
+    finally:
+        if request.node.get_closest_marker("destructive"):
+            labs.discard(guide)
+
+
+@pytest.fixture
+def history(request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs) -> Iterator[History]:
+    """The run's history, on behalf of this scenario."""
+    scenario = request.node.nodeid
+    with request.config.stash[_RUN].history(scenario) as history:
+        history.record("scenario.start", "pytest", nodeid=scenario, lab=labs.name(guide))
+        yield history
+        lab.wire.flush()
+        history.record("scenario.end", "pytest", nodeid=scenario)
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest, lab: Lab, history: History) -> Judge:
+    """Judge a requirement by what this scenario has recorded so far; anything but PASS fails."""
+    directory = request.config.stash[_RUN].directory
+
+    def judge(requirement: str) -> Verdict:
+        lab.wire.flush()
+        verdict = judge_now(directory, history, requirement)
+        if verdict.status is Status.FAIL:
+            raise ConformanceFailure(f"{requirement}: {verdict.text}")
+        if verdict.status is Status.UNKNOWN:
+            raise LabError(f"{requirement}: {verdict.text}")
+        return verdict
+
+    return judge
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    if "labs" in getattr(item, "fixturenames", ()) and report.failed:
+        _note_failure(item, call)
+    return report
+
+
+def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Keep the lab if asked to, and let no requirement of a broken scenario go unmentioned."""
+    labs = item.funcargs.get("labs")  # type: ignore[attr-defined]  # pytest's functions have it
+    if isinstance(labs, Labs) and isinstance(item.funcargs.get("lab"), Lab):  # type: ignore[attr-defined]
+        labs.note_failure(item.path.parent.name, item.nodeid)
+    directory = item.config.stash[_RUN].directory
+    if not directory.exists() or call.excinfo is None:
+        return
+    judged = read_verdicts(directory).by_requirement
+    for marker in item.iter_markers("requirement"):
+        for requirement in marker.args:
+            if item.nodeid not in judged.get(requirement, {}):
+                reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
+                record_verdict(directory, requirement, item.nodeid, unknown(reason))
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    directory = config.stash[_RUN].directory
+    verdicts = read_verdicts(directory)
+    if not verdicts.by_requirement:
+        return
+    terminalreporter.section("verdicts")
+    for requirement in sorted(verdicts.by_requirement):
+        verdict = verdicts.of(requirement)
+        statement = catalogue().get(requirement).statement
+        terminalreporter.write_line(
+            f"{requirement}  {verdict.status:7}  {statement}",
+            green=verdict.status is Status.PASS,
+            red=verdict.status is Status.FAIL,
+            yellow=verdict.status is Status.UNKNOWN,
+        )
+    terminalreporter.write_line(f"evidence: {directory}")
+    terminalreporter.write_line(f"judge it again: python -m checks verify {directory}")
+    for line in config.stash.get(_LEFT_UP, []):
+        terminalreporter.write_line(line)

@@ -1,0 +1,97 @@
+"""`python -m provision`: a guide on the terminal, or in a lab that stays up.
+
+python -m provision dry-run [multi_node]    print every command and file, without a machine
+python -m provision up [multi_node]         build the lab, follow the guide, leave it up
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from lab.accelerator import choose
+from lab.cli import collect_garbage, how_to_look
+from lab.errors import VpnproofError
+from lab.image import prepare
+from lab.progress import Progress
+from lab.topology import check_memory, read_topology
+from provision.deploy import GUIDES, Deployer, guide_named
+from provision.platform import DEBIAN_12, PLATFORMS, platform_of
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0, or 1 with the error on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.act(options)
+    except VpnproofError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m provision",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    dry_run = commands.add_parser("dry-run", help="print every command and file change")
+    _add_guide(dry_run)
+    dry_run.add_argument(
+        "--image",
+        default=DEBIAN_12.name,
+        help=f"the guests' image: {', '.join(PLATFORMS)} (default: %(default)s)",
+    )
+    dry_run.set_defaults(act=_dry_run)
+
+    up = commands.add_parser("up", help="build and provision a lab, and leave it up")
+    _add_guide(up)
+    up.add_argument("--image", help="guest image; see lab/image/catalogue.toml")
+    up.add_argument("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
+    up.add_argument("--libvirt-uri", help="another libvirt than the lab's own")
+    up.add_argument("--fresh", action="store_true", help="ignore all checkpoints")
+    up.set_defaults(act=_up)
+    return parser
+
+
+def _add_guide(command: argparse.ArgumentParser) -> None:
+    command.add_argument("guide", nargs="?", default="multi_node", choices=tuple(GUIDES))
+
+
+def _dry_run(options: argparse.Namespace) -> None:
+    guide = GUIDES[options.guide]
+    plan = guide.plan(read_topology(guide.topology), platform_of(options.image))
+    sys.stdout.write(plan.dry_run() + "\n")
+
+
+def _up(options: argparse.Namespace) -> None:
+    progress = Progress()
+    collect_garbage()
+    check_memory(read_topology(GUIDES[options.guide].topology))
+    accelerator = choose(options.accel)
+    image = prepare(options.image, progress=progress.say)
+    progress.say(f"{accelerator}; image {image}")
+    deployer = Deployer(
+        guide_named(options.guide),
+        image,
+        accelerator,
+        progress=progress,
+        fresh=options.fresh,
+        uri=options.libvirt_uri,
+    )
+    lab = deployer.deploy()
+    lab.keep()
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"[bold]{lab.directory.name}[/bold] is up; what was typed: {lab.directory}/transcripts"
+    )
+    for line in how_to_look(lab.directory):
+        console.print(f"  {line}")

@@ -1,0 +1,190 @@
+"""A guide's deployment, ready to be used: the longest frozen part of it thawed, the rest applied.
+
+A checkpoint is keyed by everything that led to it: image, topology, software, and the sources and
+inputs of each step. So a changed step is applied again, with those after it, on top of the last
+checkpoint before it. Sections are frozen as they end, when enough was done to be worth it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.accelerator import Accelerator
+from lab.checkpoint import (
+    Checkpoint,
+    CheckpointDamaged,
+    Store,
+    cold_start,
+    freeze,
+    ingredients,
+    key_of,
+    thaw,
+)
+from lab.errors import LabError
+from lab.image import Image
+from lab.lab import Lab
+from lab.progress import Progress
+from lab.topology import Topology, read_topology
+from provision import multi_node
+from provision.errors import PlanError
+from provision.notes import Notes
+from provision.plan import Plan, StepOutcome
+from provision.platform import Platform, platform_of
+from provision.step import Step
+
+#: A checkpoint takes some seconds and a GiB: less work than this (seconds) is not worth one.
+WORTH_FREEZING = 60.0
+_TRANSCRIPTS, _NOTES = "transcripts", "notes.json"
+
+
+@dataclass(frozen=True)
+class Guide:
+    """How a guide is deployed: its topology, its plan, and when a thawed lab is settled."""
+
+    topology: str
+    plan: Callable[[Topology, Platform], Plan]
+    settle: Callable[[Lab], None]
+
+
+GUIDES = {"multi_node": Guide("multi_node", multi_node.plan, multi_node.settle)}
+
+
+def guide_named(name: str) -> Guide:
+    """Return a guide by name; PlanError names those that there are."""
+    if name not in GUIDES:
+        raise PlanError(f"no guide {name!r}", hint=f"there are: {', '.join(GUIDES)}")
+    return GUIDES[name]
+
+
+@dataclass(frozen=True)
+class Deployer:
+    """Makes labs in which a guide was followed; one for a run, as often as scenarios need."""
+
+    guide: Guide
+    image: Image
+    accelerator: Accelerator
+    progress: Progress
+    fresh: bool = False
+    """Ignore every checkpoint, and make none."""
+    uri: str | None = None
+    """Another libvirt than the lab's own; it can neither freeze nor thaw."""
+
+    @property
+    def plan(self) -> Plan:
+        """The guide's steps for this image."""
+        return self.guide.plan(read_topology(self.guide.topology), platform_of(self.image.name))
+
+    def deploy(self, *, capture: Path | None = None) -> Lab:
+        """Return a running lab in which every step of the guide is applied, and settled.
+
+        The wire records to `capture`, a new file (by default in the lab's directory). What was
+        typed, before a checkpoint too, lies in the lab's directory: transcripts/MACHINE.log.
+        """
+        plan, topology = self.plan, read_topology(self.guide.topology)
+        found = self._longest(plan, topology)
+        if found is None:
+            reached, notes = 0, Notes()
+            lab = self._start(topology, capture)
+        else:
+            reached, checkpoint = found
+            notes = Notes.read(checkpoint.attachment(_NOTES))
+            lab = thaw(
+                checkpoint, self.image, self.accelerator, capture=capture, progress=self.progress
+            )
+        try:
+            if found is not None:
+                _take_over(checkpoint.attachment(_TRANSCRIPTS), lab.directory / _TRANSCRIPTS)
+            self._go_through(lab, plan, reached, notes)
+            self.guide.settle(lab)
+        except BaseException:
+            lab.down()
+            raise
+        return lab
+
+    def _start(self, topology: Topology, capture: Path | None) -> Lab:
+        """Return fresh machines; `--fresh` means that nothing frozen is in them either."""
+        start = Lab.boot if self.fresh else cold_start
+        return start(
+            topology,
+            self.image,
+            self.accelerator,
+            capture=capture,
+            uri=self.uri,
+            progress=self.progress,
+        )
+
+    def _longest(self, plan: Plan, topology: Topology) -> tuple[int, Checkpoint] | None:
+        """Return the checkpoint of the most steps, and how many steps those are."""
+        if not self._freezes:
+            return None
+        for count in range(len(plan.steps), 0, -1):
+            try:
+                checkpoint = Store().find(key_of(self._made_of(plan, topology, count)))
+            except CheckpointDamaged as error:
+                self.progress.say(str(error))
+                continue
+            if checkpoint is not None:
+                return count, checkpoint
+        return None
+
+    @property
+    def _freezes(self) -> bool:
+        return not self.fresh and self.uri is None
+
+    def _made_of(self, plan: Plan, topology: Topology, count: int) -> dict[str, Any]:
+        steps = plan.source_keys()[count - 1]
+        return ingredients(topology, self.image, self.accelerator, steps=steps)
+
+    def _go_through(self, lab: Lab, plan: Plan, reached: int, notes: Notes) -> None:
+        """Apply the steps after the first `reached`, and freeze sections as they end."""
+        transcripts = lab.directory / _TRANSCRIPTS
+        since = time.monotonic()
+        done = [step.name for step in plan.steps[:reached]]
+        for end in _section_ends(plan):
+            if end <= reached:
+                continue
+            Plan(plan.steps[:end]).run(
+                lab.machines, transcripts=transcripts, progress=self._tell, notes=notes, done=done
+            )
+            done = [step.name for step in plan.steps[:end]]
+            worth = time.monotonic() - since > WORTH_FREEZING or end == len(plan.steps)
+            if self._freezes and worth:
+                self._freeze(lab, plan, end, notes)
+                since = time.monotonic()
+
+    def _freeze(self, lab: Lab, plan: Plan, count: int, notes: Notes) -> None:
+        made_of = self._made_of(plan, lab.topology, count)
+        label = f"{lab.topology.name}, {plan.steps[count - 1].section}"
+        with tempfile.TemporaryDirectory() as directory:
+            kept = Path(directory) / _NOTES
+            notes.write(kept)
+            typed = lab.directory / _TRANSCRIPTS
+            with self.progress.task(f"freezing {label}"):
+                freeze(lab, made_of, label, attach={_TRANSCRIPTS: typed, _NOTES: kept})
+
+    def _tell(self, step: Step, outcome: StepOutcome | None) -> None:
+        if outcome is not None:
+            self.progress.say(
+                f"{outcome.machine}: {step.name} {outcome.result} ({outcome.seconds:.1f} s)"
+            )
+
+
+def _section_ends(plan: Plan) -> Iterator[int]:
+    """Yield after how many steps each section of the guide ends."""
+    for index, step in enumerate(plan.steps, start=1):
+        if index == len(plan.steps) or plan.steps[index].section != step.section:
+            yield index
+
+
+def _take_over(kept: Path, transcripts: Path) -> None:
+    """Begin the transcripts with what was typed before the checkpoint."""
+    try:
+        shutil.copytree(kept, transcripts, dirs_exist_ok=True)
+    except OSError as error:
+        raise LabError(f"the transcripts of {kept} cannot be read: {error}") from error

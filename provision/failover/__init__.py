@@ -1,0 +1,58 @@
+"""The failover guide as steps: a primary, a standby, and the virtual IP that they share.
+
+Every section has a module of its own; `pair` is "Configure the failover function". The gateway
+and the client outside are what the guide takes for granted.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lab.topology import Topology
+from provision.failover import (
+    client,
+    gateway,
+    licence,
+    pair,
+    primary,
+    secondary,
+    ssh_access,
+    troubleshooting,
+    users,
+)
+from provision.failover.gateway import ForwardTo
+from provision.failover.site import VIRTUAL_IP, Site
+from provision.plan import Plan
+from provision.platform import Platform
+
+#: What keeps the virtual IP on one node: the guide's own engine, or keepalived in its place.
+Heartbeat = Literal["ucarp", "keepalived"]
+
+
+def plan(
+    topology: Topology,
+    platform: Platform,
+    *,
+    heartbeat: Heartbeat = "ucarp",
+    virtual_ip: str = VIRTUAL_IP,
+    forward_to: ForwardTo = "virtual-ip",
+) -> Plan:
+    """Return the guide as a plan for the machines of `topology`.
+
+    With `forward_to` "primary" the gateway leads to the primary itself, as for initial testing.
+    PlanError when the topology lacks a role, or the virtual IP cannot be shared.
+    """
+    site = Site.of(topology, virtual_ip)
+    return Plan(
+        [
+            *primary.steps(site, platform, heartbeat),
+            *users.steps(site),
+            *client.steps(site, platform),
+            *secondary.steps(site, platform, heartbeat),
+            *ssh_access.steps(site, platform),
+            *pair.steps(site, heartbeat),
+            *gateway.steps(site, platform, forward_to),
+            *licence.steps(site),
+            *troubleshooting.steps(site, platform),
+        ]
+    )

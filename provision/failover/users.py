@@ -1,0 +1,67 @@
+"""Users of the pair, and what each is given: a profile, and passwords that work once.
+
+A one-time password makes a session token visible: a client that comes back after a takeover with
+its password again is refused, one that comes back with its token is not.
+"""
+
+from __future__ import annotations
+
+from provision.action import Command
+from provision.failover.access_server import SACLI
+from provision.failover.primary import SECTION
+from provision.failover.site import Site
+from provision.step import Step
+from provision.target import Target
+
+#: Users who log in with a user name and a password.
+USERS = ("alice", "bob", "carol", "dave")
+#: The user whose certificate is enough.
+AUTOLOGIN_USER = "robot"
+#: How many one-time passwords each user is given, numbered from 1.
+ONE_TIME_PASSWORDS = 20
+
+
+def steps(site: Site) -> list[Step]:
+    """Return the step that makes the users, on the primary before the pair is made."""
+    lines = []
+    for user in USERS:
+        words = " ".join(one_time_password(user, n + 1) for n in range(ONE_TIME_PASSWORDS))
+        lines.append(f"{SACLI} --user {user} --value '{words}' AddOneTimePasswords")
+    lines.append(f"{SACLI} --user {AUTOLOGIN_USER} --key prop_autologin --value true UserPropPut")
+    return [
+        Step(
+            name="users of the pair",
+            section=SECTION,
+            machine=site.primary.name,
+            changes=f"{', '.join(USERS)} have one-time passwords; {AUTOLOGIN_USER} needs none",
+            actions=(Command("\n".join(lines), once="users"),),
+            module=__name__,
+        )
+    ]
+
+
+def one_time_password(user: str, number: int) -> str:
+    """Return the `number`th one-time password that `user` was given, from 1."""
+    return f"{user}-once-{number:03}"
+
+
+def user_profile(active: Target, user: str, password: str) -> str:
+    """Return a user-locked profile from the active node, with the password typed into it."""
+    text = active.run(f"{SACLI} --user {user} GetUserlogin").stdout
+    typed = f"<auth-user-pass>\n{user}\n{password}\n</auth-user-pass>"
+    return text.replace("\nauth-user-pass\n", f"\n{typed}\n", 1)
+
+
+def autologin_profile(active: Target, user: str = AUTOLOGIN_USER) -> str:
+    """Return an auto-login profile from the active node."""
+    return active.run(f"{SACLI} --user {user} GetAutologin").stdout
+
+
+def only_by(profile: str, protocol: str) -> str:
+    """Return a profile that connects by one protocol only: "udp" or "tcp"."""
+    lines = profile.splitlines()
+    return "\n".join(
+        line
+        for line in lines
+        if not line.startswith("remote ") or line.split()[-1].startswith(protocol)
+    ) + "\n"
