@@ -1,0 +1,285 @@
+"""A virtual host on the wire: it asks who holds an address, and what answers there.
+
+    with Probe(wire, "lan", "probe", "02:70:72:6f:62:65", "192.168.70.9") as probe:
+        probe.ask("192.168.70.222")                       # MACs that answer ARP
+        probe.tcp_connects("192.168.70.222", 943)         # when, on the wire's clock
+
+No machine and no IP stack stand behind it: a thread answers ARP for its one address and follows
+gratuitous ARP as a client's kernel does; everything else is a frame sent and a frame waited for.
+Times are the wire's. It does not judge, and it decodes no heartbeat.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from types import TracebackType
+from typing import Any, Self
+
+from lab.errors import WireError
+from lab.wire import ARP, IPV4, Frame, FrameStream, Match, Wire, parse
+from lab.wire.rules import mac_octets
+
+_BROADCAST = "ff:ff:ff:ff:ff:ff"
+_TCP, _UDP = 6, 17
+_SYN_ACK = 0x12
+_FIRST_PORT, _PORTS = 40_000, 20_000
+_LISTEN_S = 0.2  # how often the listening thread looks whether it should end
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: when it was on the wire (ns since 1970), and the MAC that sent it."""
+
+    at_ns: int
+    mac: str
+
+
+class Probe:
+    """A host at `ipv4` in `segment`, at the wire's virtual port `<name>/wire0`."""
+
+    def __init__(self, wire: Wire, segment: str, name: str, mac: str, ipv4: str) -> None:
+        self.port = f"{name}/wire0"
+        self.mac = mac_octets(mac).hex(":")
+        self.ipv4 = str(IPv4Address(ipv4))
+        self._wire = wire
+        self._segment = segment
+        self._neighbours: dict[str, str] = {}
+        self._waiting: list[Callable[[Frame], None]] = []
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._held = ExitStack()
+        self._numbers = itertools.count()
+
+    def __enter__(self) -> Self:
+        self._wire.attach(self.port, self._segment)
+        stream = self._held.enter_context(self._wire.frames(Match(to_ports=(self.port,))))
+        thread = threading.Thread(target=self._listen, args=(stream,), daemon=True)
+        self._held.callback(thread.join)
+        self._held.callback(self._ended.set)
+        thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._held.close()
+
+    def send(self, raw: bytes) -> None:
+        """Put a frame on the wire as it is: a forged advertisement, say, or a replayed one."""
+        self._wire.inject(self._segment, raw, port=self.port)
+
+    def arp_owner(self, address: str, seconds: float = 1.0) -> frozenset[str]:
+        """Ask once who has `address`; return the MACs that answer within `seconds`."""
+        return self.ask(address, times=1, every=seconds)
+
+    def ask(self, address: str, times: int = 5, every: float = 0.5) -> frozenset[str]:
+        """Ask `times` who has `address`, `every` so many seconds; return all MACs that answer."""
+        found: list[Answer] = []
+        with self._hearing(lambda frame: _arp_reply(frame, address), found):
+            for _ in range(times):
+                self.send(_arp(1, self.mac, self.ipv4, _BROADCAST, address))
+                self._ended.wait(every)
+        return frozenset(answer.mac for answer in found)
+
+    def tcp_connects(self, address: str, port: int, seconds: float = 2.0) -> Answer | None:
+        """Open a TCP connection and reset it; return the SYN/ACK, or None."""
+        number = self._port_number()
+        return self._exchange(
+            address,
+            lambda: self._syn(address, port, number),
+            lambda frame: _syn_ack(frame, address, port, number),
+            seconds,
+        )
+
+    def udp_answers(
+        self, address: str, port: int, payload: Callable[[], bytes] | bytes, seconds: float = 2.0
+    ) -> Answer | None:
+        """Send a datagram; return the first one that comes back from there, or None."""
+        number = self._port_number()
+        content = payload if isinstance(payload, bytes) else payload()
+
+        def ask() -> None:
+            from scapy.layers.inet import UDP
+
+            self._send_ip(address, UDP(sport=number, dport=port) / content)
+
+        return self._exchange(
+            address, ask, lambda frame: _from(frame, address, _UDP, port, number), seconds
+        )
+
+    @contextmanager
+    def keep_asking(self, address: str, port: int, every: float = 0.1) -> Iterator[list[Answer]]:
+        """Try a TCP port `every` so many seconds; the list grows by one entry an answer.
+
+        What the listener sees is the wire's time of each SYN/ACK, so the first one after a
+        takeover is exact to `every`.
+        """
+        answers: list[Answer] = []
+        over = threading.Event()
+
+        def knock() -> None:
+            while not over.wait(every):
+                self._knock(address, port)
+
+        self._resolve(address, 1.0)
+        with self._hearing(lambda frame: _syn_ack(frame, address, port, None), answers):
+            thread = threading.Thread(target=knock, daemon=True)
+            thread.start()
+            try:
+                yield answers
+            finally:
+                over.set()
+                thread.join()
+
+    def neighbour(self, address: str) -> str | None:
+        """Return the MAC that this host believes to have `address`."""
+        return self._neighbours.get(address)
+
+    def _knock(self, address: str, port: int) -> None:
+        try:
+            if address in self._neighbours:
+                self._syn(address, port, self._port_number())
+            else:
+                self.send(_arp(1, self.mac, self.ipv4, _BROADCAST, address))
+        except WireError:  # the wire ended: whoever waits for answers learns it by itself
+            self._ended.set()
+
+    def _port_number(self) -> int:
+        return _FIRST_PORT + next(self._numbers) % _PORTS
+
+    def _exchange(
+        self,
+        address: str,
+        ask: Callable[[], None],
+        answers: Callable[[Frame], str | None],
+        seconds: float,
+    ) -> Answer | None:
+        deadline = time.monotonic() + seconds
+        if not self._resolve(address, seconds):
+            return None
+        found: list[Answer] = []
+        with self._hearing(answers, found) as heard:
+            ask()
+            heard.wait(max(0.0, deadline - time.monotonic()))
+        return found[0] if found else None
+
+    def _resolve(self, address: str, seconds: float) -> bool:
+        """Ask anew who has `address`: what was learned earlier may be of another holder."""
+        found: list[Answer] = []
+        with self._hearing(lambda frame: _arp_reply(frame, address), found) as heard:
+            self.send(_arp(1, self.mac, self.ipv4, _BROADCAST, address))
+            heard.wait(seconds)
+        return bool(found)
+
+    def _syn(self, address: str, port: int, number: int) -> None:
+        from scapy.layers.inet import TCP
+
+        self._send_ip(address, TCP(sport=number, dport=port, flags="S", seq=number))
+
+    def _send_ip(self, address: str, segment: Any) -> None:  # noqa: ANN401 - scapy has no types
+        from scapy.layers.inet import IP
+        from scapy.layers.l2 import Ether
+
+        mac = self._neighbours.get(address, _BROADCAST)
+        self.send(bytes(Ether(src=self.mac, dst=mac) / IP(src=self.ipv4, dst=address) / segment))
+
+    @contextmanager
+    def _hearing(
+        self, answers: Callable[[Frame], str | None], found: list[Answer]
+    ) -> Iterator[threading.Event]:
+        """Append an Answer to `found` for each frame whose sender `answers` names."""
+        heard = threading.Event()
+
+        def listen(frame: Frame) -> None:
+            if mac := answers(frame):
+                found.append(Answer(frame.at_ns, mac))
+                heard.set()
+
+        with self._lock:
+            self._waiting.append(listen)
+        try:
+            yield heard
+        finally:
+            with self._lock:
+                self._waiting.remove(listen)
+
+    def _listen(self, stream: FrameStream) -> None:
+        while not self._ended.is_set():
+            try:
+                frame = stream.take(_LISTEN_S)
+                if frame is not None:
+                    self._hear(frame)
+            except WireError:
+                self._ended.set()
+
+    def _hear(self, frame: Frame) -> None:
+        headers = parse(frame.raw)
+        if headers.ethertype == ARP:
+            self._learn(frame)
+        elif headers.ethertype == IPV4 and headers.protocol == _TCP:
+            self._reset(frame)
+        with self._lock:
+            for listen in self._waiting:
+                listen(frame)
+
+    def _learn(self, frame: Frame) -> None:
+        """Take a reply or a gratuitous ARP for true, and answer what asks for this host."""
+        sent = parse(frame.raw)
+        sender, target = str(IPv4Address(sent.source_ip)), str(IPv4Address(sent.destination_ip))
+        mac = frame.raw[22:28].hex(":")
+        if sender in self._neighbours or frame.raw[21] == 2:
+            self._neighbours[sender] = mac
+        if frame.raw[21] == 1 and target == self.ipv4 and sender != target:
+            self.send(_arp(2, self.mac, self.ipv4, mac, sender))
+
+    def _reset(self, frame: Frame) -> None:
+        """End each connection that was accepted: nothing is left open at the other end."""
+        from scapy.layers.inet import IP, TCP
+
+        packet = IP(frame.raw[14:])
+        if packet.dst != self.ipv4 or TCP not in packet or packet[TCP].flags.value != _SYN_ACK:
+            return
+        came = packet[TCP]
+        self._send_ip(packet.src, TCP(sport=came.dport, dport=came.sport, flags="R", seq=came.ack))
+
+
+def _arp(operation: int, mac: str, ipv4: str, target_mac: str, target: str) -> bytes:
+    from scapy.layers import l2
+
+    hardware = "00:00:00:00:00:00" if operation == 1 else target_mac
+    asked = l2.ARP(op=operation, hwsrc=mac, psrc=ipv4, hwdst=hardware, pdst=target)
+    return bytes(l2.Ether(src=mac, dst=target_mac) / asked)
+
+
+def _arp_reply(frame: Frame, address: str) -> str | None:
+    headers = parse(frame.raw)
+    if headers.ethertype != ARP or frame.raw[21] != 2:
+        return None
+    if headers.source_ip != IPv4Address(address).packed:
+        return None
+    return frame.raw[22:28].hex(":")
+
+
+def _from(frame: Frame, address: str, protocol: int, port: int, number: int | None) -> str | None:
+    headers = parse(frame.raw)
+    came = (headers.protocol, headers.source_ip, headers.source_port)
+    if came != (protocol, IPv4Address(address).packed, port):
+        return None
+    if number is not None and headers.destination_port != number:
+        return None
+    return headers.source.hex(":")
+
+
+def _syn_ack(frame: Frame, address: str, port: int, number: int | None) -> str | None:
+    mac = _from(frame, address, _TCP, port, number)
+    flags = frame.raw[14 + (frame.raw[14] & 15) * 4 + 13] if mac else 0
+    return mac if flags & 0x3F == _SYN_ACK else None

@@ -1,0 +1,160 @@
+"""A virtual host on a real wire, talking to NICs that the test plays."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from lab.probe import Probe
+from lab.wait import until
+from lab.wire import ARP, IPV4, parse
+from tests.wire.conftest import BROADCAST, Bench, Nic
+
+OWN, HELD = "192.168.70.9", "192.168.70.222"
+OWN_MAC = "02:70:72:6f:62:65"
+TCP_SYN_ACK, TCP_RESET = 0x12, 0x04
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with ExitStack() as held:
+        yield Bench(tmp_path, held)
+
+
+@pytest.fixture
+def probe(bench: Bench) -> Iterator[Probe]:
+    with Probe(bench.wire, "lan", "probe", OWN_MAC, OWN) as host:
+        yield host
+
+
+def arp(operation: int, nic: Nic, sender: str, target: str, to: bytes = BROADCAST) -> bytes:
+    body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)
+    body += nic.mac + socket.inet_aton(sender) + bytes(6) + socket.inet_aton(target)
+    return to + nic.mac + b"\x08\x06" + body.ljust(46, b"\0")
+
+
+def segment(nic: Nic, request: bytes, flags: int) -> bytes:
+    """Answer a TCP segment: addresses and ports turned round, `flags` set."""
+    number, port, sequence = struct.unpack_from("!HHI", request, 34)
+    header = struct.pack("!HHIIBBHHH", port, number, 7, sequence + 1, 0x50, flags, 1000, 0, 0)
+    return reply(nic, request, header)
+
+
+def reply(nic: Nic, request: bytes, content: bytes) -> bytes:
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(content), 1, 0, 64, request[23], 0)
+    packet = ip + request[30:34] + request[26:30] + content
+    return request[6:12] + nic.mac + b"\x08\x00" + packet
+
+
+@contextmanager
+def playing(nic: Nic, act: Callable[[bytes], None]) -> Iterator[None]:
+    """Let `act` see every frame that NIC gets, until the block ends."""
+    over = threading.Event()
+    nic.socket.settimeout(0.05)
+
+    def play() -> None:
+        while not over.is_set():
+            try:
+                act(nic.take())
+            except TimeoutError:
+                continue
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def holder(nic: Nic, *, flags: int = TCP_SYN_ACK, seen: list[bytes] | None = None):
+    """Play a machine that holds the virtual IP and accepts, or refuses, TCP."""
+
+    def act(frame: bytes) -> None:
+        headers = parse(frame)
+        if headers.ethertype == ARP and headers.destination_ip == socket.inet_aton(HELD):
+            nic.send(arp(2, nic, HELD, OWN, to=headers.source))
+        elif headers.ethertype == IPV4 and headers.destination == nic.mac:
+            if seen is not None:
+                seen.append(frame)
+            if headers.protocol == 17:
+                number, port = struct.unpack_from("!HH", frame, 34)
+                nic.send(reply(nic, frame, struct.pack("!HHHH", port, number, 11, 0) + b"yes"))
+            elif frame[47] & 0x02:
+                nic.send(segment(nic, frame, flags))
+
+    return playing(nic, act)
+
+
+def test_the_owner_of_an_address_is_who_answers_for_it(bench: Bench, probe: Probe) -> None:
+    with holder(bench.a):
+        assert probe.arp_owner(HELD, 0.5) == {bench.a.mac.hex(":")}
+
+
+def test_two_owners_are_both_seen(bench: Bench, probe: Probe) -> None:
+    with holder(bench.a), holder(bench.b):
+        assert probe.ask(HELD, times=2, every=0.3) == {bench.a.mac.hex(":"), bench.b.mac.hex(":")}
+
+
+def test_an_address_without_owner_is_nobodys(probe: Probe) -> None:
+    assert probe.arp_owner(HELD, 0.1) == frozenset()
+
+
+def test_a_tcp_port_that_accepts_answers_at_the_wires_time_and_is_reset(
+    bench: Bench, probe: Probe
+) -> None:
+    seen: list[bytes] = []
+    with holder(bench.a, seen=seen):
+        answer = probe.tcp_connects(HELD, 943)
+        until(lambda: any(frame[47] == TCP_RESET for frame in seen), 5, "a reset")
+    assert answer is not None
+    assert answer.mac == bench.a.mac.hex(":")
+    stamps = [part.at_ns for part in bench.recorded()]
+    assert answer.at_ns in stamps
+
+
+def test_a_refused_connection_is_no_answer(bench: Bench, probe: Probe) -> None:
+    with holder(bench.a, flags=0x14):
+        assert probe.tcp_connects(HELD, 943, 0.3) is None
+
+
+def test_a_datagram_that_is_answered_counts_and_one_that_is_not_does_not(
+    bench: Bench, probe: Probe
+) -> None:
+    with holder(bench.a):
+        assert probe.udp_answers(HELD, 1194, b"hello") is not None
+    assert probe.udp_answers("192.168.70.77", 1194, b"hello", 0.1) is None
+
+
+def test_it_answers_for_its_own_address_only(bench: Bench, probe: Probe) -> None:
+    bench.a.send(arp(1, bench.a, "192.168.70.1", "192.168.70.8"))
+    bench.a.send(arp(1, bench.a, "192.168.70.1", OWN))
+    answer = bench.a.take()
+    assert answer[6:12].hex(":") == probe.mac
+    assert answer[20:22] == b"\0\2"
+    assert answer[28:32] == socket.inet_aton(OWN)
+
+
+def test_a_steady_prober_follows_a_gratuitous_arp_to_the_next_holder(
+    bench: Bench, probe: Probe
+) -> None:
+    with holder(bench.a), probe.keep_asking(HELD, 943, every=0.02) as answers:
+        until(lambda: answers, 5, "an answer of the first holder")
+    with holder(bench.b), probe.keep_asking(HELD, 943, every=0.02) as answers:
+        bench.b.send(arp(1, bench.b, HELD, HELD))
+        until(lambda: answers, 5, "an answer of the second holder")
+    assert answers[-1].mac == bench.b.mac.hex(":")
+    assert probe.neighbour(HELD) == bench.b.mac.hex(":")
+
+
+def test_forged_frames_go_out_as_they_are(bench: Bench, probe: Probe) -> None:
+    forged = BROADCAST + bytes(6) + b"\x08\x00" + b"forged".ljust(46)
+    probe.send(forged)
+    assert bench.a.take() == forged
