@@ -1,0 +1,1 @@
+"""The lab with a real virtual machine in it; minutes where there is no KVM."""
