@@ -1,7 +1,8 @@
-"""`python -m checks verify RUN` and `list`: judging recorded runs, without a lab.
+"""`python -m checks verify RUN`, `preflight RECORD...` and `list`: judging without a lab.
 
 Exit status of `verify`: 0 when every verdict is PASS and the same as recorded, 1 when any is
-FAIL or differs, 2 when none is worse than UNKNOWN (or the run cannot be read).
+FAIL or differs, 2 when none is worse than UNKNOWN (or the run cannot be read). Of `preflight`: 0
+when the heartbeat is carried each way that was tried, 1 when not, 2 when that stays open.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from rich.table import Table
 
 from checks.errors import CheckError
 from checks.judging import Rejudged, judge_again
+from checks.preflight import Cause, Observations, diagnose
+from checks.preflight_records import UNSEEN, observations, read_record
 from checks.registry import checks
 from checks.requirements import catalogue
 from checks.verdict import Status, worst
@@ -29,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "verify":
             return verify(options.run, Console())
+        if options.command == "preflight":
+            return preflight(options.records, Console())
         return show_catalogue(Console())
     except CheckError as error:
         Console(stderr=True).print(f"error: {escape(str(error))}", soft_wrap=True)
@@ -40,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     again = commands.add_parser("verify", help="judge a recorded run again and compare")
     again.add_argument("run", type=Path, help="the run's directory, such as evidence/latest")
+    before = commands.add_parser(
+        "preflight",
+        help="say whether a network carries the heartbeat, and what keeps it from doing so",
+        description="Reads what checks/preflight_probe.py wrote on both hosts.",
+    )
+    before.add_argument("records", type=Path, nargs="+", metavar="RECORD")
     commands.add_parser("list", help="list every requirement and whether a check shows it")
     return parser
 
@@ -65,6 +76,27 @@ def verify(run: Path, console: Console) -> int:
     if differ or status is Status.FAIL:
         return 1
     return 0 if status is Status.PASS else 2
+
+
+def preflight(records: Sequence[Path], console: Console) -> int:
+    """Diagnose each way that was tried and print the cause; return the exit status."""
+    seen = observations(read_record(path) for path in records)
+    ways = [(one, diagnose(one)) for one in seen]
+    for one, diagnosis in ways:
+        console.print(f"{one.sender} to {one.receiver}, VHID {one.vhid}:", highlight=False)
+        console.print(f"  {escape(str(diagnosis))}", highlight=False, soft_wrap=True)
+    if not _both_ways(seen):
+        console.print("only one way was tried: the standby becomes the sender one day")
+    console.print("not seen by this: " + "; ".join(UNSEEN), highlight=False)
+    causes = {diagnosis.cause for _, diagnosis in ways}
+    if causes - {Cause.NONE, Cause.UNDECIDED}:
+        return 1
+    return 2 if Cause.UNDECIDED in causes or not _both_ways(seen) else 0
+
+
+def _both_ways(seen: Sequence[Observations]) -> bool:
+    ways = {(one.sender, one.receiver) for one in seen}
+    return all((there, here) in ways for here, there in ways)
 
 
 def _recorded(part: Rejudged) -> str:
