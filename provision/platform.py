@@ -64,8 +64,15 @@ class Platform:
 
     firewall_ipv4: str
     firewall_ipv6: str
+    firewall_service: str
+    """What puts the rules of `firewall_ipv4` and `firewall_ipv6` into force, at boot too."""
     other_firewall: str | None
     """A service whose rules stand in the way of the guide's own; None where there is none."""
+
+    sshd: str
+    """The SSH server's service."""
+    access_server: tuple[str, ...]
+    """Packages that Access Server's drop-in stands on, but for the heartbeat."""
 
     @property
     def is_release(self) -> str:
@@ -117,7 +124,18 @@ DEBIAN_12 = Platform(
     vpn_daemon_key="/etc/ssl/vpn-daemon/private/server.key",
     firewall_ipv4="/etc/iptables/rules.v4",
     firewall_ipv6="/etc/iptables/rules.v6",
+    firewall_service="netfilter-persistent",
     other_firewall=None,
+    sshd="ssh",
+    access_server=(
+        "openvpn",
+        "python3-flask",
+        "python3-cryptography",
+        "iproute2",
+        "openssh-client",
+        "openssl",
+        "curl",
+    ),
 )
 
 
@@ -155,7 +173,18 @@ def _centos(name: str, release: str, install: str) -> Platform:
         vpn_daemon_key="/etc/pki/vpn-daemon/private/server.key",
         firewall_ipv4="/etc/sysconfig/iptables",
         firewall_ipv6="/etc/sysconfig/ip6tables",
+        firewall_service="iptables",
         other_firewall="firewalld",
+        sshd="sshd",
+        access_server=(
+            "openvpn",
+            "python3-flask",
+            "python3-cryptography",
+            "iproute",
+            "openssh-clients",
+            "openssl",
+            "curl",
+        ),
     )
 
 

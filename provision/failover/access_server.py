@@ -5,10 +5,11 @@ The sections about the primary and the secondary both ask for it; here it stands
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import provision
-from provision.action import Action, Check, Command, Packages
+from provision.action import Check, Command, Packages
 from provision.failover import errata
 from provision.failover.site import Host
 from provision.files import Unpack
@@ -91,7 +92,12 @@ def rsync(host: Host, section: str, platform: Platform) -> Step:
     )
 
 
-def answers(address: str, *, seconds: int = 120) -> Action:
-    """Return the check that the web service at `address` answers, within `seconds`."""
-    ask = f"curl -sk -o /dev/null --max-time 10 https://{address}:{WEB_PORT}/"
-    return Check(f"timeout {seconds} sh -c 'until {ask}; do sleep 0.5; done'", timeout=seconds + 30)
+def answers(address: str) -> Check:
+    """Return the check that the web service at `address` answers, within two minutes."""
+    return eventually(f"curl -sk -o /dev/null --max-time 10 https://{address}:{WEB_PORT}/")
+
+
+def eventually(condition: str, *, seconds: int = 120) -> Check:
+    """Return the check that a shell condition holds within `seconds`."""
+    loop = f"until {condition}; do sleep 0.5; done"
+    return Check(f"timeout {seconds} sh -c {shlex.quote(loop)}", timeout=seconds + 30)

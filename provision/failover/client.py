@@ -15,6 +15,7 @@ from provision.vpn_clients import place_for_clients
 def steps(site: Site, platform: Platform) -> list[Step]:
     """Return the client machine's steps."""
     record = f"{site.public_ip} {site.public_fqdn}"
+    known = f"grep -qxF '{record}' /etc/hosts"
     return [
         static_address(site.client, SECTION, platform),
         Step(
@@ -23,7 +24,9 @@ def steps(site: Site, platform: Platform) -> list[Step]:
             machine=site.client.name,
             changes=f"{site.public_fqdn} is the gateway's address outside",
             actions=(
-                Command(f"echo '{record}' >> /etc/hosts", unless=f"grep -qxF '{record}' /etc/hosts"),
+                Command(
+                    f"echo '{record}' >> /etc/hosts", unless=f"grep -qxF '{record}' /etc/hosts"
+                ),
             ),
             errata=(errata.NO_DNS,),
             module=__name__,

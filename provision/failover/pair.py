@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from provision.action import Check, Command
+from provision.action import Command
 from provision.failover import access_server, errata
 from provision.failover.access_server import HOME, SACLI, SERVICE, WEB_PORT
 from provision.failover.primary import ADMINISTRATOR, PASSWORD_NOTE
@@ -79,7 +79,7 @@ def _commit(site: Site, heartbeat: str) -> Step:
 
 
 def _restart_secondary(site: Site) -> Step:
-    standby = f"{SACLI} FailoverStatus | grep -q '\"state\": \"BACKUP\"'"
+    standby = f'{SACLI} FailoverStatus | grep -q \'"state": "BACKUP"\''
     return Step(
         name="restart the secondary",
         section=SECTION,
@@ -87,7 +87,7 @@ def _restart_secondary(site: Site) -> Step:
         changes="the secondary stands by, and serves nothing",
         actions=(
             Command(f"service {SERVICE} restart", once="restart-secondary"),
-            Check(f"timeout 120 sh -c 'until {standby}; do sleep 0.5; done'", timeout=150),
+            access_server.eventually(standby),
         ),
         needs=(COMMITTED,),
         module=__name__,

@@ -105,7 +105,7 @@ def _copy_key(node: Host, partner: Host) -> Step:
         name=f"key of {node.name} copied to {partner.name}",
         section=SECTION,
         machine=node.name,
-        changes=f"{USER} of {partner.name} lets it in, and root knows the host key of {partner.ipv4}",
+        changes=f"{USER} of {partner.name} lets it in; root knows the host key of {partner.ipv4}",
         actions=(
             Command(
                 _COPY_KEY.replace("{user}", USER).replace("{address}", partner.ipv4),

@@ -60,8 +60,11 @@ def autologin_profile(active: Target, user: str = AUTOLOGIN_USER) -> str:
 def only_by(profile: str, protocol: str) -> str:
     """Return a profile that connects by one protocol only: "udp" or "tcp"."""
     lines = profile.splitlines()
-    return "\n".join(
-        line
-        for line in lines
-        if not line.startswith("remote ") or line.split()[-1].startswith(protocol)
-    ) + "\n"
+    return (
+        "\n".join(
+            line
+            for line in lines
+            if not line.startswith("remote ") or line.split()[-1].startswith(protocol)
+        )
+        + "\n"
+    )

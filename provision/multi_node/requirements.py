@@ -10,8 +10,9 @@ from pathlib import Path
 import provision
 from provision.action import Check, Command
 from provision.files import Unpack, WriteFile
+from provision.firewall import open_to_the_wire
 from provision.multi_node import errata
-from provision.multi_node.services import AUTHORITY_NOTE, open_to_the_wire
+from provision.multi_node.services import AUTHORITY_NOTE
 from provision.multi_node.site import Host, Site
 from provision.notes import placeholder
 from provision.platform import Platform

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from provision.action import Check, Command, Packages, Remember, Service
 from provision.files import WriteFile
+from provision.firewall import open_to_the_wire
 from provision.multi_node import errata
 from provision.multi_node.site import Host, Site
 from provision.platform import Platform
@@ -100,16 +101,6 @@ def named(site: Site, platform: Platform) -> Service:
     """Return the name server as a service that is younger than its files."""
     files = (platform.bind_conf, zone_path(site, platform), nodes_path(site, platform))
     return Service(platform.bind, after=files)
-
-
-def open_to_the_wire(platform: Platform) -> tuple[Command, ...]:
-    """Return what puts a platform's own firewall out of the way, where it has one."""
-    if (service := platform.other_firewall) is None:
-        return ()
-    absent = f"! systemctl cat {service} >/dev/null 2>&1"
-    masked = f'[ "$(systemctl is-enabled {service})" = masked ]'
-    off = f"systemctl disable --now {service}\nsystemctl mask {service}"
-    return (Command(off, unless=f"{{ {absent} || {masked}; }}"),)
 
 
 def steps(site: Site, platform: Platform) -> list[Step]:
