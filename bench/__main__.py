@@ -1,4 +1,4 @@
-"""`python -m bench NAME`: measures one thing and prints its figures.
+"""`python -m bench NAME`: measures one thing, prints its figures and keeps them as JSON.
 
 A benchmark is a module of this package with `summary` (a line), `measure(arguments) -> dict of
 figures`, and `add_arguments(parser)` for options of its own; add its name to `BENCHMARKS`.
@@ -9,16 +9,22 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
+import platform
 import sys
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol, cast
 
 from rich.console import Console
 from rich.table import Table
 
+from lab.cache import replacing
 from lab.errors import VpnproofError
 
-BENCHMARKS = ("wire",)
+_ROOT = Path(__file__).parent.parent
+BENCHMARKS = ("wire", "lab")
 
 
 class Benchmark(Protocol):
@@ -50,10 +56,12 @@ def main(arguments: list[str]) -> int:
     except VpnproofError as error:
         print(error, file=sys.stderr)
         return 1
+    kept = _keep(given.name, figures)
     if given.json:
         print(json.dumps(figures))
     else:
         Console().print(_table(chosen.summary, figures))
+        print(f"kept in {kept}")
     return 0
 
 
@@ -62,8 +70,24 @@ def _table(title: str, figures: Mapping[str, object]) -> Table:
     table.add_column("figure")
     table.add_column("value", justify="right")
     for name, value in figures.items():
-        table.add_row(name, f"{value:,.1f}" if isinstance(value, float) else str(value))
+        table.add_row(name, _cell(value))
     return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "not measured"
+    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+
+
+def _keep(name: str, figures: Mapping[str, object]) -> Path:
+    """Write the figures beside the evidence of runs, with the day and what they were taken on."""
+    kept = _ROOT / "evidence" / "bench" / f"{name}-{time.strftime('%Y-%m-%dT%H-%M-%S')}.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    host = {"host": platform.platform(), "processors": os.cpu_count()}
+    with replacing(kept) as partial:
+        partial.write_text(json.dumps({**host, "figures": figures}, indent=2) + "\n")
+    return kept
 
 
 if __name__ == "__main__":

@@ -1,0 +1,195 @@
+"""How long a lab takes to be there: booted, started cold, provisioned, thawed.
+
+All of it in one run on one machine, so that the ratios mean something. The benchmark has a cache
+of its own, with the user's image in it and nothing frozen; so it starts cold and leaves nothing.
+
+- `one_boot_s`: one machine, booted from its image until SSH answers.
+- `cold_s`: the five machines of the multi-node lab, nothing frozen: one boot and five thaws.
+- `provision_s`: the multi-node guide followed on five machines, start and freezing included; only
+  the frozen fresh guest that `cold_s` left is there already.
+- `thaw_s`: that lab thawed until every machine answers on SSH with its clock set.
+- `restore_floor_s`: `virDomainRestore` of the same files, five at once, and the processors started;
+  no wire, no SSH, no clock, no disk made within the time. What libvirt and QEMU need anyway.
+- `ready_s`: what a scenario waits for: checkpoint found and checked, thawed, services settled.
+- `peak_rss_mib`: the most that the processes of the provisioned lab ever held, added up.
+- `disk_mib`: the image, and the checkpoints that the provisioned lab stands on.
+- With `--suite`, `pytest scenarios/` with nothing frozen and once more (see `bench.lab_suite`);
+  without it those figures are not measured (null).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.lab_floor import restore_seconds
+from bench.lab_suite import NOT_MEASURED, suite
+from lab.accelerator import Accelerator, choose
+from lab.cache import cache_root
+from lab.checkpoint import Checkpoint, Store, cold_start, stands_on, thaw
+from lab.errors import LabError
+from lab.image import Image, prepare
+from lab.lab import Lab
+from lab.progress import Progress
+from lab.topology import Topology, read_topology
+from provision.deploy import Deployer, guide_named
+
+summary = "boot, cold start, provisioning and thaw of the multi-node lab"
+
+_GUIDE = "multi_node"
+_CHECKPOINTS = "checkpoints"
+_MIB = 2**20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what is measured, and on what."""
+    parser.add_argument("--image", help="guest image; see lab/image/catalogue.toml")
+    parser.add_argument("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
+    parser.add_argument("--thaws", type=int, default=3, help="thaws, and bare restores, to measure")
+    parser.add_argument("--suite", action="store_true", help="time the scenarios, too (long)")
+
+
+def measure(arguments: argparse.Namespace) -> Mapping[str, object]:
+    """Return the figures: seconds, ratios, MiB; medians where several were taken."""
+    progress = Progress()
+    accelerator = choose(arguments.accel)
+    prepare(arguments.image, progress=progress.say)
+    with _own_cache():
+        stage = _Stage(prepare(arguments.image), accelerator, progress)
+        figures = stage.starts() | stage.provisioned(arguments.thaws)
+    if arguments.suite:
+        with _own_cache():
+            return figures | suite(arguments.image, arguments.accel)
+    return figures | NOT_MEASURED
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What every measurement needs."""
+
+    image: Image
+    accelerator: Accelerator
+    progress: Progress
+
+    def starts(self) -> dict[str, object]:
+        """Measure a boot of one machine, and a cold start of all."""
+        topology = read_topology(guide_named(_GUIDE).topology)
+        one_boot = self._up_and_down(Lab.boot, _first_machine(topology))
+        cold = self._up_and_down(cold_start, topology)
+        return {
+            "one_boot_s": round(one_boot, 1),
+            "cold_s": round(cold, 1),
+            "cold_ratio": round(cold / one_boot, 2),
+        }
+
+    def provisioned(self, thaws: int) -> dict[str, object]:
+        """Measure provisioning, then thaws of the result beside bare restores of its files."""
+        deployer = Deployer(guide_named(_GUIDE), self.image, self.accelerator, self.progress)
+        provisioning = _Stopwatch()
+        with deployer.deploy() as lab:
+            provision_s = provisioning.seconds
+            checkpoint = _checkpoint_of(lab)
+        turns = [(self._thaw(checkpoint), self._restore(checkpoint)) for _ in range(thaws)]
+        thaw_s, floor_s = (statistics.median(taken) for taken in zip(*turns, strict=True))
+        settling = _Stopwatch()
+        with deployer.deploy() as lab:
+            ready_s = settling.seconds
+            peak_rss = _peak_rss_mib(lab.directory)
+        return {
+            "provision_s": round(provision_s, 1),
+            "thaw_s": round(thaw_s, 2),
+            "restore_floor_s": round(floor_s, 2),
+            "thaw_ratio": round(thaw_s / floor_s, 2),
+            "ready_s": round(ready_s, 2),
+            "peak_rss_mib": peak_rss,
+            "disk_mib": _disk_mib(self.image, checkpoint),
+        }
+
+    def _up_and_down(self, start: Callable[..., Lab], topology: Topology) -> float:
+        started = _Stopwatch()
+        with start(topology, self.image, self.accelerator, progress=self.progress):
+            return started.seconds
+
+    def _thaw(self, checkpoint: Checkpoint) -> float:
+        started = _Stopwatch()
+        with thaw(checkpoint, self.image, self.accelerator, progress=self.progress):
+            return started.seconds
+
+    def _restore(self, checkpoint: Checkpoint) -> float:
+        with self.progress.task("restoring the same files bare"):
+            return restore_seconds(checkpoint, self.image, self.accelerator)
+
+
+class _Stopwatch:
+    """Runs from the moment it is made."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+
+@contextmanager
+def _own_cache() -> Iterator[None]:
+    """Use a cache that has all of the user's but the checkpoints, while the block runs."""
+    usual = cache_root().absolute()
+    before = os.environ.get("VPNPROOF_CACHE")
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=usual) as scratch:
+        for each in usual.iterdir():
+            if each.name != _CHECKPOINTS and not each.name.startswith("."):
+                Path(scratch, each.name).symlink_to(each)
+        os.environ["VPNPROOF_CACHE"] = scratch
+        try:
+            yield
+        finally:
+            del os.environ["VPNPROOF_CACHE"]
+            if before is not None:
+                os.environ["VPNPROOF_CACHE"] = before
+
+
+def _first_machine(topology: Topology) -> Topology:
+    only = {"machines": topology.machines[:1], "nameserver": None}
+    return topology.model_copy(update=only)
+
+
+def _checkpoint_of(lab: Lab) -> Checkpoint:
+    found = Store().find(stands_on(lab) or "")
+    if found is None:
+        raise LabError(
+            "the provisioned lab was not frozen, so there is nothing to thaw",
+            hint="is the disk full? `python -m lab checkpoints` shows what lies there",
+        )
+    return found
+
+
+def _peak_rss_mib(directory: Path) -> int:
+    """Add up the high-water marks of the processes whose command line names `directory`."""
+    peak_kib = 0
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(directory) in word for word in process.info["cmdline"] or ()):
+            status = Path("/proc", str(process.pid), "status").read_text()
+            peak_kib += next(
+                int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")
+            )
+    return peak_kib // 1024
+
+
+def _disk_mib(image: Image, checkpoint: Checkpoint) -> int:
+    held = sum(p.stat().st_blocks * 512 for p in image.disk.parent.iterdir())
+    standing: Checkpoint | None = checkpoint
+    while standing is not None:
+        held += standing.size
+        parent = standing.manifest.parent
+        standing = Store().find(parent) if parent else None
+    return held // _MIB

@@ -1,0 +1,1 @@
+"""Benchmarks: what they count, on recordings; nothing is timed here."""
