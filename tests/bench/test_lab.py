@@ -9,6 +9,8 @@ import pytest
 from bench.lab import _own_cache
 from bench.lab_suite import protocol_wait_s
 from lab.cache import cache_root
+from tests.checks.factories import pcapng
+from tests.heartbeat.encoder import carp
 
 RECORDED = Path(__file__).parent.parent / "data" / "ucarp-vhid94.pcap"
 
@@ -53,3 +55,10 @@ def test_a_heartbeat_that_never_stops_costs_no_waiting(tmp_path: Path):
 
 def test_a_run_without_recordings_waited_for_nothing(tmp_path: Path):
     assert protocol_wait_s(tmp_path) == 0
+
+
+def test_a_takeovers_silence_is_waiting(tmp_path: Path):
+    beats_s = [0.0, 1.0, 2.0, 5.5, 6.5]
+    frames = [(int(at * 1e9), carp(counter=n)) for n, at in enumerate(beats_s)]
+    (tmp_path / "failover.pcapng").write_bytes(pcapng(frames))
+    assert protocol_wait_s(tmp_path) == 3.5
