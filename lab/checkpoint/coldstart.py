@@ -14,10 +14,12 @@ from pathlib import Path
 
 from lab import layout
 from lab.accelerator import Accelerator
-from lab.checkpoint.freeze import STANDS_ON, freeze, ingredients, set_clock
+from lab.checkpoint.freeze import freeze, set_clock
 from lab.checkpoint.identity import becoming
+from lab.checkpoint.ingredients import ingredients
+from lab.checkpoint.manifest import Checkpoint
 from lab.checkpoint.saveimage import SaveImage
-from lab.checkpoint.store import Checkpoint, CheckpointDamaged, Store, key_of
+from lab.checkpoint.store import STANDS_ON, CheckpointDamaged, Store, key_of
 from lab.domain import moved_xml, renamed_xml
 from lab.errors import LabError
 from lab.image import Image
@@ -53,6 +55,8 @@ def cold_start(
             return _thaw_as_many(topology, image, accelerator, templates, capture, progress)
         except LabError as error:
             progress.say(f"no cold start from one boot ({error.message}); booting each machine")
+            if capture is not None:  # the recording of nothing; the next one takes its place
+                capture.unlink(missing_ok=True)
     return Lab.boot(topology, image, accelerator, capture=capture, uri=uri, progress=progress)
 
 
@@ -119,7 +123,9 @@ def _thaw_as_many(
         assembling(topology, image, accelerator, None, capture) as (directory, open_lab),
     ):
         frozen = {machine.name: templates[Shape.of(machine)] for machine in topology.machines}
-        (directory / STANDS_ON).write_text(next(iter(frozen.values())).key)
+        # All of them: a template must not be removed while one machine's disk lies on it.
+        keys = dict.fromkeys(template.key for template in frozen.values())
+        (directory / STANDS_ON).write_text("\n".join(keys))
         client, host_keys = layout.write_keys(directory, topology)
         layout.write_files(directory, topology, image, host_keys, client)
         for name, template in frozen.items():

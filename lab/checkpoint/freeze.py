@@ -12,40 +12,40 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from lab import layout
 from lab.accelerator import Accelerator
+from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.saveimage import SaveImage
-from lab.checkpoint.store import Checkpoint, Manifest, Store, key_of
+from lab.checkpoint.store import STANDS_ON, Store, key_of
 from lab.domain import moved_xml
-from lab.errors import LabError
-from lab.hypervisor import installed_versions
+from lab.errors import DeadlinePassed, LabError, MachineError
 from lab.image import Image
 from lab.lab import Lab, assembling
 from lab.machine import Machine
 from lab.progress import Progress
 from lab.topology import Topology, check_memory
 
-#: What a lab stands on, in its directory: the key of the checkpoint its disks lie on.
-STANDS_ON = "checkpoint"
+_CLOSE = 0.5  # seconds a clock may have been set late before it is set again
+#: Mixes what is on stdin into the kernel's randomness and has it used at once: machines thawed
+#: from one checkpoint would draw the same numbers until the kernel does so by itself, in a minute.
+_OWN_RANDOMNESS = """cat > /dev/urandom
+perl -e 'ioctl(STDIN, 0x5207, 0) or exit 1' < /dev/urandom 2> /dev/null ||
+python3 -c 'import fcntl; fcntl.ioctl(0, 0x5207)' < /dev/urandom 2> /dev/null ||
+true  # kernels before 4.14 cannot
+"""
 
 
-def ingredients(
-    topology: Topology, image: Image, accelerator: Accelerator, **more: object
-) -> dict[str, Any]:
-    """Return everything that shapes a frozen lab; `more` is what was done to it since its boot."""
-    return {
-        "topology": topology.model_dump(mode="json"),
-        "image": image.key,
-        "accelerator": accelerator.name,
-        "cpu": accelerator.cpu_model,
-        "versions": installed_versions(),
-        **more,
-    }
+class ThawFailed(LabError):
+    """A checkpoint whose files are as they were written does not come back to life."""
+
+
+class FreezeFailed(LabError):
+    """A lab was lost while it was put away: by a full disk, say, or because libvirt refused."""
 
 
 def freeze(
@@ -58,26 +58,22 @@ def freeze(
 ) -> Checkpoint:
     """Put a running lab away under the key of `made_of`; then the lab goes on, if it is to.
 
-    `attach` are files or directories to keep beside the machines. A failure, by a full disk or
-    by libvirt, leaves no checkpoint; the lab may be lost then (LabError says so).
+    `attach` are files or directories to keep beside the machines. When another process froze the
+    same meanwhile, that checkpoint is returned and the lab is not touched; nor is it when there
+    is no room (NoRoom). FreezeFailed: no checkpoint was made, or it cannot be thawed, and the lab
+    can only be taken down.
     """
-    store = Store()
-    names = list(lab.machines)
-    store.make_room(_expected_size(lab))
-    with store.making(key_of(made_of)) as fresh:
-        lab.wire.pause()
-        _side_by_side(names, lambda name: lab.hypervisor.pause(lab.domain_name(name)))
-        try:
-            _side_by_side(names, lambda name: _put_away(lab, name, fresh))
-        except LabError as error:
-            raise LabError(
-                f"{lab.topology.name} could not be frozen: {error.message}",
-                hint="the lab is lost with it; a fresh one boots without checkpoints (--fresh)",
-            ) from error
-        _put_beside(fresh, lab, attach or {})
-        checkpoint = store.complete(fresh, _manifest(lab, made_of, label))
+    store, key = Store(), key_of(made_of)
+    with store.making(key, _expected_size(lab)) as fresh:
+        if fresh is None:
+            return _made_meanwhile(store, key)
+        with _lost_if_this_fails(lab):
+            _put_all_away(lab, fresh, attach or {})
+            checkpoint = store.complete(fresh, _manifest(lab, store, made_of, label))
+            (lab.directory / STANDS_ON).write_text(key)
     if keep_running:
-        _go_on(lab, checkpoint)
+        with _lost_if_this_fails(lab):
+            _go_on(lab, checkpoint)
     return checkpoint
 
 
@@ -89,7 +85,10 @@ def thaw(
     capture: Path | None = None,
     progress: Progress | None = None,
 ) -> Lab:
-    """Return a running lab in the state of `checkpoint`, with ports and disks of its own."""
+    """Return a running lab in the state of `checkpoint`, with ports and disks of its own.
+
+    ThawFailed when libvirt refuses what was frozen, or a machine does not answer afterwards.
+    """
     progress = progress or Progress()
     topology = checkpoint.manifest.topology
     check_memory(topology)
@@ -97,21 +96,69 @@ def thaw(
         progress.task(f"thawing {topology.name} ({checkpoint.manifest.label})"),
         assembling(topology, image, accelerator, None, capture) as (directory, open_lab),
     ):
-        (directory / STANDS_ON).write_text(checkpoint.key)
         _lay_out(directory, checkpoint, topology)
         lab = open_lab(checkpoint.manifest.host_keys)
         lab.wire.pause()
-        _bring_back(lab, checkpoint)
+        try:
+            _bring_back(lab, checkpoint)
+        except (MachineError, DeadlinePassed) as error:
+            raise ThawFailed(
+                f"checkpoint {checkpoint.key[:12]} cannot be thawed: {error.message}",
+                hint=error.hint,
+            ) from error
         lab.wire.resume(new_generation=True)
-        checkpoint.touch()
     return lab
 
 
 def set_clock(machine: Machine) -> None:
     """Set a thawed machine's clock to this host's, and give it randomness of its own."""
-    machine.run(
-        f"date -u -s @{time.time():.3f} >/dev/null; cat > /dev/urandom", stdin=os.urandom(64)
-    )
+    machine.run(_OWN_RANDOMNESS, stdin=os.urandom(64))
+    late = 0.0
+    for _ in range(4):
+        # The way there takes about half of a round trip, on a busy host most of a second.
+        spent = machine.run(f"date -u -s @{time.time() + late:.3f} > /dev/null").seconds
+        if spent < _CLOSE:
+            return
+        late = spent / 2
+
+
+def stands_on(lab: Lab) -> str | None:
+    """Return the key of the checkpoint that a lab's disks lie on (of the first of several)."""
+    return next(iter(_parents(lab)), None)
+
+
+def _parents(lab: Lab) -> tuple[str, ...]:
+    with contextlib.suppress(FileNotFoundError):
+        return tuple((lab.directory / STANDS_ON).read_text().split())
+    return ()
+
+
+@contextlib.contextmanager
+def _lost_if_this_fails(lab: Lab) -> Iterator[None]:
+    try:
+        yield
+    except (LabError, OSError) as error:
+        said = error.message if isinstance(error, LabError) else str(error)
+        raise FreezeFailed(
+            f"{lab.topology.name} could not be frozen, and is lost: {said}",
+            hint="make the lab anew without freezing it; is the disk full?",
+        ) from error
+
+
+def _made_meanwhile(store: Store, key: str) -> Checkpoint:
+    found = store.find(key)
+    if found is None:
+        raise LabError(f"checkpoint {key} was removed as soon as it was made")
+    return found
+
+
+def _put_all_away(lab: Lab, fresh: Path, attach: Mapping[str, Path]) -> None:
+    """Stop the wire and the machines at one instant, and fill `fresh` with what they are."""
+    lab.wire.pause()
+    names = list(lab.machines)
+    _side_by_side(names, lambda name: lab.hypervisor.pause(lab.domain_name(name)))
+    _side_by_side(names, lambda name: _put_away(lab, name, fresh))
+    _put_beside(fresh, lab, attach)
 
 
 def _put_away(lab: Lab, name: str, fresh: Path) -> None:
@@ -131,30 +178,24 @@ def _put_beside(fresh: Path, lab: Lab, attach: Mapping[str, Path]) -> None:
             shutil.copy2(source, target)
 
 
-def _manifest(lab: Lab, made_of: Mapping[str, Any], label: str) -> Manifest:
+def _manifest(lab: Lab, store: Store, made_of: Mapping[str, Any], label: str) -> Manifest:
+    below = [one.manifest.image for one in store if one.key in _parents(lab)]
     return Manifest(
-        format=1,
+        format=FORMAT,
         key=key_of(made_of),
         label=label,
         created=0,
         ingredients=dict(made_of),
         topology=lab.topology,
         host_keys={name: state.host_key for name, state in lab.state.machines.items()},
-        parent=stands_on(lab),
+        parents=_parents(lab),
+        image=below[0] if below else (lab.image.disk, FrozenFile.of(lab.image.disk)),
         files={},
     )
 
 
-def stands_on(lab: Lab) -> str | None:
-    """Return the key of the checkpoint that a lab's disks lie on, if they do."""
-    with contextlib.suppress(FileNotFoundError):
-        return (lab.directory / STANDS_ON).read_text().strip()
-    return None
-
-
 def _go_on(lab: Lab, checkpoint: Checkpoint) -> None:
     """Let a lab that was just put away run on, on top of its own checkpoint."""
-    (lab.directory / STANDS_ON).write_text(checkpoint.key)
     for name in lab.machines:
         layout.write_overlay(
             layout.placement(lab.directory, lab.state, name).disk, checkpoint.disk(name)
@@ -164,8 +205,12 @@ def _go_on(lab: Lab, checkpoint: Checkpoint) -> None:
 
 
 def _lay_out(directory: Path, checkpoint: Checkpoint, topology: Topology) -> None:
-    for name in ("keys", "seeds"):
-        shutil.copytree(checkpoint.directory / name, directory / name)
+    (directory / STANDS_ON).write_text(checkpoint.key)
+    try:
+        for name in ("keys", "seeds"):
+            shutil.copytree(checkpoint.directory / name, directory / name)
+    except OSError as error:  # removed by another process since it was found, or a full disk
+        raise LabError(f"checkpoint {checkpoint.key[:12]} cannot be taken up: {error}") from error
     (directory / "consoles").mkdir(mode=0o700)
     for machine in topology.machines:
         layout.write_overlay(

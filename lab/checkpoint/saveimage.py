@@ -40,15 +40,18 @@ class SaveImage:
             magic, version, length, running, compressed, cookie = _HEADER.unpack(head)
             if magic != _MAGIC or version != _VERSION or compressed:
                 raise LabError(f"{path} is not an uncompressed libvirt save of version {_VERSION}")
+            if _HEADER.size + length > path.stat().st_size or cookie > length:
+                raise LabError(f"{path} is cut short inside its header")
             text = file.read(length)
-        if len(text) < length:
-            raise LabError(f"{path} is cut short inside its header")
-        xml = text[: cookie or None].split(b"\0", 1)[0].decode()
+        try:
+            xml = text[: cookie or None].split(b"\0", 1)[0].decode()
+        except UnicodeDecodeError as error:
+            raise LabError(f"{path} names no machine: {error}") from error
         kept = text[cookie:].split(b"\0", 1)[0] + b"\0" if cookie else b""
         return cls(path, xml, kept, running, _HEADER.size + length)
 
     def write_as(self, path: Path, xml: str) -> None:
-        """Write a copy that belongs to the machine that `xml` describes."""
+        """Write a copy that belongs to the machine that `xml` describes; LabError if it cannot."""
         body = xml.encode() + b"\0"
         cookie = len(body) if self.cookie else 0
         body += self.cookie
@@ -56,10 +59,13 @@ class SaveImage:
         length = max(self.memory_offset - _HEADER.size, len(body))
         length += -(_HEADER.size + length) % 4096 if length == len(body) else 0
         head = _HEADER.pack(_MAGIC, _VERSION, length, self.running, 0, cookie)
-        with self.path.open("rb") as source, path.open("wb") as target:
-            target.write(head + body.ljust(length, b"\0"))
-            target.flush()
-            _copy_rest(source.fileno(), self.memory_offset, target.fileno())
+        try:
+            with self.path.open("rb") as source, path.open("wb") as target:
+                target.write(head + body.ljust(length, b"\0"))
+                target.flush()
+                _copy_rest(source.fileno(), self.memory_offset, target.fileno())
+        except OSError as error:
+            raise LabError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _copy_rest(source: int, offset: int, target: int) -> None:

@@ -1,8 +1,9 @@
 """Where checkpoints lie: one directory each, complete or not there, bounded in size.
 
-A checkpoint's disks stand on those of its parent, so a parent is never removed before its
-children. Files are known by size, times and CRC-32: the times decide at once, the sum where they
-differ. Nothing here knows how a machine is frozen.
+A checkpoint's disks lie on those of its parents, so a parent is never removed before its
+children, and nothing that a running lab lies on is removed at all. One process makes a checkpoint
+at a time: what is half-made when nobody makes one was left by a process that died. Nothing here
+knows how a machine is frozen.
 """
 
 from __future__ import annotations
@@ -11,120 +12,37 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
-import time
-import zlib
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from filelock import FileLock, Timeout
 
+from lab.checkpoint.manifest import FORMAT, Checkpoint, Manifest, size_of
 from lab.errors import LabError
 from lab.paths import cache, lab_directories
-from lab.topology import Topology
 
-FORMAT = 1
 DEFAULT_LIMIT_GIB = 20.0
 #: What is left free on the disk whatever the limit says, in GiB.
 SPARE_GIB = 2.0
-_MANIFEST = "checkpoint.json"
-_USED = "used"
-_CHUNK = 1 << 22
+#: A lab's file, in its directory, with the keys of the checkpoints that its disks lie on.
+STANDS_ON = "checkpoint"
+_KEY = re.compile(r"[0-9a-f]{32}")
+_UNFINISHED, _GONE, _DAMAGED = ".unfinished-", ".gone-", ".damaged"
+_LIMIT = "VPNPROOF_CHECKPOINTS_GIB"
 
 
 class CheckpointDamaged(LabError):
     """A checkpoint that must not be thawed; it has been set aside."""
 
 
-class FrozenFile(BaseModel):
-    """What a file of a checkpoint must be: size in bytes, times in ns, CRC-32 of its content."""
-
-    model_config = ConfigDict(frozen=True)
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    crc32: int
-
-    @classmethod
-    def of(cls, path: Path) -> FrozenFile:
-        """Describe the file at `path` as it is now."""
-        crc = _crc32(path)
-        found = path.stat()
-        return cls(
-            size=found.st_size, mtime_ns=found.st_mtime_ns, ctime_ns=found.st_ctime_ns, crc32=crc
-        )
-
-    def complaint(self, path: Path) -> str:
-        """Return what is wrong with the file at `path`; nothing when it is as it was."""
-        try:
-            found = path.stat()
-        except OSError as error:
-            return f"{path.name}: {error.strerror}"
-        if found.st_size != self.size:
-            return f"{path.name}: {found.st_size} bytes, expected {self.size}"
-        if (found.st_mtime_ns, found.st_ctime_ns) == (self.mtime_ns, self.ctime_ns):
-            return ""
-        return "" if _crc32(path) == self.crc32 else f"{path.name}: its content has changed"
-
-
-class Manifest(BaseModel):
-    """What a checkpoint says of itself; written last, so that its presence means "complete"."""
-
-    model_config = ConfigDict(frozen=True)
-
-    format: int
-    key: str
-    label: str
-    created: float
-    ingredients: dict[str, Any]
-    topology: Topology
-    host_keys: dict[str, str]
-    parent: str | None
-    files: dict[str, FrozenFile]
-
-
-class Checkpoint:
-    """A complete checkpoint on disk."""
-
-    def __init__(self, directory: Path, manifest: Manifest) -> None:
-        self.directory = directory
-        self.manifest = manifest
-
-    @property
-    def key(self) -> str:
-        """The content key it is found by."""
-        return self.manifest.key
-
-    @property
-    def size(self) -> int:
-        """Bytes it takes on disk (sparse files count what they hold)."""
-        return sum(p.stat().st_blocks * 512 for p in self.directory.rglob("*") if p.is_file())
-
-    @property
-    def used(self) -> float:
-        """When it was frozen or last thawed, in seconds since the epoch."""
-        return (self.directory / _USED).stat().st_mtime
-
-    def memory(self, machine: str) -> Path:
-        """Return the saved memory of a machine."""
-        return self.directory / "memory" / f"{machine}.save"
-
-    def disk(self, machine: str) -> Path:
-        """Return the frozen disk of a machine."""
-        return self.directory / "disks" / f"{machine}.qcow2"
-
-    def attachment(self, name: str) -> Path:
-        """Return a file or directory that the freezer put beside the machines."""
-        return self.directory / "attached" / name
-
-    def touch(self) -> None:
-        """Note that it was used now."""
-        (self.directory / _USED).touch()
+class NoRoom(LabError):
+    """A checkpoint does not fit within the limits; nothing was removed for it."""
 
 
 def key_of(ingredients: Mapping[str, Any]) -> str:
@@ -133,20 +51,43 @@ def key_of(ingredients: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A directory that takes room in the store, readable or not."""
+
+    path: Path
+    size: int
+    used: float
+    readable: bool
+    parents: tuple[str, ...] = ()
+
+
 class Store:
-    """The checkpoints of this user."""
+    """The checkpoints of this user, within `limit_gib` (VPNPROOF_CHECKPOINTS_GIB, or 20)."""
 
     def __init__(self, directory: Path | None = None, *, limit_gib: float | None = None) -> None:
         self.directory = directory or cache() / "checkpoints"
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        chosen = os.environ.get("VPNPROOF_CHECKPOINTS_GIB")
-        self.limit_gib = limit_gib or (float(chosen) if chosen else DEFAULT_LIMIT_GIB)
+        self.limit_gib = _limit_gib() if limit_gib is None else limit_gib
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LabError(
+                f"{self.directory} cannot be made: {error.strerror}",
+                hint="set VPNPROOF_CACHE to a directory that you can write to",
+            ) from error
+        self._changing = FileLock(self.directory / ".lock")
+        self._making = FileLock(self.directory / ".making")
 
     def __iter__(self) -> Iterator[Checkpoint]:
-        for path in sorted(self.directory.iterdir()):
+        """Yield the checkpoints that can be read; whether they are sound, `find` tells."""
+        for path in self._directories():
             with contextlib.suppress(LabError):
-                if path.is_dir() and not path.name.startswith("."):
-                    yield self._read(path)
+                yield Checkpoint.read(path)
+
+    @property
+    def unreadable(self) -> list[Path]:
+        """What lies here and is of no use: set aside, or of another version of vpnproof."""
+        return [held.path for held in self._held() if not held.readable]
 
     def find(self, key: str) -> Checkpoint | None:
         """Return the checkpoint of `key`, checked file by file, and its parents too.
@@ -154,129 +95,196 @@ class Store:
         None when there is none. One that is damaged or cut short is set aside and raises
         CheckpointDamaged, which says what is wrong with it.
         """
-        path = self.directory / key
-        if not path.is_dir():
-            return None
-        try:
-            checkpoint = self._read(path)
-            _check_files(checkpoint)
-            if checkpoint.manifest.parent and self.find(checkpoint.manifest.parent) is None:
-                raise LabError(f"its parent {checkpoint.manifest.parent} is gone")
-        except LabError as error:
-            aside = self.set_aside(path)
-            raise CheckpointDamaged(
-                f"checkpoint {key} cannot be trusted: {error.message}",
-                hint=f"it was moved to {aside}; the lab is built anew",
-            ) from error
-        return checkpoint
+        with self._changing:
+            path = self.directory / key
+            if not _KEY.fullmatch(key) or not path.is_dir():
+                return None
+            try:
+                checkpoint = Checkpoint.read(path)
+                checkpoint.check()
+                for parent in checkpoint.manifest.parents:
+                    if self.find(parent) is None:
+                        raise LabError(f"{parent[:12]}, which it stands on, is gone")
+            except CheckpointDamaged as error:
+                self._discard(path)  # sound, but of no use: its parent is kept for a look
+                message = f"checkpoint {key[:12]} stands on another: {error.message}"
+                raise CheckpointDamaged(message, hint=error.hint) from error
+            except LabError as error:
+                raise self.set_aside(key, error.message) from error
+            checkpoint.touch()
+            return checkpoint
 
-    def set_aside(self, path: Path) -> Path:
-        """Move a checkpoint out of the way, keeping one such for a look, and return where."""
-        aside = self.directory / ".damaged"
-        with FileLock(self.directory / ".lock"):
-            shutil.rmtree(aside, ignore_errors=True)
+    def set_aside(self, key: str, why: str) -> CheckpointDamaged:
+        """Move a checkpoint out of the way, keeping one such for a look; return the error."""
+        aside = self.directory / _DAMAGED
+        with self._changing:
+            self._discard(aside)
             with contextlib.suppress(FileNotFoundError):
-                path.rename(aside)
-        return aside
+                (self.directory / key).rename(aside)
+        return CheckpointDamaged(
+            f"checkpoint {key[:12]} cannot be trusted: {why}",
+            hint=f"it was moved to {aside}; the lab is built anew",
+        )
 
     @contextlib.contextmanager
-    def making(self, key: str) -> Iterator[Path]:
-        """Give a directory to fill; `complete` makes a checkpoint of it, anything else nothing."""
-        self._remove_abandoned()
-        fresh = Path(tempfile.mkdtemp(prefix=f".{os.getpid()}-{key[:8]}-", dir=self.directory))
-        for name in ("memory", "disks", "attached"):
-            (fresh / name).mkdir()
-        try:
-            yield fresh
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+    def making(self, key: str, room: int = 0) -> Iterator[Path | None]:
+        """Give a directory to fill, with `room` bytes for it; `complete` makes it a checkpoint.
+
+        Waits while another process makes one; None when that was the one of `key`. NoRoom, and
+        nothing is removed, when it would not fit. Whatever is not completed is removed.
+        """
+        with self._making:
+            self._sweep()
+            if (self.directory / key).is_dir():
+                yield None
+                return
+            self._make_room(room)
+            fresh = self._begin()
+            try:
+                yield fresh
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
 
     def complete(self, fresh: Path, manifest: Manifest) -> Checkpoint:
         """Turn a filled directory into the checkpoint of `manifest` and return it."""
-        paths = [path for path in sorted(fresh.rglob("*")) if path.is_file()]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            described = list(pool.map(FrozenFile.of, paths))
-        files = {str(p.relative_to(fresh)): d for p, d in zip(paths, described, strict=True)}
-        whole = manifest.model_copy(update={"files": files, "created": time.time()})
-        (fresh / _MANIFEST).write_text(whole.model_dump_json(indent=1))
-        (fresh / _USED).touch()
+        sealed = Checkpoint.seal(fresh, manifest)
         final = self.directory / manifest.key
-        with FileLock(self.directory / ".lock"):
-            if final.exists():  # somebody froze the same at the same time: theirs is as good
-                return self._read(final)
-            fresh.rename(final)
-        return Checkpoint(final, whole)
+        fresh.rename(final)
+        return Checkpoint(final, sealed.manifest)
 
-    def make_room(self, needed: int) -> None:
-        """Remove what was used longest ago until `needed` bytes more fit within the limits.
-
-        Raises LabError, and removes nothing more, when they cannot be made to fit.
-        """
-        with FileLock(self.directory / ".lock"):
-            while not self._fits(needed):
-                if not (removable := self._removable()):
-                    raise LabError(
-                        f"no room for a checkpoint of {needed / 2**30:.1f} GiB in {self.directory}",
-                        hint="free some disk, or raise VPNPROOF_CHECKPOINTS_GIB",
-                    )
-                shutil.rmtree(min(removable, key=lambda one: one.used).directory)
-
-    def remove(self, key: str) -> None:
-        """Remove a checkpoint; LabError when a lab or another checkpoint stands on it."""
-        with FileLock(self.directory / ".lock"):
-            for checkpoint in self:
-                if checkpoint.key.startswith(key):
-                    if checkpoint.key not in {one.key for one in self._removable()}:
-                        raise LabError(f"checkpoint {checkpoint.key} is in use")
-                    shutil.rmtree(checkpoint.directory)
-                    return
-        raise LabError(f"there is no checkpoint {key!r}", hint="see `python -m lab checkpoints`")
-
-    def _removable(self) -> list[Checkpoint]:
-        present = list(self)
-        standing_on = {checkpoint.manifest.parent for checkpoint in present} | _in_use()
-        return [checkpoint for checkpoint in present if checkpoint.key not in standing_on]
-
-    def _fits(self, needed: int) -> bool:
-        used = sum(checkpoint.size for checkpoint in self)
-        free = shutil.disk_usage(self.directory).free
-        return used + needed <= self.limit_gib * 2**30 and free - needed >= SPARE_GIB * 2**30
-
-    def _read(self, path: Path) -> Checkpoint:
+    def remove_abandoned(self) -> list[str]:
+        """Remove what processes that died were making; return its names."""
         try:
-            manifest = Manifest.model_validate_json((path / _MANIFEST).read_text())
-        except (OSError, ValidationError, ValueError) as error:
-            raise LabError(f"{path.name}: {_MANIFEST} cannot be read") from error
-        if manifest.format != FORMAT or manifest.key != path.name:
-            raise LabError(f"{path.name}: format {manifest.format}, key {manifest.key}")
-        return Checkpoint(path, manifest)
+            with self._making.acquire(timeout=0):
+                return self._sweep()
+        except Timeout:
+            return []
 
-    def _remove_abandoned(self) -> None:
-        """Remove what was being made by processes that are gone."""
-        for path in self.directory.glob(".[0-9]*-*"):
-            pid = path.name[1:].partition("-")[0]
-            if not Path(f"/proc/{pid}").exists():
-                shutil.rmtree(path, ignore_errors=True)
+    def remove(self, key: str) -> str:
+        """Remove the checkpoint whose key begins with `key`, and return its whole name.
+
+        LabError when there is none, or several, or a lab or another checkpoint stands on it.
+        """
+        with self._changing:
+            held = self._held()
+            found = [one.path for one in held if one.path.name.lstrip(".").startswith(key)]
+            if not key or len(found) != 1:
+                known = ", ".join(one.path.name[:12] for one in held) or "none"
+                several = f"{len(found)} checkpoints begin with {key!r}"
+                message = several if found else f"there is no checkpoint {key!r}"
+                raise LabError(message, hint=f"there are: {known}")
+            if users := self.users(found[0].name):
+                raise LabError(
+                    f"checkpoint {found[0].name[:12]} is in use by {', '.join(users)}",
+                    hint="end those first: `python -m lab down`, `python -m lab checkpoints`",
+                )
+            self._discard(found[0])
+            return found[0].name
+
+    def remove_all(self) -> list[str]:
+        """Remove every checkpoint that no running lab stands on; return the names."""
+        with self._changing:
+            held, removed = self._held(), []
+            while removable := _removable(held, labs_by_checkpoint()):
+                self._discard(removable[0].path)
+                removed.append(removable[0].path.name)
+                held.remove(removable[0])
+            return removed
+
+    def users(self, key: str) -> list[str]:
+        """Return what stands on a checkpoint: names of labs, then keys of checkpoints."""
+        children = [one.key[:12] for one in self if key in one.manifest.parents]
+        return [*labs_by_checkpoint().get(key, ()), *children]
+
+    def _begin(self) -> Path:
+        try:
+            fresh = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.directory))
+            for name in ("memory", "disks", "attached"):
+                (fresh / name).mkdir()
+        except OSError as error:
+            raise NoRoom(f"nothing can be written to {self.directory}: {error.strerror}") from error
+        return fresh
+
+    def _make_room(self, needed: int) -> None:
+        """Remove what was used longest ago until `needed` bytes more fit within the limits."""
+        with self._changing:
+            for path in self._doomed(needed):
+                self._discard(path)
+
+    def _doomed(self, needed: int) -> list[Path]:
+        held, doomed = self._held(), []
+        used = sum(one.size for one in held)
+        free = shutil.disk_usage(self.directory).free - SPARE_GIB * 2**30
+        room = min(self.limit_gib * 2**30 - used, free)
+        in_use = labs_by_checkpoint()
+        while room < needed:
+            removable = _removable(held, in_use)
+            if not removable:
+                raise NoRoom(
+                    f"no room for a checkpoint of {needed / 2**30:.1f} GiB in {self.directory}: "
+                    f"it may hold {self.limit_gib:g} GiB, and {SPARE_GIB:g} GiB of the disk stay "
+                    "free",
+                    hint=f"end labs, free some disk, or raise {_LIMIT}",
+                )
+            oldest = min(removable, key=lambda one: (one.readable, one.used))
+            held.remove(oldest)
+            doomed.append(oldest.path)
+            room += oldest.size
+        return doomed
+
+    def _held(self) -> list[_Held]:
+        found = []
+        for path in (*self._directories(), self.directory / _DAMAGED):
+            try:
+                one = Checkpoint.read(path)
+                found.append(_Held(path, one.size, one.used, True, one.manifest.parents))
+            except LabError:
+                with contextlib.suppress(FileNotFoundError):
+                    found.append(_Held(path, size_of(path), path.stat().st_mtime, False))
+        return found
+
+    def _directories(self) -> list[Path]:
+        return [path for path in sorted(self.directory.iterdir()) if _KEY.fullmatch(path.name)]
+
+    def _discard(self, path: Path) -> None:
+        """Remove a directory in one step, whoever is killed meanwhile."""
+        gone = Path(tempfile.mkdtemp(prefix=_GONE, dir=self.directory))
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(gone)  # takes the place of the empty directory
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def _sweep(self) -> list[str]:
+        """Remove what was left half-made or half-removed; only while nobody makes anything."""
+        left = [
+            path for prefix in (_UNFINISHED, _GONE) for path in self.directory.glob(f"{prefix}*")
+        ]
+        for path in left:
+            shutil.rmtree(path, ignore_errors=True)
+        return [path.name for path in left]
 
 
-def _check_files(checkpoint: Checkpoint) -> None:
-    for name, file in checkpoint.manifest.files.items():
-        if complaint := file.complaint(checkpoint.directory / name):
-            raise LabError(complaint)
+def _removable(held: Collection[_Held], in_use: Collection[str]) -> list[_Held]:
+    """Return those that neither a lab nor another checkpoint stands on."""
+    standing_on = {parent for one in held for parent in one.parents} | set(in_use)
+    return [one for one in held if one.path.name not in standing_on]
 
 
-def _in_use() -> set[str]:
-    """Return the keys that running labs stand on."""
-    found = set()
+def labs_by_checkpoint() -> Mapping[str, list[str]]:
+    """Return the names of the labs that stand on each checkpoint, by its key."""
+    found = defaultdict(list)
     for directory in lab_directories():
         with contextlib.suppress(OSError):
-            found.add((directory / "checkpoint").read_text().strip())
-    return found
+            for key in (directory / STANDS_ON).read_text().split():
+                found[key].append(directory.name)
+    return dict(found)
 
 
-def _crc32(path: Path) -> int:
-    crc = 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            crc = zlib.crc32(chunk, crc)
-    return crc
+def _limit_gib() -> float:
+    chosen = os.environ.get(_LIMIT) or str(DEFAULT_LIMIT_GIB)
+    try:
+        limit = float(chosen)
+    except ValueError:
+        limit = -1.0
+    if not limit >= 0:  # nor is "nan"
+        raise LabError(f"{_LIMIT} is {chosen!r}", hint="give a number of GiB, say 20")
+    return limit

@@ -1,0 +1,41 @@
+"""What shapes a frozen lab, so that nothing is thawed that would be made otherwise today."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+from lab import domain
+from lab.accelerator import Accelerator
+from lab.checkpoint import identity
+from lab.hypervisor import installed_versions
+from lab.image import Image, seed
+from lab.topology import Topology
+
+#: Modules whose text shapes every guest.
+_SHAPING = (domain, identity, seed)
+
+
+def ingredients(
+    topology: Topology, image: Image, accelerator: Accelerator, **more: object
+) -> dict[str, Any]:
+    """Return everything that shapes a frozen lab; `more` is what was done to it since its boot."""
+    sources = "".join(inspect.getsource(module) for module in _SHAPING)
+    return {
+        "topology": topology.model_dump(mode="json"),
+        "image": image.key,
+        "accelerator": accelerator.name,
+        "cpu": _host_cpu() if accelerator.name == "kvm" else accelerator.cpu_model,
+        "versions": installed_versions(),
+        "sources": hashlib.sha256(sources.encode()).hexdigest(),
+        **more,
+    }
+
+
+def _host_cpu() -> str:
+    """Return what a guest under KVM sees of this host's processor: its model and its flags."""
+    lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    told = [" ".join(line.split()) for line in lines if line.startswith(("model name", "flags"))]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
