@@ -19,6 +19,7 @@ from rich.table import Column, Table
 
 from lab import layout
 from lab.accelerator import choose
+from lab.checkpoint import Store, listing
 from lab.errors import LabError, VpnproofError, WireError
 from lab.image import prepare
 from lab.lab import Lab, remove
@@ -91,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
 
     gc = commands.add_parser("gc", help="remove what labs without an owner have left")
     gc.set_defaults(act=_gc)
+
+    frozen = commands.add_parser("checkpoints", help="list frozen labs, or remove them")
+    frozen.add_argument("--remove", metavar="KEY", help="the beginning of a key, or 'all'")
+    frozen.set_defaults(act=_checkpoints)
     return parser
 
 
@@ -176,15 +181,26 @@ def _gc(_options: argparse.Namespace) -> int:
     return 0
 
 
+def _checkpoints(options: argparse.Namespace) -> int:
+    if options.remove is None:
+        listing.show(Store(), _console)
+    else:
+        listing.remove(Store(), options.remove, _console)
+    return 0
+
+
 def collect_garbage() -> list[str]:
-    """Remove the labs whose wire is gone and whose maker is gone; return their names."""
+    """Remove the labs whose wire is gone and whose maker is gone; return their names.
+
+    And what of a checkpoint was left half-made.
+    """
     removed = []
     for directory in lab_directories():
         if _wire_runs(directory) or owner_alive(directory):
             continue
         remove(directory)
         removed.append(directory.name)
-    return removed
+    return removed + Store().remove_abandoned()
 
 
 def _wire_runs(directory: Path) -> bool:
