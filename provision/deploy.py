@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,15 @@ from lab.accelerator import Accelerator
 from lab.checkpoint import (
     Checkpoint,
     CheckpointDamaged,
+    FreezeFailed,
+    NoRoom,
     Store,
+    ThawFailed,
     cold_start,
     freeze,
     ingredients,
     key_of,
+    labs_by_checkpoint,
     thaw,
 )
 from lab.errors import LabError
@@ -62,7 +66,7 @@ def guide_named(name: str) -> Guide:
     return GUIDES[name]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Deployer:
     """Makes labs in which a guide was followed; one for a run, as often as scenarios need."""
 
@@ -75,6 +79,9 @@ class Deployer:
     uri: str | None = None
     """Another libvirt than the lab's own; it can neither freeze nor thaw."""
 
+    _freezes: bool = field(default=True, init=False)
+    """Until a freeze has failed: the next would, too, and each costs a lab."""
+
     @property
     def plan(self) -> Plan:
         """The guide's steps for this image."""
@@ -86,19 +93,24 @@ class Deployer:
         The wire records to `capture`, a new file (by default in the lab's directory). What was
         typed, before a checkpoint too, lies in the lab's directory: transcripts/MACHINE.log.
         """
-        plan, topology = self.plan, read_topology(self.guide.topology)
-        found = self._longest(plan, topology)
-        if found is None:
-            reached, notes = 0, Notes()
-            lab = self._start(topology, capture)
-        else:
-            reached, checkpoint = found
-            notes = Notes.read(checkpoint.attachment(_NOTES))
-            lab = thaw(
-                checkpoint, self.image, self.accelerator, capture=capture, progress=self.progress
-            )
         try:
+            return self._deploy(capture)
+        except FreezeFailed as error:
+            self.progress.say(f"{error.message}; it is made anew, and not frozen")
+            self._freezes = False
+            _discard(capture)
+            return self._deploy(capture)
+
+    def _deploy(self, capture: Path | None) -> Lab:
+        plan, topology = self.plan, read_topology(self.guide.topology)
+        lab, found = self._thaw_longest(plan, topology, capture)
+        if lab is None:
+            lab = self._start(topology, capture)
+        try:
+            reached, notes = 0, Notes()
             if found is not None:
+                reached, checkpoint = found
+                notes = Notes.read(checkpoint.attachment(_NOTES))
                 _take_over(checkpoint.attachment(_TRANSCRIPTS), lab.directory / _TRANSCRIPTS)
             self._go_through(lab, plan, reached, notes)
             self.guide.settle(lab)
@@ -106,6 +118,34 @@ class Deployer:
             lab.down()
             raise
         return lab
+
+    def _thaw_longest(
+        self, plan: Plan, topology: Topology, capture: Path | None
+    ) -> tuple[Lab, tuple[int, Checkpoint]] | tuple[None, None]:
+        """Thaw the checkpoint of the most steps; one that does not come to life is set aside.
+
+        When a second does not either, or another lab runs on it, it is hardly the checkpoint's
+        fault, and ThawFailed is raised.
+        """
+        distrusted = False
+        for reached, checkpoint in self._longest_first(plan, topology):
+            try:
+                lab = thaw(
+                    checkpoint,
+                    self.image,
+                    self.accelerator,
+                    capture=capture,
+                    progress=self.progress,
+                )
+            except ThawFailed as error:
+                if distrusted or checkpoint.key in labs_by_checkpoint():
+                    raise
+                self.progress.say(str(Store().set_aside(checkpoint.key, error.message)))
+                distrusted = True
+                _discard(capture)
+            else:
+                return lab, (reached, checkpoint)
+        return None, None
 
     def _start(self, topology: Topology, capture: Path | None) -> Lab:
         """Return fresh machines; `--fresh` means that nothing frozen is in them either."""
@@ -119,10 +159,10 @@ class Deployer:
             progress=self.progress,
         )
 
-    def _longest(self, plan: Plan, topology: Topology) -> tuple[int, Checkpoint] | None:
-        """Return the checkpoint of the most steps, and how many steps those are."""
-        if not self._freezes:
-            return None
+    def _longest_first(self, plan: Plan, topology: Topology) -> Iterator[tuple[int, Checkpoint]]:
+        """Yield how many steps a checkpoint covers, and the checkpoint, most steps first."""
+        if not self._uses_checkpoints:
+            return
         for count in range(len(plan.steps), 0, -1):
             try:
                 checkpoint = Store().find(key_of(self._made_of(plan, topology, count)))
@@ -130,11 +170,10 @@ class Deployer:
                 self.progress.say(str(error))
                 continue
             if checkpoint is not None:
-                return count, checkpoint
-        return None
+                yield count, checkpoint
 
     @property
-    def _freezes(self) -> bool:
+    def _uses_checkpoints(self) -> bool:
         return not self.fresh and self.uri is None
 
     def _made_of(self, plan: Plan, topology: Topology, count: int) -> dict[str, Any]:
@@ -154,7 +193,7 @@ class Deployer:
             )
             done = [step.name for step in plan.steps[:end]]
             worth = time.monotonic() - since > WORTH_FREEZING or end == len(plan.steps)
-            if self._freezes and worth:
+            if self._uses_checkpoints and self._freezes and worth:
                 self._freeze(lab, plan, end, notes)
                 since = time.monotonic()
 
@@ -165,8 +204,12 @@ class Deployer:
             kept = Path(directory) / _NOTES
             notes.write(kept)
             typed = lab.directory / _TRANSCRIPTS
-            with self.progress.task(f"freezing {label}"):
-                freeze(lab, made_of, label, attach={_TRANSCRIPTS: typed, _NOTES: kept})
+            try:
+                with self.progress.task(f"freezing {label}"):
+                    freeze(lab, made_of, label, attach={_TRANSCRIPTS: typed, _NOTES: kept})
+            except NoRoom as error:
+                self.progress.say(f"{error}; the lab goes on without a checkpoint")
+                self._freezes = False
 
     def _tell(self, step: Step, outcome: StepOutcome | None) -> None:
         if outcome is not None:
@@ -180,6 +223,12 @@ def _section_ends(plan: Plan) -> Iterator[int]:
     for index, step in enumerate(plan.steps, start=1):
         if index == len(plan.steps) or plan.steps[index].section != step.section:
             yield index
+
+
+def _discard(capture: Path | None) -> None:
+    """Make way for another recording: nothing was provoked in the lab that this one is of."""
+    if capture is not None:
+        capture.unlink(missing_ok=True)
 
 
 def _take_over(kept: Path, transcripts: Path) -> None:
