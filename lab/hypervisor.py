@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import libvirt
 
@@ -101,6 +102,21 @@ class Hypervisor:
         """Let a paused machine go on."""
         with _explained(f"cannot resume {name}"):
             self._domain(name).resume()
+
+    def set_link(self, name: str, mac: str, *, up: bool) -> None:
+        """Give the NIC with address `mac` its carrier, or take it away, as a cable pulled out."""
+        with _explained(f"cannot set the link of {mac} of {name}"):
+            domain = self._domain(name)
+            devices = ElementTree.fromstring(domain.XMLDesc())  # noqa: S314 - libvirt wrote it
+            found = devices.find(f"devices/interface/mac[@address='{mac}']/..")
+            if found is None:
+                raise MachineError(f"{name} has no NIC with the address {mac}")
+            link = found.find("link")
+            if link is None:
+                link = ElementTree.SubElement(found, "link")
+            link.set("state", "up" if up else "down")
+            xml = ElementTree.tostring(found, encoding="unicode")
+            domain.updateDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
     def is_on(self, name: str) -> bool:
         """Whether the machine has power (running or paused)."""

@@ -1,0 +1,62 @@
+"""What scenarios of the failover guide share: the pair, a host on its LAN, clients outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from checks.history import History
+from lab.errors import ConformanceFailure, LabError
+from lab.lab import Lab
+from lab.probe import Probe
+from scenarios.failover.pair import Pair
+from scenarios.failover.tunnels import Outside
+
+PROBE_ADDRESS = "192.168.70.9"
+PROBE_MAC = "02:70:72:6f:62:65"
+
+
+@pytest.fixture
+def pair(lab: Lab, history: History) -> Pair:
+    """The pair, settled, its configuration recorded."""
+    settled = Pair(lab, history)
+    settled.settle()
+    settled.record_configured()
+    return settled
+
+
+@pytest.fixture
+def probe(lab: Lab) -> Iterator[Probe]:
+    """A host on the pair's network."""
+    with Probe(lab.wire, "lan", "probe", PROBE_MAC, PROBE_ADDRESS) as host:
+        yield host
+
+
+@pytest.fixture
+def outside(pair: Pair) -> Iterator[Outside]:
+    """Clients outside; those that a scenario connects are gone when it ends."""
+    clients = Outside(pair)
+    try:
+        yield clients
+    finally:
+        clients.leave()
+
+
+@pytest.fixture
+def judge_each(judge: Callable[[str], object]) -> Callable[..., None]:
+    """Judge several requirements by one recording: each of them, whatever comes of the others."""
+
+    def each(*requirements: str) -> None:
+        errors: list[Exception] = []
+        for requirement in requirements:
+            try:
+                judge(requirement)
+            except (ConformanceFailure, LabError) as error:
+                errors.append(error)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise ExceptionGroup(f"{len(errors)} of {len(requirements)} not shown", errors)
+
+    return each

@@ -1,0 +1,45 @@
+"""The first packet of an OpenVPN client, made from its profile: is there a server that answers.
+
+A server with tls-crypt answers nobody who lacks the key, so the key of a profile is needed. This
+is the hard reset alone (P_CONTROL_HARD_RESET_CLIENT_V2): no session follows, the server forgets.
+Source: OpenVPN 2.6, tls_crypt.c and ssl_pkt.c.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import struct
+import time
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
+
+_HARD_RESET_CLIENT_V2 = 7 << 3
+_KEY_OCTETS = 256
+# A static key file holds two keys of 64 octets for the cipher and 64 for the digest; the client
+# sends with the second.
+_CIPHER, _DIGEST = slice(128, 160), slice(192, 224)
+
+
+def tls_crypt_key(profile: str) -> bytes:
+    """Return the 256 octets of a profile's <tls-crypt> block; ValueError when it has none."""
+    block = re.search(r"<tls-crypt>(.*?)</tls-crypt>", profile, re.DOTALL)
+    lines = block[1].splitlines() if block else []
+    key = bytes.fromhex("".join(line for line in lines if re.fullmatch(r"[0-9a-f]{32}", line)))
+    if len(key) != _KEY_OCTETS:
+        raise ValueError(f"the profile's tls-crypt key has {len(key)} octets, not {_KEY_OCTETS}")
+    return key
+
+
+def hard_reset(key: bytes) -> bytes:
+    """Return a hard reset of a new session, wrapped with a tls-crypt key."""
+    header = bytes([_HARD_RESET_CLIENT_V2]) + secrets.token_bytes(8)
+    header += struct.pack("!II", 1, int(time.time()))
+    message = struct.pack("!BI", 0, 0)  # acknowledges nothing, is message 0
+    tag = hmac.new(key[_DIGEST], header + message, hashlib.sha256).digest()
+    sealed = Cipher(AES(key[_CIPHER]), CTR(tag[:16])).encryptor().update(message)
+    return header + tag + sealed

@@ -1,0 +1,155 @@
+"""What a scenario asks of a machine of the pair; answers go to the history as they are.
+
+A guest's clock is not the wire's: what a guest dates is recorded with the offset that was measured
+just before, and its uncertainty. Nothing here judges.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lab.machine import Machine
+from provision.failover.access_server import ETC, FAILOVER_LOG, NODE_LOG
+from scenarios.failover.pair import Pair
+
+NS = 1_000_000_000
+_LOG_LINE = re.compile(r'^(?P<at>\S+) \[\S+\] \[(?P<source>[^\]]*)\] OUT: "(?P<text>.*)"$')
+
+
+@dataclass(frozen=True)
+class GuestClock:
+    """A guest's clock against the wire's: `ahead_ns` may be off by `uncertainty_ns`."""
+
+    ahead_ns: int
+    uncertainty_ns: int
+
+    def on_the_wire(self, guest_ns: int) -> int:
+        """Return the wire's time of a moment that the guest dated."""
+        return guest_ns - self.ahead_ns
+
+
+def clock(machine: Machine) -> GuestClock:
+    """Measure a guest's clock by one command's way there and back."""
+    before = time.time_ns()
+    said = int(machine.run("date +%s%N").stdout)
+    half = (time.time_ns() - before) // 2
+    return GuestClock(said - before - half, half)
+
+
+def addresses(pair: Pair, node: str) -> None:
+    """Record the addresses that a node holds."""
+    links = json.loads(pair.machine(node).run("ip -j -4 addr").stdout)
+    held = [entry["local"] for link in links for entry in link["addr_info"]]
+    pair.history.record("addresses", node, held=held)
+
+
+def log_lines(pair: Pair, node: str, since_ns: int) -> None:
+    """Record the lines of both logs of a node from `since_ns` (wire) on, at their own time."""
+    machine = pair.machine(node)
+    offset = clock(machine)
+    for path in (FAILOVER_LOG, NODE_LOG):
+        text = machine.run(f"tail -n 400 {path} 2>/dev/null || true").stdout
+        for at_ns, line in dated(text):
+            at_ns = offset.on_the_wire(at_ns)
+            if at_ns >= since_ns - NS:
+                pair.history.record(
+                    "log.line",
+                    node,
+                    at_ns=at_ns,
+                    uncertainty_ns=offset.uncertainty_ns + NS // 2,
+                    file=path.rpartition("/")[2],
+                    text=line,
+                )
+
+
+def dated(text: str) -> Iterable[tuple[int, str]]:
+    """Yield (time in ns, text) of each log line; stamps are of whole seconds, so their middle."""
+    for line in text.splitlines():
+        match = _LOG_LINE.match(line)
+        if match:
+            stamp = datetime.strptime(match["at"], "%Y-%m-%dT%H:%M:%S%z")
+            yield int(stamp.timestamp()) * NS + NS // 2, match["text"]
+
+
+def bad_digests(pair: Pair) -> int:
+    """Count the advertisements that both nodes ever refused for their digest."""
+    command = f"grep -c 'Bad digest' {FAILOVER_LOG} || true"
+    return sum(int(machine.run(command).stdout or 0) for machine in _nodes(pair))
+
+
+def neighbour(pair: Pair) -> None:
+    """Record whom the gateway, a client of the virtual IP, takes for its holder."""
+    command = f"ip -j neigh show {pair.virtual_ip}"
+    entries = json.loads(pair.lab["gateway"].run(command).stdout or "[]")
+    for entry in entries:
+        if "lladdr" in entry:
+            pair.history.record(
+                "neighbour", "gateway", address=pair.virtual_ip, mac=entry["lladdr"]
+            )
+
+
+def greet(pair: Pair) -> None:
+    """Let the gateway talk to the virtual IP, so that it has a neighbour to lose."""
+    pair.lab["gateway"].run(f"ping -c 1 -W 2 {pair.virtual_ip}", check=False)
+
+
+def tcpdump(pair: Pair, node: str, seconds: int, *, service_stopped: bool) -> None:
+    """Record what the guide's tcpdump command prints on a node in so many seconds."""
+    command = f"timeout {seconds} tcpdump -l -eni any vrrp 2>/dev/null || true"
+    text = pair.machine(node).run(command, timeout=seconds + 30).stdout
+    pair.history.record(
+        "tcpdump.output", node, text=text, seconds=seconds, service_stopped=service_stopped
+    )
+
+
+_HASHES = """\
+import hashlib, json, pathlib, sqlite3, sys
+def asked(path, query):
+    if not pathlib.Path(path).is_file():
+        return "absent"
+    rows = sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute(query).fetchall()
+    return hashlib.sha256(json.dumps(sorted(rows)).encode()).hexdigest()
+place = sys.argv[1]
+print(json.dumps({
+    "users": asked(place + "/userprop.db", "SELECT user, key, value FROM properties"),
+    "revocations": asked(place + "/certs.db",
+        "SELECT serial, common_name FROM certificates WHERE revoked_at IS NOT NULL"),
+    "configuration": asked(place + "/config.db", "SELECT * FROM config"),
+}))
+"""
+LIVE, STAGED = f"{ETC}/db", f"{ETC}/staging/complete"
+
+
+def hashes(machine: Machine, place: str) -> dict[str, str]:
+    """Return a hash of users, revocations and configuration in `place`: LIVE or STAGED."""
+    found: dict[str, str] = json.loads(machine.run(f"python3 - {place}", stdin=_HASHES).stdout)
+    return found
+
+
+def subscription(pair: Pair, node: str, *, active: bool, loaded_on: str) -> None:
+    """Record the subscription that a node shows."""
+    shown = python_value(pair.sacli(node, "SubscriptionStatus"))
+    pair.history.record(
+        "subscription.shown",
+        node,
+        key=shown["name"],
+        limit=shown["max_cc"],
+        active=active,
+        loaded_on=loaded_on,
+    )
+
+
+def python_value(text: str) -> Any:  # noqa: ANN401 - whatever was printed
+    """Read what SubscriptionStatus prints: a Python value, not JSON."""
+    return ast.literal_eval(text.strip())
+
+
+def _nodes(pair: Pair) -> list[Machine]:
+    return [pair.machine(node.name) for node in pair.site.nodes]

@@ -1,0 +1,181 @@
+"""The failover pair of a running lab, as scenarios handle it: who is active, and what it runs.
+
+Who is active is asked of the wire, never of a node: a node may be wrong about itself. Nothing here
+judges; `record_configured` tells the checks which timers the pair was given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from checks.history import History
+from lab.lab import Lab
+from lab.machine import Machine
+from lab.wait import until
+from lab.wire import Match
+from provision.failover.access_server import SACLI, SERVICE
+from provision.failover.site import Site
+
+NODES = ("primary", "secondary")
+HEARTBEAT = 112  # the IP protocol of CARP and VRRP
+_UP_S = 240.0
+_LISTEN_S = 2.5  # two periods and a half of the slowest heartbeat that scenarios configure
+
+_DEFAULTS = {"failover.engine": "ucarp", "ucarp.vhid": "94", "ucarp.extra_parms": ""}
+
+
+class Pair:
+    """Both nodes of a lab, and the history that what happens to them is recorded in."""
+
+    def __init__(self, lab: Lab, history: History) -> None:
+        self.lab = lab
+        self.history = history
+        self.site = Site.of(lab.topology)
+
+    @property
+    def virtual_ip(self) -> str:
+        """The address that the pair shares."""
+        return self.site.virtual_ip
+
+    def machine(self, node: str) -> Machine:
+        """Return a node's machine."""
+        return self.lab[node]
+
+    def other(self, node: str) -> str:
+        """Return the name of the other node."""
+        return NODES[1 - NODES.index(node)]
+
+    def address(self, node: str) -> str:
+        """Return a node's own address."""
+        return self.site.nodes[NODES.index(node)].ipv4
+
+    def mac(self, node: str) -> str:
+        """Return the address of a node's NIC on the wire."""
+        return self.lab.topology.mac(node, 0)
+
+    def port(self, node: str) -> str:
+        """Return a node's port on the wire."""
+        return f"{node}/wire0"
+
+    def masters(self, seconds: float = _LISTEN_S) -> frozenset[str]:
+        """Listen to the wire for so many seconds; return the nodes that advertise."""
+        ports = {self.port(node): node for node in NODES}
+        with self.lab.wire.frames(Match(protocol=HEARTBEAT, from_ports=tuple(ports))) as heard:
+            return frozenset(ports[frame.port] for frame in heard.take_for(seconds))
+
+    def active(self) -> str:
+        """Wait until exactly one node advertises, and return its name."""
+        until(lambda: len(self.masters()) == 1, 60, "one node alone to advertise", every=0)
+        (node,) = self.masters()
+        return node
+
+    def sacli(self, node: str, *words: str, stdin: str | None = None, timeout: float = 60) -> str:
+        """Run sacli on a node and return what it printed."""
+        return (
+            self.machine(node).run(shlex.join([SACLI, *words]), stdin=stdin, timeout=timeout).stdout
+        )
+
+    def status(self, node: str) -> Mapping[str, Any]:
+        """Return what a node says of its role, its state and its sync."""
+        found: Mapping[str, Any] = json.loads(self.sacli(node, "FailoverStatus"))
+        return found
+
+    def config(self, active: str) -> dict[str, str]:
+        """Return the configuration in force, read on the active node."""
+        found: dict[str, str] = json.loads(self.sacli(active, "ConfigQuery"))
+        return _DEFAULTS | found
+
+    def service(self, node: str, action: str) -> None:
+        """Start, stop or restart a node's service, as the guide types it."""
+        self.machine(node).run(f"service {SERVICE} {action}", timeout=120)
+
+    def wait_for_state(self, node: str, state: str) -> None:
+        """Wait until a node says that it is "MASTER" or "BACKUP"."""
+        until(
+            lambda: self.status(node).get("state") == state,
+            _UP_S,
+            f"{node} to be {state}",
+            every=0.5,
+        )
+
+    def settle(self, *, sync: bool = True) -> str:
+        """Wait until the pair is whole: one serves, the other stands by, and holds all of it.
+
+        Without `sync` the standby holds what the pair sent by itself. Returns the active node.
+        """
+        active = self.active()
+        self.wait_for_state(active, "MASTER")
+        self.wait_for_state(self.other(active), "BACKUP")
+        ask = f"curl -sk -o /dev/null --max-time 10 https://{self.virtual_ip}:943/"
+        until(
+            lambda: self.lab["gateway"].run(ask, check=False).status == 0,
+            _UP_S,
+            "the web service on the virtual IP",
+            every=0.5,
+        )
+        if sync:
+            self.sacli(active, "FailoverSync", timeout=120)
+        return active
+
+    def make_active(self, node: str) -> None:
+        """Move the active role to a node, as the guide does: restart the other's service."""
+        if self.active() != node:
+            self.service(self.other(node), "restart")
+            self.wait_for_state(node, "MASTER")
+        self.settle()
+
+    def reconfigure(self, changes: Mapping[str, str]) -> str:
+        """Set keys and restart both nodes with them; two masters never meet. Returns the active.
+
+        The order is the standby's way to learn of a change: at its start it reads what is staged.
+        """
+        active = self.settle()
+        standby = self.other(active)
+        for key, value in changes.items():
+            self.sacli(active, "--key", key, "--value", value, "ConfigPut")
+        self.sacli(active, "FailoverSync", timeout=120)
+        self.service(standby, "stop")
+        self.service(active, "restart")
+        self.wait_for_state(active, "MASTER")
+        self.service(standby, "start")
+        return self.settle()
+
+    def record_configured(self) -> None:
+        """Record the configuration that is in force as `pair.configured`."""
+        config = self.config(self.active())
+        engine = config["failover.engine"]
+        timers = {name: _timers(config, name) for name in NODES}
+        more: dict[str, Any] = {"password": config.get("ucarp.password", "")}
+        if engine == "keepalived":
+            more = {"version": int(config.get("keepalived.version", 2)), "virtual_mac": False}
+        self.history.record(
+            "pair.configured",
+            "scenario",
+            virtual_ip=self.virtual_ip,
+            vhid=int(config["ucarp.vhid"]),
+            engine=engine,
+            nodes={
+                name: {"address": self.address(name), "mac": self.mac(name), **timers[name]}
+                for name in NODES
+            },
+            **more,
+        )
+
+
+def _timers(config: Mapping[str, str], node: str) -> dict[str, float]:
+    if config["failover.engine"] == "keepalived":
+        priority = {"primary": "150", "secondary": "100"}[node]
+        return {
+            "advert_int": float(config.get("keepalived.advert_int", 1)),
+            "priority": int(config.get(f"keepalived.{node}.priority", priority)),
+        }
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("-b", "--advbase", type=int, default=1)
+    options.add_argument("-k", "--advskew", type=int, default=0)
+    options.add_argument("-r", "--deadratio", type=int, default=3)
+    known, _ = options.parse_known_args(shlex.split(config["ucarp.extra_parms"]))
+    return vars(known)

@@ -1,0 +1,159 @@
+"""A takeover, provoked and recorded, as often as wanted.
+
+Each repetition begins with a settled pair. What is measured is measured from the wire's recording
+afterwards; here it is only seen to that there is enough of it. Between two repetitions the whole
+lab is rewound to how it was frozen; a lab without a frozen state repairs itself, which takes
+minutes where a machine boots, and then the roles are swapped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lab.checkpoint.rewind import frozen_state, rewind
+from lab.errors import DeadlinePassed
+from lab.probe import Answer, Probe
+from lab.wait import pause, until
+from lab.wire import Match
+from scenarios.failover import observe
+from scenarios.failover.faults import Fault, Moment, during
+from scenarios.failover.pair import HEARTBEAT, Pair
+
+TIMES, FULL_TIMES = 3, 20
+WEB_PORT = 943
+
+_TAKEOVER_S = 15.0  # longer than any limit for the first advertisement
+_SERVICE_S = 20.0  # longer than the guide's limit for the service
+_SECOND_ARP_S = 3.5  # ucarp announces itself again 2 s after it took over
+_UNDISTURBED_S = 8.0  # to see that no takeover comes
+_ANSWERS_S = 60.0
+
+Meanwhile = Callable[[str, Moment], None]
+
+
+def repetitions(full: bool) -> int:
+    """Return how often a fault is provoked in one scenario."""
+    return FULL_TIMES if full else TIMES
+
+
+def repeat(pair: Pair, fault: Fault, probe: Probe, times: int) -> None:
+    """Provoke and record a fault of the active node `times`, restoring the pair in between."""
+    for number in range(times):
+        victim = provoke(pair, fault, probe)
+        if number + 1 < times:
+            restore(pair, fault, victim)
+
+
+def provoke(
+    pair: Pair,
+    fault: Fault,
+    probe: Probe,
+    meanwhile: Meanwhile = lambda _peer, _struck: None,
+    *,
+    before: Callable[[], None] | None = None,
+) -> str:
+    """Let the active node fail once, watch what comes of it, record it; return the node.
+
+    `before` is called right before the fault, without a sync in between; `meanwhile` with the
+    peer's name once the takeover was seen, before `fault.over`.
+    """
+    victim = pair.settle(sync=before is None)
+    peer = pair.other(victim)
+    observe.greet(pair)
+    adverts = Match(protocol=HEARTBEAT, from_ports=(pair.port(peer),))
+    with (
+        pair.lab.wire.frames(adverts) as heard,
+        probe.keep_asking(pair.virtual_ip, WEB_PORT) as answers,
+    ):
+        until(lambda: answers, _ANSWERS_S, f"an answer of {pair.virtual_ip} before the fault")
+        if before is not None:
+            before()
+        struck = fault.strike(pair.lab, victim)
+        asked_until = len(answers)
+        _record_fault(pair, fault, victim, struck)
+        if fault.takes_over:
+            heard.take(_TAKEOVER_S)
+            _wait_for_answer(answers, struck)
+            pause(_SECOND_ARP_S)
+        else:
+            pause(_UNDISTURBED_S)
+    _record_answers(pair, answers, asked_until, struck)
+    _record_aftermath(pair, fault, victim, peer, struck)
+    meanwhile(peer, struck)
+    pair.history.record("fault.over", "scenario", node=victim)
+    return victim
+
+
+def restore(pair: Pair, fault: Fault, victim: str) -> None:
+    """Make the pair whole again, by rewinding the lab if that is possible."""
+    fault.undo(pair.lab, victim)
+    frozen = frozen_state(pair.lab)
+    if frozen is not None:
+        thawed = during(lambda: rewind(pair.lab, frozen))
+        pair.history.record(
+            "lab.thawed", "lab", at_ns=thawed.at_ns, uncertainty_ns=thawed.uncertainty_ns
+        )
+    elif fault.loses_machine:
+        boot(pair, victim)
+    pair.settle()
+
+
+def boot(pair: Pair, node: str) -> None:
+    """Switch a machine on that is off, and wait until its service runs again."""
+    pair.machine(node).power_on()
+    pair.machine(node).wait_until_up()
+    pair.wait_for_state(node, "BACKUP")
+
+
+def _record_fault(pair: Pair, fault: Fault, victim: str, struck: Moment) -> None:
+    pair.history.record(
+        "fault.begin",
+        "scenario",
+        at_ns=struck.at_ns,
+        uncertainty_ns=struck.uncertainty_ns,
+        fault=fault.name,
+        node=victim,
+        expects_takeover=fault.takes_over,
+    )
+    if fault.name == "service-stop":
+        pair.history.record("service.stopped", victim)
+
+
+def _wait_for_answer(answers: Sequence[Answer], struck: Moment) -> None:
+    latest = struck.at_ns + struck.uncertainty_ns
+    try:
+        until(
+            lambda: any(answer.at_ns > latest for answer in list(answers)),
+            _SERVICE_S,
+            "an answer after the fault",
+        )
+    except DeadlinePassed:
+        return  # that none came is for the checks to see
+
+
+def _record_answers(
+    pair: Pair, answers: Sequence[Answer], asked_until: int, struck: Moment
+) -> None:
+    """Record the last answer before the fault and all answers of the new holder's first second."""
+    latest = struck.at_ns + struck.uncertainty_ns
+    before = [answer for answer in answers[: asked_until + 1] if answer.at_ns <= latest]
+    after = [answer for answer in answers if answer.at_ns > latest]
+    for answer in (*before[-1:], *after[:10]):
+        pair.history.record(
+            "probe",
+            "probe",
+            at_ns=answer.at_ns,
+            address=pair.virtual_ip,
+            protocol="tcp",
+            port=WEB_PORT,
+            answered=True,
+            mac=answer.mac,
+        )
+
+
+def _record_aftermath(pair: Pair, fault: Fault, victim: str, peer: str, struck: Moment) -> None:
+    observe.neighbour(pair)
+    observe.addresses(pair, peer)
+    observe.log_lines(pair, peer, struck.at_ns)
+    if not fault.loses_machine:
+        observe.addresses(pair, victim)

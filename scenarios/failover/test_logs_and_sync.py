@@ -1,0 +1,112 @@
+"""What the active node sends to the standby, when it arrives, and what becomes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from checks.failover.syncing import SYNCED
+from lab.errors import DeadlinePassed
+from lab.probe import Probe
+from lab.wait import until
+from provision.failover.access_server import SACLI
+from scenarios.failover import faults, observe
+from scenarios.failover.faults import Moment
+from scenarios.failover.observe import LIVE, STAGED
+from scenarios.failover.pair import Pair
+from scenarios.failover.takeover import provoke
+
+Judge = Callable[[str], object]
+
+DEFAULT_PERIOD_S = 180.0
+SLACK_S = 30.0
+ADDED, REVOKED = "added-{}", "revoked-{}"
+
+
+def change(pair: Pair, active: str) -> None:
+    """Add a user, and give a user a certificate and revoke it, on the active node."""
+    added, revoked = ADDED.format(active), REVOKED.format(active)
+    commands = [
+        f"--user {user} --key prop_autologin --value true UserPropPut" for user in (added, revoked)
+    ]
+    commands += [f"--user {revoked} GetAutologin >/dev/null", f"--user {revoked} RevokeUser"]
+    script = "\n".join(f"{SACLI} {command}" for command in commands)
+    pair.machine(active).run(f"set -e\n{script}", timeout=180)
+
+
+def follow_a_change(pair: Pair, active: str) -> None:
+    """Change the active node and record when each item stood on the standby, and where."""
+    origin, target = pair.machine(active), pair.machine(pair.other(active))
+    period = float(pair.config(active).get("failover.sync_period", DEFAULT_PERIOD_S))
+    before, live_before = observe.hashes(origin, LIVE), observe.hashes(target, LIVE)
+    change(pair, active)
+    began = time.monotonic()
+    changed = observe.hashes(origin, LIVE)
+    arrived: dict[str, float] = {}
+
+    def all_arrived() -> bool:
+        staged = observe.hashes(target, STAGED)
+        for item in SYNCED:
+            if staged[item] == changed[item]:
+                arrived.setdefault(item, time.monotonic() - began)
+        return arrived.keys() >= SYNCED
+
+    with suppress(DeadlinePassed):  # what did not arrive is for the check to see
+        until(all_arrived, period + SLACK_S, "the change to be staged", every=1.0)
+    staged, live = observe.hashes(target, STAGED), observe.hashes(target, LIVE)
+    for item in sorted(SYNCED):
+        pair.history.record(
+            "staged.compared",
+            "scenario",
+            origin=active,
+            target=target.name,
+            item=item,
+            before=before[item],
+            active=changed[item],
+            staged=staged[item],
+            live_before=live_before[item],
+            live=live[item],
+            seconds=round(arrived.get(item, time.monotonic() - began), 1),
+            period_s=period,
+        )
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-32")
+def test_changes_are_staged_on_the_standby_and_not_loaded(pair: Pair, judge: Judge) -> None:
+    pair.make_active("primary")
+    follow_a_change(pair, "primary")
+    judge("FO-32")
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-34")
+def test_after_a_takeover_changes_go_the_other_way(pair: Pair, judge: Judge) -> None:
+    pair.make_active("secondary")
+    follow_a_change(pair, "secondary")
+    judge("FO-34")
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-31", "FO-33")
+def test_the_new_active_node_runs_what_was_staged(
+    pair: Pair, probe: Probe, judge_each: Callable[..., None]
+) -> None:
+    active = pair.settle()
+    change(pair, active)
+    pair.sacli(active, "FailoverSync", timeout=120)
+    staged = observe.hashes(pair.machine(pair.other(active)), STAGED)
+
+    def compare(peer: str, _struck: Moment) -> None:
+        running = observe.hashes(pair.machine(peer), LIVE)
+        for item in sorted(SYNCED):
+            pair.history.record(
+                "running.compared", peer, item=item, staged=staged[item], running=running[item]
+            )
+
+    # settling syncs once more: what is staged stays the same, as nothing was changed since
+    provoke(pair, faults.POWER_OFF, probe, compare)
+    judge_each("FO-31", "FO-33")

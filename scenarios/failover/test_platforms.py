@@ -1,0 +1,46 @@
+"""The guide's platform table: each kind of network, and what the preflight says of it before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import pytest
+
+from checks.failover.splits import PROFILES
+from lab.wait import pause
+from scenarios.failover import preflight
+from scenarios.failover.pair import Pair
+from scenarios.failover.test_troubleshooting import (
+    HEALED_S,
+    SPLIT_S,
+    macs_filtered,
+    nodes_isolated,
+    recorded,
+    vrrp_filtered,
+)
+
+Judge = Callable[[str], object]
+
+
+def network(pair: Pair, profile: str) -> AbstractContextManager[Callable[[], int]]:
+    """Make the wire the kind of network that a profile stands for."""
+    kinds: dict[str, Callable[[], AbstractContextManager[Callable[[], int]]]] = {
+        "plain": lambda: nullcontext(lambda: 0),
+        "mac-filter": lambda: macs_filtered(pair),
+        "vrrp-filter": lambda: vrrp_filtered(pair.lab),
+        "two-networks": lambda: nodes_isolated(pair),
+    }
+    return kinds[profile]()
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-48")
+def test_each_row_of_the_platform_table_behaves_and_is_diagnosed(pair: Pair, judge: Judge) -> None:
+    for profile in PROFILES:
+        with network(pair, profile) as hits, recorded(pair, "profile", profile, hits):
+            pause(SPLIT_S)
+            preflight.record(pair, profile)
+            pause(2)
+        pause(HEALED_S)
+    judge("FO-48")

@@ -1,0 +1,80 @@
+"""What a failed node does when it comes back, and how the guide moves the role back by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from checks.failover.returning import CYCLES, WATCH_S
+from lab.probe import Probe
+from lab.wait import pause
+from scenarios.failover import faults, observe
+from scenarios.failover.pair import Pair
+from scenarios.failover.takeover import boot, provoke, repetitions
+
+Judge = Callable[[str], object]
+
+FULL_FAILBACKS = 10
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-28")
+def test_an_active_node_that_comes_back_stays_standby(
+    pair: Pair, probe: Probe, judge: Judge
+) -> None:
+    victim = provoke(pair, faults.POWER_OFF, probe)
+    boot(pair, victim)
+    pair.history.record("node.returned", "scenario", node=victim)
+    observe.addresses(pair, victim)
+    pause(WATCH_S + 1)
+    observe.addresses(pair, victim)
+    judge("FO-28")
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-29")
+def test_a_node_that_reboots_over_and_over_moves_nothing(
+    pair: Pair, probe: Probe, judge: Judge
+) -> None:
+    victim = provoke(pair, faults.POWER_OFF, probe)
+    pair.history.record("reboot.loop.begin", "scenario", node=victim)
+    boot(pair, victim)
+    for _ in range(CYCLES - 1):
+        pair.machine(victim).reboot()
+        pair.machine(victim).wait_until_up()
+        pair.wait_for_state(victim, "BACKUP")
+    pair.history.record("reboot.loop.end", "scenario", node=victim, cycles=CYCLES)
+    judge("FO-29")
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-30")
+def test_restarting_the_active_secondary_gives_the_role_back(
+    pair: Pair, probe: Probe, full: bool, judge: Judge
+) -> None:
+    pair.make_active("primary")
+    for _ in range(FULL_FAILBACKS if full else repetitions(full)):
+        provoke(pair, faults.SERVICE_RESTART, probe)
+        provoke(pair, faults.SERVICE_RESTART, probe)
+    judge("FO-30")
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-24", "FO-30")
+def test_a_resumed_node_of_the_higher_address_takes_nothing_back(
+    pair: Pair, probe: Probe, judge_each: Callable[..., None]
+) -> None:
+    """Pause the active secondary and resume it: the primary keeps the role.
+
+    The other way round ucarp gives the role back: the lower address wins where two masters meet,
+    and a paused master has not heard that it is one no more.
+    """
+    pair.make_active("primary")
+    provoke(pair, faults.SERVICE_RESTART, probe)
+    victim = provoke(
+        pair, faults.PAUSE, probe, lambda peer, _: pair.machine(pair.other(peer)).resume()
+    )
+    pause(10)
+    assert pair.masters() == {pair.other(victim)}
+    judge_each("FO-24", "FO-30")

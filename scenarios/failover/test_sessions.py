@@ -1,0 +1,144 @@
+"""Clients across a takeover: who is let in again, by what right, and how long that takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from lab.errors import DeadlinePassed
+from lab.probe import Probe
+from lab.wait import pause, until
+from provision.failover import users
+from provision.failover.access_server import NODE_LOG
+from scenarios.failover import faults, observe
+from scenarios.failover.faults import Moment
+from scenarios.failover.pair import Pair
+from scenarios.failover.takeover import provoke, restore
+from scenarios.failover.tunnels import Outside, Traveller, unspent, verify_calls
+
+Judge = Callable[[str], object]
+JudgeEach = Callable[..., None]
+
+ALICE = Traveller("alice", "udp", 1)
+BOB = Traveller("bob", "tcp", 1)
+ROBOT = Traveller(users.AUTOLOGIN_USER, "udp", 0, autologin=True)
+KEY = "LAB-31-scenario-key"
+REFUSED_S = 150.0
+_REASON = re.compile(
+    r"(token expired|out of the renewal window|auth-token .*fail\S*)", re.IGNORECASE
+)
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-36", "FO-38", "FO-39", "FO-49")
+def test_clients_outside_are_back_within_a_minute_and_show_no_password(
+    pair: Pair, probe: Probe, outside: Outside, judge_each: JudgeEach
+) -> None:
+    active = pair.settle()
+    left = unspent(pair, active, ALICE.user)
+    outside.connect(ALICE, BOB, ROBOT)
+    spent = unspent(pair, active, ALICE.user) == left - 1
+
+    def watch(peer: str, struck: Moment) -> None:
+        since = struck.at_ns + struck.uncertainty_ns
+        back = {one: outside.wait_for_echo(one, since) for one in (BOB, ALICE, ROBOT)}
+        for one, method in ((ALICE, "token"), (ROBOT, "certificate")):
+            names = verify_calls(pair, peer, one, since)
+            pair.history.record(
+                "session.resumed",
+                peer,
+                client=one.name,
+                method=method,
+                connected=back[one],
+                verify_calls=len(names),
+                password_spent=spent,
+                user_name_sent=any(names),
+            )
+
+    provoke(pair, faults.POWER_OFF, probe, watch)
+    judge_each("FO-36", "FO-38", "FO-39", "FO-49")
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-35")
+def test_a_profile_of_one_node_works_on_the_other_as_it_is(
+    pair: Pair, outside: Outside, judge: Judge
+) -> None:
+    pair.make_active("primary")
+    password = users.one_time_password("carol", 1)
+    profile = users.user_profile(pair.machine("primary"), "carol", password)
+    pair.make_active("secondary")
+    outside.start({"carol": profile})
+    pair.history.record(
+        "client.profile",
+        "scenario",
+        client="carol",
+        origin="primary",
+        server="secondary",
+        edited=False,
+        connected=outside.is_up("carol"),
+    )
+    judge("FO-35")
+
+
+def try_token(pair: Pair, outside: Outside, probe: Probe, case: str) -> None:
+    """Let the active node fail under a connected client, and record how its token fares."""
+
+    def watch(peer: str, struck: Moment) -> None:
+        def judged() -> str | None:
+            log = outside.log(ALICE.name)
+            if "AUTH_FAILED" in log:
+                return "refused"
+            return "accepted" if log.count("Initialization Sequence Completed") > 1 else None
+
+        try:
+            outcome = until(judged, REFUSED_S, f"{ALICE.name} to come back or to give up", every=1)
+        except DeadlinePassed:
+            return  # without an answer there is nothing to record
+        text = pair.machine(peer).run(f"cat {NODE_LOG}").stdout
+        reasons = [match[0] for _, line in observe.dated(text) for match in _REASON.finditer(line)]
+        pair.history.record(
+            "token.tried",
+            peer,
+            case=case,
+            accepted=outcome == "accepted",
+            reason=reasons[-1] if reasons else "",
+            at_fault_ns=struck.at_ns,
+        )
+
+    provoke(pair, faults.POWER_OFF, probe, watch)
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-37")
+def test_a_token_is_refused_when_it_should_be(
+    pair: Pair, probe: Probe, outside: Outside, judge: Judge
+) -> None:
+    active = pair.settle()
+    outside.connect(ALICE)
+    pair.machine(pair.other(active)).run('date -s "@$(( $(date +%s) - 120 ))"')
+    try_token(pair, outside, probe, "clock-behind")
+    outside.leave()
+    restore(pair, faults.POWER_OFF, active)
+    pair.reconfigure({"vpn.server.session_expire": "30"})
+    outside.connect(Traveller("alice", "udp", 2))
+    pause(35)
+    try_token(pair, outside, probe, "lifetime-over")
+    judge("FO-37")
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-40")
+def test_the_subscription_goes_with_the_role(pair: Pair, probe: Probe, judge: Judge) -> None:
+    active = pair.settle()
+    pair.sacli(active, "--value", KEY, "LoadSubscription")
+    observe.subscription(pair, active, active=True, loaded_on=active)
+    provoke(
+        pair,
+        faults.POWER_OFF,
+        probe,
+        lambda peer, _: observe.subscription(pair, peer, active=True, loaded_on=active),
+    )
+    judge("FO-40")

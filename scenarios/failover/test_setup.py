@@ -1,0 +1,220 @@
+"""Preparing the secondary, SSH both ways, and the failover page (the guide's sections on both)."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+
+import pytest
+
+from checks.history import History
+from lab.lab import Lab
+from lab.machine import Machine
+from lab.wait import pause
+from provision.failover.access_server import ETC, SACLI
+from scenarios.failover import observe, validation
+from scenarios.failover.pair import NODES, Pair
+
+Judge = Callable[[str], object]
+JudgeEach = Callable[..., None]
+
+INIT = "ovpn-init --secondary"
+ANSWERS = ("delete", "yes", "", "DELETE")
+SEEDED = ("seeded-one", "seeded-two")
+CONFIGURATION = (
+    f"{{ find {ETC}/db -type f ! -name '*.lock' -exec sha256sum {{}} + ; cat {ETC}/node-role; }}"
+)
+
+
+def seed(machine: Machine) -> None:
+    """Let a node hold data of its own: a configuration, users, a certificate; nothing runs."""
+    machine.run("service openvpnas stop", timeout=120)
+    machine.run("ovpn-init --batch --force --host=seeded.example --no_start", timeout=240)
+    for user in SEEDED:
+        machine.run(f"{SACLI} --user {user} --key prop_autologin --value true UserPropPut")
+    machine.run(f"{SACLI} --user {SEEDED[0]} GetAutologin", timeout=120)
+
+
+def configuration(machine: Machine) -> str:
+    """Return a hash of all that a node holds."""
+    return machine.run(f"{CONFIGURATION} 2>/dev/null | sort | sha256sum").stdout.strip()
+
+
+def remaining(machine: Machine) -> list[str]:
+    """Return which seeded items are still anywhere below the node's configuration."""
+    words = [*SEEDED, "seeded.example"]
+    command = 'for word in {}; do grep -rqaF -e "$word" {} && echo "$word"; done; true'
+    found = machine.run(command.format(shlex.join(words), ETC)).stdout.split()
+    return [word for word in words if word in found]
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-02", "FO-03")
+def test_only_the_word_delete_wipes_and_then_nothing_is_left(
+    lab: Lab, history: History, judge_each: JudgeEach
+) -> None:
+    machine = lab["secondary"]
+    seed(machine)
+    seeded = len(remaining(machine))
+    for answer in ANSWERS:
+        before = configuration(machine)
+        said = machine.run(f"{INIT} --no_start", stdin=f"{answer}\n", timeout=240, check=False)
+        history.record(
+            "init.asked",
+            "secondary",
+            answer=answer,
+            status=said.status,
+            before=before,
+            after=configuration(machine),
+        )
+    role = machine.run(f"cat {ETC}/node-role").stdout.strip()
+    history.record(
+        "init.wiped",
+        "secondary",
+        seeded=seeded,
+        left=remaining(machine),
+        role={"secondary": "standby"}.get(role, role),
+    )
+    judge_each("FO-02", "FO-03")
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-04")
+def test_batch_and_force_never_ask(lab: Lab, history: History, judge: Judge) -> None:
+    machine = lab["secondary"]
+    seed(machine)
+    # a second run reads from a file whose offset both processes share: was anything taken?
+    machine.run("printf 'DELETE\\n' > /run/typed")
+    left = machine.run(
+        f"exec 3</run/typed; {INIT} --batch --force --no_start <&3 >/dev/null; cat <&3",
+        timeout=240,
+    ).stdout
+    said = machine.run(f"{INIT} --batch --force --no_start <&-", timeout=240, check=False)
+    history.record(
+        "init.batch",
+        "secondary",
+        stdin="closed",
+        status=said.status,
+        seconds=said.seconds,
+        reads_stdin=left != "DELETE\n",
+    )
+    judge("FO-04")
+
+
+@pytest.mark.requirement("FO-05")
+def test_root_reaches_root_in_both_directions(pair: Pair, judge: Judge) -> None:
+    for node in NODES:
+        target = pair.other(node)
+        said = pair.machine(node).run(
+            f"ssh -o BatchMode=yes -o ConnectTimeout=15 root@{pair.address(target)} true",
+            check=False,
+        )
+        pair.history.record(
+            "ssh.attempt", node, origin=node, target=target, user="root", status=said.status
+        )
+    judge("FO-05")
+
+
+@pytest.mark.requirement("FO-01", "FO-06", "FO-07", "FO-08")
+def test_validate_shows_four_good_rows_and_each_prerequisite_its_own(
+    pair: Pair, judge_each: JudgeEach
+) -> None:
+    pair.make_active("primary")
+    validation.validate(pair)
+    for broken in validation.PREREQUISITES:
+        validation.validate_with(pair, broken)
+    validation.validate(pair)
+    judge_each("FO-01", "FO-06", "FO-07", "FO-08")
+
+
+def state(pair: Pair) -> dict[str, str]:
+    """Return what can be compared of both nodes: addresses, programs, configuration."""
+    found = {}
+    for node in NODES:
+        machine = pair.machine(node)
+        found[f"{node}: addresses"] = machine.run("ip -4 -o addr | awk '{print $2, $4}'").stdout
+        programs = "ps -eo comm= | grep -E '^(ucarp|keepalived|openvpn)' | sort"
+        found[f"{node}: programs"] = machine.run(f"{programs} || true").stdout
+        for name, value in observe.hashes(machine, observe.LIVE).items():
+            found[f"{node}: {name}"] = value
+    return found
+
+
+@pytest.mark.requirement("FO-09")
+def test_validate_changes_nothing(pair: Pair, judge: Judge) -> None:
+    pair.make_active("primary")
+    pause(3)
+    pair.history.record("validate.begin", "primary", state=state(pair))
+    validation.validate(pair)
+    pair.history.record("validate.end", "primary", state=state(pair))
+    pause(5)
+    judge("FO-09")
+
+
+OUTSIDE_THE_SUBNET = "192.168.71.222"
+
+
+@pytest.mark.requirement("FO-10")
+def test_a_virtual_ip_outside_the_nodes_subnet_is_refused(pair: Pair, judge: Judge) -> None:
+    pair.make_active("primary")
+    record_attempt(pair, virtual_ip=OUTSIDE_THE_SUBNET)
+    judge("FO-10")
+
+
+def record_attempt(pair: Pair, **changes: object) -> str:
+    """Try to commit a request, record it as `commit.attempt`, return what was said."""
+    asked = validation.request(pair, **changes)
+    accepted, said = validation.ask(pair, "FailoverCommit", asked)
+    pair.history.record(
+        "commit.attempt",
+        "primary",
+        virtual_ip=asked["virtual_ip"],
+        network=pair.site.primary.interface,
+        accepted=accepted,
+        error="" if accepted else said.strip(),
+    )
+    return "" if accepted else said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"virtual_ip": "192.168.70.254"}, "in use"),
+        ({"secondary": {"host": "192.168.70.1"}}, "both nodes"),
+        ({"virtual_ip": "192.168.70.1"}, "own address"),
+        ({"vhid": 0}, "1 to 255"),
+        ({"vhid": 256}, "1 to 255"),
+        ({"ucarp_password": "x" * 20}, "19 bytes"),
+    ],
+    ids=["address-in-use", "one-node-twice", "nodes-own-address", "vhid-0", "vhid-256", "password"],
+)
+def test_a_pair_that_cannot_be_is_refused_and_nothing_is_changed(
+    pair: Pair, changes: dict[str, object], said: str
+) -> None:
+    pair.make_active("primary")
+    before = state(pair)
+    assert said in record_attempt(pair, **changes)
+    assert state(pair) == before
+
+
+@pytest.mark.destructive
+def test_a_secondary_that_holds_data_is_refused(pair: Pair) -> None:
+    pair.make_active("primary")
+    seed(pair.machine("secondary"))
+    assert "holds data of its own" in record_attempt(pair)
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-11")
+def test_commit_and_restart_brings_the_virtual_ip_up_unaided(pair: Pair, judge: Judge) -> None:
+    pair.make_active("primary")
+    pair.service("secondary", "stop")
+    asked = validation.request(pair)
+    accepted, said = validation.ask(pair, "FailoverCommit", asked)
+    committed = pair.history.record("commit.done", "primary", node="primary")
+    assert accepted, said
+    pair.wait_for_state("primary", "MASTER")
+    observe.addresses(pair, "primary")
+    observe.log_lines(pair, "primary", committed.at_ns)
+    pause(10)
+    judge("FO-11")

@@ -1,0 +1,137 @@
+"""Both nodes want to be MASTER: the guide's troubleshooting, provoked on the wire, and healed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from lab.lab import Lab
+from lab.wait import pause
+from lab.wire import Drop, Match, Rule
+from scenarios.failover import observe, preflight, validation
+from scenarios.failover.pair import HEARTBEAT, NODES, Pair
+
+Judge = Callable[[str], object]
+JudgeEach = Callable[..., None]
+
+SPLIT_S = 7.0  # FO-42 asks for two masters within 5 s
+HEALED_S = 8.0  # 3 s to heal, 3 s to see that it stays so
+QUIET_S = 4.0
+
+
+@contextmanager
+def vrrp_filtered(lab: Lab) -> Iterator[Callable[[], int]]:
+    """Drop IP protocol 112 on the wire, as a cloud does; gives how many frames were hit."""
+    rule = lab.wire.add(Rule(Match(protocol=HEARTBEAT), Drop()))
+    try:
+        yield lambda: lab.wire.hits(rule)
+    finally:
+        lab.wire.remove(rule)
+
+
+@contextmanager
+def macs_filtered(pair: Pair) -> Iterator[Callable[[], int]]:
+    """Let each node's port accept its NIC's own MAC alone; gives how many frames were refused."""
+    wire, ports = pair.lab.wire, {pair.port(node): pair.mac(node) for node in NODES}
+
+    def refused() -> int:
+        counters = wire.counters()["ports"]
+        return sum(int(counters[port]["refused"]) for port in ports)
+
+    before = refused()
+    for port, mac in ports.items():
+        wire.filter_mac(port, [mac])
+    try:
+        yield lambda: refused() - before
+    finally:
+        for port in ports:
+            wire.filter_mac(port, None)
+
+
+@contextmanager
+def nodes_isolated(pair: Pair) -> Iterator[Callable[[], int]]:
+    """Put the nodes into two segments; gives how many frames were lost by it."""
+    with validation.isolated(pair) as rule:
+        yield lambda: pair.lab.wire.hits(rule)
+
+
+@contextmanager
+def recorded(pair: Pair, kind: str, name: str, hits: Callable[[], int]) -> Iterator[None]:
+    """Record that a filter or a profile (`kind`) is in force while the block runs."""
+    what: dict[str, Any] = {kind: name}
+    pair.history.record(f"{kind}.begin", "wire", **what)
+    yield
+    pair.history.record(f"{kind}.end", "wire", hits=hits(), **what)
+
+
+@pytest.mark.requirement("FO-21", "FO-41")
+def test_tcpdump_on_a_stopped_secondary_sees_the_heartbeat(
+    pair: Pair, judge_each: JudgeEach
+) -> None:
+    pair.make_active("primary")
+    pair.service("secondary", "stop")
+    try:
+        observe.tcpdump(pair, "secondary", 8, service_stopped=True)
+    finally:
+        pair.service("secondary", "start")
+    judge_each("FO-21", "FO-41")
+
+
+@contextmanager
+def firewalled_inside(pair: Pair, node: str) -> Iterator[Callable[[], int]]:
+    """Drop protocol 112 in a guest's own firewall; gives what its rule has counted."""
+    machine = pair.machine(node)
+    machine.run(f"iptables -I INPUT -p {HEARTBEAT} -j DROP")
+
+    def hits() -> int:
+        rows = machine.run("iptables -vnxL INPUT 1").stdout.split()
+        return int(rows[0])
+
+    try:
+        yield hits
+    finally:
+        machine.run(f"iptables -D INPUT -p {HEARTBEAT} -j DROP")
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-42", "FO-43")
+def test_a_filtered_heartbeat_splits_the_pair_and_healing_leaves_one(
+    pair: Pair, judge_each: JudgeEach
+) -> None:
+    standby = pair.other(pair.active())
+    with (
+        firewalled_inside(pair, standby) as hits,
+        recorded(pair, "filter", "guest-firewall", hits),
+    ):
+        pause(SPLIT_S)
+    with vrrp_filtered(pair.lab) as hits, recorded(pair, "filter", "vrrp", hits):
+        pause(SPLIT_S)
+        preflight.record(pair, "vrrp-filter")
+    pause(HEALED_S)
+    judge_each("FO-42", "FO-43")
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-43", "FO-44")
+def test_a_filter_of_source_macs_breaks_the_pair_until_spoofing_is_allowed(
+    pair: Pair, judge_each: JudgeEach
+) -> None:
+    pause(QUIET_S)
+    with macs_filtered(pair) as hits, recorded(pair, "filter", "source-mac", hits):
+        pause(SPLIT_S)
+    pause(HEALED_S)
+    judge_each("FO-43", "FO-44")
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("FO-43", "FO-45")
+def test_nodes_in_two_segments_cannot_be_a_pair(pair: Pair, judge_each: JudgeEach) -> None:
+    pair.make_active("primary")
+    with nodes_isolated(pair) as hits, recorded(pair, "filter", "isolation", hits):
+        pause(SPLIT_S)
+        validation.validate(pair, "isolation", validation.ALL_OF_PARTNER)
+    pause(HEALED_S)
+    judge_each("FO-43", "FO-45")
