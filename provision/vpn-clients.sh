@@ -29,7 +29,8 @@ connect() {
     done
 }
 
-# Without a network on the link, only a default route over it: once the tunnel is up, everything
+# The link gets its name inside: outside, where it is made, that name is taken.
+# Without a network on it, only a default route over it: once the tunnel is up, everything
 # but the node itself goes through it, the neighbours on the wire included.
 namespace() {
     read -r ipv4 ipv6 mac nameserver <"$run/$1/identity"
@@ -38,10 +39,11 @@ namespace() {
     [ "$nameserver" = - ] || echo "nameserver $nameserver" >"/etc/netns/$1/resolv.conf"
     ip -batch - <<BATCH || return 1
 netns add $1
-link add link $wire name $wire address $mac netns $1 type macvlan mode bridge
+link add link $wire name client0 address $mac netns $1 type macvlan mode bridge
 BATCH
     ip -n "$1" -batch - <<BATCH
 link set lo up
+link set client0 name $wire
 address add $ipv4/32 dev $wire
 link set $wire up
 route add default dev $wire src $ipv4

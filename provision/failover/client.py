@@ -15,7 +15,6 @@ from provision.vpn_clients import place_for_clients
 def steps(site: Site, platform: Platform) -> list[Step]:
     """Return the client machine's steps."""
     record = f"{site.public_ip} {site.public_fqdn}"
-    known = f"grep -qxF '{record}' /etc/hosts"
     return [
         static_address(site.client, SECTION, platform),
         Step(
