@@ -1,0 +1,44 @@
+"""Bringing a running lab back to how it was frozen, in place: the same wire, the same recording.
+
+For scenarios that harm their lab many times over. The wire counts it as a new generation, so that
+a recording tells the runs apart.
+"""
+
+from __future__ import annotations
+
+from lab import layout
+from lab.checkpoint.freeze import _bring_back, stands_on
+from lab.checkpoint.manifest import Checkpoint
+from lab.checkpoint.store import Store
+from lab.lab import Lab
+
+
+def frozen_state(lab: Lab) -> Checkpoint | None:
+    """Return the checkpoint that the whole of `lab` was frozen as, or thawed from, if any.
+
+    A lab of freshly booted machines has none, nor one whose machines began as one frozen guest.
+    """
+    key = stands_on(lab)
+    try:
+        found = Store().find(key) if key else None
+    except CheckpointDamaged:  # the lab runs on, but nothing can begin from there again
+        return None
+    if found is None or found.manifest.topology.name != lab.topology.name:
+        return None
+    return found
+
+
+def rewind(lab: Lab, checkpoint: Checkpoint) -> None:
+    """Cut the power of every machine and let `lab` go on as it was at `checkpoint`.
+
+    Rules, cuts and filters of the wire stay as they are. LabError when the checkpoint is damaged
+    or gone; the lab's machines are off then.
+    """
+    lab.wire.pause()
+    for name in lab.machines:
+        lab.machines[name].kill()
+        disk = layout.placement(lab.directory, lab.state, name).disk
+        disk.unlink(missing_ok=True)
+        layout.write_overlay(disk, checkpoint.disk(name))
+    _bring_back(lab, checkpoint)
+    lab.wire.resume(new_generation=True)
