@@ -9,7 +9,7 @@ from __future__ import annotations
 from lab import layout
 from lab.checkpoint.freeze import _bring_back, stands_on
 from lab.checkpoint.manifest import Checkpoint
-from lab.checkpoint.store import Store
+from lab.checkpoint.store import CheckpointDamaged, Store
 from lab.lab import Lab
 
 
