@@ -12,8 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from openvpnas import snapshot
+from openvpnas.cli_service import accept_snapshot
 from openvpnas.config import Config
-from openvpnas.paths import Paths
+from openvpnas.paths import ROOT_VARIABLE, Paths
 from openvpnas.users import Users
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -194,3 +196,20 @@ def test_a_running_standby_refuses_changes_that_would_be_lost(command: Command, 
     assert done.returncode == 1
     assert "use the active node" in done.stderr
     assert command(SACLI, "SubscriptionStatus").returncode == 0
+
+
+def test_an_active_node_takes_no_snapshot_of_a_second_active_one(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv(ROOT_VARIABLE, str(paths.root))
+    snapshot.make(paths)
+    paths.staging.mkdir()
+    paths.outgoing.rename(paths.staging / "incoming")
+    paths.runtime.mkdir(parents=True)
+    paths.state_file.write_text(json.dumps({"pid": os.getpid(), "state": "MASTER"}))
+    assert accept_snapshot() == 1
+    assert "active itself" in capsys.readouterr().err
+    assert snapshot.staged(paths) is None
+    paths.state_file.write_text(json.dumps({"pid": os.getpid(), "state": "BACKUP"}))
+    assert accept_snapshot() == 0
+    assert snapshot.staged(paths) is not None

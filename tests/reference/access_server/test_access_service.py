@@ -51,8 +51,8 @@ def test_without_failover_everything_is_in_one_log(paths: Paths):
 
 def test_a_sync_goes_to_staging_by_rsync_over_ssh(paths: Paths, network: FakeNetwork):
     manifest = sync.send(paths, PARTNER, network)
-    make, transfer, accept = network.asked
-    assert make[-1].endswith("/usr/local/openvpn_as/etc/staging/incoming")
+    transfer, accept = network.asked
+    assert any("mkdir -p -m 700" in word for word in transfer)
     assert transfer[-1] == "root@192.168.70.2:/usr/local/openvpn_as/etc/staging/incoming/"
     assert any("-p 2202" in word for word in transfer)
     assert accept[-1] == "/usr/local/openvpn_as/libexec/accept-snapshot"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 
-from openvpnas import node_role, snapshot
-from openvpnas.errors import AccessServerError
+from openvpnas import node_role, snapshot, status
+from openvpnas.errors import AccessServerError, SnapshotRefused
+from openvpnas.heartbeat import MASTER
 from openvpnas.paths import Paths
 
 
@@ -23,9 +24,16 @@ def service() -> int:
 
 
 def accept_snapshot() -> int:
-    """Accept what the partner has sent; prints its id."""
+    """Accept what the partner has sent; prints its id.
+
+    Refused while this node is active itself: then both are, and what the other one made of its
+    older data must not replace this node's at its next restart.
+    """
+    paths = Paths.here()
     try:
-        print(snapshot.accept(Paths.here()).id)
+        if status.service_state(paths).get("state") == MASTER:
+            raise SnapshotRefused("this node is active itself: nothing is staged here")
+        print(snapshot.accept(paths).id)
     except (AccessServerError, OSError) as error:
         print(f"accept-snapshot: {error}", file=sys.stderr)
         return 1

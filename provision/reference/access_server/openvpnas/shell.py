@@ -87,6 +87,8 @@ def ssh_options(node: Node) -> list[str]:
     """
     options = [
         f"ConnectTimeout={CONNECT_SECONDS}",
+        # first of all: the post-quantum default takes a second longer where a guest is emulated
+        "KexAlgorithms=^curve25519-sha256",
         "StrictHostKeyChecking=yes",
         "ServerAliveInterval=5",
         "ServerAliveCountMax=2",

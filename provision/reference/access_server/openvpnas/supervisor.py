@@ -215,7 +215,6 @@ class Supervisor:
             self._sync.stop()
         self._services.stop()
         self._change_state("STOPPED")
-        self._write_state()
 
     def _change_state(self, state: str) -> None:
         if state == self._state:
@@ -224,6 +223,7 @@ class Supervisor:
             self._log.failover(f"node state: {self._state} -> {state}")
         self._state = state
         self._since = time.time()
+        self._write_state()  # at once: what follows a new state may take seconds
 
     def _write_state(self) -> None:
         state = {

@@ -40,13 +40,11 @@ def _send(paths: Paths, partner: Node, shell: Shell) -> snapshot.Manifest:
     manifest = snapshot.make(paths)
     incoming = f"{HOME}/etc/staging/incoming"
     environment = ssh_environment(partner)
-    steps = (
-        (["mkdir", "-p", "-m", "700", incoming], None),
-        (None, _rsync(paths, partner, incoming)),
-        ([f"{HOME}/libexec/accept-snapshot"], None),
+    commands = (
+        _rsync(paths, partner, incoming),
+        on(partner, [f"{HOME}/libexec/accept-snapshot"]),
     )
-    for remote, local in steps:
-        command = on(partner, remote) if remote is not None else local or []
+    for command in commands:
         outcome = shell.run(command, environment=environment, timeout=SEND_SECONDS)
         if not outcome.ok:
             raise SyncFailed(f"sync to {partner.host}: {outcome.last_line}")
@@ -60,6 +58,8 @@ def _rsync(paths: Paths, partner: Node, incoming: str) -> list[str]:
         "--checksum",
         "--delete",
         f"--rsh={' '.join(ssh_options(partner))}",
+        # not a connection of its own: each takes seconds on a slow machine
+        f"--rsync-path=mkdir -p -m 700 {incoming} && rsync",
         f"{paths.outgoing}/",
         f"{partner.ssh_user}@{partner.host}:{incoming}/",
     ]

@@ -1,0 +1,62 @@
+"""When the pair is ready: one active node, one standby, and the standby has all there is.
+
+A lab that was frozen thaws with a leap of its clocks, which to a standby looks like a silence of
+its partner: it takes over, for a moment. Equal settings and the lower address make the primary
+stay; waiting for that, and a sync, is what "settled" means here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lab.lab import Lab
+from lab.machine import Machine
+from lab.wait import until
+from provision.failover.access_server import SACLI, WEB_PORT
+from provision.failover.site import Site
+
+
+def settle(lab: Lab) -> None:
+    """Wait until the primary serves the virtual IP, the secondary stands by and is in step.
+
+    DeadlinePassed says which of them did not come.
+    """
+    site = Site.of(lab.topology)
+    primary, secondary = lab[site.primary.name], lab[site.secondary.name]
+    url = f"https://{site.virtual_ip}:{WEB_PORT}/"
+    until(lambda: status(primary)["state"] == "MASTER", 60, "the primary to be the active node")
+    until(lambda: _answers(lab[site.gateway.name], url), 60, f"{url} to answer the gateway")
+    sync(primary)  # takes longer than a standby that thaws needs to notice a silence
+    until(lambda: _in_step(primary, secondary), 120, "the secondary to stand by, in step")
+
+
+def status(node: Machine) -> dict[str, Any]:
+    """Return what FailoverStatus says; "state" is MASTER, BACKUP, INIT or STOPPED.
+
+    "node" says which one of the pair it is, "live" and "staged" what it has: term and serial,
+    None for nothing.
+    """
+    found: dict[str, Any] = json.loads(node.run(f"{SACLI} FailoverStatus").stdout)
+    return found
+
+
+def sync(active: Machine) -> dict[str, Any]:
+    """Send what the active node has to its partner now; return id, term and serial of it."""
+    found: dict[str, Any] = json.loads(active.run(f"{SACLI} FailoverSync", timeout=120).stdout)
+    return found
+
+
+def _in_step(primary: Machine, secondary: Machine) -> bool:
+    """Say whether the standby holds what was sent; it forgets that when it yields as a master."""
+    seen = status(secondary)
+    if seen["state"] != "BACKUP":
+        return False
+    if seen["staged"] is not None:
+        return True
+    sync(primary)
+    return False
+
+
+def _answers(machine: Machine, url: str) -> bool:
+    return machine.run(f"curl -sk -o /dev/null --max-time 5 {url}", check=False).status == 0
