@@ -3,7 +3,9 @@
 A fresh guest learns all of this from its seed, by cloud-init. On EL a thawed one does just that,
 again, with another seed. On Debian cloud-init alone would take longer than everything else in a
 cold start (10 s of processor time a guest without KVM), so the same seed is written into place
-directly, as cloud-init's networkd renderer does.
+directly, as cloud-init's networkd renderer does, and cloud-init has no work left at later boots.
+
+Who a machine is must survive that its power is cut a second later: the last thing is a `sync`.
 """
 
 from __future__ import annotations
@@ -25,11 +27,13 @@ hostname "$(cat /etc/hostname)"
 udevadm control --reload
 nmcli connection reload
 systemctl reload sshd
+sync
 """
 
 _DEBIAN = """set -e
 blockdev --flushbufs /dev/vdb
 rm -f /etc/systemd/network/10-* /etc/machine-id /etc/ssh/ssh_host_*
+rm -f /etc/systemd/system/cloud-init.target.wants/cloud-init-local.service
 {files}
 systemd-machine-id-setup >/dev/null 2>&1
 hostname "$(cat /etc/hostname)"
@@ -37,6 +41,7 @@ hostname "$(cat /etc/hostname)"
 udevadm control --reload
 networkctl reload
 systemctl reload ssh
+sync
 """
 
 
