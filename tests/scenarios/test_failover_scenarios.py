@@ -1,0 +1,261 @@
+"""Failover scenarios record what their checks need: on a real wire, with a pair that is played."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from checks import carp
+from checks.history import History, read_history
+from checks.judging import judge_now
+from checks.registry import checks
+from checks.verdict import Status, Verdict
+from lab.lab import Lab
+from lab.probe import Probe
+from scenarios.failover import faults, observe, takeover, tunnels, validation
+from scenarios.failover.adverts import Advertiser
+from scenarios.failover.faults import Fault, Moment
+from scenarios.failover.greeting import hard_reset, tls_crypt_key
+from scenarios.failover.pair import Pair
+from scenarios.failover.test_serving import steady
+from tests.heartbeat import encoder
+from tests.scenarios.failover_pair import VIRTUAL_IP, PlayedLab, played_lab
+
+SCENARIO = "it"
+
+
+@dataclass
+class Stage:
+    """A played pair, its history, and the judge of what both left behind."""
+
+    lab: PlayedLab
+    pair: Pair
+    probe: Probe
+    history: History
+
+    def judge(self, requirement: str) -> Verdict:
+        self.lab.wire.flush()
+        return judge_now(self.history.path.parent, self.history, requirement)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    (tmp_path / "wire").mkdir()
+    with (
+        played_lab(tmp_path, tmp_path / "wire" / "lab.pcapng") as lab,
+        History(tmp_path / "history.jsonl", SCENARIO) as history,
+        Probe(lab.wire, "lan", "probe", "02:70:72:6f:62:65", "192.168.70.9") as probe,
+    ):
+        history.record("scenario.start", "pytest", lab="lab")
+        pair = Pair(cast(Lab, lab), history)
+        pair.record_configured()
+        yield Stage(lab, pair, probe, history)
+
+
+def test_a_takeover_is_provoked_and_recorded_so_that_it_can_be_judged(stage: Stage) -> None:
+    assert takeover.provoke(stage.pair, faults.POWER_OFF, stage.probe) == "primary"
+    for requirement in ("FO-20", "FO-24", "FO-25", "FO-26", "FO-31"):
+        verdict = stage.judge(requirement)
+        assert verdict.status is Status.PASS, f"{requirement}: {verdict.text}"
+
+
+def test_a_takeover_without_service_is_recorded_as_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeover, "_SERVICE_S", 0.5)
+    monkeypatch.setattr(stage.lab.nodes["secondary"], "_accept", lambda _frame: None)
+    takeover.provoke(stage.pair, faults.POWER_OFF, stage.probe)
+    assert stage.judge("FO-24").status is Status.PASS
+    assert stage.judge("FO-25").status is not Status.PASS
+
+
+def test_a_steady_pair_answers_with_one_mac(stage: Stage) -> None:
+    with steady(stage.pair) as active:
+        assert active == "primary"
+        stage.probe.ask(VIRTUAL_IP, times=6, every=0.05)
+    assert stage.judge("FO-15").status is Status.PASS
+
+
+def test_the_moment_of_a_fault_is_the_middle_of_the_time_it_took() -> None:
+    seen: list[Moment] = []
+    outer = faults.during(lambda: seen.append(faults.during(lambda: None)))
+    (inner,) = seen
+    assert abs(inner.at_ns - outer.at_ns) <= outer.uncertainty_ns + inner.uncertainty_ns
+
+
+def test_every_fault_has_a_name_of_its_own() -> None:
+    assert len({fault.name for fault in faults.ALL}) == len(faults.ALL)
+
+
+class RecordingLab:
+    """Notes which of a lab's switches a fault moves."""
+
+    def __init__(self) -> None:
+        self.moved: list[str] = []
+        self.wire = self.hypervisor = self
+        self.topology = self
+
+    def __getitem__(self, name: str) -> RecordingLab:
+        return self
+
+    def domain_name(self, name: str) -> str:
+        return name
+
+    def mac(self, name: str, _index: int) -> str:
+        return f"mac of {name}"
+
+    def __getattr__(self, switch: str) -> Callable[..., None]:
+        def move(*words: object, **more: object) -> None:
+            self.moved.append(" ".join([switch, *map(str, (*words, *more.items()))]))
+
+        return move
+
+
+@pytest.mark.parametrize(
+    ("fault", "struck", "undone"),
+    [
+        (faults.POWER_OFF, "kill", "kill"),
+        (faults.PAUSE, "pause", "kill"),
+        (faults.LINK_CUT, "cut node/wire0", "kill heal node/wire0"),
+        (faults.CARRIER_LOSS, "('up', False)", "('up', True)"),
+        (faults.SERVICE_STOP, "service openvpnas stop", "service openvpnas start"),
+        (faults.KILL_UCARP, "pkill -KILL -x 'ucarp|keepalived'", ""),
+        (faults.KILL_OPENVPN, "pkill -KILL -x 'openvpn'", ""),
+        (faults.GUEST_CRASH, "echo c > /proc/sysrq-trigger", "kill"),
+    ],
+    ids=str,
+)
+def test_a_fault_moves_its_own_switch_and_moves_it_back(
+    fault: Fault, struck: str, undone: str
+) -> None:
+    lab = RecordingLab()
+    fault.strike(cast(Any, lab), "node")
+    assert struck in " ".join(lab.moved)
+    lab.moved.clear()
+    fault.undo(cast(Any, lab), "node")
+    assert undone in " ".join(lab.moved)
+
+
+def test_log_lines_are_dated_to_the_middle_of_their_second() -> None:
+    text = (
+        '2022-04-29T10:51:22+0530 [stdout#info] [FAILOVER] OUT: "Switching to state: MASTER"\nx\n'
+    )
+    ((at_ns, line),) = observe.dated(text)
+    assert (at_ns, line) == (1651209682 * 10**9 + 5 * 10**8, "Switching to state: MASTER")
+
+
+def test_a_guests_time_is_turned_into_the_wires() -> None:
+    assert observe.GuestClock(120, 5).on_the_wire(1000) == 880
+
+
+def test_the_subscription_is_a_python_value_not_json() -> None:
+    assert observe.python_value("{'name': 'LAB-1', 'error': None}\n")["error"] is None
+
+
+def test_hashes_of_a_configuration_change_with_its_users_alone(tmp_path: Path) -> None:
+    import sqlite3
+
+    def hashes() -> dict[str, str]:
+        said = subprocess.run(
+            ["python3", "-", str(tmp_path)],
+            input=observe._HASHES,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found: dict[str, str] = json.loads(said.stdout)
+        return found
+
+    assert set(hashes().values()) == {"absent"}
+    with sqlite3.connect(tmp_path / "userprop.db") as users:
+        users.execute("CREATE TABLE properties (user, key, value)")
+    users.close()
+    before = hashes()
+    with sqlite3.connect(tmp_path / "userprop.db") as users:
+        users.execute("INSERT INTO properties VALUES ('a', 'b', 'c')")
+    users.close()
+    after = hashes()
+    assert after["users"] != before["users"]
+    assert after["revocations"] == "absent"
+
+
+def test_a_foreign_pairs_advertisement_is_right_in_every_respect() -> None:
+    foreign = Advertiser("192.168.70.11", "192.168.70.233", 95, "foreign-pair")
+    advert = carp.decode(foreign.frame(7))
+    secret = carp.Secret(foreign.password, foreign.virtual_ip, foreign.vhid)
+    assert not carp.findings(advert, secret)
+    assert (
+        encoder.carp(
+            foreign.address,
+            counter=7,
+            vhid=95,
+            password=foreign.password,
+            virtual_ip=foreign.virtual_ip,
+        )[34:]
+        == foreign.frame(7)[34:]
+    )
+
+
+def test_validates_answer_becomes_rows(stage: Stage) -> None:
+    rows = [
+        {"name": validation.TO_SECONDARY, "status": "GOOD", "detail": ""},
+        {"name": validation.TO_PRIMARY, "status": "UNKNOWN", "detail": ""},
+    ]
+    answer = {"good": False, "rows": rows, "problems": []}
+    stage.lab["primary"].script = {"FailoverValidate": json.dumps(answer)}
+    validation.validate(stage.pair, "no-rsync", (validation.TO_PRIMARY,))
+    event = read_history(stage.history.path).events("validate.rows")[-1]
+    assert [row["good"] for row in event["rows"]] == [True, False]
+
+
+def test_a_port_is_blocked_on_the_wire_only_as_long_as_it_should_be(stage: Stage) -> None:
+    with validation.port_blocked(stage.pair):
+        assert len(stage.lab.wire.rules()) == 1
+    assert stage.lab.wire.rules() == []
+
+
+def test_log_in_checks_are_counted_for_one_client_since_a_moment(stage: Stage) -> None:
+    line = '{} [stdout#info] [AUTH] OUT: "auth-user-pass-verify user={!r} cn={!r} accepted: x"'
+    lines = [
+        line.format("2000-01-01T00:00:00+0000", "alice", "alice"),
+        line.format("2099-01-01T00:00:00+0000", "", "robot_AUTOLOGIN"),
+        line.format("2099-01-01T00:00:00+0000", "alice", "alice"),
+    ]
+    said = {"node.log": "\n".join(lines), "date": lambda _: str(time.time_ns())}
+    stage.lab["secondary"].script = said
+    robot = tunnels.Traveller("robot", "udp", 0, autologin=True)
+    alice = tunnels.Traveller("alice", "udp", 1)
+    since = 10**18
+    assert tunnels.verify_calls(stage.pair, "secondary", robot, since) == [""]
+    assert tunnels.verify_calls(stage.pair, "secondary", alice, since) == ["alice"]
+
+
+def test_every_requirement_of_the_guide_has_a_scenario() -> None:
+    sources = Path(takeover.__file__).parent.glob("test_*.py")
+    text = "\n".join(path.read_text() for path in sources)
+    judged = {name for name in checks() if name.startswith("FO-")}
+    assert {name for name in judged if f'"{name}"' in text} == judged
+    assert len(judged) == 49
+
+
+def test_a_profile_without_tls_crypt_key_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 octets"):
+        tls_crypt_key("client\nremote x 1194 udp\n")
+
+
+@pytest.mark.skipif(shutil.which("openvpn") is None, reason="openvpn is not installed")
+def test_a_genuine_server_answers_the_greeting_and_no_other(tmp_path: Path) -> None:
+    from tests.scenarios.openvpn_server import answered, server
+
+    with server(tmp_path) as (port, key_file):
+        key = tls_crypt_key(f"<tls-crypt>\n{key_file}</tls-crypt>\n")
+        assert answered(port, hard_reset(key))
+        assert not answered(port, hard_reset(bytes(256)))
