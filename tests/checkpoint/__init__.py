@@ -1,0 +1,1 @@
+"""Freezing, thawing, and where frozen labs lie; no virtual machine runs here."""

@@ -1,0 +1,234 @@
+"""Freezing and thawing: what is done in which order, and what a failure leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lab.checkpoint import (
+    FreezeFailed,
+    NoRoom,
+    Store,
+    ThawFailed,
+    freeze,
+    key_of,
+    set_clock,
+    stands_on,
+    thaw,
+)
+from lab.errors import DeadlinePassed, MachineError
+from tests.checkpoint.pretend import TCG, PretendLab, PretendMachine, key, make, stand_on
+
+MADE_OF = {"topology": "pair"}
+
+
+@pytest.fixture
+def thawed(monkeypatch: pytest.MonkeyPatch, blank_disk: Path) -> Iterator[PretendLab]:
+    """Make the lab that the next thaw makes."""
+    lab = PretendLab(blank_disk)
+    for kind in ("keys", "seeds", "disks"):
+        for path in (lab.directory / kind).iterdir():
+            path.unlink()
+        (lab.directory / kind).rmdir()
+
+    @contextlib.contextmanager
+    def assembling(*_: object) -> Iterator[object]:
+        yield lab.directory, lambda _host_keys: lab
+
+    monkeypatch.setitem(thaw.__globals__, "assembling", assembling)
+    return lab
+
+
+def freeze_and_thaw(lab: PretendLab) -> None:
+    checkpoint = freeze(lab, MADE_OF, "two machines")
+    thaw(checkpoint, lab.image, TCG)
+
+
+def left_unfinished(store: Store) -> list[Path]:
+    return [*store.directory.glob(".unfinished-*")]
+
+
+def test_the_wire_and_all_machines_stop_before_any_is_put_away(lab: PretendLab) -> None:
+    freeze(lab, MADE_OF, "two machines", keep_running=False)
+    told = [method for method, _ in lab.hypervisor.told]
+    assert told == ["pause", "pause", "save", "save"]
+    assert lab.wire.told == ["pause"]
+
+
+def test_a_checkpoint_holds_memory_disks_keys_seeds_and_what_was_attached(
+    lab: PretendLab, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.json").write_text("noted")
+    (tmp_path / "transcripts").mkdir()
+    (tmp_path / "transcripts" / "one.log").write_text("typed")
+    disk = (lab.directory / "disks" / "one.qcow2").read_bytes()
+    freeze(
+        lab,
+        MADE_OF,
+        "two machines",
+        attach={"notes": tmp_path / "notes.json", "typed": tmp_path / "transcripts"},
+    )
+    found = store.find(key_of(MADE_OF))
+    assert found is not None
+    assert found.memory("one").read_bytes().endswith(b"memory of one")
+    assert found.disk("one").read_bytes() == disk
+    assert (found.directory / "keys" / "content").read_text() == "keys"
+    assert (found.directory / "seeds" / "content").read_text() == "seeds"
+    assert found.attachment("notes").read_text() == "noted"
+    assert (found.attachment("typed") / "one.log").read_text() == "typed"
+    assert found.manifest.host_keys == {"one": "key of one", "two": "key of two"}
+    assert found.manifest.label == "two machines"
+
+
+def test_a_frozen_lab_goes_on_upon_its_own_checkpoint(lab: PretendLab) -> None:
+    frozen = freeze(lab, MADE_OF, "two machines")
+    assert stands_on(lab) == frozen.key
+    assert {name for method, name in lab.hypervisor.told if method == "resume"} == {"one", "two"}
+    assert lab.wire.told == ["pause", "resume"]
+    assert str(frozen.disk("one")).encode() in (lab.directory / "disks/one.qcow2").read_bytes()
+    assert any("date -u -s" in command for command in lab.machines["one"].commands)
+
+
+def test_a_checkpoint_names_all_that_its_lab_stood_on(lab: PretendLab, store: Store) -> None:
+    make(store, 1, image=lab.image.disk)
+    make(store, 2, image=lab.image.disk)
+    stand_on(lab.directory, 1, 2)
+    assert freeze(lab, MADE_OF, "two machines").manifest.parents == (key(1), key(2))
+
+
+def test_what_another_process_froze_meanwhile_leaves_the_lab_untouched(
+    lab: PretendLab, blank_disk: Path
+) -> None:
+    first = freeze(PretendLab(blank_disk), MADE_OF, "two machines")
+    assert freeze(lab, MADE_OF, "two machines").directory == first.directory
+    assert lab.hypervisor.told == []
+    assert lab.wire.told == []
+    assert stands_on(lab) is None
+
+
+def test_without_room_the_lab_is_untouched(
+    lab: PretendLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VPNPROOF_CHECKPOINTS_GIB", "0.001")
+    with pytest.raises(NoRoom):
+        freeze(lab, MADE_OF, "two machines")
+    assert lab.hypervisor.told == []
+    assert lab.wire.told == []
+
+
+@pytest.mark.parametrize("method", ["pause", "save"])
+def test_a_libvirt_that_refuses_leaves_no_checkpoint_and_says_why(
+    lab: PretendLab, store: Store, method: str
+) -> None:
+    lab.hypervisor.breaks[method, "two"] = MachineError("cannot save: No space left on device")
+    with pytest.raises(FreezeFailed, match=r"pair could not be frozen.*No space left"):
+        freeze(lab, MADE_OF, "two machines")
+    assert store.find(key_of(MADE_OF)) is None
+    assert left_unfinished(store) == []
+    assert stands_on(lab) is None
+
+
+@pytest.mark.parametrize("step", ["shutil.move", "shutil.copytree"])
+def test_a_disk_that_fills_up_leaves_no_checkpoint_and_says_so(
+    lab: PretendLab, store: Store, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(step, full)
+    with pytest.raises(FreezeFailed, match="No space left"):
+        freeze(lab, MADE_OF, "two machines")
+    assert store.find(key_of(MADE_OF)) is None
+    assert left_unfinished(store) == []
+
+
+def test_a_disk_that_fills_up_with_the_last_file_leaves_no_checkpoint(
+    lab: PretendLab, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    lab.hypervisor.save = lambda _name, path: path.touch()  # type: ignore[method-assign]
+    with pytest.raises(FreezeFailed, match="No space left"):
+        freeze(lab, MADE_OF, "two machines")
+    assert list(store) == []
+    assert left_unfinished(store) == []
+
+
+def test_a_lab_that_does_not_go_on_is_lost_but_its_checkpoint_is_not(
+    lab: PretendLab, store: Store
+) -> None:
+    lab.hypervisor.breaks["restore", "one"] = MachineError("cannot restore")
+    with pytest.raises(FreezeFailed, match="cannot restore"):
+        freeze(lab, MADE_OF, "two machines")
+    assert store.find(key_of(MADE_OF)) is not None
+
+
+def test_ctrl_c_in_the_middle_leaves_no_checkpoint(lab: PretendLab, store: Store) -> None:
+    lab.hypervisor.breaks["save", "one"] = KeyboardInterrupt()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        freeze(lab, MADE_OF, "two machines")
+    assert list(store) == []
+    assert left_unfinished(store) == []
+
+
+def test_a_thawed_lab_has_disks_of_its_own_on_the_frozen_ones(
+    lab: PretendLab, thawed: PretendLab, store: Store
+) -> None:
+    freeze_and_thaw(lab)
+    frozen = store.find(key_of(MADE_OF))
+    assert frozen is not None
+    assert stands_on(thawed) == frozen.key
+    for name in ("one", "two"):
+        own = thawed.directory / "disks" / f"{name}.qcow2"
+        assert str(frozen.disk(name)).encode() in own.read_bytes()
+        assert str(own) in thawed.hypervisor.placed[name]
+        assert str(lab.directory) not in thawed.hypervisor.placed[name]
+    assert (thawed.directory / "keys" / "content").read_text() == "keys"
+
+
+def test_a_thawed_lab_hears_nothing_of_its_former_run(lab: PretendLab, thawed: PretendLab) -> None:
+    freeze_and_thaw(lab)
+    assert thawed.wire.told == ["pause", "resume as new"]
+    told = [method for method, _ in thawed.hypervisor.told]
+    assert told == ["restore", "restore", "resume", "resume"]
+
+
+@pytest.mark.parametrize("error", [MachineError("cannot restore"), DeadlinePassed("waited")])
+def test_one_that_does_not_come_to_life_is_named(
+    lab: PretendLab, thawed: PretendLab, error: Exception
+) -> None:
+    thawed.hypervisor.breaks["restore", "two"] = error
+    frozen = freeze(lab, MADE_OF, "two machines")
+    with pytest.raises(ThawFailed, match=f"checkpoint {frozen.key[:12]} cannot be thawed"):
+        thaw(frozen, lab.image, TCG)
+
+
+def test_a_clock_that_was_set_late_is_set_again_by_what_it_was_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Slow(PretendMachine):
+        def run(self, command: str, **_: object) -> SimpleNamespace:
+            self.commands.append(command)
+            return SimpleNamespace(seconds=2.0 if len(self.commands) == 2 else 0.1)
+
+    machine = Slow("one")
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    set_clock(machine)
+    assert "urandom" in machine.commands[0]
+    assert [c.split()[3] for c in machine.commands[1:]] == ["@1000.000", "@1001.000"]
+
+
+def test_a_manifest_is_plain_json(lab: PretendLab) -> None:
+    frozen = freeze(lab, MADE_OF, "two machines")
+    told = json.loads((frozen.directory / "checkpoint.json").read_text())
+    assert told["ingredients"] == MADE_OF
+    assert set(told["files"]) >= {"memory/one.save", "disks/two.qcow2", "keys/content"}
