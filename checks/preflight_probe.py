@@ -16,6 +16,7 @@ read as ucarp reads them: below the host's own firewall, in promiscuous mode.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -164,7 +165,8 @@ def send(interface: Interface, peer: str, vhid: int, rounds: int, pause: float) 
             for kind, frame in made.items():
                 raw.send(frame)
                 sent[kind] += 1
-            plain.sendto(counter(token, "unicast"), (peer, PORT))
+            with contextlib.suppress(OSError):  # nobody is there: that is what is asked
+                plain.sendto(counter(token, "unicast"), (peer, PORT))
             sent["unicast"] += 1
             select.select([], [], [], pause)
     return {**about(interface, "send"), "peer": peer, "vhid": vhid, "token": token, "sent": sent}

@@ -10,7 +10,7 @@ import pytest
 from checks.history import History
 from lab.lab import Lab
 from lab.machine import Machine
-from lab.wait import pause
+from lab.wait import pause, until
 from provision.failover.access_server import ETC, SACLI
 from scenarios.failover import observe, validation
 from scenarios.failover.pair import NODES, Pair
@@ -204,6 +204,18 @@ def test_a_secondary_that_holds_data_is_refused(pair: Pair) -> None:
     assert "holds data of its own" in record_attempt(pair)
 
 
+def wait_for_restart(pair: Pair, since_ns: int) -> None:
+    """Wait until the primary has become MASTER after `since_ns` (wire): not its former run."""
+    offset = observe.clock(pair.machine("primary"))
+
+    def became() -> bool:
+        status = pair.status("primary")
+        since = offset.on_the_wire(int(float(status.get("since") or 0) * 10**9))
+        return status.get("state") == "MASTER" and since > since_ns
+
+    until(became, 60, "the primary to be MASTER again", every=0.3)
+
+
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-11")
 def test_commit_and_restart_brings_the_virtual_ip_up_unaided(pair: Pair, judge: Judge) -> None:
@@ -213,7 +225,7 @@ def test_commit_and_restart_brings_the_virtual_ip_up_unaided(pair: Pair, judge: 
     accepted, said = validation.ask(pair, "FailoverCommit", asked)
     committed = pair.history.record("commit.done", "primary", node="primary")
     assert accepted, said
-    pair.wait_for_state("primary", "MASTER")
+    wait_for_restart(pair, committed.at_ns)
     observe.addresses(pair, "primary")
     observe.log_lines(pair, "primary", committed.at_ns)
     pause(10)
