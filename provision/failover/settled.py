@@ -7,13 +7,11 @@ stay; waiting for that, and a sync, is what "settled" means here.
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.wait import until
-from provision.failover.access_server import SACLI, WEB_PORT
+from provision.failover.access_server import WEB_PORT
+from provision.failover.sacli import status, sync
 from provision.failover.site import Site
 
 
@@ -29,22 +27,6 @@ def settle(lab: Lab) -> None:
     until(lambda: _answers(lab[site.gateway.name], url), 60, f"{url} to answer the gateway")
     sync(primary)  # takes longer than a standby that thaws needs to notice a silence
     until(lambda: _in_step(primary, secondary), 120, "the secondary to stand by, in step")
-
-
-def status(node: Machine) -> dict[str, Any]:
-    """Return what FailoverStatus says; "state" is MASTER, BACKUP, INIT or STOPPED.
-
-    "node" says which one of the pair it is, "live" and "staged" what it has: term and serial,
-    None for nothing.
-    """
-    found: dict[str, Any] = json.loads(node.run(f"{SACLI} FailoverStatus").stdout)
-    return found
-
-
-def sync(active: Machine) -> dict[str, Any]:
-    """Send what the active node has to its partner now; return id, term and serial of it."""
-    found: dict[str, Any] = json.loads(active.run(f"{SACLI} FailoverSync", timeout=120).stdout)
-    return found
 
 
 def _in_step(primary: Machine, secondary: Machine) -> bool:

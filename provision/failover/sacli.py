@@ -1,0 +1,44 @@
+"""What a node's own command line says of it, for those who watch or steer a running pair.
+
+Each call starts a program in the guest, which takes about a second where it is emulated: nothing
+that is measured should be asked this way.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from provision.failover.access_server import SACLI
+from provision.target import Target
+
+
+def status(node: Target) -> dict[str, Any]:
+    """Return what FailoverStatus says; "state" is MASTER, BACKUP, INIT or STOPPED.
+
+    "node" says which one of the pair it is, "live" and "staged" what it has: term and serial,
+    None for nothing.
+    """
+    found: dict[str, Any] = json.loads(node.run(f"{SACLI} FailoverStatus").stdout)
+    return found
+
+
+def sync(active: Target) -> dict[str, Any]:
+    """Send what the active node has to its partner now; return id, term and serial of it."""
+    found: dict[str, Any] = json.loads(active.run(f"{SACLI} FailoverSync", timeout=120).stdout)
+    return found
+
+
+def configuration(node: Target) -> dict[str, str]:
+    """Return every configuration key of a node that has been active, defaults included.
+
+    `ucarp.password` is among them: what the adverts are signed with.
+    """
+    found: dict[str, str] = json.loads(node.run(f"{SACLI} ConfigQuery").stdout)
+    return found
+
+
+def put(active: Target, key: str, value: str) -> None:
+    """Set a configuration key on the active node; failover and ucarp keys need a restart."""
+    active.run(f"{SACLI} --key {shlex.quote(key)} --value {shlex.quote(value)} ConfigPut")

@@ -1,0 +1,71 @@
+"""When a pair counts as ready, played on machines whose answers are scripted."""
+
+# ruff: noqa: ARG002 - these have the signature of what they stand for
+
+import json
+
+import pytest
+
+from lab.errors import DeadlinePassed
+from lab.topology import read_topology
+from provision.failover import settle
+from provision.failover import settled as module
+from tests.provision.machines import Said
+
+STAGED = {"term": 1, "serial": 20}
+
+
+class Node:
+    """A node that reports one state after another, the last one for ever."""
+
+    def __init__(self, *reports):
+        self.reports = list(reports)
+        self.syncs = 0
+
+    def run(self, command, *, stdin=None, timeout=60, check=True):
+        if command.endswith("FailoverSync"):
+            self.syncs += 1
+            return Said(0, json.dumps({"id": "a", "term": 1, "serial": 20}))
+        if command.endswith("FailoverStatus"):
+            state, staged = self.reports[0] if len(self.reports) == 1 else self.reports.pop(0)
+            return Said(0, json.dumps({"state": state, "staged": staged}))
+        return Said(0)
+
+
+class Pair:
+    """A lab with two such nodes and a gateway."""
+
+    topology = read_topology("failover")
+
+    def __init__(self, primary, secondary):
+        self.machines = {"primary": primary, "secondary": secondary, "gateway": Node()}
+
+    def __getitem__(self, name):
+        return self.machines[name]
+
+
+def test_a_pair_at_rest_is_brought_in_step_once():
+    lab = Pair(Node(("MASTER", None)), Node(("BACKUP", STAGED)))
+    settle(lab)
+    assert lab["primary"].syncs == 1
+
+
+def test_a_standby_that_took_over_while_it_thawed_is_waited_for_and_sent_everything_again():
+    lab = Pair(
+        Node(("MASTER", None)),
+        Node(("MASTER", STAGED), ("BACKUP", None), ("BACKUP", STAGED)),
+    )
+    settle(lab)
+    assert lab["secondary"].reports == [("BACKUP", STAGED)]
+    assert lab["primary"].syncs == 2
+
+
+def test_a_primary_that_never_serves_is_named(monkeypatch):
+    monkeypatch.setattr(module, "until", _once)
+    with pytest.raises(DeadlinePassed, match="the primary to be the active node"):
+        settle(Pair(Node(("BACKUP", None)), Node(("MASTER", None))))
+
+
+def _once(condition, seconds, what):
+    if not condition():
+        raise DeadlinePassed(what)
