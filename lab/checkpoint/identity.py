@@ -18,8 +18,7 @@ _EL = """set -e
 blockdev --flushbufs /dev/vdb
 cloud-init clean --logs
 : > /root/.ssh/authorized_keys
-rm -f /etc/machine-id
-systemd-machine-id-setup >/dev/null 2>&1
+{machine_id}
 cloud-init init --local
 cloud-init init
 hostname "$(cat /etc/hostname)"
@@ -32,10 +31,10 @@ sync
 
 _DEBIAN = """set -e
 blockdev --flushbufs /dev/vdb
-rm -f /etc/systemd/network/10-* /etc/machine-id /etc/ssh/ssh_host_*
+rm -f /etc/systemd/network/10-* /etc/ssh/ssh_host_*
 rm -f /etc/systemd/system/cloud-init.target.wants/cloud-init-local.service
 {files}
-systemd-machine-id-setup >/dev/null 2>&1
+{machine_id}
 hostname "$(cat /etc/hostname)"
 {macs}
 udevadm control --reload
@@ -43,6 +42,13 @@ networkctl reload
 systemctl reload ssh
 sync
 """
+
+#: Not by `systemd-machine-id-setup`: it takes QEMU's uuid, which a thawed guest has in its memory,
+#: or D-Bus' own copy, and so gives the same to all that were one guest.
+_MACHINE_ID = """rm -f /etc/machine-id /var/lib/dbus/machine-id
+tr -d - < /proc/sys/kernel/random/uuid > /etc/machine-id
+chmod 444 /etc/machine-id
+if [ -d /var/lib/dbus ]; then ln -s /etc/machine-id /var/lib/dbus/machine-id; fi"""
 
 
 def becoming(family: str, seed: Seed) -> str:
@@ -54,9 +60,9 @@ def becoming(family: str, seed: Seed) -> str:
         if each.name.startswith("wire")
     )
     if family == "el":
-        return _EL.replace("{macs}", macs)
+        return _EL.format(machine_id=_MACHINE_ID, macs=macs)
     writes = [_write(path, content, mode) for path, (content, mode) in _files(seed).items()]
-    return _DEBIAN.format(files="\n".join(writes), macs=macs)
+    return _DEBIAN.format(files="\n".join(writes), machine_id=_MACHINE_ID, macs=macs)
 
 
 def _files(seed: Seed) -> dict[str, tuple[str, int]]:
