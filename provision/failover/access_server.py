@@ -45,7 +45,8 @@ def install(host: Host, section: str, platform: Platform, heartbeat: str) -> lis
             machine=host.name,
             changes="Access Server is installed, and not set up",
             actions=(
-                Packages(platform, (*platform.access_server, heartbeat)),
+                Packages(platform, platform.access_server),
+                _heartbeat(platform, heartbeat),
                 Unpack(
                     Path(provision.__file__).parent / "reference" / ARCHIVE, ARCHIVE, ARCHIVE_FILE
                 ),
@@ -59,6 +60,18 @@ def install(host: Host, section: str, platform: Platform, heartbeat: str) -> lis
             module=__name__,
         ),
     ]
+
+
+def _heartbeat(platform: Platform, name: str) -> Command:
+    """Return the command that installs the engine, and says what to do where there is none."""
+    advice = f"no package {name} here"
+    if name == "ucarp":
+        advice += ": choose the other engine, --heartbeat=keepalived"
+    return Command(
+        f"{platform.install} {name} || {{ echo '{advice}' >&2; exit 1; }}",
+        unless=f"{platform.installed} {name} >/dev/null 2>&1",
+        timeout=900,
+    )
 
 
 def static_address(host: Host, section: str, platform: Platform) -> Step:

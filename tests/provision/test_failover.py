@@ -84,6 +84,12 @@ def test_the_guides_own_words_are_typed(plan, words):
     assert words in plan.dry_run()
 
 
+def test_a_platform_without_ucarp_says_what_to_choose_instead(plan):
+    assert "choose the other engine, --heartbeat=keepalived" in plan.dry_run()
+    other = failover.plan(TOPOLOGY, DEBIAN_12, heartbeat="keepalived").dry_run()
+    assert "choose the other engine" not in other
+
+
 def test_both_nodes_get_the_software_and_each_other(provisioned):
     for name in ("primary", "secondary"):
         assert ARCHIVE_FILE in provisioned[name].files
