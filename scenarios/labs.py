@@ -8,6 +8,7 @@ skipped, with the reason: one failure to read instead of eighty.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ class LabFailedBefore(LabError):
 class _Place:
     """The lab of one guide: what runs now, and what became of earlier ones."""
 
+    deployer: Deployer
     lab: Lab | None = None
     used: bool = False
     made: int = 0
@@ -39,7 +41,7 @@ class _Place:
 
 
 class Labs:
-    """The labs of a run by guide. As a context manager it takes them down at the end."""
+    """The labs of a run by guide, until its `end`."""
 
     def __init__(
         self,
@@ -57,13 +59,16 @@ class Labs:
 
     def get(self, guide: str, *, pristine: bool = False) -> Lab:
         """Return the running lab of `guide`; with `pristine`, one that no scenario has used."""
-        place = self._places.setdefault(guide, _Place())
+        if guide not in self._places:
+            self._places[guide] = _Place(self._deployer(guide))
+        place = self._places[guide]
         if place.failure is not None:
             raise LabFailedBefore(f"the lab of {guide} could not be made: {place.failure.message}")
         if place.lab is not None and pristine and place.used:
             self.discard(guide)
         if place.lab is None:
             place.lab = self._make(guide, place)
+            self._keep_deployment(guide, place.deployer, place.lab)
         place.used = True
         return place.lab
 
@@ -76,8 +81,12 @@ class Labs:
         """Take the lab of `guide` down: the next scenario gets another."""
         place = self._places[guide]
         lab, place.lab, place.used = place.lab, None, False
-        if lab is not None:
-            self._keep_evidence(guide, lab)
+        place.failed_scenarios.clear()
+        if lab is None:
+            return
+        try:
+            self._keep_consoles(guide, lab)
+        finally:
             lab.down()
 
     def note_failure(self, guide: str, scenario: str) -> None:
@@ -85,39 +94,42 @@ class Labs:
         self._places[guide].failed_scenarios.append(scenario)
 
     def end(self) -> list[str]:
-        """Take all labs down, or leave them up as `--keep` says; return lines on those left up."""
+        """Take all labs down, or leave them up as `--keep` says; return lines on those left up.
+
+        One that makes trouble keeps none of the others up; the first trouble is raised at the end.
+        """
         lines: list[str] = []
-        for guide, place in self._places.items():
-            if place.lab is None:
-                continue
-            if self._keep == "always" or (self._keep == "failed" and place.failed_scenarios):
-                self._keep_evidence(guide, place.lab)
-                place.lab.keep()
-                lines += [f"{guide} is left up:", *how_to_look(place.lab.directory)]
-            else:
-                self.discard(guide)
+        with contextlib.ExitStack() as each:
+            for guide, place in reversed(self._places.items()):
+                each.callback(lambda *one: lines.extend(self._end(*one)), guide, place)
         return lines
+
+    def _end(self, guide: str, place: _Place) -> list[str]:
+        wanted = self._keep == "always" or (self._keep == "failed" and place.failed_scenarios)
+        if place.lab is None or not wanted:
+            self.discard(guide)
+            return []
+        place.lab.keep()
+        self._keep_consoles(guide, place.lab)
+        return [f"{guide} is left up:", *how_to_look(place.lab.directory)]
 
     def _make(self, guide: str, place: _Place) -> Lab:
         place.made += 1
-        deployer = self._deployer(guide)
+        capture = self.directory / "wire" / f"{self.name(guide)}.pcapng"
         try:
-            lab = deployer.deploy(capture=self.directory / "wire" / f"{self.name(guide)}.pcapng")
+            return place.deployer.deploy(capture=capture)
         except LabError as error:
             place.failure = error
             raise
-        write_errata(deployer.plan.errata, self.directory / f"errata-{guide}.json")
-        shutil.copytree(
-            lab.directory / "transcripts",
-            self.directory / "transcripts" / self.name(guide),
-            dirs_exist_ok=True,
-        )
-        return lab
 
-    def _keep_evidence(self, guide: str, lab: Lab) -> None:
-        """Copy what lies in the lab's own directory and belongs to the evidence."""
-        shutil.copytree(
-            lab.directory / "consoles",
-            self.directory / "consoles" / self.name(guide),
-            dirs_exist_ok=True,
-        )
+    def _keep_deployment(self, guide: str, deployer: Deployer, lab: Lab) -> None:
+        """Put what was typed, and where that departs from the guide, with the evidence."""
+        write_errata(deployer.plan.errata, self.directory / f"errata-{guide}.json")
+        self._copy(lab.directory / "transcripts", "transcripts", guide)
+
+    def _keep_consoles(self, guide: str, lab: Lab) -> None:
+        self._copy(lab.directory / "consoles", "consoles", guide)
+
+    def _copy(self, source: Path, kind: str, guide: str) -> None:
+        if source.is_dir():  # a plan without steps types nothing
+            shutil.copytree(source, self.directory / kind / self.name(guide), dirs_exist_ok=True)

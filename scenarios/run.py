@@ -42,8 +42,8 @@ class Run:
 
     @classmethod
     def fresh_directory(cls, root: Path) -> Path:
-        """Return where a run that starts now keeps its evidence by default."""
-        return root / "evidence" / time.strftime("%Y-%m-%dT%H-%M-%S")
+        """Return where a run that starts now keeps its evidence by default: a place of its own."""
+        return root / "evidence" / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}"
 
     def history(self, scenario: str) -> History:
         """Return the run's history, to be appended to on behalf of `scenario`."""

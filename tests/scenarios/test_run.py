@@ -1,0 +1,125 @@
+"""A run's evidence directory: what it says of itself, and that runs do not meet."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scenarios.run import Revision, Run
+
+PROJECT = Path(__file__).parents[2]
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    root = tmp_path / "checkout"
+    root.mkdir()
+    git(root, "init", "-q")
+    (root / "file").write_text("first")
+    git(root, "add", "file")
+    git(root, "commit", "-q", "-m", "first")
+    return root
+
+
+def test_nothing_is_made_before_it_is_needed(checkout: Path) -> None:
+    Run(Run.fresh_directory(checkout), checkout)
+    assert not (checkout / "evidence").exists()
+
+
+def test_a_run_says_what_must_be_known_to_repeat_it(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["pytest", "scenarios/multi_node", "-k", "one or two"])
+    run = Run(checkout / "evidence" / "one", checkout)
+    run.open(image="debian-12 (abcd)", accelerator="tcg (asked for)")
+    told = json.loads((run.directory / "run.json").read_text())
+    assert told["command"] == "pytest scenarios/multi_node -k 'one or two'"
+    assert told["revision"]["uncommitted_changes"] is False
+    assert len(told["revision"]["commit"]) == 40
+    assert told["image"] == "debian-12 (abcd)"
+    assert told["accelerator"] == "tcg (asked for)"
+    assert told["processors"] == os.cpu_count()
+    assert {"vpnproof", "pytest", "libvirt-python"} <= set(told["packages"])
+    assert (run.directory / "wire").is_dir()
+
+
+def test_uncommitted_changes_are_said(checkout: Path) -> None:
+    (checkout / "file").write_text("second")
+    assert Revision.here(checkout).uncommitted_changes
+
+
+def test_outside_of_git_the_revision_is_unknown(tmp_path: Path) -> None:
+    assert Revision.here(tmp_path) == Revision("unknown", uncommitted_changes=False)
+
+
+def test_opening_twice_keeps_what_was_said_first(checkout: Path) -> None:
+    run = Run(checkout / "evidence" / "one", checkout)
+    run.open(image="first")
+    run.open(image="second")
+    assert json.loads((run.directory / "run.json").read_text())["image"] == "first"
+
+
+def test_latest_points_at_the_run_that_was_opened_last(checkout: Path) -> None:
+    for name in ("one", "two"):
+        Run(checkout / "evidence" / name, checkout).open()
+    latest = checkout / "evidence" / "latest"
+    assert str(latest.readlink()) == "two"
+    assert (latest / "run.json").exists()
+
+
+def test_a_latest_whose_run_was_removed_is_replaced(checkout: Path) -> None:
+    (checkout / "evidence").mkdir()
+    (checkout / "evidence" / "latest").symlink_to("gone")
+    Run(checkout / "evidence" / "one", checkout).open()
+    assert str((checkout / "evidence" / "latest").readlink()) == "one"
+
+
+def test_a_file_called_latest_is_left_alone(checkout: Path) -> None:
+    (checkout / "evidence").mkdir()
+    (checkout / "evidence" / "latest").write_text("mine")
+    Run(checkout / "evidence" / "one", checkout).open()
+    assert (checkout / "evidence" / "latest").read_text() == "mine"
+
+
+def test_runs_at_once_have_directories_of_their_own_and_leave_nothing_half_written(
+    checkout: Path,
+) -> None:
+    script = (
+        "import sys; from pathlib import Path; from scenarios.run import Run\n"
+        "root = Path(sys.argv[1]); run = Run(Run.fresh_directory(root), root)\n"
+        "run.open(); print(run.directory)\n"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(checkout)], stdout=subprocess.PIPE, cwd=PROJECT
+        )
+        for _ in range(3)
+    ]
+    directories = {Path(each.communicate()[0].decode().strip()) for each in started}
+    assert len(directories) == 3
+    for directory in directories:
+        assert json.loads((directory / "run.json").read_text())["revision"]
+    latest = checkout / "evidence" / "latest"
+    assert latest.resolve() in {directory.resolve() for directory in directories}
+    left = {path.name for path in (checkout / "evidence").iterdir()}
+    assert left == {directory.name for directory in directories} | {"latest"}
+
+
+def test_the_history_of_a_run_is_one_file_for_all_its_scenarios(checkout: Path) -> None:
+    run = Run(checkout / "evidence" / "one", checkout)
+    run.open()
+    for scenario in ("first", "second"):
+        with run.history(scenario) as history:
+            history.record("scenario.start", "pytest", nodeid=scenario)
+    lines = (run.directory / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["scenario"] for line in lines] == ["first", "second"]
