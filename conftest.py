@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from _pytest.terminal import TerminalReporter
+from rich.console import Console
 
 from checks.history import History
 from checks.judging import judge_now
@@ -30,6 +32,21 @@ _LEFT_UP = pytest.StashKey[list[str]]()
 _EVIDENCE_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN"  # tells the workers of one run its directory
 
 Judge = Callable[[str], Verdict]
+
+
+class _AroundCapture(io.TextIOBase):
+    """What is written here is seen at once: a lab takes minutes, and silence looks like death."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._writer = config.get_terminal_writer()
+        self._at_line_start = False
+
+    def write(self, text: str) -> int:
+        if not self._at_line_start:
+            self._writer.write("\n")
+        self._writer.write(text, flush=True)
+        self._at_line_start = text.endswith("\n")
+        return len(text)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -95,7 +112,7 @@ def full(request: pytest.FixtureRequest) -> bool:
 def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
     """The labs of this run, and its evidence directory, made now."""
     config = request.config
-    progress = Progress()
+    progress = Progress(Console(file=_AroundCapture(config), highlight=False))
     collect_garbage()
     accelerator = choose(config.getoption("accel"))
     image = prepare(config.getoption("image"), progress=progress.say)

@@ -197,10 +197,6 @@ class Lab:
         """End the lab: machines, wire, libvirt, and its directory."""
         for machine in self.machines.values():
             machine.disconnect()
-        if not self.hypervisor.private:
-            for name in self.machines:
-                self.hypervisor.kill(self.domain_name(name))
-                self.hypervisor.forget(self.domain_name(name))
         self.hypervisor.close()
         self.wire.stop()
         remove(self.directory)
@@ -234,6 +230,7 @@ def assembling(
     directory = new_lab_directory(topology.name)
     consoles = directory / "consoles"
     wait.set_pace(accelerator.pace)
+    opened: list[Wire | Hypervisor] = []
     try:
         layout.check_room(directory, len(topology.machines))
 
@@ -251,7 +248,9 @@ def assembling(
                 capture=capture or directory / "wire.pcapng",
                 on_death=end_machines,
             )
+            opened.append(wire)
             hypervisor = Hypervisor.open(uri) if uri else Hypervisor.start(directory)
+            opened.append(hypervisor)
             state = LabState(
                 topology=topology,
                 image=image.name,
@@ -267,6 +266,8 @@ def assembling(
     except BaseException as error:
         _explain_with_consoles(error, consoles)
         remove(directory)
+        for connection in opened:
+            connection.close()
         raise
 
 
