@@ -113,6 +113,8 @@ class PlayedNode:
         if headers.protocol == 112:
             self._heard = time.monotonic()
             self.counter = int.from_bytes(frame[42:50], "big")
+            if headers.source_ip < socket.inet_aton(ADDRESS[self.name]):
+                self.active = False  # the lower address stays
         elif headers.ethertype == ARP and frame[38:42] == socket.inet_aton(VIRTUAL_IP):
             if self.active and frame[28:32] != frame[38:42]:
                 asker = socket.inet_ntoa(frame[28:32])

@@ -20,7 +20,14 @@ from checks.registry import checks
 from checks.verdict import Status, Verdict
 from lab.lab import Lab
 from lab.probe import Probe
-from scenarios.failover import faults, observe, takeover, tunnels, validation
+from scenarios.failover import (
+    faults,
+    observe,
+    takeover,
+    test_troubleshooting,
+    tunnels,
+    validation,
+)
 from scenarios.failover.adverts import Advertiser
 from scenarios.failover.faults import Fault, Moment
 from scenarios.failover.greeting import hard_reset, tls_crypt_key
@@ -75,6 +82,17 @@ def test_a_takeover_without_service_is_recorded_as_one(
     takeover.provoke(stage.pair, faults.POWER_OFF, stage.probe)
     assert stage.judge("FO-24").status is Status.PASS
     assert stage.judge("FO-25").status is not Status.PASS
+
+
+def test_a_split_is_provoked_healed_and_recorded_so_that_it_can_be_judged(stage: Stage) -> None:
+    def judge_each(*requirements: str) -> None:
+        for requirement in requirements:
+            verdict = stage.judge(requirement)
+            assert verdict.status is Status.PASS, f"{requirement}: {verdict.text}"
+
+    test_troubleshooting.test_a_filter_of_source_macs_breaks_the_pair_until_spoofing_is_allowed(
+        stage.pair, judge_each
+    )
 
 
 def test_a_steady_pair_answers_with_one_mac(stage: Stage) -> None:
