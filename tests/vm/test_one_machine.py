@@ -16,6 +16,7 @@ from lab.image import prepare
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.topology import Topology
+from lab.wait import until
 
 pytestmark = pytest.mark.vm
 
@@ -92,7 +93,7 @@ def test_nothing_is_left_of_a_lab_that_was_taken_down(lab: Lab):
     assert {"qemu", "libvirtd"} & {name[:8].partition("-")[0] for name in running.values()}
     lab.down()
     assert not lab.directory.exists()
-    assert not {pid for pid in running if psutil.pid_exists(pid)}
+    until(lambda: not processes_of(lab), 5, f"the end of {running}")
 
 
 def boot_id(machine: Machine) -> bytes:
