@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -29,24 +29,10 @@ from scenarios.run import Run
 ROOT = Path(__file__).parent
 _RUN = pytest.StashKey[Run]()
 _LEFT_UP = pytest.StashKey[list[str]]()
+_TERMINAL = pytest.StashKey[TextIO]()
 _EVIDENCE_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN"  # tells the workers of one run its directory
 
 Judge = Callable[[str], Verdict]
-
-
-class _AroundCapture(io.TextIOBase):
-    """What is written here is seen at once: a lab takes minutes, and silence looks like death."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._writer = config.get_terminal_writer()
-        self._at_line_start = False
-
-    def write(self, text: str) -> int:
-        if not self._at_line_start:
-            self._writer.write("\n")
-        self._writer.write(text, flush=True)
-        self._at_line_start = text.endswith("\n")
-        return len(text)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,10 +62,18 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = os.environ.get(_EVIDENCE_OF_RUN) or config.getoption("evidence")
     directory = Path(chosen) if chosen else Run.fresh_directory(ROOT)
     config.stash[_RUN] = Run(directory.absolute(), ROOT)
+    # Taken before pytest captures it: a lab takes minutes, and silence looks like death.
+    terminal = os.fdopen(os.dup(1), "w", buffering=1)
+    config.stash[_TERMINAL] = terminal
+    config.add_cleanup(terminal.close)
     if hasattr(config, "workerinput"):
         return
     os.environ[_EVIDENCE_OF_RUN] = str(config.stash[_RUN].directory)
-    config.add_cleanup(lambda: os.environ.pop(_EVIDENCE_OF_RUN, None))
+    config.add_cleanup(_forget_evidence)
+
+
+def _forget_evidence() -> None:
+    os.environ.pop(_EVIDENCE_OF_RUN, None)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -112,7 +106,7 @@ def full(request: pytest.FixtureRequest) -> bool:
 def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
     """The labs of this run, and its evidence directory, made now."""
     config = request.config
-    progress = Progress(Console(file=_AroundCapture(config), highlight=False))
+    progress = Progress(Console(file=config.stash[_TERMINAL], highlight=False))
     collect_garbage()
     accelerator = choose(config.getoption("accel"))
     image = prepare(config.getoption("image"), progress=progress.say)
@@ -121,7 +115,7 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
 
     def deployer(guide: str) -> Deployer:
         return Deployer(
-            guide_named(guide),
+            guide_named(guide, config.getoption("heartbeat")),
             image,
             accelerator,
             progress=progress,
@@ -185,7 +179,9 @@ def judge(request: pytest.FixtureRequest, lab: Lab, history: History) -> Judge:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if "labs" in getattr(item, "fixturenames", ()) and report.failed:
         _note_failure(item, call)

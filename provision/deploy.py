@@ -35,7 +35,7 @@ from lab.image import Image
 from lab.lab import Lab
 from lab.progress import Progress
 from lab.topology import Topology, read_topology
-from provision import multi_node
+from provision import failover, multi_node
 from provision.errors import PlanError
 from provision.notes import Notes
 from provision.plan import Plan, StepOutcome
@@ -56,13 +56,22 @@ class Guide:
     settle: Callable[[Lab], None]
 
 
-GUIDES = {"multi_node": Guide("multi_node", multi_node.plan, multi_node.settle)}
+GUIDES = {
+    "multi_node": Guide("multi_node", multi_node.plan, multi_node.settle),
+    "failover": Guide("failover", failover.plan, failover.settle),
+}
 
 
-def guide_named(name: str) -> Guide:
-    """Return a guide by name; PlanError names those that there are."""
+def guide_named(name: str, heartbeat: failover.Heartbeat = "ucarp") -> Guide:
+    """Return a guide by name; PlanError names those that there are.
+
+    `heartbeat` is the failover pair's engine.
+    """
     if name not in GUIDES:
         raise PlanError(f"no guide {name!r}", hint=f"there are: {', '.join(GUIDES)}")
+    if name == "failover":
+        plan = partial(failover.plan, heartbeat=heartbeat)
+        return replace(GUIDES[name], plan=plan)
     return GUIDES[name]
 
 

@@ -100,7 +100,7 @@ def thaw(
         lab = open_lab(checkpoint.manifest.host_keys)
         lab.wire.pause()
         try:
-            _bring_back(lab, checkpoint)
+            bring_back(lab, checkpoint)
         except (MachineError, DeadlinePassed) as error:
             raise ThawFailed(
                 f"checkpoint {checkpoint.key[:12]} cannot be thawed: {error.message}",
@@ -200,7 +200,7 @@ def _go_on(lab: Lab, checkpoint: Checkpoint) -> None:
         layout.write_overlay(
             layout.placement(lab.directory, lab.state, name).disk, checkpoint.disk(name)
         )
-    _bring_back(lab, checkpoint)
+    bring_back(lab, checkpoint)
     lab.wire.resume()
 
 
@@ -219,7 +219,7 @@ def _lay_out(directory: Path, checkpoint: Checkpoint, topology: Topology) -> Non
         (directory / "consoles" / f"{machine.name}.log").touch()
 
 
-def _bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
+def bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
     """Restore the memory of all machines, then let them run, then set their clocks."""
 
     def moved(name: str) -> str:

@@ -7,7 +7,7 @@ a recording tells the runs apart.
 from __future__ import annotations
 
 from lab import layout
-from lab.checkpoint.freeze import _bring_back, stands_on
+from lab.checkpoint.freeze import bring_back, stands_on
 from lab.checkpoint.manifest import Checkpoint
 from lab.checkpoint.store import CheckpointDamaged, Store
 from lab.lab import Lab
@@ -40,5 +40,5 @@ def rewind(lab: Lab, checkpoint: Checkpoint) -> None:
         disk = layout.placement(lab.directory, lab.state, name).disk
         disk.unlink(missing_ok=True)
         layout.write_overlay(disk, checkpoint.disk(name))
-    _bring_back(lab, checkpoint)
+    bring_back(lab, checkpoint)
     lab.wire.resume(new_generation=True)
