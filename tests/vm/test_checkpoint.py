@@ -1,0 +1,271 @@
+"""A real lab of two machines, frozen once and thawed twice side by side (LAB-04, LAB-05).
+
+The tests share the two labs and run in the order they stand in.
+"""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from checks.capture import Capture, Frame
+from lab.accelerator import choose
+from lab.checkpoint import Checkpoint, Store, cold_start, freeze, ingredients, thaw
+from lab.checkpoint.manifest import size_of
+from lab.cli import collect_garbage
+from lab.errors import LabError
+from lab.image import prepare
+from lab.lab import Lab
+from lab.machine import Machine
+from lab.paths import lab_directories
+from lab.progress import Progress
+from lab.topology import read_topology
+from lab.wait import until
+from lab.wire import processes_of
+
+pytestmark = pytest.mark.vm
+IN_MEMORY, ON_DISK = "/run/nonce", "/root/nonce"  # the first is on a tmpfs
+
+TOPOLOGY = """
+name = "frozen"
+
+[networks.lan]
+ipv4 = "192.0.2.0/24"
+
+[[machines]]
+name = "one"
+fqdn = "one.example.org"
+roles = ["client"]
+memory_mib = 384
+nics = [{ network = "lan", ipv4 = "192.0.2.1" }]
+
+[[machines]]
+name = "two"
+fqdn = "two.example.org"
+roles = ["client"]
+memory_mib = 384
+nics = [{ network = "lan", ipv4 = "192.0.2.2" }]
+"""
+
+#: Holds a nonce in its memory, tells it to whoever connects, and counts aloud on the wire.
+HOLDER = """
+import select, socket, sys
+nonce, peer, name = sys.argv[1:]
+asked = socket.socket(socket.AF_UNIX)
+asked.bind("/run/holder")
+asked.listen()
+wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+count = 0
+while True:
+    if select.select([asked], [], [], 0.1)[0]:
+        asked.accept()[0].sendall(nonce.encode())
+    count += 1
+    try:
+        wire.sendto(f"<{name} count {count}>".encode(), (peer, 9999))
+    except OSError:
+        pass
+"""
+ASK = (
+    "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/holder'); "
+    "print(s.recv(99).decode())"
+)
+SAY = (
+    "import socket, sys; "
+    "socket.socket(type=socket.SOCK_DGRAM).sendto(sys.argv[1].encode(), (sys.argv[2], 9998))"
+)
+OTHER = {"one": "192.0.2.2", "two": "192.0.2.1"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was known of a machine when it was frozen."""
+
+    nonce: str
+    boot_id: bytes
+    machine_id: bytes
+    holder: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The two labs, what they were thawed from, and what they were before."""
+
+    first: Lab
+    second: Lab
+    checkpoint: Checkpoint
+    before: dict[str, Known]
+    captures: dict[str, Path]
+    thawed_at: float
+
+    @property
+    def machines(self) -> list[Machine]:
+        return [*self.first.machines.values(), *self.second.machines.values()]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    place = tmp_path_factory.mktemp("evidence")
+    captures = {name: place / f"{name}.pcapng" for name in ("old", "first", "second")}
+    (place / "frozen.toml").write_text(TOPOLOGY)
+    topology = read_topology(place / "frozen.toml")
+    image, accelerator, progress = prepare("debian-12"), choose(), Progress()
+    with cold_start(
+        topology, image, accelerator, capture=captures["old"], progress=progress
+    ) as lab:
+        before = {name: leave_nonces(machine) for name, machine in lab.machines.items()}
+        made_of = ingredients(topology, image, accelerator, nonce=secrets.token_hex())
+        with progress.task("freezing two machines"):
+            checkpoint = freeze(lab, made_of, "two machines that count", keep_running=False)
+    thawed_at = time.time()
+    with (
+        thaw(checkpoint, image, accelerator, capture=captures["first"], progress=progress) as first,
+        thaw(
+            checkpoint, image, accelerator, capture=captures["second"], progress=progress
+        ) as second,
+    ):
+        yield Scene(first, second, checkpoint, before, captures, thawed_at)
+    Store().remove(checkpoint.key)
+
+
+def leave_nonces(machine: Machine) -> Known:
+    nonce = secrets.token_hex(16)
+    told = f"{nonce} {OTHER[machine.name]} {machine.name}"
+    machine.put(HOLDER, "/root/holder.py")
+    machine.run(f"systemd-run -q --unit=holder python3 /root/holder.py {told}")
+    machine.run(f"echo {nonce} | tee {IN_MEMORY} > {ON_DISK}; sync")
+    machine.run("until [ -S /run/holder ]; do sleep 0.1; done")
+    return Known(nonce, boot_id(machine), machine.get("/etc/machine-id"), holder_of(machine))
+
+
+def boot_id(machine: Machine) -> bytes:
+    return machine.get("/proc/sys/kernel/random/boot_id")
+
+
+def holder_of(machine: Machine) -> str:
+    """Return the id of the process that holds the nonce, and when it was started."""
+    return machine.run("cut -d ' ' -f 1,22 /proc/$(systemctl show -P MainPID holder)/stat").stdout
+
+
+def counts(path: Path, *, forwarded: bool = False) -> set[tuple[str, bytes]]:
+    """Return who counted to what in a recording; `forwarded`: only what reached the other."""
+    found = set()
+    for frame in Capture(path):
+        # The other end quotes what it did not want: that is another frame.
+        counted = f"<{frame.interface.partition('/')[0]} count ".encode()
+        if counted in frame.data and not (forwarded and dropped(frame)):
+            found.add((frame.interface, frame.data.rpartition(counted)[2]))
+    return found
+
+
+def dropped(frame: Frame) -> bool:
+    return "dropped" in frame.comment
+
+
+def test_memory_and_disks_are_as_they_were_frozen(scene: Scene) -> None:
+    for machine in scene.machines:
+        known = scene.before[machine.name]
+        assert machine.run(f'python3 -c "{ASK}"').stdout.strip() == known.nonce
+        assert machine.get(IN_MEMORY).decode().strip() == known.nonce
+        assert machine.get(ON_DISK).decode().strip() == known.nonce
+
+
+def test_no_machine_was_booted(scene: Scene) -> None:
+    for machine in scene.machines:
+        assert boot_id(machine) == scene.before[machine.name].boot_id
+        assert holder_of(machine) == scene.before[machine.name].holder
+
+
+def test_clocks_are_right_within_a_second(scene: Scene) -> None:
+    for machine in scene.machines:
+        earliest = time.time()
+        told = float(machine.run("date +%s.%N").stdout)
+        assert earliest - 1 < told < time.time() + 1
+
+
+def test_machines_that_began_as_one_guest_are_two(scene: Scene) -> None:
+    one, two = scene.before["one"], scene.before["two"]
+    assert one.machine_id != two.machine_id
+    keys = {m.run("cat /etc/ssh/ssh_host_*_key.pub").stdout for m in scene.first.machines.values()}
+    assert len(keys) == 2
+
+
+def test_machines_thawed_from_one_checkpoint_draw_different_numbers(scene: Scene) -> None:
+    drawn = [m.run("head -c 16 /dev/urandom | od -An -tx1").stdout for m in scene.machines]
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_the_machines_of_a_lab_reach_each_other(scene: Scene) -> None:
+    for lab in (scene.first, scene.second):
+        assert lab["one"].run("ping -c 2 -W 5 192.0.2.2").status == 0
+
+
+def test_labs_side_by_side_with_the_same_addresses_do_not_see_each_other(scene: Scene) -> None:
+    said = {"first": secrets.token_hex(16), "second": secrets.token_hex(16)}
+    for name, lab in (("first", scene.first), ("second", scene.second)):
+        lab["one"].run(f'python3 -c "{SAY}" {said[name]} 192.0.2.2')
+        lab.wire.flush()
+    recorded = {
+        name: b"".join(frame.data for frame in Capture(scene.captures[name])) for name in said
+    }
+    for name, other in (("first", "second"), ("second", "first")):
+        assert said[name].encode() in recorded[name]
+        assert said[name].encode() not in recorded[other]
+
+
+def test_no_frame_of_the_old_run_is_on_the_new_wires(scene: Scene) -> None:
+    old = counts(scene.captures["old"])
+    assert old
+    for name, lab in (("first", scene.first), ("second", scene.second)):
+        lab.wire.flush()
+        new = counts(scene.captures[name], forwarded=True)
+        assert new
+        assert not new & old
+        assert min(frame.at_ns for frame in Capture(scene.captures[name])) > scene.thawed_at * 1e9
+
+
+def test_a_checkpoint_that_labs_stand_on_is_not_removed(scene: Scene) -> None:
+    with pytest.raises(LabError, match="is in use by frozen-"):
+        Store().remove(scene.checkpoint.key)
+
+
+def test_nothing_is_left_of_a_lab_whose_owner_is_killed_while_freezing_it(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """LAB-03: the checkpoint it stood on is still sound; of the new one there is nothing."""
+    script = (
+        "import os, sys; from lab.accelerator import choose; from lab.checkpoint import *\n"
+        "from lab.image import prepare\n"
+        "found = Store().find(sys.argv[1]); lab = thaw(found, prepare('debian-12'), choose())\n"
+        "print(lab.directory, flush=True); os.environ['VPNPROOF_CACHE'] = sys.argv[2]\n"
+        "freeze(lab, {'never': 'whole'}, 'never')\n"
+    )
+    store = Store(tmp_path / "checkpoints")  # its own: others may be freezing at this moment
+    with subprocess.Popen(
+        [sys.executable, "-c", script, scene.checkpoint.key, str(tmp_path)], stdout=subprocess.PIPE
+    ) as owner:
+        assert owner.stdout is not None
+        directory = Path(owner.stdout.readline().decode().strip())
+        until(lambda: size_of(store.directory) > 2**20, 60, "the freezing to begin", every=0.01)
+        owner.kill()
+    until(lambda: not processes_of(directory), 10, "the lab's processes to end")
+    assert directory.name in collect_garbage()
+    assert directory not in set(lab_directories())
+    assert list(store) == []
+    assert len(store.remove_abandoned()) == 1
+    assert size_of(store.directory) == 0
+    assert Store().find(scene.checkpoint.key) is not None
+
+
+def test_nothing_is_left_of_labs_that_were_taken_down(scene: Scene) -> None:
+    for lab in (scene.first, scene.second):
+        assert processes_of(lab.directory)
+        lab.down()
+        assert not processes_of(lab.directory)
+        assert not lab.directory.exists()
