@@ -31,13 +31,10 @@ def test_it_shows_label_size_age_family_and_users(
     os.utime(made.directory / "used", (then, then))
     assert cli.main(["checkpoints"]) == 0
     first, second = capsys.readouterr().out.splitlines()[1:3]
-    assert first.split() == [
-        *("100000000000", "label", str(16**31), "0", "0", "s", "2", "h"),
-        *("000000000000", lab.name),
-    ]
-    assert second.split() == [
-        *("000000000000", "label", "1", "2", "0", "s", "0", "s", "100000000000"),
-    ]
+    assert first.split()[:4] == ["100000000000", "label", str(16**31), "0"]
+    assert first.split()[-4:] == ["2", "h", "000000000000", lab.name]
+    assert second.split()[:4] == ["000000000000", "label", "1", "2"]
+    assert second.split()[-1] == "100000000000"
 
 
 def test_it_shows_what_is_of_no_use(store: Store, capsys: Capture) -> None:
