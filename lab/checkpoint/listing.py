@@ -66,7 +66,7 @@ def _rows(store: Store) -> Iterator[tuple[str, ...]]:
         )
     for path in store.unreadable:
         name, users = path.name.lstrip(".")[:_SHORT], ", ".join(store.users(path.name))
-        yield name, "of no use: damaged or old", f"{size_of(path) / 2**20:.0f}", "", "", "", users
+        yield name, "of no use", f"{size_of(path) / 2**20:.0f}", "", "", "", users
 
 
 def _age(seconds: float) -> str:
