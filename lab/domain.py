@@ -14,7 +14,7 @@ from pathlib import Path
 from lab.accelerator import Accelerator
 from lab.errors import LabError
 from lab.image import Image
-from lab.topology import MachineSpec, Topology
+from lab.topology import TRANSLATIONS_MIB, MachineSpec, Topology
 
 QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 _COMMANDLINE = f"{{{QEMU_NAMESPACE}}}commandline"
@@ -53,7 +53,7 @@ def domain_xml(
     _text(domain, "memory", str(machine.memory_mib), unit="MiB")
     _text(domain, "vcpu", str(machine.vcpus))
     _boot(domain, image)
-    ET.SubElement(ET.SubElement(domain, "features"), "acpi")
+    _features(domain, accelerator)
     _cpu(domain, accelerator)
     clock = ET.SubElement(domain, "clock", offset="utc")
     ET.SubElement(clock, "timer", name="hpet", present="no")
@@ -81,6 +81,13 @@ def _boot(domain: ET.Element, image: Image) -> None:
         _text(system, "cmdline", image.append)
     else:
         ET.SubElement(system, "boot", dev="hd")
+
+
+def _features(domain: ET.Element, accelerator: Accelerator) -> None:
+    features = ET.SubElement(domain, "features")
+    ET.SubElement(features, "acpi")
+    if accelerator.name == "tcg":  # QEMU would take up to 1 GiB a guest for translated code
+        _text(ET.SubElement(features, "tcg"), "tb-cache", str(TRANSLATIONS_MIB), unit="MiB")
 
 
 def _cpu(domain: ET.Element, accelerator: Accelerator) -> None:

@@ -100,6 +100,8 @@ class Lab:
                 for machine in topology.machines:
                     lab.start_machine(machine, lab.machines[machine.name].power_on)
                 lab.wait_until_up()
+                # What cloud-init has written must survive a power cut from now on.
+                lab.each(lambda machine: machine.run("sync"))
         return lab
 
     @classmethod

@@ -21,8 +21,11 @@ from lab.errors import TopologyError
 
 TOPOLOGIES = Path(__file__).parent / "topologies"
 
-#: Host memory QEMU needs beside the guest's own, in MiB (measured with 512 MiB guests: 40 to 70).
-OVERHEAD_MIB = 80
+#: What an emulated guest's translated code may take of the host's memory, in MiB.
+TRANSLATIONS_MIB = 256
+
+#: Host memory QEMU needs beside the guest's own, in MiB: translated code, and itself.
+OVERHEAD_MIB = TRANSLATIONS_MIB + 80
 
 Role = Literal["controller", "node", "services", "client", "primary", "secondary", "gateway"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]

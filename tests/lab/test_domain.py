@@ -14,7 +14,6 @@ from lab.domain import (
     QEMU_NAMESPACE,
     Placement,
     domain_xml,
-    interface_xml,
     moved_xml,
     renamed_xml,
 )
@@ -154,15 +153,10 @@ def test_a_moved_machine_forgets_the_chain_of_disks_it_was_saved_with() -> None:
     assert "/old/lab" not in moved_xml(ET.tostring(saved, encoding="unicode"), THERE)
 
 
-def test_a_renamed_machine_differs_only_in_name_and_uuid() -> None:
-    uuid = TOPOLOGY.uuid("client")
-    renamed = renamed_xml(written(), "client", uuid)
+def test_a_renamed_machine_differs_only_in_name_uuid_and_macs() -> None:
+    renamed = renamed_xml(
+        written(), "client", TOPOLOGY.uuid("client"), ["52:54:00:00:00:11", "52:54:00:00:00:12"]
+    )
     assert parsed(renamed).findtext("name") == "client"
-    assert renamed_xml(renamed, "gateway", TOPOLOGY.uuid("gateway")) == written()
-
-
-def test_a_nic_can_be_written_alone() -> None:
-    nic = parsed(interface_xml("52:54:00:01:02:03", (1000, 2000)))
-    assert nic.find("mac").get("address") == "52:54:00:01:02:03"
-    assert nic.find("source").get("port") == "1000"
-    assert nic.find("source/local").get("port") == "2000"
+    own = [TOPOLOGY.mac("gateway", index) for index in range(len(GATEWAY.nics))]
+    assert renamed_xml(renamed, "gateway", TOPOLOGY.uuid("gateway"), own) == written()

@@ -144,21 +144,19 @@ def test_the_state_is_the_last_thing_each_log_tells(tmp_path):
     ]
 
 
-def test_configurations_are_downloaded_by_one_command():
-    class Portal:
+def test_kept_configurations_are_read_by_one_command(tmp_path):
+    for user in ("user-1", "user-2"):
+        (tmp_path / f"{user}.ovpn").write_bytes(f"client\r\n# {user}\r\n</key>".encode())
+
+    class Controller:
         name = "controller"
 
         def run(self, command, *, stdin=None, timeout=60, check=True):
-            assert "--profile node-a --name laptop" in command
-            mine = command.replace(
-                "vpn-user-portal-issue --profile node-a --name laptop --user",
-                "printf 'client\\r\\n# %s\\r\\n</key>'",
-            )
+            mine = command.replace(str(download.KEPT), str(tmp_path))
             done = subprocess.run(["sh", "-c", mine], capture_output=True, check=True)
             return Said(0, done.stdout.decode())
 
-    got = download.download(Portal(), profile="node-a", users=["u1", "u2"])
-    assert got == {
-        "u1": "client\r\n# u1\r\n</key>",
-        "u2": "client\r\n# u2\r\n</key>",
-    }
+    assert download.downloaded(Controller()) == [
+        "client\r\n# user-1\r\n</key>",
+        "client\r\n# user-2\r\n</key>",
+    ]
