@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.markup import escape
 
 
 class Progress:
@@ -20,7 +21,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line, with the seconds since the start."""
-        self.console.print(f"[dim]{time.monotonic() - self._started:6.1f}s[/dim] {text}")
+        self.console.print(f"[dim]{time.monotonic() - self._started:6.1f}s[/dim] {escape(text)}")
 
     @contextlib.contextmanager
     def task(self, text: str) -> Iterator[None]:
@@ -30,7 +31,7 @@ class Progress:
             try:
                 yield
             except BaseException:
-                self.say(f"[red]failed[/red] {text} after {time.monotonic() - started:.1f} s")
+                self.say(f"failed after {time.monotonic() - started:.1f} s: {text}")
                 raise
         self.say(f"{text}: {time.monotonic() - started:.1f} s")
 
