@@ -24,6 +24,7 @@ def test_it_shows_label_size_age_family_and_users(
     store: Store, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm")  # rich takes a dumb terminal for 80 columns wide
     make(store, 1, kib=2048)
     made = make(store, 16**31, parents=(1,))
     lab = stand_on(new_lab_directory("pair"), 16**31)
