@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import get_args
 
 from rich.console import Console
 
@@ -19,6 +20,7 @@ from lab.image import prepare
 from lab.progress import Progress
 from lab.topology import check_memory, read_topology
 from provision.deploy import GUIDES, Deployer, guide_named
+from provision.failover import Heartbeat
 from provision.platform import DEBIAN_12, PLATFORMS, platform_of
 
 
@@ -64,10 +66,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_guide(command: argparse.ArgumentParser) -> None:
     command.add_argument("guide", nargs="?", default="multi_node", choices=tuple(GUIDES))
+    command.add_argument(
+        "--heartbeat",
+        choices=get_args(Heartbeat),
+        default="ucarp",
+        help="the failover pair's engine (default: %(default)s)",
+    )
 
 
 def _dry_run(options: argparse.Namespace) -> None:
-    guide = GUIDES[options.guide]
+    guide = guide_named(options.guide, options.heartbeat)
     plan = guide.plan(read_topology(guide.topology), platform_of(options.image))
     sys.stdout.write(plan.dry_run() + "\n")
 
@@ -80,7 +88,7 @@ def _up(options: argparse.Namespace) -> None:
     image = prepare(options.image, progress=progress.say)
     progress.say(f"{accelerator}; image {image}")
     deployer = Deployer(
-        guide_named(options.guide),
+        guide_named(options.guide, options.heartbeat),
         image,
         accelerator,
         progress=progress,
