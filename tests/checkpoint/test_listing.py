@@ -6,6 +6,7 @@ import os
 import time
 
 import pytest
+from rich.console import Console
 
 from lab import cli
 from lab.checkpoint import Store
@@ -23,8 +24,7 @@ def test_without_checkpoints_it_says_so(store: Store, capsys: Capture) -> None:
 def test_it_shows_label_size_age_family_and_users(
     store: Store, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("TERM", "xterm")  # rich takes a dumb terminal for 80 columns wide
+    monkeypatch.setattr(cli, "_console", Console(width=200, soft_wrap=True))
     make(store, 1, kib=2048)
     made = make(store, 16**31, parents=(1,))
     lab = stand_on(new_lab_directory("pair"), 16**31)
