@@ -19,8 +19,8 @@ from xml.etree import ElementTree
 
 import libvirt
 
+from lab.cache import cache_root
 from lab.errors import LabError, MachineError
-from lab.paths import cache
 from lab.wait import until
 
 # libvirt prints every error to stderr by itself; ours are raised, with what to do about them.
@@ -201,7 +201,7 @@ def _start_daemon(program: str, directory: Path) -> None:
         'stdio_handler = "file"\nsave_image_format = "raw"\nmax_core = 0\n'
     )
     runtime.mkdir(mode=0o700, exist_ok=True)
-    capabilities = cache() / "libvirt"
+    capabilities = cache_root() / "libvirt"
     capabilities.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = directory / "libvirt.log"
     command = [program, "--daemon"]

@@ -16,6 +16,7 @@ from lab.keys import KeyPair
 from lab.ssh import Access
 from lab.state import LabState, MachineState
 from lab.topology import MachineSpec, Topology
+from lab.wire import free_udp_port
 
 #: Room a lab needs on disk beside its images, in MiB a machine (overlay and console).
 ROOM_MIB = 600
@@ -146,15 +147,15 @@ def write_files(
 def choose_ports(machine: MachineSpec, host_key: str) -> MachineState:
     """Choose free loopback ports for a machine; the wire's own are 0 until it runs."""
     return MachineState(
-        ssh_port=free_port(socket.SOCK_STREAM),
+        ssh_port=free_tcp_port(),
         host_key=host_key,
-        wire_ports=tuple((0, free_port(socket.SOCK_DGRAM)) for _ in machine.nics),
+        wire_ports=tuple((0, free_udp_port()) for _ in machine.nics),
     )
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    """Return a port of 127.0.0.1 that nobody uses right now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
+def free_tcp_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody uses right now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""Where things lie on this host: caches that last, and one short directory a lab.
+"""Where labs lie on this host: one short directory each (what lasts is in `lab.cache`).
 
 A lab's directory holds all its run state. It must be short: libvirt puts Unix sockets deep below
 it, and their names end at 107 bytes.
@@ -13,19 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from platformdirs import user_cache_path
 
 from lab.errors import LabError
 
 LAB_FILE = "lab.json"
 
 _SAME_SECONDS = 1.0
-
-
-def cache() -> Path:
-    """Return the directory of what is kept between runs (VPNPROOF_CACHE overrides it)."""
-    chosen = os.environ.get("VPNPROOF_CACHE")
-    return Path(chosen) if chosen else user_cache_path("vpnproof")
 
 
 def labs() -> Path:

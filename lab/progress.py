@@ -46,10 +46,3 @@ class Progress:
                 yield
         finally:
             self._showing.release()
-
-
-class Silence(Progress):
-    """Says nothing; for tests and for scripts that only want the result."""
-
-    def say(self, text: str) -> None:
-        """Swallow the line."""

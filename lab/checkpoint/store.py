@@ -23,9 +23,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from lab.cache import cache_root
 from lab.checkpoint.manifest import FORMAT, Checkpoint, Manifest, size_of
 from lab.errors import LabError
-from lab.paths import cache, lab_directories
+from lab.paths import lab_directories
 
 DEFAULT_LIMIT_GIB = 20.0
 #: What is left free on the disk whatever the limit says, in GiB.
@@ -66,7 +67,7 @@ class Store:
     """The checkpoints of this user, within `limit_gib` (VPNPROOF_CHECKPOINTS_GIB, or 20)."""
 
     def __init__(self, directory: Path | None = None, *, limit_gib: float | None = None) -> None:
-        self.directory = directory or cache() / "checkpoints"
+        self.directory = directory or cache_root() / "checkpoints"
         self.limit_gib = _limit_gib() if limit_gib is None else limit_gib
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
