@@ -60,7 +60,7 @@ def domain_xml(
     _text(domain, "on_poweroff", "destroy")
     _text(domain, "on_reboot", "restart")
     _text(domain, "on_crash", "destroy")
-    _devices(domain, topology, machine, image, placement)
+    _devices(domain, topology, machine, placement)
     _management(domain, placement)
     return ET.tostring(domain, encoding="unicode")
 
@@ -102,7 +102,6 @@ def _devices(
     domain: ET.Element,
     topology: Topology,
     machine: MachineSpec,
-    image: Image,
     placement: Placement,
 ) -> None:
     devices = ET.SubElement(domain, "devices")
@@ -117,10 +116,11 @@ def _devices(
     _text(random, "backend", "/dev/urandom", model="random")
     ET.SubElement(devices, "controller", type="usb", model="none")
     ET.SubElement(devices, "memballoon", model="none")
-    if image.family == "el":  # the agent is how a person repairs a guest whose network never came
-        channel = ET.SubElement(devices, "channel", type="unix")
-        _place_agent(channel, placement)
-        ET.SubElement(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
+    # The agent sets a thawed guest's clock without a login, and is how a person repairs a guest
+    # whose network never came.
+    channel = ET.SubElement(devices, "channel", type="unix")
+    _place_agent(channel, placement)
+    ET.SubElement(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
 
 
 def _place_agent(channel: ET.Element, placement: Placement) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import shutil
 import socket
@@ -18,6 +19,7 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import libvirt
+import libvirt_qemu
 
 from lab.cache import cache_root
 from lab.errors import LabError, MachineError
@@ -26,6 +28,7 @@ from lab.wait import until
 # libvirt prints every error to stderr by itself; ours are raised, with what to do about them.
 libvirt.registerErrorHandler(lambda _context, _error: None, None)
 
+_AGENT_S = 10  # seconds within which a guest agent that is there has answered
 _DAEMONS = (("virtqemud", "virtqemud-sock"), ("libvirtd", "libvirt-sock"))
 
 
@@ -117,6 +120,25 @@ class Hypervisor:
             link.set("state", "up" if up else "down")
             xml = ElementTree.tostring(found, encoding="unicode")
             domain.updateDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def clock_by_agent(self, name: str) -> float:
+        """Return what a running machine's clock says, in seconds since 1970.
+
+        MachineError when no guest agent answers.
+        """
+        with _explained(f"cannot ask for the clock of {name}"):
+            said = self._domain(name).getTime()
+        return float(said["seconds"]) + float(said["nseconds"]) / 1e9
+
+    def start_by_agent(self, name: str, *command: str) -> None:
+        """Have the guest agent start a program (its path first); nobody waits for its end.
+
+        MachineError when no agent answers, or when it may not do so (as on EL, unless told).
+        """
+        with _explained(f"the guest agent of {name} cannot start {command[0]}"):
+            wanted = {"path": command[0], "arg": command[1:]}
+            asked = json.dumps({"execute": "guest-exec", "arguments": wanted})
+            libvirt_qemu.qemuAgentCommand(self._domain(name), asked, _AGENT_S, 0)
 
     def is_on(self, name: str) -> bool:
         """Whether the machine has power (running or paused)."""

@@ -239,20 +239,26 @@ def assembling(
         def end_machines() -> None:
             end_processes_of(directory)
 
+        def connect() -> Hypervisor:
+            hypervisor = Hypervisor.open(uri) if uri else Hypervisor.start(directory)
+            opened.append(hypervisor)
+            return hypervisor
+
         def open_lab(host_keys: Mapping[str, str]) -> Lab:
             machines = {
                 machine.name: layout.choose_ports(machine, host_keys[machine.name])
                 for machine in topology.machines
             }
-            wire = Wire.start(
-                directory,
-                _wire_ports(topology, machines),
-                capture=capture or directory / "wire.pcapng",
-                on_death=end_machines,
-            )
-            opened.append(wire)
-            hypervisor = Hypervisor.open(uri) if uri else Hypervisor.start(directory)
-            opened.append(hypervisor)
+            with ThreadPoolExecutor(1) as beside:
+                connecting = beside.submit(connect)
+                wire = Wire.start(
+                    directory,
+                    _wire_ports(topology, machines),
+                    capture=capture or directory / "wire.pcapng",
+                    on_death=end_machines,
+                )
+                opened.append(wire)
+                hypervisor = connecting.result()
             state = LabState(
                 topology=topology,
                 image=image.name,

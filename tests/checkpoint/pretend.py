@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from lab import layout
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.store import STANDS_ON, Store
 from lab.domain import domain_xml
+from lab.errors import MachineError
 from lab.paths import new_lab_directory
 from lab.state import LabState, MachineState
 from lab.topology import Topology
@@ -77,11 +79,26 @@ class PretendHypervisor:
 
 
 class PretendMachine:
-    """Answers at once."""
+    """Answers at once; `late` is by how many seconds its clock is behind, None without an agent."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, late: float | None = 60.0) -> None:
         self.name = name
+        self.late = late
         self.commands: list[str] = []
+        self.first: list[str] = []
+
+    def begin_with(self, command: str, stdin: bytes) -> None:
+        self.first.append(command)
+
+    def clock_by_agent(self) -> float:
+        if self.late is None:
+            raise MachineError("the guest agent does not answer")
+        return time.time() - self.late
+
+    def start_by_agent(self, *command: str) -> None:
+        assert command[:3] == ("/bin/date", "-u", "-s")
+        assert self.late is not None
+        self.late -= float(command[3].split()[0])
 
     def disconnect(self) -> None:
         pass
