@@ -7,9 +7,12 @@ of its own, with the user's image in it and nothing frozen; so it starts cold an
 - `cold_s`: the five machines of the multi-node lab, nothing frozen: one boot and five thaws.
 - `provision_s`: the multi-node guide followed on five machines, start and freezing included; only
   the frozen fresh guest that `cold_s` left is there already.
-- `thaw_s`: that lab thawed until every machine answers on SSH with its clock set.
+- `thaw_s`: that lab thawed until every machine runs with its clock set, and has answered through
+  its guest agent; nobody has logged in yet (but on a machine whose agent may not set the clock).
+- `reconnected_s`: the same thaws, timed on until every machine has answered a command over SSH.
 - `restore_floor_s`: `virDomainRestore` of the same files, five at once, and the processors started;
-  no wire, no SSH, no clock, no disk made within the time. What libvirt and QEMU need anyway.
+  no wire, no agent, no clock, no disk made within the time. What libvirt and QEMU need anyway.
+- `thaw_ratio`: `thaw_s` over `restore_floor_s`.
 - `ready_s`: what a scenario waits for: checkpoint found and checked, thawed, services settled.
 - `peak_rss_mib`: the most that the processes of the provisioned lab ever held, added up.
 - `disk_mib`: the image, and the checkpoints that the provisioned lab stands on.
@@ -24,7 +27,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +101,8 @@ class _Stage:
         with deployer.deploy() as lab:
             provision_s = provisioning.seconds
             checkpoint = _checkpoint_of(lab)
-        turns = [(self._thaw(checkpoint), self._restore(checkpoint)) for _ in range(thaws)]
-        thaw_s, floor_s = (statistics.median(taken) for taken in zip(*turns, strict=True))
+        turns = [(*self._thaw(checkpoint), self._restore(checkpoint)) for _ in range(thaws)]
+        thaw_s, reconnected_s, floor_s = map(statistics.median, zip(*turns, strict=True))
         settling = _Stopwatch()
         with deployer.deploy() as lab:
             ready_s = settling.seconds
@@ -107,6 +110,7 @@ class _Stage:
         return {
             "provision_s": round(provision_s, 1),
             "thaw_s": round(thaw_s, 2),
+            "reconnected_s": round(reconnected_s, 2),
             "restore_floor_s": round(floor_s, 2),
             "thaw_ratio": round(thaw_s / floor_s, 2),
             "ready_s": round(ready_s, 2),
@@ -119,10 +123,13 @@ class _Stage:
         with start(topology, self.image, self.accelerator, progress=self.progress):
             return started.seconds
 
-    def _thaw(self, checkpoint: Checkpoint) -> float:
+    def _thaw(self, checkpoint: Checkpoint) -> tuple[float, float]:
+        """Return the seconds until it is thawed, and until all have answered over SSH."""
         started = _Stopwatch()
-        with thaw(checkpoint, self.image, self.accelerator, progress=self.progress):
-            return started.seconds
+        with thaw(checkpoint, self.image, self.accelerator, progress=self.progress) as lab:
+            thaw_s = started.seconds
+            lab.each(lambda machine: machine.run("true"))
+            return thaw_s, started.seconds
 
     def _restore(self, checkpoint: Checkpoint) -> float:
         with self.progress.task("restoring the same files bare"):
@@ -187,9 +194,17 @@ def _peak_rss_mib(directory: Path) -> int:
 
 def _disk_mib(image: Image, checkpoint: Checkpoint) -> int:
     held = sum(p.stat().st_blocks * 512 for p in image.disk.parent.iterdir())
-    standing: Checkpoint | None = checkpoint
-    while standing is not None:
-        held += standing.size
-        parent = standing.manifest.parent
-        standing = Store().find(parent) if parent else None
-    return held // _MIB
+    return (held + sum(one.size for one in _with_all_below(checkpoint))) // _MIB
+
+
+def _with_all_below(checkpoint: Checkpoint) -> Iterable[Checkpoint]:
+    """Return a checkpoint and all that it stands on, each once whoever else stands on it."""
+    stored = {one.key: one for one in Store()}
+    found = {checkpoint.key: checkpoint}
+    pending = list(checkpoint.manifest.parents)
+    while pending:
+        key = pending.pop()
+        if key not in found:
+            found[key] = stored[key]
+            pending += stored[key].manifest.parents
+    return found.values()

@@ -82,11 +82,6 @@ class Manifest(BaseModel):
     """The image below them all. One that was built anew is another, even by the same recipe."""
     files: dict[str, FrozenFile]
 
-    @property
-    def parent(self) -> str | None:
-        """The checkpoint it lies on, or the first of several."""
-        return self.parents[0] if self.parents else None
-
 
 class Checkpoint:
     """A complete checkpoint on disk."""

@@ -2,13 +2,17 @@
 
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from bench.lab import _own_cache
+from bench.lab import _disk_mib, _own_cache, _Stage
 from bench.lab_suite import protocol_wait_s
 from lab.cache import cache_root
+from lab.checkpoint import Store
+from tests.checkpoint.pretend import PretendLab, make
 from tests.checks.factories import pcapng
 from tests.heartbeat.encoder import carp
 
@@ -46,6 +50,27 @@ def test_a_user_without_a_configured_cache_still_has_none_configured(
     with _own_cache():
         pass
     assert "VPNPROOF_CACHE" not in os.environ
+
+
+def test_the_disk_a_lab_takes_is_that_of_every_checkpoint_below_it_each_once(usual: Path):
+    store, mib = Store(), 1024
+    image = usual / "images" / "disk"
+    make(store, 1, kib=1 * mib, image=image)
+    make(store, 2, kib=2 * mib, parents=(1,), image=image)
+    make(store, 3, kib=4 * mib, parents=(1,), image=image)
+    top = make(store, 4, kib=8 * mib, parents=(2, 3), image=image)
+    make(store, 5, kib=16 * mib, parents=(1,), image=image)
+    assert _disk_mib(SimpleNamespace(disk=image), top) == 15
+
+
+def test_a_thaw_is_timed_on_until_every_machine_has_answered(
+    usual: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lab = PretendLab(usual / "images" / "disk", usual)
+    monkeypatch.setattr("bench.lab.thaw", lambda *_, **__: nullcontext(lab))
+    thaw_s, reconnected_s = _Stage(None, None, None)._thaw(None)
+    assert [machine.commands for machine in lab.machines.values()] == [["true"], ["true"]]
+    assert thaw_s <= reconnected_s
 
 
 def test_a_heartbeat_that_never_stops_costs_no_waiting(tmp_path: Path):
