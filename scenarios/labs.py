@@ -132,4 +132,9 @@ class Labs:
 
     def _copy(self, source: Path, kind: str, guide: str) -> None:
         if source.is_dir():  # a plan without steps types nothing
-            shutil.copytree(source, self.directory / kind / self.name(guide), dirs_exist_ok=True)
+            shutil.copytree(
+                source,
+                self.directory / kind / self.name(guide),
+                ignore=shutil.ignore_patterns("*.agent"),  # sockets, beside the consoles' logs
+                dirs_exist_ok=True,
+            )

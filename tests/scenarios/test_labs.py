@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,6 +28,7 @@ class PretendLab:
         for kind in ("transcripts", "consoles"):
             (directory / kind).mkdir(parents=True)
             (directory / kind / "node-a.log").write_text(f"{kind} of {directory.name}")
+        os.mkfifo(directory / "consoles" / "node-a.agent")  # a guest agent's socket is no file
 
     def down(self) -> None:
         self.state = "down"
