@@ -80,7 +80,7 @@ def _forget_evidence() -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     if not any("scenarios" in Path(argument).parts for argument in config.args):
         return []
-    image = prepare(config.getoption("image"), progress=Progress().say)
+    image = prepare(config.getoption("image"), progress=Progress())
     accelerator = choose(config.getoption("accel"))
     return [
         f"lab: {config.getoption('lab')}, image {image}, accelerator {accelerator}",
@@ -121,7 +121,7 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
     progress = Progress(Console(file=config.stash[_TERMINAL], highlight=False))
     collect_garbage()
     accelerator = choose(config.getoption("accel"))
-    image = prepare(config.getoption("image"), progress=progress.say)
+    image = prepare(config.getoption("image"), progress=progress)
     run = config.stash[_RUN]
     run.open(image=str(image), image_source=image.source, accelerator=str(accelerator))
 

@@ -65,7 +65,7 @@ def measure(arguments: argparse.Namespace) -> Mapping[str, object]:
     """Return the figures: seconds, ratios, MiB; medians where several were taken."""
     progress = Progress()
     accelerator = choose(arguments.accel)
-    prepare(arguments.image, progress=progress.say)
+    prepare(arguments.image, progress=progress)
     with _own_cache():
         stage = _Stage(prepare(arguments.image), accelerator, progress)
         figures = stage.starts() | stage.provisioned(arguments.thaws)

@@ -104,7 +104,7 @@ def _up(options: argparse.Namespace) -> int:
     topology = read_topology(options.topology)
     check_memory(topology)
     accelerator = choose(options.accel)
-    image = prepare(options.image, progress=progress.say)
+    image = prepare(options.image, progress=progress)
     progress.say(f"{accelerator}; image {image.name}")
     lab = Lab.boot(topology, image, accelerator, uri=options.libvirt_uri, progress=progress)
     lab.keep()

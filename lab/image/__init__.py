@@ -7,8 +7,7 @@ backing file of any number of guests.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import TypeAlias
+from contextlib import AbstractContextManager, nullcontext
 from urllib.parse import urlsplit
 
 from lab.accelerator import choose as choose_accelerator
@@ -18,22 +17,19 @@ from lab.image import debian
 from lab.image import prepare as preparing
 from lab.image.cache import Image, entering, images_root
 from lab.image.catalogue import Build, Download, find, read
-from lab.image.fetch import fetch, percent_lines, published_sha256, reachable
+from lab.image.fetch import fetch, published_sha256, reachable
 from lab.image.seed import HostKey, Interface, Seed
+from lab.progress import Advance, Progress, Say, each_tenth
 
 __all__ = [
     "HostKey",
     "Image",
     "Interface",
-    "Say",
     "Seed",
     "cache_root",
     "choose",
     "prepare",
 ]
-
-Say: TypeAlias = Callable[[str], None]
-"""Called with a line about what is being done, now and then."""
 
 _DOWNLOAD_MIB = 2500
 
@@ -49,17 +45,19 @@ def choose(name: str | None) -> Download | Build:
     raise ImageError("no default image can be had here", hint=f"choose from: {', '.join(entries)}")
 
 
-def prepare(name: str | None = None, *, progress: Say = lambda _line: None) -> Image:
+def prepare(name: str | None = None, *, progress: Progress | Say = lambda _line: None) -> Image:
     """Return the image called `name` (None: the default), fetched or built if it is not cached.
 
+    A `Progress` shows a download as a bar where there is a terminal; a function gets lines.
     Takes milliseconds when it is cached, about 80 s to build the Debian guest. Two at once do not
     collide: the second waits for the first. ImageError says what was missing or wrong.
     """
     entry = choose(name)
+    say = progress.say if isinstance(progress, Progress) else progress
     if isinstance(entry, Build):
-        return debian.build(progress)
+        return debian.build(say)
     downloaded = _downloaded(entry) or _download(entry, progress)
-    progress(f"installing the guides' packages in {entry.name} (once)")
+    say(f"installing the guides' packages in {entry.name} (once)")
     return preparing.prepared(downloaded, entry.release, choose_accelerator(None))
 
 
@@ -76,7 +74,7 @@ def _downloaded(entry: Download) -> Image | None:
     return _downloaded_image(entry, json.loads(newest.read_text())["sha256"])
 
 
-def _download(entry: Download, progress: Say) -> Image:
+def _download(entry: Download, progress: Progress | Say) -> Image:
     file_name = urlsplit(entry.url).path.rpartition("/")[2]
     sha256 = entry.sha256 or published_sha256(_asked_first(entry), file_name)
     image = _downloaded_image(entry, sha256)
@@ -86,17 +84,19 @@ def _download(entry: Download, progress: Say) -> Image:
         if image.disk.exists():
             return image
         require_space(downloads, _DOWNLOAD_MIB, f"downloading {entry.name}")
-        fetched = fetch(
-            entry.url,
-            sha256,
-            downloads / file_name,
-            percent_lines(file_name, progress),
-        )
+        with _shown(progress, f"fetching {entry.name}") as advance:
+            fetched = fetch(entry.url, sha256, downloads / file_name, advance)
         with entering(image.disk.parent) as unfinished:
             fetched.rename(unfinished / "disk.qcow2")
             origin = {"url": entry.url, "sha256": sha256, "checksum_url": entry.checksum_url}
             (unfinished / "origin.json").write_text(json.dumps(origin, indent=2) + "\n")
     return image
+
+
+def _shown(progress: Progress | Say, text: str) -> AbstractContextManager[Advance]:
+    if isinstance(progress, Progress):
+        return progress.download(text)
+    return nullcontext(each_tenth(text, progress))
 
 
 def _downloaded_image(entry: Download, sha256: str) -> Image:

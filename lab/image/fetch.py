@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias
 
 import pooch
 import requests
 
 from lab.errors import ImageError
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with the bytes that are here and the bytes there will be (0 when unknown)."""
+from lab.progress import Advance
 
 CONNECT_SECONDS = 3.0  # a default image must be chosen in seconds where there is no network
 READ_SECONDS = 30.0
 _CHUNK = 1 << 20
+pooch.get_logger().setLevel("WARNING")  # it would write into the bar; progress is told by us
 _BSD = re.compile(r"^SHA256 \((?P<name>[^)]+)\) = (?P<hex>[0-9a-fA-F]{64})$")
 _GNU = re.compile(r"^(?P<hex>[0-9a-fA-F]{64}) [ *](?P<name>\S.*)$")
 
@@ -76,7 +73,7 @@ def checksum_of(name: str, text: str, where: str) -> str:
     raise ImageError(f"{where} names no SHA-256 of {name}, only: {', '.join(found) or 'nothing'}")
 
 
-def fetch(url: str, sha256: str, destination: Path, progress: Progress) -> Path:
+def fetch(url: str, sha256: str, destination: Path, advance: Advance) -> Path:
     """Download `url` to `destination`, whole and checked. ImageError says what was wrong."""
     partial = destination.with_name(f"{sha256}.part")
     try:
@@ -85,7 +82,7 @@ def fetch(url: str, sha256: str, destination: Path, progress: Progress) -> Path:
             known_hash=f"sha256:{sha256}",
             fname=destination.name,
             path=destination.parent,
-            downloader=_Resuming(partial, progress),
+            downloader=_Resuming(partial, advance),
         )
     except requests.HTTPError as wrong:
         raise ImageError(f"{url} cannot be had: {wrong}") from wrong
@@ -102,26 +99,12 @@ def fetch(url: str, sha256: str, destination: Path, progress: Progress) -> Path:
     return destination
 
 
-def percent_lines(what: str, say: Callable[[str], None]) -> Progress:
-    """Return a progress that says a line each tenth of the way."""
-    said = -1
-
-    def progress(here: int, total: int) -> None:
-        nonlocal said
-        tenth = here * 10 // total if total else 0
-        if tenth > said:
-            said = tenth
-            say(f"fetching {what}: {here >> 20} of {total >> 20} MiB")
-
-    return progress
-
-
 class _Resuming:
     """A downloader for pooch that goes on from what an earlier attempt left in `partial`."""
 
-    def __init__(self, partial: Path, progress: Progress) -> None:
+    def __init__(self, partial: Path, advance: Advance) -> None:
         self._partial = partial
-        self._progress = progress
+        self._advance = advance
 
     def __call__(
         self, url: str, output_file: str, _pooch: object, *, check_only: bool = False
@@ -144,9 +127,11 @@ class _Resuming:
         return None
 
     def _receive(self, response: requests.Response, here: int) -> None:
-        total = here + int(response.headers.get("Content-Length", 0))
+        length = int(response.headers.get("Content-Length", 0))
+        total = here + length if length else 0
         with self._partial.open("ab" if here else "wb") as file:
+            self._advance(here, total)
             for chunk in response.iter_content(_CHUNK):
                 file.write(chunk)
                 here += len(chunk)
-                self._progress(here, total)
+                self._advance(here, total)

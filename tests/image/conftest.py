@@ -12,12 +12,17 @@ import pytest
 
 
 class Site(ThreadingHTTPServer):
-    """Serves `files` from memory; `cut` closes the connection after so many bytes, once."""
+    """Serves `files` from memory.
+
+    `cut` closes the connection after so many bytes, once; `hold` sends so many bytes and then waits
+    for the event.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Request)
         self.files: dict[str, bytes] = {}
         self.cut: int | None = None
+        self.hold: tuple[int, threading.Event] | None = None
         self.asked: list[tuple[str, str | None]] = []
 
     @property
@@ -50,6 +55,11 @@ class _Request(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         body, self.server.cut = content[start:][: self.server.cut], None
+        if self.server.hold:
+            first, go_on = self.server.hold
+            self.wfile.write(body[:first])
+            go_on.wait(10)
+            body = body[first:]
         self.wfile.write(body)
 
     def do_HEAD(self) -> None:

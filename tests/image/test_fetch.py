@@ -49,10 +49,12 @@ def test_a_broken_off_download_goes_on_where_it_was(site, tmp_path: Path):
         fetch(url, sha256, tmp_path / "disk.qcow2", nothing)
     assert "goes on" in broken.value.hint
     assert not (tmp_path / "disk.qcow2").exists()
-    fetch(url, sha256, tmp_path / "disk.qcow2", nothing)
+    steps: list[tuple[int, int]] = []
+    fetch(url, sha256, tmp_path / "disk.qcow2", lambda here, total: steps.append((here, total)))
     assert (tmp_path / "disk.qcow2").read_bytes() == CONTENT
     assert site.asked[-1][1] is not None
     assert site.asked[-1][1] != "bytes=0-"
+    assert steps[0] == (2 << 20, len(CONTENT))
 
 
 def test_a_partial_file_that_is_complete_is_only_checked(site, tmp_path: Path):
