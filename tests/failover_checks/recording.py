@@ -33,6 +33,8 @@ class Run:
         self.seconds = seconds
         self.frames: list[tuple[float, str, bytes, str]] = []
         self.events: list[tuple[float, str, str, dict[str, object], float]] = []
+        self.started_by = "pytest"
+        self.started: dict[str, object] = {"lab": "lab"}
         self.pair = {
             "virtual_ip": VIRTUAL_IP,
             "vhid": 94,
@@ -104,10 +106,10 @@ class Run:
         return self
 
     def judge(self, requirement: str) -> Verdict:
-        self._write()
+        self.write()
         return registry.judge(requirement, Evidence(self.directory, SCENARIO, requirement))
 
-    def _write(self) -> None:
+    def write(self) -> None:
         wire = self.directory / "wire"
         wire.mkdir(exist_ok=True)
         names = sorted({interface for _, interface, _, _ in self.frames})
@@ -121,7 +123,7 @@ class Run:
         path = self.directory / "history.jsonl"
         path.unlink(missing_ok=True)
         with History(path, SCENARIO) as history:
-            history.record(START, "pytest", at_ns=EPOCH, lab="lab")
+            history.record(START, self.started_by, at_ns=EPOCH, **self.started)
             for at, kind, source, data, uncertainty in sorted(
                 self.events, key=lambda event: event[0]
             ):
@@ -132,7 +134,7 @@ class Run:
                     uncertainty_ns=int(uncertainty * NS),
                     **data,
                 )
-            history.record(END, "pytest", at_ns=stamp(self.seconds))
+            history.record(END, self.started_by, at_ns=stamp(self.seconds))
 
 
 def stamp(at: float) -> int:

@@ -1,0 +1,203 @@
+"""What a directory of evidence says of one fault, provoked many times: takeovers, stage by stage.
+
+Everything is measured by `checks.takeover` from the wire's recording; the history tells only what
+was done, and when. The service is back with the first SYN/ACK of the node that took over: the old
+one may go on answering for a while, as it does when its service is stopped.
+
+It provokes nothing and judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks import budgets, packets, takeover
+from checks.budgets import Budget
+from checks.errors import BadEvidence, CheckError
+from checks.evidence import START, Evidence
+from checks.failover import aftermath, takeovers
+from checks.failover.pair import Recorded, passed_on
+from checks.history import FILE_NAME, Event, read_history
+from checks.takeover import Fault, Moment, Stage, Timeline
+
+SOURCE = "bench"
+BROKEN = "repetition.broken"
+WEB_PORT = 943
+_FLAGS_AT, _SYN_ACK = 13, 0x12
+
+
+@dataclass(frozen=True)
+class Series:
+    """One fault's repetitions.
+
+    `wanted` were asked for, `provoked` begun. `timelines` are of those after which the peer took
+    over; `limits` go by stage, the widest of all repetitions. `notes` say what is not as it should
+    be.
+    """
+
+    fault: str
+    wanted: int
+    provoked: int
+    timelines: tuple[Timeline, ...]
+    takeovers: int
+    limits: Mapping[Stage, Budget]
+    notes: tuple[str, ...]
+
+
+def read_series(directory: Path) -> list[Series]:
+    """Read every fault that the benchmark provoked into `directory`, in the order it did.
+
+    Raises BadEvidence when there is no history, or none of this benchmark in it.
+    """
+    starts = read_history(directory / FILE_NAME).events(START, SOURCE)
+    if not starts:
+        raise BadEvidence(
+            f"{directory}: no takeover was measured there",
+            hint="name the directory that `python -m bench takeover` called its evidence",
+        )
+    return [_series(directory, start) for start in starts]
+
+
+def limit(stage: Stage, fault: str, engine: budgets.Engine) -> Budget | None:
+    """Return what a stage may take after a fault, by the timers of the node that takes over.
+
+    None where nothing follows from the configuration: a stop command has a length of its own.
+    """
+    clean = fault == takeovers.CLEAN_STOP
+    if stage is Stage.SILENCE and clean:
+        stop = engine.clean_stop_to_takeover()
+        return Budget(0.0, stop.maximum_s, stop.formula, stop.source)
+    if stage is Stage.SILENCE:
+        return engine.last_advert_to_takeover()
+    if stage is Stage.TAKEOVER:
+        return None if clean else engine.fault_to_takeover()
+    near = aftermath.ANNOUNCE_S
+    return {
+        Stage.ANNOUNCED: Budget(-near, near, "close to the first advertisement", "FO-26"),
+        Stage.SERVICE: Budget(0, budgets.GUIDE_SERVICE_S, "the guide's 5 to 10 seconds", "FO-25"),
+        Stage.TUNNEL: Budget(0, budgets.GUIDE_TUNNEL_UDP_S, "about a minute", "FO-39"),
+    }[stage]
+
+
+def _series(directory: Path, start: Event) -> Series:
+    recorded = Recorded(Evidence(directory, start.scenario))
+    reading = _Reading(recorded, str(start["fault"]), int(start["times"]))
+    try:
+        reading.read()
+    except CheckError as error:
+        reading.problems[error.message] += 1
+    return reading.series(tunnels=bool(start["tunnel"]))
+
+
+class _Reading:
+    """Goes through one fault's repetitions and gathers what becomes a Series."""
+
+    def __init__(self, recorded: Recorded, fault: str, wanted: int) -> None:
+        self.problems: Counter[str] = Counter()
+        self._recorded = recorded
+        self._fault = fault
+        self._wanted = wanted
+        self._provoked = 0
+        self._takeovers = 0
+        self._timelines: list[Timeline] = []
+        self._limits: dict[Stage, Budget] = {}
+        self._broken: list[str] = []
+
+    def read(self) -> None:
+        """Read all of it; raises CheckError for what leaves nothing to be measured."""
+        for event in self._recorded.evidence.events(BROKEN):
+            self._broken.append(
+                f"broke off in repetition {event['number']} of {self._wanted}: {event['reason']}"
+            )
+        if self._broken and not self._recorded.evidence.events("fault.begin"):
+            return
+        answers = _answers_by_mac(self._recorded)
+        for event, fault in self._recorded.faults():
+            self._provoked += 1
+            if event.data.get("expects_takeover", True):
+                self._read_takeover(event, fault, answers)
+            else:
+                self._read_calm(event, fault)
+
+    def _read_takeover(
+        self, event: Event, fault: Fault, answers: Mapping[str, list[Moment]]
+    ) -> None:
+        peer = self._recorded.pair.peer_of(str(event["node"]))
+        self._widen(peer.engine)
+        try:
+            timeline = self._recorded.timeline(fault)
+        except CheckError as error:
+            self.problems[error.message] += 1
+            return
+        if timeline.first is None:
+            self.problems["no takeover while it was watched"] += 1
+            return
+        self._takeovers += 1
+        self._timelines.append(
+            takeover.with_answers(timeline, answers.get(peer.mac, ()), self._recorded.tunnels())
+        )
+
+    def _read_calm(self, event: Event, fault: Fault) -> None:
+        """Look for a takeover where none may come."""
+        peer = self._recorded.pair.peer_of(str(event["node"]))
+        early = fault.at.at_ns - fault.at.uncertainty_ns
+        beats = self._recorded.heard_of_pair().between(early, fault.until_ns)
+        if len(beats.of(peer.address)):
+            self._takeovers += 1
+            self.problems["the peer took over, which it must not after this fault"] += 1
+        elif not len(beats):
+            self.problems["nobody advertised any more"] += 1
+
+    def _widen(self, engine: budgets.Engine) -> None:
+        """Let each limit hold for this repetition's nodes, too: roles may have been swapped."""
+        for stage in Stage:
+            own = limit(stage, self._fault, engine)
+            if own is not None:
+                other = self._limits.get(stage, own)
+                low, high = min(own.minimum_s, other.minimum_s), max(own.maximum_s, other.maximum_s)
+                self._limits[stage] = Budget(low, high, own.formula, own.source)
+
+    def series(self, *, tunnels: bool) -> Series:
+        """Return what was gathered; `tunnels`: whether any was there to come back."""
+        notes = [
+            message if count == 1 else f"{count} times: {message}"
+            for message, count in self.problems.items()
+        ]
+        for stage in Stage:
+            seen = sum(timeline.span(stage) is not None for timeline in self._timelines)
+            if seen < len(self._timelines) and (tunnels or stage is not Stage.TUNNEL):
+                notes.append(f"{stage}: seen after {seen} of {len(self._timelines)} takeovers")
+        return Series(
+            self._fault,
+            self._wanted,
+            self._provoked,
+            tuple(self._timelines),
+            self._takeovers,
+            self._limits,
+            (*self._broken, *notes),
+        )
+
+
+def _answers_by_mac(recorded: Recorded) -> dict[str, list[Moment]]:
+    """Find for each node's MAC when it accepted a connection to the virtual IP's web server."""
+    found: dict[str, list[Moment]] = {node.mac: [] for node in recorded.pair.nodes.values()}
+    for frame in recorded.evidence.frames():
+        packet = packets.parse(frame.data)
+        if (
+            packet is not None
+            and packet.source_mac in found
+            and packet.protocol == packets.TCP
+            and (packet.source, packet.source_port) == (recorded.pair.virtual_ip, WEB_PORT)
+            and _flags(frame.data) == _SYN_ACK
+            and passed_on(frame)
+        ):
+            found[packet.source_mac].append(Moment(frame.at_ns))
+    return found
+
+
+def _flags(frame: bytes) -> int:
+    """Return the TCP flags of an untagged IPv4 frame."""
+    return frame[14 + (frame[14] & 0x0F) * 4 + _FLAGS_AT] & 0x3F
