@@ -95,6 +95,15 @@ VIRTUAL_MAC = Erratum(
     fix="00:00:5e:00:00:5e is expected for VHID 94",
 )
 
+NOBODY_JOINED = Erratum(
+    name="nobody-joined",
+    kind="erratum",
+    guide="stop the service on the secondary and look with tcpdump -eni any vrrp",
+    happens="nothing is seen: ucarp has left the group, `-i any` is not promiscuous, and a NIC that"
+    " filters multicast (virtio, and most real ones) hands on what somebody joined",
+    fix="ip link set NIC promisc on while looking, or leave the service running",
+)
+
 CAPTURE_LENGTH = Erratum(
     name="capture-length",
     kind="erratum",

@@ -29,6 +29,7 @@ def steps(site: Site, platform: Platform) -> list[Step]:
                 errata.STOP_IS_RESTART,
                 errata.VIRTUAL_MAC,
                 errata.CAPTURE_LENGTH,
+                errata.NOBODY_JOINED,
             ),
             module=__name__,
         )

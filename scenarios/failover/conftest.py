@@ -21,8 +21,7 @@ PROBE_MAC = "02:70:72:6f:62:65"
 def pair(lab: Lab, history: History) -> Pair:
     """The pair, settled, its configuration recorded."""
     settled = Pair(lab, history)
-    settled.settle()
-    settled.record_configured()
+    settled.record_configured(settled.settle())
     return settled
 
 

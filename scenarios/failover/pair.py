@@ -69,9 +69,12 @@ class Pair:
 
     def active(self) -> str:
         """Wait until exactly one node advertises, and return its name."""
-        until(lambda: len(self.masters()) == 1, 60, "one node alone to advertise", every=0)
-        (node,) = self.masters()
-        return node
+
+        def alone() -> str | None:
+            heard = self.masters()
+            return next(iter(heard)) if len(heard) == 1 else None
+
+        return until(alone, 60, "one node alone to advertise", every=0)
 
     def sacli(self, node: str, *words: str, stdin: str | None = None, timeout: float = 60) -> str:
         """Run sacli on a node and return what it printed."""
@@ -144,9 +147,9 @@ class Pair:
         self.service(standby, "start")
         return self.settle()
 
-    def record_configured(self) -> None:
-        """Record the configuration that is in force as `pair.configured`."""
-        config = self.config(self.active())
+    def record_configured(self, active: str) -> None:
+        """Record the configuration that is in force, read on the active node."""
+        config = self.config(active)
         engine = config["failover.engine"]
         timers = {name: _timers(config, name) for name in NODES}
         more: dict[str, Any] = {"password": config.get("ucarp.password", "")}

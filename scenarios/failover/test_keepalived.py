@@ -23,8 +23,8 @@ Judge = Callable[[str], object]
 def test_keepalived_keeps_what_the_guide_promises(
     version: int, pair: Pair, probe: Probe, judge: Judge
 ) -> None:
-    pair.reconfigure({"failover.engine": "keepalived", "keepalived.version": str(version)})
-    pair.record_configured()
+    active = pair.reconfigure({"failover.engine": "keepalived", "keepalived.version": str(version)})
+    pair.record_configured(active)
     with steady(pair):
         pause(STEADY_S)
     stopped = provoke(pair, faults.SERVICE_STOP, probe)

@@ -50,7 +50,7 @@ def test_what_the_last_sync_held_survives_and_the_rest_is_counted(
     pair: Pair, probe: Probe, judge: Judge
 ) -> None:
     active = pair.reconfigure({"failover.sync_period": str(PERIOD_S)})
-    pair.record_configured()
+    pair.record_configured(active)
     standby = pair.machine(pair.other(active))
 
     def write_on() -> None:

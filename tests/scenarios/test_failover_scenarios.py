@@ -63,7 +63,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     ):
         history.record("scenario.start", "pytest", lab="lab")
         pair = Pair(cast(Lab, lab), history)
-        pair.record_configured()
+        pair.record_configured("primary")
         yield Stage(lab, pair, probe, history)
 
 
