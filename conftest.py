@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -26,10 +26,13 @@ from provision.deploy import Deployer, guide_named
 from scenarios.labs import LabFailedBefore, Labs
 from scenarios.run import Run
 
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
 ROOT = Path(__file__).parent
-NOT_SEEN_YET = (ROOT / "scenarios" / "failover",)
 _RUN = pytest.StashKey[Run]()
 _LEFT_UP = pytest.StashKey[list[str]]()
+_LEFT_UP_BY_WORKER = "vpnproof_left_up"
 _TERMINAL = pytest.StashKey[TextIO]()
 _EVIDENCE_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN"  # tells the workers of one run its directory
 
@@ -88,24 +91,27 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave scenarios that were not seen to pass yet out, unless they are asked for by name."""
-    if collection_path in NOT_SEEN_YET and not any(
-        collection_path == (chosen := Path(argument.partition("::")[0]).absolute())
-        or collection_path in chosen.parents
-        for argument in config.args
-    ):
-        return True
-    return None
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _leave_for_sign_off(config, items)
     for item in items:
         for marker in item.iter_markers("requirement"):
             for requirement in marker.args:
                 catalogue().get(requirement)
+        for marker in item.iter_markers("engine"):
+            if marker.args[0] != (chosen := config.getoption("heartbeat")):
+                reason = f"about {marker.args[0]}, and the pair runs {chosen}"
+                item.add_marker(pytest.mark.skip(reason=reason))
         if "scenarios" in item.path.parts:  # xdist gives each guide's lab to one worker
             item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
+def _leave_for_sign_off(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --full, leave out what takes many minutes, unless it is asked for by its name."""
+    if config.getoption("full") or any("::" in argument for argument in config.args):
+        return
+    left = [item for item in items if item.get_closest_marker("sign_off")]
+    items[:] = [item for item in items if item not in left]
+    config.hook.pytest_deselected(items=left)
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +146,17 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
     try:
         yield labs
     finally:
-        config.stash[_LEFT_UP] = labs.end()
+        left_up = labs.end()
+        if hasattr(config, "workeroutput"):  # of a worker of xdist: the controller prints it
+            config.workeroutput[_LEFT_UP_BY_WORKER] = left_up
+        config.stash[_LEFT_UP] = left_up
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController, error: object) -> None:  # noqa: ARG001 - xdist's
+    """Take from a worker of xdist what it left up; one that crashed has nothing to say."""
+    said = getattr(node, "workeroutput", {})
+    node.config.stash.setdefault(_LEFT_UP, []).extend(said.get(_LEFT_UP_BY_WORKER, []))
 
 
 @pytest.fixture

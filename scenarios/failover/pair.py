@@ -129,7 +129,7 @@ class Pair:
         if self.active() != node:
             self.service(self.other(node), "restart")
             self.wait_for_state(node, "MASTER")
-        self.settle()
+            self.settle()
 
     def reconfigure(self, changes: Mapping[str, str]) -> str:
         """Set keys and restart both nodes with them; two masters never meet. Returns the active.

@@ -14,6 +14,8 @@ from scenarios.failover.adverts import Advertiser, advertising
 from scenarios.failover.pair import HEARTBEAT, Pair
 from scenarios.failover.test_serving import STEADY_S, steady
 
+pytestmark = pytest.mark.engine("ucarp")
+
 Judge = Callable[[str], object]
 JudgeEach = Callable[..., None]
 

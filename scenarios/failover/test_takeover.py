@@ -83,6 +83,7 @@ STEP_BACK_S = 20
 
 
 @pytest.mark.destructive
+@pytest.mark.engine("ucarp")  # keepalived counts by a clock that nobody sets
 def test_a_standby_whose_clock_is_set_back_waits_so_much_longer(pair: Pair) -> None:
     """Shows why the guide's pair needs clocks in step: ucarp counts silence by the wall clock.
 
