@@ -84,9 +84,7 @@ def _remarks(found: Mapping[str, object], faults: Sequence[str]) -> Iterator[Tex
         wanted, provoked, takeovers, note = (
             found[f"{_key(fault)}_{name}"] for name in ("wanted", "provoked", "takeovers", "note")
         )
-        said = (
-            f"{fault}: provoked {provoked} of {wanted} times, the peer took over {takeovers} times"
-        )
+        said = f"{fault}: takeovers {takeovers}, repetitions {provoked} of {wanted}"
         yield Text(f"{said}; {note}", "bold") if note else Text(said)
 
 
