@@ -85,7 +85,10 @@ def provoke(
 
 
 def restore(pair: Pair, fault: Fault, victim: str) -> None:
-    """Make the pair whole again, by rewinding the lab if that is possible."""
+    """Give the pair both its nodes again, by rewinding the lab if that is possible.
+
+    It has settled when the next `provoke` says so.
+    """
     fault.undo(pair.lab, victim)
     frozen = frozen_state(pair.lab)
     if frozen is not None:
@@ -95,7 +98,6 @@ def restore(pair: Pair, fault: Fault, victim: str) -> None:
         )
     elif fault.loses_machine:
         boot(pair, victim)
-    pair.settle()
 
 
 def boot(pair: Pair, node: str) -> None:

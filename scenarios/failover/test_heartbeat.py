@@ -47,6 +47,7 @@ def test_the_vhid_is_94_and_moves_with_its_key(pair: Pair, judge: Judge) -> None
     judge("FO-22")
 
 
+@pytest.mark.sign_off
 @pytest.mark.requirement("FO-23")
 def test_a_pair_with_another_vhid_disturbs_nobody(pair: Pair, probe: Probe, judge: Judge) -> None:
     vhids = [94, FOREIGN.vhid]
@@ -70,6 +71,7 @@ def test_advertisements_of_the_same_vhid_with_another_password_are_refused(
     assert pair.masters() == {active}
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 def test_a_replayed_advertisement_keeps_the_standby_waiting(pair: Pair, probe: Probe) -> None:
     """The counter is never compared: a known weakness, kept in view, promised by nobody."""

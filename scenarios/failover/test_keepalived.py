@@ -17,6 +17,7 @@ from scenarios.failover.test_serving import STEADY_S, steady
 Judge = Callable[[str], object]
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-47")
 @pytest.mark.parametrize("version", [2, 3], ids=["vrrp-v2", "vrrp-v3"])

@@ -74,6 +74,7 @@ def follow_a_change(pair: Pair, active: str) -> None:
         )
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-32")
 def test_changes_are_staged_on_the_standby_and_not_loaded(pair: Pair, judge: Judge) -> None:
@@ -82,6 +83,7 @@ def test_changes_are_staged_on_the_standby_and_not_loaded(pair: Pair, judge: Jud
     judge("FO-32")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-34")
 def test_after_a_takeover_changes_go_the_other_way(pair: Pair, judge: Judge) -> None:

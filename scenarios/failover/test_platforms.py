@@ -34,6 +34,7 @@ def network(pair: Pair, profile: str) -> AbstractContextManager[Callable[[], int
     return kinds[profile]()
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.engine("ucarp")  # keepalived sends from the NIC's own MAC, which no filter minds
 @pytest.mark.requirement("FO-48")

@@ -32,6 +32,7 @@ def test_an_active_node_that_comes_back_stays_standby(
     judge("FO-28")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-29")
 def test_a_node_that_reboots_over_and_over_moves_nothing(
@@ -48,6 +49,7 @@ def test_a_node_that_reboots_over_and_over_moves_nothing(
     judge("FO-29")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-30")
 def test_restarting_the_active_secondary_gives_the_role_back(
@@ -60,6 +62,7 @@ def test_restarting_the_active_secondary_gives_the_role_back(
     judge("FO-30")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-24", "FO-30")
 def test_a_resumed_node_of_the_higher_address_takes_nothing_back(

@@ -111,6 +111,7 @@ def try_token(pair: Pair, outside: Outside, probe: Probe, case: str) -> None:
     provoke(pair, faults.POWER_OFF, probe, watch)
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-37")
 def test_a_token_is_refused_when_it_should_be(

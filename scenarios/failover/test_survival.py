@@ -44,6 +44,7 @@ def write(pair: Pair, active: str, serial: int) -> None:
     pair.history.record("write.acknowledged", active, serial=serial)
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-46")
 def test_what_the_last_sync_held_survives_and_the_rest_is_counted(

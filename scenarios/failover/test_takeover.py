@@ -34,6 +34,7 @@ def test_a_power_failure_makes_the_standby_active(
     judge_each("FO-20", "FO-24", "FO-25", "FO-26", "FO-31")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-24", "FO-25")
 @pytest.mark.parametrize("fault", faults.CRASHES[1:], ids=str)
@@ -67,6 +68,7 @@ def captured_inside(machine: Machine, history: History) -> Iterator[None]:
     history.record("guest.capture", machine.name, path=name)
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-24")
 def test_the_wires_figures_are_those_of_the_guests_own_capture(
@@ -82,6 +84,7 @@ def test_the_wires_figures_are_those_of_the_guests_own_capture(
 STEP_BACK_S = 20
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.engine("ucarp")  # keepalived counts by a clock that nobody sets
 def test_a_standby_whose_clock_is_set_back_waits_so_much_longer(pair: Pair) -> None:

@@ -104,6 +104,22 @@ def test_the_counter_runs_on_over_a_takeover(tmp_path: Path) -> None:
     passes(takeover(tmp_path).judge("FO-20"))
 
 
+def rejoined(tmp_path: Path, *, again_at: float) -> Run:
+    """A split from 2 s to 5 s; at `again_at` the primary counts as the other did, for a beat."""
+    run = takeover(tmp_path)
+    run.beats("secondary", 2, 5, counter=7_000_000)
+    run.beats("primary", again_at, again_at + 0.5, counter=7_000_004)
+    return run
+
+
+def test_a_split_may_be_told_of_once_more(tmp_path: Path) -> None:
+    passes(rejoined(tmp_path, again_at=5.2).judge("FO-20"))
+
+
+def test_a_counter_of_another_count_later_is_rejected(tmp_path: Path) -> None:
+    rejects(rejoined(tmp_path, again_at=8.2).judge("FO-20"), "missing")
+
+
 def test_without_a_takeover_the_counters_continuity_is_not_shown(tmp_path: Path) -> None:
     unsure(steady(tmp_path).judge("FO-20"), "no takeover")
 

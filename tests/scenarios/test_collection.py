@@ -1,0 +1,36 @@
+"""Which scenarios a run collects: all but the long ones, unless it is told to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+LONG = "scenarios/failover/test_returning.py::test_a_node_that_reboots_over_and_over_moves_nothing"
+SHORT = "scenarios/failover/test_returning.py::test_an_active_node_that_comes_back_stays_standby"
+
+
+def collected(*arguments: str) -> str:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    said = subprocess.run(
+        [*command, *arguments], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    return said.stdout
+
+
+def test_what_takes_many_minutes_waits_for_a_sign_off_run() -> None:
+    found = collected("scenarios/")
+    assert SHORT in found
+    assert LONG not in found
+    assert "deselected" in found
+
+
+def test_a_sign_off_run_leaves_nothing_out() -> None:
+    found = collected("scenarios/", "--full")
+    assert LONG in found
+    assert "deselected" not in found
+
+
+def test_a_scenario_that_is_named_runs_however_long_it_takes() -> None:
+    assert LONG in collected(LONG)
