@@ -1,1 +1,1 @@
-"""The lab with a real virtual machine in it; minutes where there is no KVM."""
+"""The lab with a real virtual machine in it (minutes where there is no KVM), and on what host."""
