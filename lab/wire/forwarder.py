@@ -61,16 +61,16 @@ class Forwarder:
             raise WireError(f"no port {name}", hint="ports: " + ", ".join(self.ports))
         return self.ports[name]
 
-    def receive(self, port: SwitchPort, raw: bytes, at_ns: int) -> None:
-        """Take the frame `raw`, received at `port` at `at_ns` (ns since 1970)."""
+    def receive(self, port: SwitchPort, raw: bytes) -> None:
+        """Take the frame `raw`, received at `port`: forward first, then ask when it came."""
         port.received += 1
         if not self._plain or len(raw) < ETHERNET_HEADER:
-            self._receive_with_care(port, raw, at_ns)
+            self._receive_with_care(port, raw, port.arrived_ns())
             return
-        leaves_at = self.switch.destinations(port, raw[:6], raw[6:12], at_ns)
+        leaves_at = self.switch.destinations(port, raw[:6], raw[6:12], time.time_ns())
         for leaving in leaves_at:
             leaving.send(raw)
-        self.recorder.record(port.interface, at_ns, raw, "" if leaves_at else _NOWHERE)
+        self.recorder.record(port.interface, port.arrived_ns(), raw, "" if leaves_at else _NOWHERE)
 
     def release(self, now_ns: int) -> None:
         """Let the delayed frames that are due leave (`now_ns` is monotonic)."""

@@ -11,23 +11,25 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from fcntl import ioctl
 from typing import TypeAlias
 
 from lab.errors import WireError
 
 LOOPBACK = "127.0.0.1"
 
-_SO_TIMESTAMPNS = 35  # Linux; Python has no name for these two
-_SO_RXQ_OVFL = 40
+_SIOCGSTAMPNS = 0x8907  # Linux; Python has no name for these two
+_SO_MEMINFO = 55
 _RECEIVE_BUFFER = 4 * 1024 * 1024
-_ANCILLARY = socket.CMSG_SPACE(16) + socket.CMSG_SPACE(4)
 _TIME = struct.Struct("@qq")
-_COUNT = struct.Struct("@I")
+_NO_TIME = bytes(_TIME.size)
+_MEMINFO = struct.Struct("@9I")  # the last one counts drops: sk_meminfo of linux/sock_diag.h
 BATCH = 64
 """Frames taken from one port before the others have their turn."""
 
-Receive: TypeAlias = Callable[["SwitchPort", bytes, int], None]
+Receive: TypeAlias = Callable[["SwitchPort", bytes], None]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,10 @@ class SwitchPort:
         """Let `raw` leave here; a virtual port's frames are taken by subscription."""
         self.sent += 1
 
+    def arrived_ns(self) -> int:
+        """Return when the frame taken last came in (ns since 1970): here, where none waits, now."""
+        return time.time_ns()
+
     def close(self) -> None:
         """Let go of what the port holds."""
 
@@ -86,7 +92,7 @@ class NicPort(SwitchPort):
     def __init__(self, port: Port) -> None:
         super().__init__(port.name, port.segment)
         self._peer = (LOOPBACK, port.nic_port)
-        self.foreign = self.overflowed = self.unsent = 0
+        self.foreign = self.unsent = 0
         self._buffer = memoryview(bytearray(65536))
         self.socket = _bound(port)
         self.switch_port: int = self.socket.getsockname()[1]
@@ -110,29 +116,30 @@ class NicPort(SwitchPort):
             self.sent += 1
 
     def drain(self, receive: Receive, most: int = BATCH) -> int:
-        """Pass up to `most` waiting frames to `receive`, with their kernel time.
+        """Pass up to `most` waiting frames to `receive`, which may ask each when it arrived.
 
         Returns how many datagrams there were, those of foreign senders included.
         """
-        take, buffer, peer = self.socket.recvmsg_into, self._buffer, self._peer
-        buffers = [buffer]
+        take, buffer, peer = self.socket.recvfrom_into, self._buffer, self._peer
         for taken in range(most):
             try:
-                size, ancillary, _, sender = take(buffers, _ANCILLARY)
+                size, sender = take(buffer)
             except BlockingIOError:
                 return taken
-            if sender != peer:
+            if sender == peer:
+                receive(self, buffer[:size].tobytes())
+            else:
                 self.foreign += 1
-                continue
-            at_ns = 0
-            for _, kind, value in ancillary:
-                if kind == _SO_TIMESTAMPNS:
-                    seconds, nanoseconds = _TIME.unpack(value)
-                    at_ns = seconds * 1_000_000_000 + nanoseconds
-                elif kind == _SO_RXQ_OVFL:
-                    self.overflowed = _COUNT.unpack(value)[0]
-            receive(self, buffer[:size].tobytes(), at_ns or time.time_ns())
         return most
+
+    def arrived_ns(self) -> int:
+        """Return when the kernel got the frame taken last (ns since 1970).
+
+        Asked for, not received with the frame: so the frame can be forwarded first.
+        """
+        seconds, nanoseconds = _TIME.unpack(ioctl(self.socket, _SIOCGSTAMPNS, _NO_TIME))
+        at_ns: int = seconds * 1_000_000_000 + nanoseconds
+        return at_ns
 
     def close(self) -> None:
         """Close the socket."""
@@ -140,7 +147,9 @@ class NicPort(SwitchPort):
 
     def counters(self) -> dict[str, int]:
         """Return the counters, with datagrams of foreign senders, and frames the kernel dropped."""
-        more = {"foreign": self.foreign, "overflowed": self.overflowed, "unsent": self.unsent}
+        memory = self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        dropped = _MEMINFO.unpack(memory)[-1]
+        more = {"foreign": self.foreign, "overflowed": dropped, "unsent": self.unsent}
         return super().counters() | more
 
 
@@ -148,9 +157,9 @@ def _bound(port: Port) -> socket.socket:
     bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         bound.setblocking(False)
-        bound.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        bound.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        with suppress(FileNotFoundError):  # no frame yet; from the first question on they are timed
+            ioctl(bound, _SIOCGSTAMPNS, _NO_TIME)
         bound.bind((LOOPBACK, port.switch_port))
     except OSError as error:
         bound.close()

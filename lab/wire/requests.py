@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -165,7 +164,7 @@ class Requests:
             raise WireError("raw: not base64", hint="encode the frame's octets") from None
         if len(raw) > LONGEST_FRAME:
             raise WireError(f"a frame of {len(raw)} octets", hint=f"at most {LONGEST_FRAME}")
-        self._forwarder.receive(port, raw, time.time_ns())
+        self._forwarder.receive(port, raw)
 
     def _virtual_port(self, request: Request) -> SwitchPort:
         name, segment = _text(request, "port"), _text(request, "segment")

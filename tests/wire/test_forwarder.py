@@ -31,6 +31,15 @@ octets = st.one_of(
 arrivals = st.lists(st.tuples(st.sampled_from(NAMES), octets), max_size=12)
 
 
+class TimedPort(SwitchPort):
+    """A port whose frames arrive when the test says."""
+
+    at_ns = 0
+
+    def arrived_ns(self) -> int:
+        return self.at_ns
+
+
 @given(st.lists(rules, max_size=4), arrivals, st.sets(st.sampled_from(NAMES)), st.booleans())
 def test_every_frame_is_recorded_exactly_once_as_it_came(in_force, arriving, cut, paused):
     with tempfile.TemporaryDirectory() as folder:
@@ -38,14 +47,15 @@ def test_every_frame_is_recorded_exactly_once_as_it_came(in_force, arriving, cut
         with Recorder(path) as recorder:
             forwarder = Forwarder(recorder, seed=3)
             for name in NAMES:
-                forwarder.plug(SwitchPort(name, "lan"))
+                forwarder.plug(TimedPort(name, "lan"))
                 forwarder.port(name).cut = name in cut
             for rule in in_force:
                 forwarder.rules.add(rule)
             forwarder.paused = paused
             forwarder.reconsider()
             for at_ns, (name, raw) in enumerate(arriving):
-                forwarder.receive(forwarder.port(name), raw, at_ns)
+                forwarder.port(name).at_ns = at_ns
+                forwarder.receive(forwarder.port(name), raw)
         recorded = [(frame.at_ns, frame.interface, frame.raw) for frame in read(path)]
     assert recorded == [(at_ns, name, raw) for at_ns, (name, raw) in enumerate(arriving)]
     assert all(not forwarder.port(name).sent for name in NAMES if paused or name in cut)
@@ -58,7 +68,7 @@ def test_a_rule_that_never_matches_changes_no_verdict(tmp_path):
             forwarder.plug(SwitchPort(name, "lan"))
         forwarder.rules.add(Rule(Match(protocol=112), Drop()))
         forwarder.reconsider()
-        forwarder.receive(forwarder.port("a/wire0"), b"\xff" * 6 + b"\x52" * 6 + b"\x88\xb5", 1)
+        forwarder.receive(forwarder.port("a/wire0"), b"\xff" * 6 + b"\x52" * 6 + b"\x88\xb5")
     assert [frame.comment for frame in read(recorder.path)] == [""]
 
 

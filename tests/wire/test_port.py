@@ -1,0 +1,49 @@
+"""A NIC's port tells frames from strangers' datagrams, when each came, and how many were lost."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from lab.wire.port import NicPort, Port
+
+
+@pytest.fixture
+def nic() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound
+
+
+@pytest.fixture
+def port(nic: socket.socket) -> Iterator[NicPort]:
+    with closing(NicPort(Port("a/wire0", "lan", nic.getsockname()[1]))) as plugged:
+        nic.connect(("127.0.0.1", plugged.switch_port))
+        yield plugged
+
+
+def test_a_frame_came_when_the_kernel_got_it_not_when_it_was_taken(nic, port):
+    sent = []
+    for number in range(3):
+        before = time.time_ns()
+        nic.send(bytes([number]))
+        sent.append((bytes([number]), before, time.time_ns()))
+    taken = []
+    port.drain(lambda came, raw: taken.append((raw, came.arrived_ns())))
+    assert [raw for raw, _ in taken] == [raw for raw, _, _ in sent]
+    for (_, at_ns), (_, before, after) in zip(taken, sent, strict=True):
+        assert before <= at_ns <= after
+
+
+def test_frames_the_kernel_dropped_are_counted_without_waiting_for_another(nic, port):
+    sent = 4000
+    for _ in range(sent):
+        nic.send(b"." * 8000)
+    taken: list[bytes] = []
+    while port.drain(lambda _, raw: taken.append(raw)):
+        pass
+    assert port.counters()["overflowed"] == sent - len(taken) > 0
