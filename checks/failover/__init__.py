@@ -21,8 +21,8 @@ fault.over: node: watched long enough, before anything is repaired (the same)
 lab.thawed: nothing; when the wire ran again, where a scenario thaws its lab between faults
 guest.capture: path of a pcap of Ethernet frames, below the run's directory; source is the machine
     (FO-24)
-probe: address, protocol ("tcp", "udp"), port, answered; at the moment of the answer (FO-12 to 14,
-    25)
+probe: address, protocol ("tcp", "udp"), port, answered; mac of who answered (FO-25); at the moment
+    of the answer (FO-12 to 14, 25)
 tunnel.back: client, protocol; at the first packet through (FO-39, 49)
 neighbour: address, mac; a client's neighbour table after a takeover (FO-26)
 addresses: held: list; source is the node's name (FO-11, 27, 28)

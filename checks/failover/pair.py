@@ -240,18 +240,23 @@ class Recorded:
             if seen.arp.sender_mac == peer.mac
         ]
         measured = takeover.measure(fault, self.heard_of_pair(), claims)
-        return takeover.with_answers(measured, self.answers(), self.tunnels())
+        return takeover.with_answers(measured, self.answers(peer), self.tunnels())
 
     def timelines(self) -> list[takeover.Timeline]:
         """Measure the takeover after every fault."""
         return [self.timeline(fault) for _, fault in self.faults()]
 
-    def answers(self) -> list[takeover.Moment]:
-        """When somebody asked the virtual IP and the service there answered."""
+    def answers(self, holder: Node) -> list[takeover.Moment]:
+        """When somebody asked the virtual IP and the service of that node answered there.
+
+        Whoever held it before may go on answering for a while: that is no takeover of the service.
+        """
         return [
             takeover.Moment(event.at_ns, event.uncertainty_ns)
             for event in self.evidence.events("probe")
-            if event["address"] == self.pair.virtual_ip and event["answered"]
+            if event["address"] == self.pair.virtual_ip
+            and event["answered"]
+            and str(event.data.get("mac", "")).lower() == holder.mac
         ]
 
     def tunnels(self, protocol: str | None = None) -> list[takeover.Moment]:

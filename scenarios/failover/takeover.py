@@ -73,11 +73,11 @@ def provoke(
         _record_fault(pair, fault, victim, struck)
         if fault.takes_over:
             heard.take(_TAKEOVER_S)
-            _wait_for_answer(answers, struck)
+            _wait_for_answer(answers, struck, pair.mac(peer))
             pause(_SECOND_ARP_S)
         else:
             pause(_UNDISTURBED_S)
-    _record_answers(pair, answers, asked_until, struck)
+    _record_answers(pair, answers, asked_until, struck, peer)
     _record_aftermath(pair, fault, victim, peer, struck)
     meanwhile(peer, struck)
     pair.history.record("fault.over", "scenario", node=victim)
@@ -121,26 +121,30 @@ def _record_fault(pair: Pair, fault: Fault, victim: str, struck: Moment) -> None
         pair.history.record("service.stopped", victim)
 
 
-def _wait_for_answer(answers: Sequence[Answer], struck: Moment) -> None:
+def _wait_for_answer(answers: Sequence[Answer], struck: Moment, mac: str) -> None:
+    """Wait for the new holder's first answer; the old one may go on answering for a while."""
     latest = struck.at_ns + struck.uncertainty_ns
     try:
         until(
-            lambda: any(answer.at_ns > latest for answer in list(answers)),
+            lambda: any(one.at_ns > latest and one.mac == mac for one in list(answers)),
             _SERVICE_S,
-            "an answer after the fault",
+            "an answer of the other node after the fault",
         )
     except DeadlinePassed:
         return  # that none came is for the checks to see
 
 
 def _record_answers(
-    pair: Pair, answers: Sequence[Answer], asked_until: int, struck: Moment
+    pair: Pair, answers: Sequence[Answer], asked_until: int, struck: Moment, peer: str
 ) -> None:
-    """Record the last answer before the fault and all answers of the new holder's first second."""
+    """Record the last answer before the fault, and the first ones after it of each node."""
     latest = struck.at_ns + struck.uncertainty_ns
     before = [answer for answer in answers[: asked_until + 1] if answer.at_ns <= latest]
     after = [answer for answer in answers if answer.at_ns > latest]
-    for answer in (*before[-1:], *after[:10]):
+    of_peer = [answer for answer in after if answer.mac == pair.mac(peer)]
+    of_others = [answer for answer in after if answer.mac != pair.mac(peer)]
+    recorded = (*before[-1:], *of_others[:10], *of_peer[:10])
+    for answer in sorted(recorded, key=lambda one: one.at_ns):
         pair.history.record(
             "probe",
             "probe",

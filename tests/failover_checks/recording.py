@@ -159,8 +159,8 @@ def takeover(directory: Path, fault: str = "power-off", silence: float = 3.2, **
     run.beats("secondary", first, 40, counter=counter)
     run.announce("secondary", first)
     answered = {"address": VIRTUAL_IP, "protocol": "tcp", "port": 943, "answered": True}
-    run.event(9, "probe", "client", **answered)
-    run.event(first + 1, "probe", "client", **answered)
+    run.event(9, "probe", "client", **answered, mac=MAC["primary"])
+    run.event(first + 1, "probe", "client", **answered, mac=MAC["secondary"])
     run.event(first + 3, "neighbour", "client", address=VIRTUAL_IP, mac=MAC["secondary"].upper())
     run.event(
         first + 0.1,

@@ -105,7 +105,7 @@ def test_the_counter_runs_on_over_a_takeover(tmp_path: Path) -> None:
 
 
 def rejoined(tmp_path: Path, *, again_at: float) -> Run:
-    """A split from 2 s to 5 s; at `again_at` the primary counts as the other did, for a beat."""
+    """Split the pair from 2 s to 5 s; at `again_at` the primary counts as the other did, once."""
     run = takeover(tmp_path)
     run.beats("secondary", 2, 5, counter=7_000_000)
     run.beats("primary", again_at, again_at + 0.5, counter=7_000_004)

@@ -80,8 +80,13 @@ def test_a_fault_noted_too_coarsely_for_the_limit_says_nothing(tmp_path: Path) -
 def test_a_service_that_takes_too_long_is_rejected(tmp_path: Path) -> None:
     run = takeover(tmp_path).without("probe")
     probe = {"address": VIRTUAL_IP, "protocol": "tcp", "port": 943, "answered": True}
-    run.event(28.5, "probe", "client", **probe)
+    run.event(28.5, "probe", "client", **probe, mac=MAC["secondary"])
     rejects(run.judge("FO-25"), "took 18.200 s")
+
+
+def test_answers_of_the_node_that_failed_do_not_count(tmp_path: Path) -> None:
+    run = takeover(tmp_path, fault="kill-ucarp").changed("probe", mac=MAC["primary"])
+    rejects(run.judge("FO-25"), "never came")
 
 
 def test_answers_before_the_fault_are_not_the_new_nodes(tmp_path: Path) -> None:
