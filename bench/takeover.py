@@ -51,10 +51,16 @@ from lab.progress import Progress
 from provision.deploy import Deployer, guide_named
 from provision.failover import Heartbeat, users
 from scenarios.failover import faults
-from scenarios.failover.conftest import PROBE_ADDRESS, PROBE_MAC
 from scenarios.failover.faults import Fault, Moment
 from scenarios.failover.pair import Pair
-from scenarios.failover.takeover import FULL_TIMES, Meanwhile, provoke, restore
+from scenarios.failover.takeover import (
+    FULL_TIMES,
+    PROBE_ADDRESS,
+    PROBE_MAC,
+    Meanwhile,
+    provoke,
+    restore,
+)
 from scenarios.failover.tunnels import Outside, Traveller
 from scenarios.labs import Labs
 from scenarios.run import Run

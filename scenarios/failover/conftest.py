@@ -11,10 +11,8 @@ from lab.errors import ConformanceFailure, LabError
 from lab.lab import Lab
 from lab.probe import Probe
 from scenarios.failover.pair import Pair
+from scenarios.failover.takeover import PROBE_ADDRESS, PROBE_MAC
 from scenarios.failover.tunnels import Outside
-
-PROBE_ADDRESS = "192.168.70.9"
-PROBE_MAC = "02:70:72:6f:62:65"
 
 
 @pytest.fixture

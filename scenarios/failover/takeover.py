@@ -21,6 +21,8 @@ from scenarios.failover.pair import HEARTBEAT, Pair
 
 TIMES, FULL_TIMES = 3, 20
 WEB_PORT = 943
+PROBE_ADDRESS, PROBE_MAC = "192.168.70.9", "02:70:72:6f:62:65"
+"""The host on the pair's network that asks while the active node fails."""
 
 _TAKEOVER_S = 15.0  # longer than any limit for the first advertisement
 _SERVICE_S = 20.0  # longer than the guide's limit for the service
