@@ -91,8 +91,9 @@ def restore(pair: Pair, fault: Fault, victim: str) -> None:
 
     It has settled when the next `provoke` says so.
     """
-    fault.undo(pair.lab, victim)
     frozen = frozen_state(pair.lab)
+    if frozen is None or fault.loses_machine:  # what a machine holds is rewound; a cut wire is not
+        fault.undo(pair.lab, victim)
     if frozen is not None:
         thawed = during(lambda: rewind(pair.lab, frozen))
         pair.history.record(

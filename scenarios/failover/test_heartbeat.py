@@ -38,6 +38,7 @@ def test_tcpdump_on_the_standby_prints_the_guides_lines(pair: Pair, judge: Judge
     judge("FO-21")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-22")
 def test_the_vhid_is_94_and_moves_with_its_key(pair: Pair, judge: Judge) -> None:

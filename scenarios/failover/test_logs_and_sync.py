@@ -92,6 +92,7 @@ def test_after_a_takeover_changes_go_the_other_way(pair: Pair, judge: Judge) -> 
     judge("FO-34")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-31", "FO-33")
 def test_the_new_active_node_runs_what_was_staged(

@@ -61,6 +61,7 @@ def test_the_virtual_ip_serves_and_the_standby_does_not(
     judge_each("FO-12", "FO-13", "FO-14", "FO-15")
 
 
+@pytest.mark.sign_off
 @pytest.mark.requirement("FO-12", "FO-16", "FO-17")
 def test_openvpn_that_is_killed_comes_back_without_a_takeover(
     pair: Pair, probe: Probe, judge_each: JudgeEach

@@ -61,6 +61,7 @@ def test_clients_outside_are_back_within_a_minute_and_show_no_password(
     judge_each("FO-36", "FO-38", "FO-39", "FO-49")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-35")
 def test_a_profile_of_one_node_works_on_the_other_as_it_is(
@@ -130,6 +131,7 @@ def test_a_token_is_refused_when_it_should_be(
     judge("FO-37")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-40")
 def test_the_subscription_goes_with_the_role(pair: Pair, probe: Probe, judge: Judge) -> None:

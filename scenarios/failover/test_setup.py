@@ -78,6 +78,7 @@ def test_only_the_word_delete_wipes_and_then_nothing_is_left(
     judge_each("FO-02", "FO-03")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-04")
 def test_batch_and_force_never_ask(lab: Lab, history: History, judge: Judge) -> None:

@@ -133,6 +133,7 @@ def test_a_filter_of_source_macs_breaks_the_pair_until_spoofing_is_allowed(
     judge_each("FO-43", "FO-44")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-43", "FO-45")
 def test_nodes_in_two_segments_cannot_be_a_pair(pair: Pair, judge_each: JudgeEach) -> None:
