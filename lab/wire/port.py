@@ -1,8 +1,9 @@
 """Switch ports: the value that describes one, and the socket that is one.
 
 A port is a UDP socket on 127.0.0.1: the NIC of a virtual machine sends each frame to it as one
-datagram and takes frames at a port of its own. Datagrams from anyone else are dropped and counted.
-A virtual port has no socket; a client of the wire stands behind it.
+datagram and takes frames at a port of its own. The socket is connected to that port: the kernel
+refuses datagrams from anyone else, and has less to look up for each frame. A virtual port has no
+socket; a client of the wire stands behind it.
 """
 
 from __future__ import annotations
@@ -91,25 +92,30 @@ class NicPort(SwitchPort):
 
     def __init__(self, port: Port) -> None:
         super().__init__(port.name, port.segment)
-        self._peer = (LOOPBACK, port.nic_port)
-        self.foreign = self.unsent = 0
+        self.unsent = 0
         self._buffer = memoryview(bytearray(65536))
         self.socket = _bound(port)
+        self.nic_port = port.nic_port
+        self.drain(lambda _port, _raw: None)  # what anyone sent before it was connected
         self.switch_port: int = self.socket.getsockname()[1]
 
     @property
     def nic_port(self) -> int:
         """The UDP port of the NIC; setting it makes another one the peer."""
-        return self._peer[1]
+        return self._nic_port
 
     @nic_port.setter
     def nic_port(self, number: int) -> None:
-        self._peer = (LOOPBACK, number)
+        self.socket.connect((LOOPBACK, number))
+        self._nic_port = number
 
     def send(self, raw: bytes) -> None:
         """Send `raw` to the NIC; what the kernel refuses is counted, as a full wire drops."""
         try:
-            self.socket.sendto(raw, self._peer)
+            try:
+                self.socket.send(raw)
+            except ConnectionRefusedError:  # of an earlier frame: nobody was there then
+                self.socket.send(raw)
         except OSError:  # the buffer is full, or the frame too long: a switch drops and goes on
             self.unsent += 1
         else:
@@ -118,18 +124,17 @@ class NicPort(SwitchPort):
     def drain(self, receive: Receive, most: int = BATCH) -> int:
         """Pass up to `most` waiting frames to `receive`, which may ask each when it arrived.
 
-        Returns how many datagrams there were, those of foreign senders included.
+        Returns how many there were.
         """
-        take, buffer, peer = self.socket.recvfrom_into, self._buffer, self._peer
+        take, buffer = self.socket.recv_into, self._buffer
         for taken in range(most):
             try:
-                size, sender = take(buffer)
+                size = take(buffer)
             except BlockingIOError:
                 return taken
-            if sender == peer:
-                receive(self, buffer[:size].tobytes())
-            else:
-                self.foreign += 1
+            except ConnectionRefusedError:  # of a frame sent when the NIC was not there
+                continue
+            receive(self, buffer[:size].tobytes())
         return most
 
     def arrived_ns(self) -> int:
@@ -146,11 +151,10 @@ class NicPort(SwitchPort):
         self.socket.close()
 
     def counters(self) -> dict[str, int]:
-        """Return the counters, with datagrams of foreign senders, and frames the kernel dropped."""
+        """Return the counters, with frames the kernel dropped and those it would not send."""
         memory = self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
         dropped = _MEMINFO.unpack(memory)[-1]
-        more = {"foreign": self.foreign, "overflowed": dropped, "unsent": self.unsent}
-        return super().counters() | more
+        return super().counters() | {"overflowed": dropped, "unsent": self.unsent}
 
 
 def _bound(port: Port) -> socket.socket:

@@ -47,3 +47,45 @@ def test_frames_the_kernel_dropped_are_counted_without_waiting_for_another(nic, 
     while port.drain(lambda _, raw: taken.append(raw)):
         pass
     assert port.counters()["overflowed"] == sent - len(taken) > 0
+
+
+def test_a_nic_that_was_gone_gets_the_first_frame_after_it_is_back(nic, port):
+    number = nic.getsockname()[1]
+    nic.close()
+    port.send(b"lost")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back:
+        back.bind(("127.0.0.1", number))
+        back.connect(("127.0.0.1", port.switch_port))
+        port.send(b"found")
+        assert back.recv(100) == b"found"
+        back.send(b"answer")
+        taken: list[bytes] = []
+        port.drain(lambda _, raw: taken.append(raw))
+        assert taken == [b"answer"]
+
+
+def test_a_nic_that_moved_is_the_only_one_heard(nic, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as moved:
+        moved.bind(("127.0.0.1", 0))
+        port.nic_port = moved.getsockname()[1]
+        moved.connect(("127.0.0.1", port.switch_port))
+        nic.send(b"from the old place")
+        moved.send(b"from the new one")
+        taken: list[bytes] = []
+        port.drain(lambda _, raw: taken.append(raw))
+        assert taken == [b"from the new one"]
+
+
+def test_what_a_stranger_sent_before_anyone_was_connected_is_not_a_frame(nic, monkeypatch):
+    really = socket.socket.connect
+
+    def late(self: socket.socket, address: tuple[str, int]) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.sendto(b"early", self.getsockname())
+        really(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", late)
+    with closing(NicPort(Port("a/wire0", "lan", nic.getsockname()[1]))) as plugged:
+        taken: list[bytes] = []
+        plugged.drain(lambda _, raw: taken.append(raw))
+        assert taken == []

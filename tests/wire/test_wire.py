@@ -54,11 +54,13 @@ def test_every_frame_is_recorded_once_at_the_port_it_came_in(bench):
     assert sorted(frames, key=lambda frame: frame.at_ns) == frames
 
 
-def test_datagrams_of_strangers_are_dropped_and_counted(bench):
+def test_datagrams_of_strangers_are_refused(bench):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        stranger.sendto(bench.a.frame(), ("127.0.0.1", bench.a.switch_port))
+        stranger.connect(("127.0.0.1", bench.a.switch_port))
+        stranger.send(bench.a.frame())
         assert bench.recorded() == []
-    assert bench.wire.counters()["ports"]["a/wire0"]["foreign"] == 1
+        with pytest.raises(ConnectionRefusedError):
+            stranger.send(bench.a.frame())
     assert bench.b.waiting() == []
 
 
