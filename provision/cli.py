@@ -85,7 +85,7 @@ def _up(options: argparse.Namespace) -> None:
     collect_garbage()
     check_memory(read_topology(GUIDES[options.guide].topology))
     accelerator = choose(options.accel)
-    image = prepare(options.image, progress=progress.say)
+    image = prepare(options.image, progress=progress)
     progress.say(f"{accelerator}; image {image}")
     deployer = Deployer(
         guide_named(options.guide, options.heartbeat),
