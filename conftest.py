@@ -53,7 +53,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="leave labs up at the end (default: %(default)s)",
     )
     group.addoption("--fresh", action="store_true", help="ignore all checkpoints")
-    group.addoption("--full", action="store_true", help="the repetitions of a sign-off run")
+    group.addoption(
+        "--full",
+        action="store_true",
+        help="a sign-off run: long scenarios too, each fault 20 times",
+    )
     group.addoption(
         "--heartbeat",
         choices=("ucarp", "keepalived"),
@@ -107,11 +111,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _leave_for_sign_off(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without --full, leave out what takes many minutes, unless it is asked for by its name."""
-    if config.getoption("full") or any("::" in argument for argument in config.args):
+    if config.getoption("full"):
         return
-    left = [item for item in items if item.get_closest_marker("sign_off")]
+    named = tuple(argument for argument in config.args if "::" in argument)
+    left = [
+        item for item in items if item.get_closest_marker("sign_off") and not _is_named(item, named)
+    ]
     items[:] = [item for item in items if item not in left]
     config.hook.pytest_deselected(items=left)
+
+
+def _is_named(item: pytest.Item, arguments: tuple[str, ...]) -> bool:
+    """Whether one of the arguments is this test's own, with its parameters or without."""
+    path, _, name = item.nodeid.partition("::")
+    wanted = {(Path(a.partition("::")[0]).resolve(), a.partition("::")[2]) for a in arguments}
+    place = (ROOT / path).resolve()
+    return not wanted.isdisjoint({(place, name), (place, name.partition("[")[0])})
 
 
 @pytest.fixture(scope="session")

@@ -141,7 +141,7 @@ def record(run: Run, arguments: argparse.Namespace) -> None:
     progress = Progress()
     collect_garbage()
     accelerator = choose(arguments.accel)
-    image = prepare(arguments.image, progress=progress.say)
+    image = prepare(arguments.image, progress=progress)
     run.open(
         command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
         image=str(image),

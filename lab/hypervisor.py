@@ -6,6 +6,7 @@ anybody, and it goes when the lab goes. `Hypervisor.open` takes another libvirt 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
 import json
@@ -13,8 +14,9 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
@@ -28,7 +30,7 @@ from lab.wait import until
 # libvirt prints every error to stderr by itself; ours are raised, with what to do about them.
 libvirt.registerErrorHandler(lambda _context, _error: None, None)
 
-_AGENT_S = 10  # seconds within which a guest agent that is there has answered
+_AGENT_S = 30  # seconds within which a guest agent has answered, on the slowest host
 _DAEMONS = (("virtqemud", "virtqemud-sock"), ("libvirtd", "libvirt-sock"))
 
 
@@ -127,18 +129,18 @@ class Hypervisor:
         MachineError when no guest agent answers.
         """
         with _explained(f"cannot ask for the clock of {name}"):
-            said = self._domain(name).getTime()
-        return float(said["seconds"]) + float(said["nseconds"]) / 1e9
+            return int(_ask_agent(self._domain(name), "guest-get-time")) / 1e9
 
-    def start_by_agent(self, name: str, *command: str) -> None:
+    def start_by_agent(self, name: str, *command: str, stdin: bytes = b"") -> None:
         """Have the guest agent start a program (its path first); nobody waits for its end.
 
         MachineError when no agent answers, or when it may not do so (as on EL, unless told).
         """
+        wanted = {"path": command[0], "arg": command[1:]}
+        if stdin:
+            wanted["input-data"] = base64.b64encode(stdin).decode()
         with _explained(f"the guest agent of {name} cannot start {command[0]}"):
-            wanted = {"path": command[0], "arg": command[1:]}
-            asked = json.dumps({"execute": "guest-exec", "arguments": wanted})
-            libvirt_qemu.qemuAgentCommand(self._domain(name), asked, _AGENT_S, 0)
+            _ask_agent(self._domain(name), "guest-exec", wanted)
 
     def is_on(self, name: str) -> bool:
         """Whether the machine has power (running or paused)."""
@@ -168,6 +170,13 @@ class Hypervisor:
 
     def _domain(self, name: str) -> libvirt.virDomain:
         return self._connection.lookupByName(name)
+
+
+def _ask_agent(
+    domain: libvirt.virDomain, command: str, arguments: Mapping[str, object] | None = None
+) -> Any:  # noqa: ANN401 - whatever the command returns
+    asked = json.dumps({"execute": command, "arguments": arguments or {}})
+    return json.loads(libvirt_qemu.qemuAgentCommand(domain, asked, _AGENT_S, 0))["return"]
 
 
 @functools.cache

@@ -127,7 +127,7 @@ class Lab:
             for done in [pool.submit(act, machine) for machine in chosen]:
                 done.result()
         except KeyboardInterrupt:
-            for machine in chosen:
+            for machine in (*chosen, *self.machines.values()):  # one whose port moved is another
                 machine.give_up()
             raise
         finally:

@@ -65,7 +65,6 @@ class Machine:
         self._console = console
         self._client: paramiko.SSHClient | None = None
         self._connecting = threading.Lock()
-        self._first: tuple[str, bytes] | None = None
         self.given_up = False
         """Whether `give_up` was called: every wait for this machine ends."""
         self._sessions = threading.BoundedSemaphore(_SESSIONS)
@@ -117,9 +116,9 @@ class Machine:
         """Return the machine's clock, in seconds since 1970, without a login; see `Hypervisor`."""
         return self._power.clock_by_agent(self._domain)
 
-    def start_by_agent(self, *command: str) -> None:
+    def start_by_agent(self, *command: str, stdin: bytes = b"") -> None:
         """Start a program without a login, where the guest agent may; see `Hypervisor`."""
-        self._power.start_by_agent(self._domain, *command)
+        self._power.start_by_agent(self._domain, *command, stdin=stdin)
 
     def pause(self) -> None:
         """Stop the processors where they are; nothing in the machine notices."""
@@ -152,10 +151,6 @@ class Machine:
             every=0.3,
             detail=lambda: f"{refusal}; its console ends with:\n{self._console()}",
         )
-
-    def begin_with(self, command: str, stdin: bytes) -> None:
-        """Have `command` run on the next connection, once, before whatever else is asked for."""
-        self._first = command, stdin
 
     def disconnect(self) -> None:
         """Close the connection; the next command opens another."""
@@ -246,20 +241,9 @@ class Machine:
                 client.close()
             client = self._client = connect(self.access, patience=patience)
             transport = client.get_transport()
-            if transport is None:
-                raise EOFError("the connection closed at once")
-            if self._first is not None:
-                self._say_first(transport, *self._first)
-                self._first = None
+        if transport is None:
+            raise EOFError("the connection closed at once")
         return transport
-
-    def _say_first(self, transport: paramiko.Transport, command: str, stdin: bytes) -> None:
-        deadline = Deadline(30, f"`{command}` on {self.name}")
-        with contextlib.closing(_open(transport, deadline)) as channel:
-            channel.exec_command(command)
-            status, out, err = exchange(channel, stdin, deadline)
-        if status != 0:
-            raise CommandFailed(self.name, command, status, (out + err).decode(errors="replace"))
 
     def _execute(
         self, command: str, stdin: bytes | None, timeout: float

@@ -16,8 +16,9 @@ GAP_FACTOR = 1.2
 DEFAULT_VHID = 94
 NEIGHBOURS_S = 60.0
 TCPDUMP_LINES = 3
-JOINING_PERIODS = 2
-"""After a split the one that stays may tell once more what it has heard of the other's counter."""
+UNSETTLED_PERIODS = 2
+"""For so long after a split the counter is not judged: the one that stays may have frames of the
+other still to hear, and answers each with the other's count."""
 
 
 @check("FO-16")
@@ -150,14 +151,14 @@ def the_counter_runs_on_over_a_takeover(evidence: Evidence) -> Verdict:
     duals = heartbeat.dual_spans(recorded.sent, recorded.pair.vhid)
     settled: list[list[heartbeat.Beat]] = [[]]
     slowest_s = max(node.engine.period_s for node in recorded.pair.nodes.values())
-    joining_ns = int(JOINING_PERIODS * slowest_s * heartbeat.NS)
+    unsettled_ns = int(UNSETTLED_PERIODS * slowest_s * heartbeat.NS)
     thaws = [event.at_ns for event in evidence.events("lab.thawed")]
     for beat in beats:
         if thaws and beat.at_ns >= thaws[0]:
             thaws.pop(0)
             settled.append([])  # a thawed node counts on from where it was frozen
         if any(
-            span.start_ns <= beat.at_ns <= span.end_ns + joining_ns and span.seconds
+            span.start_ns <= beat.at_ns <= span.end_ns + unsettled_ns and span.seconds
             for span in duals
         ):
             settled.append([])  # two masters count apart until they have heard each other

@@ -256,7 +256,7 @@ class Recorded:
             for event in self.evidence.events("probe")
             if event["address"] == self.pair.virtual_ip
             and event["answered"]
-            and str(event.data.get("mac", "")).lower() == holder.mac
+            and str(event["mac"]).lower() == holder.mac
         ]
 
     def tunnels(self, protocol: str | None = None) -> list[takeover.Moment]:

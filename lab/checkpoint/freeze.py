@@ -125,21 +125,30 @@ def set_clock(machine: Machine) -> None:
 
 def _set_clock_by_agent(machine: Machine) -> None:
     """Move the clock by what it is late: by how much does not depend on when that is done."""
-    late = _late(machine)
-    machine.start_by_agent("/bin/date", "-u", "-s", f"{late:+.3f} seconds")
-    # Not by asking for the program's end: the agent would log each question, in every guest.
-    until(lambda: abs(_late(machine)) < _CLOSE, 30, f"the clock of {machine.name}", every=0.05)
+
+    def is_right() -> bool:
+        return abs(_late(machine)) < _CLOSE
+
+    for _ in range(3):
+        machine.start_by_agent("/bin/date", "-u", "-s", f"{_late(machine):+.3f} seconds")
+        # Not by asking for the program's end: the agent would log each question, in every guest.
+        with contextlib.suppress(DeadlinePassed):
+            until(is_right, 5, f"the clock of {machine.name} to be right", every=0.05)
+            return
+    raise MachineError(f"{machine.name}: its guest agent does not set the clock")
 
 
 def _late(machine: Machine) -> float:
     """Return by how many seconds a machine's clock is behind, within half of `_CLOSE`."""
-    for _ in range(4):
+    for _ in range(8):
+        if machine.given_up:
+            break
         asked = time.time()
         said = machine.clock_by_agent()
         answered = time.time()
         if answered - asked < _CLOSE:
-            break
-    return (asked + answered) / 2 - said
+            return (asked + answered) / 2 - said
+    raise MachineError(f"{machine.name}: its guest agent answers too slowly to set a clock")
 
 
 def stands_on(lab: Lab) -> str | None:
@@ -265,16 +274,16 @@ def bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
 def _greet(machine: Machine) -> None:
     """Set a thawed machine's clock, and see in its answer that it is alive.
 
-    By its guest agent: five logins take as long as all the rest of a thaw together. The first
-    login of whoever wants one then begins with randomness of the machine's own.
+    By its guest agent: five logins take as long as all the rest of a thaw together. Randomness of
+    its own the machine has some moments later: programs that draw numbers at once may draw those
+    of another thaw.
     """
     try:
         _set_clock_by_agent(machine)
+        machine.start_by_agent("/bin/sh", "-c", _OWN_RANDOMNESS, stdin=os.urandom(64))
     except MachineError:  # no agent, or one that may not
         machine.wait_until_up(60)
         set_clock(machine)
-    else:
-        machine.begin_with(_OWN_RANDOMNESS, os.urandom(64))
 
 
 def _side_by_side(names: Iterable[str], act: Callable[[str], object]) -> None:

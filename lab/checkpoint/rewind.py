@@ -32,7 +32,7 @@ def rewind(lab: Lab, checkpoint: Checkpoint) -> None:
     """Cut the power of every machine and let `lab` go on as it was at `checkpoint`.
 
     Rules, cuts and filters of the wire stay as they are. LabError when the checkpoint is damaged
-    or gone; the lab's machines are off then.
+    or gone, or a machine does not come back; the lab is good for nothing then but to be taken down.
     """
     lab.wire.pause()
     for name in lab.machines:

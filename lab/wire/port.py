@@ -95,19 +95,26 @@ class NicPort(SwitchPort):
         self.unsent = 0
         self._buffer = memoryview(bytearray(65536))
         self.socket = _bound(port)
-        self.nic_port = port.nic_port
-        self.drain(lambda _port, _raw: None)  # what anyone sent before it was connected
+        try:
+            self.nic_port = port.nic_port
+        except BaseException:
+            self.socket.close()
+            raise
         self.switch_port: int = self.socket.getsockname()[1]
 
     @property
     def nic_port(self) -> int:
-        """The UDP port of the NIC; setting it makes another one the peer."""
+        """The UDP port of the NIC (1 to 65535); setting it makes another one the peer."""
         return self._nic_port
 
     @nic_port.setter
     def nic_port(self, number: int) -> None:
+        if not 0 < number < 65536:
+            raise WireError(f"port {self.name}: a NIC cannot have the UDP port {number}")
         self.socket.connect((LOOPBACK, number))
         self._nic_port = number
+        while self.drain(lambda _port, _raw: None):  # what strangers, or the former peer, had sent
+            pass
 
     def send(self, raw: bytes) -> None:
         """Send `raw` to the NIC; what the kernel refuses is counted, as a full wire drops."""
@@ -124,7 +131,7 @@ class NicPort(SwitchPort):
     def drain(self, receive: Receive, most: int = BATCH) -> int:
         """Pass up to `most` waiting frames to `receive`, which may ask each when it arrived.
 
-        Returns how many there were.
+        Returns how many there were; a sign that a frame reached nobody counts as one.
         """
         take, buffer = self.socket.recv_into, self._buffer
         for taken in range(most):

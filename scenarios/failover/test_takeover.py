@@ -45,7 +45,6 @@ def test_a_crash_makes_the_standby_active(
     judge_each("FO-24", "FO-25")
 
 
-@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-27")
 def test_a_clean_stop_hands_over_and_drops_the_virtual_ip(

@@ -21,7 +21,7 @@ SPLIT_S = 7.0  # FO-42 asks for two masters within 5 s
 HEALED_S = 8.0  # 3 s to heal, 3 s to see that it stays so
 QUIET_S = 4.0
 #: Nobody on a stopped node has joined the group, and a NIC that filters hands on what was joined.
-HEAR_ALL, HEAR_LESS = "ip link set wire0 promisc on", "ip link set wire0 promisc off"
+HEAR_ALL, HEAR_JOINED = "ip link set wire0 promisc on", "ip link set wire0 promisc off"
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def test_tcpdump_on_a_stopped_secondary_sees_the_heartbeat(
     try:
         observe.tcpdump(pair, "secondary", 8, service_stopped=True)
     finally:
-        secondary.run(HEAR_LESS)
+        secondary.run(HEAR_JOINED)
         pair.service("secondary", "start")
     judge_each("FO-21", "FO-41")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -49,6 +50,10 @@ def thawed(monkeypatch: pytest.MonkeyPatch, blank_disk: Path) -> Iterator[Preten
 def freeze_and_thaw(lab: PretendLab) -> None:
     checkpoint = freeze(lab, MADE_OF, "two machines")
     thaw(checkpoint, lab.image, TCG)
+
+
+def never(*_: object, **__: object) -> None:
+    raise DeadlinePassed("waited")
 
 
 def left_unfinished(store: Store) -> list[Path]:
@@ -208,8 +213,30 @@ def test_a_thawed_machine_is_in_time_and_draws_numbers_of_its_own(
     freeze_and_thaw(lab)
     for machine in thawed.machines.values():
         assert machine.late == pytest.approx(0, abs=0.5)
-        assert ["urandom" in command for command in machine.first] == [True]
+        assert [command.split()[0] for command in machine.started] == ["/bin/date", "/bin/sh"]
+        assert "urandom" in machine.started[1]
         assert machine.commands == []
+
+
+def test_an_agent_that_sets_no_clock_is_not_believed(
+    lab: PretendLab, thawed: PretendLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(thaw.__globals__, "until", never)
+    machine = thawed.machines["one"]
+    machine.sets_clock = False
+    freeze_and_thaw(lab)
+    assert [command.split()[0] for command in machine.commands] == ["cat", "date"]
+
+
+def test_an_agent_that_answers_slowly_is_not_believed(
+    lab: PretendLab, thawed: PretendLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passing = itertools.count(1000.0, 2.0)
+    monkeypatch.setattr(time, "time", lambda: next(passing))
+    freeze_and_thaw(lab)
+    for machine in thawed.machines.values():
+        assert machine.started == []
+        assert [command.split()[0] for command in machine.commands] == ["cat", "date"]
 
 
 def test_so_is_one_without_a_guest_agent(lab: PretendLab, thawed: PretendLab) -> None:

@@ -208,17 +208,6 @@ def test_a_machine_that_stops_answering_is_given_up_after_the_deadline(
     assert machine.run("echo awake").stdout == "awake\n"
 
 
-def test_a_new_connection_begins_with_what_was_asked_for_once(
-    machine: Machine, tmp_path: Path
-) -> None:
-    said = tmp_path / "said"
-    machine.begin_with(f"cat >> {said}", b"first.")
-    assert not said.exists()
-    assert machine.run(f"cat {said}").stdout == "first."
-    machine.disconnect()
-    assert machine.run(f"cat {said}").stdout == "first."
-
-
 def test_commands_run_side_by_side(machine: Machine, server: SshServer) -> None:
     with ThreadPoolExecutor(20) as pool:
         results = list(pool.map(lambda i: machine.run(f"sleep 0.05; echo {i}").stdout, range(40)))

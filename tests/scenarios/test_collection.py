@@ -33,4 +33,13 @@ def test_a_sign_off_run_leaves_nothing_out() -> None:
 
 
 def test_a_scenario_that_is_named_runs_however_long_it_takes() -> None:
-    assert LONG in collected(LONG)
+    found = collected(LONG, "scenarios/failover/test_survival.py", SHORT)
+    assert LONG in found
+    assert SHORT in found
+    assert "test_survival" not in found
+
+
+def test_a_name_stands_for_all_its_parameters() -> None:
+    assert "[vrrp-v3]" in collected(
+        "scenarios/failover/test_keepalived.py::test_keepalived_keeps_what_the_guide_promises"
+    )

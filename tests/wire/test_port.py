@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 
+from lab.errors import WireError
 from lab.wire.port import NicPort, Port
 
 
@@ -67,9 +68,10 @@ def test_a_nic_that_was_gone_gets_the_first_frame_after_it_is_back(nic, port):
 def test_a_nic_that_moved_is_the_only_one_heard(nic, port):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as moved:
         moved.bind(("127.0.0.1", 0))
+        nic.send(b"from the old place")
         port.nic_port = moved.getsockname()[1]
         moved.connect(("127.0.0.1", port.switch_port))
-        nic.send(b"from the old place")
+        nic.send(b"from the old place, too late")
         moved.send(b"from the new one")
         taken: list[bytes] = []
         port.drain(lambda _, raw: taken.append(raw))
@@ -89,3 +91,9 @@ def test_what_a_stranger_sent_before_anyone_was_connected_is_not_a_frame(nic, mo
         taken: list[bytes] = []
         plugged.drain(lambda _, raw: taken.append(raw))
         assert taken == []
+
+
+@pytest.mark.parametrize("number", [0, 65536])
+def test_a_nic_without_a_port_is_refused(number):
+    with pytest.raises(WireError, match="cannot have the UDP port"):
+        NicPort(Port("a/wire0", "lan", number))
