@@ -269,21 +269,31 @@ def bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
         _greet(lab.machines[name])
 
     lab.each(come_back)
+    lab.each(_part_ways)  # when all have answered: it would keep slow processors from that
 
 
 def _greet(machine: Machine) -> None:
     """Set a thawed machine's clock, and see in its answer that it is alive.
 
-    By its guest agent: five logins take as long as all the rest of a thaw together. Randomness of
-    its own the machine has some moments later: programs that draw numbers at once may draw those
-    of another thaw.
+    By its guest agent: five logins take as long as all the rest of a thaw together.
     """
     try:
         _set_clock_by_agent(machine)
-        machine.start_by_agent("/bin/sh", "-c", _OWN_RANDOMNESS, stdin=os.urandom(64))
     except MachineError:  # no agent, or one that may not
         machine.wait_until_up(60)
         set_clock(machine)
+
+
+def _part_ways(machine: Machine) -> None:
+    """Give a thawed machine randomness of its own.
+
+    By its agent that is done some moments later: programs that draw numbers at once may draw those
+    of another thaw.
+    """
+    try:
+        machine.start_by_agent("/bin/sh", "-c", _OWN_RANDOMNESS, stdin=os.urandom(64))
+    except MachineError:  # it was logged in to already
+        machine.run(_OWN_RANDOMNESS, stdin=os.urandom(64))
 
 
 def _side_by_side(names: Iterable[str], act: Callable[[str], object]) -> None:

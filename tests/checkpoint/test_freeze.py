@@ -235,7 +235,7 @@ def test_an_agent_that_answers_slowly_is_not_believed(
     monkeypatch.setattr(time, "time", lambda: next(passing))
     freeze_and_thaw(lab)
     for machine in thawed.machines.values():
-        assert machine.started == []
+        assert [command.split()[0] for command in machine.started] == ["/bin/sh"]
         assert [command.split()[0] for command in machine.commands] == ["cat", "date"]
 
 
@@ -243,7 +243,7 @@ def test_so_is_one_without_a_guest_agent(lab: PretendLab, thawed: PretendLab) ->
     machine = thawed.machines["one"]
     machine.late = None
     freeze_and_thaw(lab)
-    assert [command.split()[0] for command in machine.commands] == ["cat", "date"]
+    assert [command.split()[0] for command in machine.commands] == ["cat", "date", "cat"]
 
 
 @pytest.mark.parametrize("error", [MachineError("cannot restore"), DeadlinePassed("waited")])
