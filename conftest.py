@@ -95,6 +95,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist asks which group an item is of
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _leave_for_sign_off(config, items)
     for item in items:
@@ -196,12 +197,18 @@ def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]
 @pytest.fixture
 def history(request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs) -> Iterator[History]:
     """The run's history, on behalf of this scenario."""
-    scenario = request.node.nodeid
+    scenario = _scenario_of(request.node)
     with request.config.stash[_RUN].history(scenario) as history:
         history.record("scenario.start", "pytest", nodeid=scenario, lab=labs.name(guide))
         yield history
         lab.wire.flush()
         history.record("scenario.end", "pytest", nodeid=scenario)
+
+
+def _scenario_of(item: pytest.Item) -> str:
+    """Return a scenario's name in the evidence; a worker of xdist adds a group to the node id."""
+    name, _, group = item.nodeid.rpartition("@")
+    return name if name and group == item.path.parent.name else item.nodeid
 
 
 @pytest.fixture
@@ -235,16 +242,16 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     """Keep the lab if asked to, and let no requirement of a broken scenario go unmentioned."""
     labs = item.funcargs.get("labs")  # type: ignore[attr-defined]  # pytest's functions have it
     if isinstance(labs, Labs) and isinstance(item.funcargs.get("lab"), Lab):  # type: ignore[attr-defined]
-        labs.note_failure(item.path.parent.name, item.nodeid)
+        labs.note_failure(item.path.parent.name, _scenario_of(item))
     directory = item.config.stash[_RUN].directory
     if not directory.exists() or call.excinfo is None:
         return
-    judged = read_verdicts(directory).by_requirement
+    judged, scenario = read_verdicts(directory).by_requirement, _scenario_of(item)
     for marker in item.iter_markers("requirement"):
         for requirement in marker.args:
-            if item.nodeid not in judged.get(requirement, {}):
+            if scenario not in judged.get(requirement, {}):
                 reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
-                record_verdict(directory, requirement, item.nodeid, unknown(reason))
+                record_verdict(directory, requirement, scenario, unknown(reason))
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:

@@ -32,6 +32,29 @@ def test_a_sign_off_run_leaves_nothing_out() -> None:
     assert "deselected" not in found
 
 
+#: A plugin that looks when a worker of xdist does, and prints the groups of all items.
+LOOKING_LATE = """
+import pytest
+
+class Worker:
+    def pytest_collection_modifyitems(self, items):
+        groups = [[mark.args[0] for mark in item.iter_markers("xdist_group")] for item in items]
+        print("groups:", *sorted({"+".join(names) for names in groups}))
+
+class Late:
+    def pytest_sessionstart(self, session):
+        session.config.pluginmanager.register(Worker())
+
+pytest.main(["--collect-only", "-qq", "-s", "-p", "no:cacheprovider", "scenarios/"], [Late()])
+"""
+
+
+def test_with_workers_each_guide_is_a_group_of_its_own() -> None:
+    command = [sys.executable, "-c", LOOKING_LATE]
+    said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "groups: failover multi_node\n" in said.stdout
+
+
 def test_a_scenario_that_is_named_runs_however_long_it_takes() -> None:
     found = collected(LONG, "scenarios/failover/test_survival.py", SHORT)
     assert LONG in found
