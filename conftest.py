@@ -95,7 +95,6 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist asks which group an item is of
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _leave_for_sign_off(config, items)
     for item in items:
@@ -106,8 +105,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if marker.args[0] != (chosen := config.getoption("heartbeat")):
                 reason = f"about {marker.args[0]}, and the pair runs {chosen}"
                 item.add_marker(pytest.mark.skip(reason=reason))
-        if "scenarios" in item.path.parts:  # xdist gives each guide's lab to one worker
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give each guide's scenarios to one worker, whatever --dist says: a lab is shared."""
+    if not any("scenarios" in Path(argument).parts for argument in config.args):
+        return None
+    from scenarios.workers import OneWorkerAGuide  # needs xdist, which need not be there
+
+    return OneWorkerAGuide(config, log)
 
 
 def _leave_for_sign_off(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -197,18 +204,12 @@ def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]
 @pytest.fixture
 def history(request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs) -> Iterator[History]:
     """The run's history, on behalf of this scenario."""
-    scenario = _scenario_of(request.node)
+    scenario = request.node.nodeid
     with request.config.stash[_RUN].history(scenario) as history:
         history.record("scenario.start", "pytest", nodeid=scenario, lab=labs.name(guide))
         yield history
         lab.wire.flush()
         history.record("scenario.end", "pytest", nodeid=scenario)
-
-
-def _scenario_of(item: pytest.Item) -> str:
-    """Return a scenario's name in the evidence; a worker of xdist adds a group to the node id."""
-    name, _, group = item.nodeid.rpartition("@")
-    return name if name and group == item.path.parent.name else item.nodeid
 
 
 @pytest.fixture
@@ -242,11 +243,11 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     """Keep the lab if asked to, and let no requirement of a broken scenario go unmentioned."""
     labs = item.funcargs.get("labs")  # type: ignore[attr-defined]  # pytest's functions have it
     if isinstance(labs, Labs) and isinstance(item.funcargs.get("lab"), Lab):  # type: ignore[attr-defined]
-        labs.note_failure(item.path.parent.name, _scenario_of(item))
+        labs.note_failure(item.path.parent.name, item.nodeid)
     directory = item.config.stash[_RUN].directory
     if not directory.exists() or call.excinfo is None:
         return
-    judged, scenario = read_verdicts(directory).by_requirement, _scenario_of(item)
+    judged, scenario = read_verdicts(directory).by_requirement, item.nodeid
     for marker in item.iter_markers("requirement"):
         for requirement in marker.args:
             if scenario not in judged.get(requirement, {}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,27 +33,33 @@ def test_a_sign_off_run_leaves_nothing_out() -> None:
     assert "deselected" not in found
 
 
-#: A plugin that looks when a worker of xdist does, and prints the groups of all items.
-LOOKING_LATE = """
-import pytest
-
-class Worker:
-    def pytest_collection_modifyitems(self, items):
-        groups = [[mark.args[0] for mark in item.iter_markers("xdist_group")] for item in items]
-        print("groups:", *sorted({"+".join(names) for names in groups}))
-
-class Late:
-    def pytest_sessionstart(self, session):
-        session.config.pluginmanager.register(Worker())
-
-pytest.main(["--collect-only", "-qq", "-s", "-p", "no:cacheprovider", "scenarios/"], [Late()])
+#: Says instead of running a scenario which worker it would run on.
+WHO = """
+import os, pytest
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    with open(os.environ["WHO"], "a") as told:
+        print(os.environ["PYTEST_XDIST_WORKER"], item.path.parent.name, file=told)
+    return True
 """
 
 
-def test_with_workers_each_guide_is_a_group_of_its_own() -> None:
-    command = [sys.executable, "-c", LOOKING_LATE]
-    said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert "groups: failover multi_node\n" in said.stdout
+def test_with_workers_each_guide_is_one_workers(tmp_path: Path) -> None:
+    (tmp_path / "who.py").write_text(WHO)
+    told = tmp_path / "told"
+    paths = os.pathsep.join((str(tmp_path), str(PROJECT)))
+    options = ["-p", "who", "-p", "no:cacheprovider", "-q", "-n", "2"]
+    evidence = f"--evidence={tmp_path / 'evidence'}"
+    subprocess.run(
+        [sys.executable, "-m", "pytest", *options, evidence, "scenarios/"],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": paths, "WHO": str(told)},
+        capture_output=True,
+        check=False,  # no scenario has an outcome
+    )
+    workers = {tuple(line.split()) for line in told.read_text().splitlines()}
+    assert {guide for _, guide in workers} == {"failover", "multi_node"}
+    assert len(workers) == len({worker for worker, _ in workers}) == 2
 
 
 def test_a_scenario_that_is_named_runs_however_long_it_takes() -> None:
