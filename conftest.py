@@ -247,12 +247,12 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     directory = item.config.stash[_RUN].directory
     if not directory.exists() or call.excinfo is None:
         return
-    judged, scenario = read_verdicts(directory).by_requirement, item.nodeid
+    judged = read_verdicts(directory).by_requirement
     for marker in item.iter_markers("requirement"):
         for requirement in marker.args:
-            if scenario not in judged.get(requirement, {}):
+            if item.nodeid not in judged.get(requirement, {}):
                 reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
-                record_verdict(directory, requirement, scenario, unknown(reason))
+                record_verdict(directory, requirement, item.nodeid, unknown(reason))
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
