@@ -22,7 +22,6 @@ from lab.wire.loop import READABLE, WRITABLE, Loop
 from lab.wire.matching import compile_match
 from lab.wire.message import SOCKET_NAME, Json, line_of
 from lab.wire.requests import Request, Requests
-from lab.wire.rules import match_from_json
 
 LONGEST_PATH = 107
 LONGEST_REQUEST = 256 * 1024
@@ -53,6 +52,8 @@ class Connection:
         """Show this client the frames that match, from now on."""
         if self._tap is not None:
             raise WireError("this connection has a subscription", hint="open another connection")
+        from lab.wire.rule_json import match_from_json  # loaded late: see there
+
         match = match_from_json(request.get("match", {}))
         self._tap = Tap(compile_match(match), self._show, match.looks_at_copies)
         self._server.forwarder.tap(self._tap)

@@ -7,6 +7,7 @@ is gone, when it gets SIGTERM, or when it fails. SIGINT is left to the owner.
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import signal
 import socket
@@ -61,6 +62,7 @@ def run(settings: Settings, owner: socket.socket) -> None:
         server.owner = server.connect(owner)
         recorder.flush()
         server.owner.reply({"ok": True, "result": {"pid": os.getpid(), "ports": requests.ports()}})
+        importlib.import_module("lab.wire.rule_json")  # now that nobody waits for it
         try:
             wire.serve(server, terminated)
             requests.drain_nics()

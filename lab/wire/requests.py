@@ -16,7 +16,7 @@ from lab.errors import WireError
 from lab.wire.forwarder import Forwarder
 from lab.wire.message import Json
 from lab.wire.port import BATCH, NicPort, Port, SwitchPort
-from lab.wire.rules import mac_octets, rule_from_json
+from lab.wire.rules import mac_octets
 
 Request: TypeAlias = Mapping[str, Any]
 PlugNic: TypeAlias = Callable[[Port], NicPort]
@@ -82,6 +82,8 @@ class Requests:
                         break
 
     def _add(self, request: Request) -> int:
+        from lab.wire.rule_json import rule_from_json  # loaded late: see there
+
         rule = rule_from_json(request.get("rule"))
         for name in (*rule.match.from_ports, *rule.match.to_ports):
             self._forwarder.port(name)

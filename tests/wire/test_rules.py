@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lab.errors import ScenarioError, WireError
 from lab.wire.frame import Headers
 from lab.wire.matching import compile_match
+from lab.wire.rule_json import rule_from_json
 from lab.wire.rules import (
     Corrupt,
     Delay,
@@ -20,7 +21,6 @@ from lab.wire.rules import (
     Match,
     Reorder,
     Rule,
-    rule_from_json,
     rule_to_json,
 )
 from lab.wire.ruleset import Passage, RuleSet
