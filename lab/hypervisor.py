@@ -30,6 +30,7 @@ from lab.wait import until
 # libvirt prints every error to stderr by itself; ours are raised, with what to do about them.
 libvirt.registerErrorHandler(lambda _context, _error: None, None)
 
+AGENT_CHANNEL = "org.qemu.guest_agent.0"
 _AGENT_S = 30  # seconds within which a guest agent has answered, on the slowest host
 _DAEMONS = (("virtqemud", "virtqemud-sock"), ("libvirtd", "libvirt-sock"))
 
@@ -122,6 +123,17 @@ class Hypervisor:
             link.set("state", "up" if up else "down")
             xml = ElementTree.tostring(found, encoding="unicode")
             domain.updateDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def agent_is_connected(self, name: str) -> bool:
+        """Whether a running machine's guest agent listens, as libvirt sees it.
+
+        Some moments pass after a restore until libvirt does, and it refuses questions until then.
+        """
+        with _explained(f"cannot ask for the guest agent of {name}"):
+            described = self._domain(name).XMLDesc()
+        devices = ElementTree.fromstring(described)  # noqa: S314 - libvirt wrote it
+        target = devices.find(f"devices/channel/target[@name='{AGENT_CHANNEL}']")
+        return target is not None and target.get("state") == "connected"
 
     def clock_by_agent(self, name: str) -> float:
         """Return what a running machine's clock says, in seconds since 1970.

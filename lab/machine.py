@@ -112,6 +112,11 @@ class Machine:
         self._power.reboot(self._domain)
         self.disconnect()
 
+    @property
+    def agent_is_connected(self) -> bool:
+        """Whether the guest agent listens; see `Hypervisor`."""
+        return self._power.agent_is_connected(self._domain)
+
     def clock_by_agent(self) -> float:
         """Return the machine's clock, in seconds since 1970, without a login; see `Hypervisor`."""
         return self._power.clock_by_agent(self._domain)

@@ -1,7 +1,8 @@
 """Freeze and thaw a whole lab, keyed by content."""
 
 from lab.checkpoint.coldstart import cold_start
-from lab.checkpoint.freeze import FreezeFailed, ThawFailed, freeze, set_clock, stands_on, thaw
+from lab.checkpoint.freeze import FreezeFailed, ThawFailed, freeze, stands_on, thaw
+from lab.checkpoint.greeting import set_clock
 from lab.checkpoint.ingredients import ingredients
 from lab.checkpoint.manifest import Checkpoint
 from lab.checkpoint.store import CheckpointDamaged, NoRoom, Store, key_of, labs_by_checkpoint

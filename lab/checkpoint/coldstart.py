@@ -14,7 +14,8 @@ from pathlib import Path
 
 from lab import layout
 from lab.accelerator import Accelerator
-from lab.checkpoint.freeze import freeze, set_clock
+from lab.checkpoint.freeze import freeze
+from lab.checkpoint.greeting import set_clock
 from lab.checkpoint.identity import becoming
 from lab.checkpoint.ingredients import ingredients
 from lab.checkpoint.manifest import Checkpoint

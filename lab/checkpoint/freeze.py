@@ -9,9 +9,7 @@ machines restored side by side, clocks set to now. What must be true before a th
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 from lab import layout
 from lab.accelerator import Accelerator
+from lab.checkpoint.greeting import greet, part_ways
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.saveimage import SaveImage
 from lab.checkpoint.store import STANDS_ON, Store, key_of
@@ -29,16 +28,6 @@ from lab.lab import Lab, assembling
 from lab.machine import Machine
 from lab.progress import Progress
 from lab.topology import Topology, check_memory
-from lab.wait import until
-
-_CLOSE = 0.5  # seconds a clock may have been set late before it is set again
-#: Mixes what is on stdin into the kernel's randomness and has it used at once: machines thawed
-#: from one checkpoint would draw the same numbers until the kernel does so by itself, in a minute.
-_OWN_RANDOMNESS = """cat > /dev/urandom
-perl -e 'ioctl(STDIN, 0x5207, 0) or exit 1' < /dev/urandom 2> /dev/null ||
-python3 -c 'import fcntl; fcntl.ioctl(0, 0x5207)' < /dev/urandom 2> /dev/null ||
-true  # kernels before 4.14 cannot
-"""
 
 
 class ThawFailed(LabError):
@@ -109,46 +98,6 @@ def thaw(
             ) from error
         lab.wire.resume(new_generation=True)
     return lab
-
-
-def set_clock(machine: Machine) -> None:
-    """Set a thawed machine's clock to this host's, and give it randomness of its own."""
-    machine.run(_OWN_RANDOMNESS, stdin=os.urandom(64))
-    late = 0.0
-    for _ in range(4):
-        # The way there takes about half of a round trip, on a busy host most of a second.
-        spent = machine.run(f"date -u -s @{time.time() + late:.3f} > /dev/null").seconds
-        if spent < _CLOSE:
-            return
-        late = spent / 2
-
-
-def _set_clock_by_agent(machine: Machine) -> None:
-    """Move the clock by what it is late: by how much does not depend on when that is done."""
-
-    def is_right() -> bool:
-        return abs(_late(machine)) < _CLOSE
-
-    for _ in range(3):
-        machine.start_by_agent("/bin/date", "-u", "-s", f"{_late(machine):+.3f} seconds")
-        # Not by asking for the program's end: the agent would log each question, in every guest.
-        with contextlib.suppress(DeadlinePassed):
-            until(is_right, 5, f"the clock of {machine.name} to be right", every=0.05)
-            return
-    raise MachineError(f"{machine.name}: its guest agent does not set the clock")
-
-
-def _late(machine: Machine) -> float:
-    """Return by how many seconds a machine's clock is behind, within half of `_CLOSE`."""
-    for _ in range(8):
-        if machine.given_up:
-            break
-        asked = time.time()
-        said = machine.clock_by_agent()
-        answered = time.time()
-        if answered - asked < _CLOSE:
-            return (asked + answered) / 2 - said
-    raise MachineError(f"{machine.name}: its guest agent answers too slowly to set a clock")
 
 
 def stands_on(lab: Lab) -> str | None:
@@ -266,34 +215,10 @@ def bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
             lambda: lab.hypervisor.restore(checkpoint.memory(name), moved(name)),
         )
         lab.hypervisor.resume(lab.domain_name(name))
-        _greet(lab.machines[name])
+        greet(lab.machines[name])
 
     lab.each(come_back)
-    lab.each(_part_ways)  # when all have answered: it would keep slow processors from that
-
-
-def _greet(machine: Machine) -> None:
-    """Set a thawed machine's clock, and see in its answer that it is alive.
-
-    By its guest agent: five logins take as long as all the rest of a thaw together.
-    """
-    try:
-        _set_clock_by_agent(machine)
-    except MachineError:  # no agent, or one that may not
-        machine.wait_until_up(60)
-        set_clock(machine)
-
-
-def _part_ways(machine: Machine) -> None:
-    """Give a thawed machine randomness of its own.
-
-    By its agent that is done some moments later: programs that draw numbers at once may draw those
-    of another thaw.
-    """
-    try:
-        machine.start_by_agent("/bin/sh", "-c", _OWN_RANDOMNESS, stdin=os.urandom(64))
-    except MachineError:  # it was logged in to already
-        machine.run(_OWN_RANDOMNESS, stdin=os.urandom(64))
+    lab.each(part_ways)  # when all have answered: it would keep slow processors from that
 
 
 def _side_by_side(names: Iterable[str], act: Callable[[str], object]) -> None:

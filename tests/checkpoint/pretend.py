@@ -89,6 +89,10 @@ class PretendMachine:
         self.sets_clock = True
         self.given_up = False
 
+    @property
+    def agent_is_connected(self) -> bool:
+        return self.late is not None
+
     def clock_by_agent(self) -> float:
         if self.late is None:
             raise MachineError("the guest agent does not answer")

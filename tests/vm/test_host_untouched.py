@@ -21,8 +21,8 @@ from lab.accelerator import choose
 from lab.cache import cache_root
 from lab.checkpoint import cold_start
 from lab.image import prepare
-from lab.topology import Topology
 from lab.wire import processes_of
+from tests.vm.alone import TOPOLOGY
 from tests.vm.host import Host
 from tests.vm.network import off_loopback
 
@@ -31,20 +31,6 @@ pytestmark = pytest.mark.vm
 SYSTEM = tuple(map(Path, ("/etc", "/usr", "/var/lib/libvirt", "/run")))
 HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)  # some programs ask for it here
 WATCHED_AT_HOME = (".ssh", ".config/libvirt", ".cache/libvirt", ".local/share/libvirt", ".libvirt")
-TOPOLOGY = Topology.model_validate(
-    {
-        "name": "guest",
-        "networks": {"lan": {"ipv4": "192.0.2.0/24", "ipv6": "2001:db8::/64"}},
-        "machines": [
-            {
-                "name": "alone",
-                "fqdn": "alone.example.org",
-                "roles": ["client"],
-                "nics": [{"network": "lan", "ipv4": "192.0.2.7", "ipv6": "2001:db8::7"}],
-            }
-        ],
-    }
-)
 
 
 @dataclass(frozen=True)

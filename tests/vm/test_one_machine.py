@@ -15,25 +15,10 @@ from lab.checkpoint import cold_start
 from lab.image import prepare
 from lab.lab import Lab
 from lab.machine import Machine
-from lab.topology import Topology
 from lab.wait import until
+from tests.vm.alone import TOPOLOGY
 
 pytestmark = pytest.mark.vm
-
-TOPOLOGY = Topology.model_validate(
-    {
-        "name": "one",
-        "networks": {"lan": {"ipv4": "192.0.2.0/24", "ipv6": "2001:db8::/64"}},
-        "machines": [
-            {
-                "name": "alone",
-                "fqdn": "alone.example.org",
-                "roles": ["client"],
-                "nics": [{"network": "lan", "ipv4": "192.0.2.7", "ipv6": "2001:db8::7"}],
-            }
-        ],
-    }
-)
 
 
 @pytest.fixture(scope="module")
