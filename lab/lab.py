@@ -244,33 +244,35 @@ def assembling(
             opened.append(hypervisor)
             return hypervisor
 
-        def open_lab(host_keys: Mapping[str, str]) -> Lab:
-            machines = {
-                machine.name: layout.choose_ports(machine, host_keys[machine.name])
-                for machine in topology.machines
-            }
-            with ThreadPoolExecutor(1) as beside:
-                connecting = beside.submit(connect)
-                wire = Wire.start(
-                    directory,
-                    _wire_ports(topology, machines),
-                    capture=capture or directory / "wire.pcapng",
-                    on_death=end_machines,
-                )
-                opened.append(wire)
-                hypervisor = connecting.result()
-            state = LabState(
-                topology=topology,
-                image=image.name,
-                accelerator=accelerator.name,
-                uri=uri,
-                machines=_with_switch_ports(machines, wire),
-            )
-            state.write(directory)
-            layout.write_known_hosts(directory, state)
-            return Lab(directory, state, image, accelerator, hypervisor, wire)
+        ports = {machine.name: layout.choose_ports(machine) for machine in topology.machines}
 
-        yield directory, open_lab
+        def start_wire() -> Wire:
+            wire = Wire.start(
+                directory,
+                _wire_ports(topology, ports),
+                capture=capture or directory / "wire.pcapng",
+                on_death=end_machines,
+            )
+            opened.append(wire)
+            return wire
+
+        with ThreadPoolExecutor(2) as beside:  # what the lab's files are written
+            connecting, starting = beside.submit(connect), beside.submit(start_wire)
+
+            def open_lab(host_keys: Mapping[str, str]) -> Lab:
+                wire, hypervisor = starting.result(), connecting.result()
+                state = LabState(
+                    topology=topology,
+                    image=image.name,
+                    accelerator=accelerator.name,
+                    uri=uri,
+                    machines=_placed(ports, wire, host_keys),
+                )
+                state.write(directory)
+                layout.write_known_hosts(directory, state)
+                return Lab(directory, state, image, accelerator, hypervisor, wire)
+
+            yield directory, open_lab
     except BaseException as error:
         _explain_with_consoles(error, consoles)
         remove(directory)
@@ -292,15 +294,19 @@ def _wire_ports(topology: Topology, machines: Mapping[str, MachineState]) -> lis
     ]
 
 
-def _with_switch_ports(machines: Mapping[str, MachineState], wire: Wire) -> dict[str, MachineState]:
+def _placed(
+    machines: Mapping[str, MachineState], wire: Wire, host_keys: Mapping[str, str]
+) -> dict[str, MachineState]:
+    """Return the machines with what is known once their wire runs: its ports, and their keys."""
     bound = {name: port.switch_port for name, port in wire.ports().items()}
     return {
         name: state.model_copy(
             update={
+                "host_key": host_keys[name],
                 "wire_ports": tuple(
                     (bound[f"{name}/wire{index}"], nic)
                     for index, (_, nic) in enumerate(state.wire_ports)
-                )
+                ),
             }
         )
         for name, state in machines.items()

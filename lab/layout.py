@@ -144,7 +144,7 @@ def write_files(
         (directory / "consoles" / f"{machine.name}.log").touch()
 
 
-def choose_ports(machine: MachineSpec, host_key: str) -> MachineState:
+def choose_ports(machine: MachineSpec, host_key: str = "") -> MachineState:
     """Choose free loopback ports for a machine; the wire's own are 0 until it runs."""
     return MachineState(
         ssh_port=free_tcp_port(),

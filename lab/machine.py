@@ -27,6 +27,7 @@ from lab.wait import Deadline, until
 
 _ABSENT = 44  # our own status for "no such file", apart from what `cat` may end with
 _SESSIONS = 8  # commands at once; OpenSSH's sshd refuses the eleventh (MaxSessions)
+_LOGINS = 3  # tries: a guest that has much to do at once leaves a login stuck at times
 _GRACE = 5  # seconds past its deadline after which a command's connection is given up
 
 
@@ -236,7 +237,18 @@ class Machine:
             raise ScenarioError(f"{self.name} was reached without its hypervisor: no power switch")
         return self._hypervisor
 
-    def _connected(self, patience: float = 30) -> paramiko.Transport:
+    def _logged_in(self, deadline: Deadline) -> paramiko.Transport:
+        """Return the connection; a login that gets stuck is given up and begun anew."""
+        for left in reversed(range(_LOGINS)):
+            try:
+                return self._connected()
+            except (EOFError, paramiko.SSHException) as error:
+                hopeless = isinstance(error, paramiko.BadHostKeyException)
+                if hopeless or not left or deadline.passed:
+                    raise
+        raise AssertionError("the last try has returned or raised")
+
+    def _connected(self, patience: float = 20) -> paramiko.Transport:
         with self._connecting:
             client = self._client
             if client is not None:
@@ -271,7 +283,7 @@ class Machine:
         while not self._sessions.acquire(timeout=deadline.left):
             deadline.check(f"{_SESSIONS} other commands still run")
         try:
-            transport = self._connected()
+            transport = self._logged_in(deadline)
             try:
                 channel = _open(transport, deadline)
             except paramiko.ChannelException:  # refused over a sound connection
@@ -279,7 +291,7 @@ class Machine:
             except (OSError, EOFError, paramiko.SSHException):
                 transport.close()
                 deadline.check("the machine does not answer")
-                transport = self._connected()
+                transport = self._logged_in(deadline)
                 channel = _open(transport, deadline)
             with contextlib.closing(channel), _given_up(transport, deadline):
                 yield channel

@@ -41,11 +41,12 @@ class Access:
         )
 
 
-def connect(access: Access, *, patience: float = 30) -> paramiko.SSHClient:
+def connect(access: Access, *, patience: float = 20) -> paramiko.SSHClient:
     """Open a connection as root that accepts only the pinned host key.
 
     `patience` is how many seconds a port that is open may stay silent: QEMU opens the port long
-    before the guest listens. Raises OSError, EOFError or SSHException.
+    before the guest listens. Twice that may pass until it lets us in. Raises OSError, EOFError or
+    SSHException.
     """
     client = paramiko.SSHClient()
     kind, _, encoded = access.host_key.partition(" ")
@@ -63,7 +64,7 @@ def connect(access: Access, *, patience: float = 30) -> paramiko.SSHClient:
             look_for_keys=False,
             allow_agent=False,
             banner_timeout=patience,
-            auth_timeout=60,
+            auth_timeout=2 * patience,
         )
     except BaseException:
         client.close()

@@ -198,7 +198,10 @@ def _lay_out(directory: Path, checkpoint: Checkpoint, topology: Topology) -> Non
 
 
 def bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
-    """Restore the memory of all machines side by side, let them run, and set their clocks.
+    """Restore the memory of all machines side by side, let them run at once, and set their clocks.
+
+    None runs before the last is restored: it would take the processors from that, and partners
+    would miss each other for as long.
 
     MachineError or DeadlinePassed when a machine does not come back, or does not answer.
     """
@@ -214,10 +217,13 @@ def bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
             lab.topology.machine(name),
             lambda: lab.hypervisor.restore(checkpoint.memory(name), moved(name)),
         )
-        lab.hypervisor.resume(lab.domain_name(name))
-        greet(lab.machines[name])
+
+    def go_on(machine: Machine) -> None:
+        lab.hypervisor.resume(lab.domain_name(machine.name))
+        greet(machine)
 
     lab.each(come_back)
+    lab.each(go_on)
     lab.each(part_ways)  # when all have answered: it would keep slow processors from that
 
 

@@ -203,8 +203,14 @@ def test_a_thawed_lab_has_disks_of_its_own_on_the_frozen_ones(
 def test_a_thawed_lab_hears_nothing_of_its_former_run(lab: PretendLab, thawed: PretendLab) -> None:
     freeze_and_thaw(lab)
     assert thawed.wire.told == ["pause", "resume as new"]
+
+
+def test_no_thawed_machine_runs_before_the_last_is_there(
+    lab: PretendLab, thawed: PretendLab
+) -> None:
+    freeze_and_thaw(lab)
     told = [method for method, _ in thawed.hypervisor.told]
-    assert told == ["restore", "resume", "restore", "resume"]
+    assert told == ["restore", "restore", "resume", "resume"]
 
 
 def test_a_thawed_machine_is_in_time_and_draws_numbers_of_its_own(

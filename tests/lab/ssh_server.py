@@ -31,6 +31,8 @@ class SshServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._wake, self._waker = os.pipe()
         self.connections = 0
+        self.hangs_up = 0
+        """How many connections are ended before a login."""
         self.cut_after: int | None = None
         """Bytes of a command's input after which the connection is cut."""
         self.listening = threading.Event()
@@ -79,6 +81,9 @@ class SshServer:
                 return
             connection, _ = self._listener.accept()
             self.connections += 1
+            if self.hangs_up >= self.connections:
+                connection.close()
+                continue
             transport = paramiko.Transport(connection)
             transport.add_server_key(self._host_key)
             self._transports.append(transport)

@@ -181,6 +181,19 @@ def test_commands_go_over_one_connection(machine: Machine, server: SshServer) ->
     assert server.connections == 1
 
 
+def test_a_login_that_fails_halfway_is_begun_anew(machine: Machine, server: SshServer) -> None:
+    server.hangs_up = 2
+    assert machine.run("echo in").stdout == "in\n"
+    assert server.connections == 3
+
+
+def test_a_machine_that_never_lets_in_is_an_error(machine: Machine, server: SshServer) -> None:
+    server.hangs_up = 100
+    with pytest.raises(MachineError, match="node-a"):
+        machine.run("true")
+    assert server.connections == 3
+
+
 def test_a_connection_that_was_dropped_is_opened_anew(machine: Machine, server: SshServer) -> None:
     machine.run("true")
     server.drop()

@@ -6,12 +6,13 @@ import json
 
 import pytest
 
-from lab.errors import DeadlinePassed
+from lab.errors import CommandFailed, DeadlinePassed
 from lab.topology import read_topology
 from provision.failover import settle
 from provision.failover import settled as module
 from tests.provision.machines import Said
 
+SILENT = None
 STAGED = {"term": 1, "serial": 20}
 
 
@@ -21,12 +22,18 @@ class Node:
     def __init__(self, *reports):
         self.reports = list(reports)
         self.syncs = 0
+        self.refuses = 0
 
     def run(self, command, *, stdin=None, timeout=60, check=True):
         if command.endswith("FailoverSync"):
             self.syncs += 1
+            if self.syncs <= self.refuses:
+                raise CommandFailed("primary", command, 1, "the standby is not one")
             return Said(0, json.dumps({"id": "a", "term": 1, "serial": 20}))
         if command.endswith("FailoverStatus"):
+            if self.reports[0] == SILENT:
+                self.reports.pop(0)
+                raise CommandFailed("primary", command, 1, "no answer")
             state, staged = self.reports[0] if len(self.reports) == 1 else self.reports.pop(0)
             return Said(0, json.dumps({"state": state, "staged": staged}))
         return Said(0)
@@ -57,6 +64,13 @@ def test_a_standby_that_took_over_while_it_thawed_is_waited_for_and_sent_everyth
     )
     settle(lab)
     assert lab["secondary"].reports == [("BACKUP", STAGED)]
+    assert lab["primary"].syncs == 2
+
+
+def test_nodes_that_refuse_a_command_while_they_change_roles_are_asked_again():
+    lab = Pair(Node(SILENT, ("MASTER", None)), Node(SILENT, ("BACKUP", STAGED)))
+    lab["primary"].refuses = 1
+    settle(lab)
     assert lab["primary"].syncs == 2
 
 
