@@ -3,13 +3,15 @@
 A scenario says what it needs by a marker: none means that it shares the lab and leaves it as it
 was; `pristine` that it wants one that nobody used; `destructive` that the next scenario must not
 inherit what it leaves behind. A lab that cannot be made fails one scenario; those after it are
-skipped, with the reason: one failure to read instead of eighty.
+skipped, with the reason: one failure to read instead of eighty. One that was made before in the
+same run is made once more, and said to be: a run of hours does not end by one machine that hung.
 """
 
 from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,9 @@ from lab.errors import LabError
 from lab.lab import Lab
 from provision.deploy import Deployer
 from provision.erratum import write_errata
+
+#: In the directory of evidence: labs that had to be made once more, and why; absent if none had.
+TROUBLE_LOG = "trouble.log"
 
 Keep = Literal["never", "failed", "always"]
 
@@ -36,6 +41,8 @@ class _Place:
     lab: Lab | None = None
     used: bool = False
     made: int = 0
+    proven: bool = False
+    """Whether it could be made before, in this run."""
     failure: LabError | None = None
     failed_scenarios: list[str] = field(default_factory=list)
 
@@ -114,13 +121,28 @@ class Labs:
         return [f"{guide} is left up:", *how_to_look(place.lab.directory)]
 
     def _make(self, guide: str, place: _Place) -> Lab:
+        try:
+            lab = self._deploy(guide, place)
+        except LabError as error:
+            if not place.proven:
+                place.failure = error
+                raise
+            self._tell(place, f"{self.name(guide)} failed, and is made once more: {error}")
+            place.proven = False  # twice in a row is no accident
+            return self._make(guide, place)
+        place.proven = True
+        return lab
+
+    def _deploy(self, guide: str, place: _Place) -> Lab:
         place.made += 1
         capture = self.directory / "wire" / f"{self.name(guide)}.pcapng"
-        try:
-            return place.deployer.deploy(capture=capture)
-        except LabError as error:
-            place.failure = error
-            raise
+        return place.deployer.deploy(capture=capture)
+
+    def _tell(self, place: _Place, trouble: str) -> None:
+        """Say on the terminal, and in the evidence, what no scenario will."""
+        place.deployer.progress.say(trouble)
+        with (self.directory / TROUBLE_LOG).open("a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {trouble}\n")
 
     def _keep_deployment(self, guide: str, deployer: Deployer, lab: Lab) -> None:
         """Put what was typed, and where that departs from the guide, with the evidence."""

@@ -47,10 +47,15 @@ class World:
         self.made: list[PretendLab] = []
         self.deployers = 0
         self.fails: list[BaseException] = []
+        self.said: list[str] = []
 
     def deployer(self, _guide: str) -> SimpleNamespace:
         self.deployers += 1
-        return SimpleNamespace(deploy=self.deploy, plan=SimpleNamespace(errata=(ERRATUM,)))
+        return SimpleNamespace(
+            deploy=self.deploy,
+            plan=SimpleNamespace(errata=(ERRATUM,)),
+            progress=SimpleNamespace(say=self.said.append),
+        )
 
     def deploy(self, *, capture: Path) -> PretendLab:
         if self.fails:
@@ -183,6 +188,27 @@ def test_a_lab_that_cannot_be_made_fails_once_and_is_not_tried_again(
             labs.get("multi_node")
     assert labs.get("failover") is world.made[0]
     assert labs.end() == []
+
+
+def test_a_lab_that_was_made_before_is_made_once_more(
+    labs: Labs, world: World, evidence: Path
+) -> None:
+    labs.get("multi_node")
+    labs.discard("multi_node")
+    world.fails.append(LabError("node-a hung"))
+    assert labs.get("multi_node") is world.made[1]
+    assert "node-a hung" in world.said[0]
+    assert "multi_node-2 failed" in (evidence / "trouble.log").read_text()
+
+
+def test_a_lab_that_fails_twice_in_a_row_is_not_made_again(labs: Labs, world: World) -> None:
+    labs.get("multi_node")
+    labs.discard("multi_node")
+    world.fails += [LabError("node-a hung"), LabError("node-a hung again")]
+    with pytest.raises(LabError, match="hung again"):
+        labs.get("multi_node")
+    with pytest.raises(LabFailedBefore):
+        labs.get("multi_node")
 
 
 def test_ctrl_c_is_not_a_failure_of_the_lab(labs: Labs, world: World) -> None:
