@@ -154,6 +154,19 @@ class Hypervisor:
         with _explained(f"the guest agent of {name} cannot start {command[0]}"):
             _ask_agent(self._domain(name), "guest-exec", wanted)
 
+    def write_by_agent(self, name: str, path: str, content: bytes) -> None:
+        """Have the guest agent write to a file that is there, say a named pipe somebody reads.
+
+        MachineError when there is none, when no agent answers, or when it may not do so.
+        """
+        with _explained(f"the guest agent of {name} cannot write to {path}"):
+            domain = self._domain(name)
+            # Reading and writing: else a pipe without a reader would hold up the agent for good.
+            handle = _ask_agent(domain, "guest-file-open", {"path": path, "mode": "r+"})
+            encoded = base64.b64encode(content).decode()
+            _ask_agent(domain, "guest-file-write", {"handle": handle, "buf-b64": encoded})
+            _ask_agent(domain, "guest-file-close", {"handle": handle})
+
     def is_on(self, name: str) -> bool:
         """Whether the machine has power (running or paused)."""
         with _explained(f"cannot ask for the state of {name}"):

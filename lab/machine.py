@@ -126,6 +126,10 @@ class Machine:
         """Start a program without a login, where the guest agent may; see `Hypervisor`."""
         self._power.start_by_agent(self._domain, *command, stdin=stdin)
 
+    def write_by_agent(self, path: str, content: bytes) -> None:
+        """Write to a file that is there without a login, where the agent may; see `Hypervisor`."""
+        self._power.write_by_agent(self._domain, path, content)
+
     def pause(self) -> None:
         """Stop the processors where they are; nothing in the machine notices."""
         self._power.pause(self._domain)

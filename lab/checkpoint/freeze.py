@@ -17,7 +17,8 @@ from typing import Any
 
 from lab import layout
 from lab.accelerator import Accelerator
-from lab.checkpoint.greeting import greet, part_ways
+from lab.checkpoint import waiting
+from lab.checkpoint.greeting import greet
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.saveimage import SaveImage
 from lab.checkpoint.store import STANDS_ON, Store, key_of
@@ -132,6 +133,7 @@ def _made_meanwhile(store: Store, key: str) -> Checkpoint:
 
 def _put_all_away(lab: Lab, fresh: Path, attach: Mapping[str, Path]) -> None:
     """Stop the wire and the machines at one instant, and fill `fresh` with what they are."""
+    lab.each(waiting.leave)
     lab.wire.pause()
     names = list(lab.machines)
     _side_by_side(names, lambda name: lab.hypervisor.pause(lab.domain_name(name)))
@@ -224,7 +226,6 @@ def bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
 
     lab.each(come_back)
     lab.each(go_on)
-    lab.each(part_ways)  # when all have answered: it would keep slow processors from that
 
 
 def _side_by_side(names: Iterable[str], act: Callable[[str], object]) -> None:

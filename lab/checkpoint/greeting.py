@@ -1,7 +1,8 @@
 """What a thawed guest is told first: the time that has passed, and randomness of its own.
 
-By its guest agent: logging in to five guests takes as long as all the rest of a thaw together.
-A guest without an agent, or with one that may not start programs, is told by SSH.
+By its guest agent: logging in to five guests takes as long as all the rest of a thaw together. The
+agent tells the program that waits for it (see `waiting`), or starts one that sets the clock. A
+guest without an agent, or with one that may do neither, is told by SSH.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import os
 import time
 
+from lab.checkpoint import waiting
 from lab.errors import DeadlinePassed, MachineError
 from lab.machine import Machine
 from lab.wait import until
@@ -26,7 +28,7 @@ true  # kernels before 4.14 cannot
 
 
 def greet(machine: Machine) -> None:
-    """Set a thawed machine's clock, and see in its answer that it is alive.
+    """Set a thawed machine's clock, give it randomness, and see in its answer that it is alive.
 
     MachineError or DeadlinePassed when neither its agent nor its sshd answers.
     """
@@ -37,20 +39,9 @@ def greet(machine: Machine) -> None:
         set_clock(machine)
 
 
-def part_ways(machine: Machine) -> None:
-    """Give a thawed machine randomness of its own.
-
-    By its agent that is done some moments later: programs that draw numbers at once may draw those
-    of another thaw.
-    """
-    try:
-        machine.start_by_agent("/bin/sh", "-c", _OWN_RANDOMNESS, stdin=os.urandom(64))
-    except MachineError:  # it was logged in to already
-        machine.run(_OWN_RANDOMNESS, stdin=os.urandom(64))
-
-
 def set_clock(machine: Machine) -> None:
     """Set a thawed machine's clock to this host's, and give it randomness of its own."""
+    waiting.dismiss(machine)
     machine.run(_OWN_RANDOMNESS, stdin=os.urandom(64))
     late = 0.0
     for _ in range(4):
@@ -71,16 +62,36 @@ def _set_clock_by_agent(machine: Machine) -> None:
             every=0.02,
         )
 
-    def is_right() -> bool:
-        return abs(_late(machine)) < _CLOSE
-
+    if _tell_who_waits(machine):
+        return
     for _ in range(3):
         machine.start_by_agent("/bin/date", "-u", "-s", f"{_late(machine):+.3f} seconds")
-        # Not by asking for the program's end: the agent would log each question, in every guest.
-        with contextlib.suppress(DeadlinePassed):
-            until(is_right, 5, f"the clock of {machine.name} to be right", every=0.05)
+        if _comes_right(machine):
+            machine.start_by_agent("/bin/sh", "-c", _OWN_RANDOMNESS, stdin=os.urandom(64))
             return
     raise MachineError(f"{machine.name}: its guest agent does not set the clock")
+
+
+def _tell_who_waits(machine: Machine) -> bool:
+    """Tell the program that waits in the guest, if one does; say whether it did its work."""
+    try:
+        waiting.tell(machine, _late(machine))
+    except MachineError:
+        return False
+    return _comes_right(machine)
+
+
+def _comes_right(machine: Machine) -> bool:
+    # Not by asking for a program's end: the agent would log each question, in every guest.
+    with contextlib.suppress(DeadlinePassed):
+        until(
+            lambda: abs(_late(machine)) < _CLOSE,
+            5,
+            f"the clock of {machine.name} to be right",
+            every=0.05,
+        )
+        return True
+    return False
 
 
 def _late(machine: Machine) -> float:

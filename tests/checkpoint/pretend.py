@@ -87,6 +87,8 @@ class PretendMachine:
         self.commands: list[str] = []
         self.started: list[str] = []
         self.sets_clock = True
+        self.waits = True
+        """Whether the program that a freeze leaves behind is there."""
         self.given_up = False
 
     @property
@@ -104,6 +106,13 @@ class PretendMachine:
         self.started.append(" ".join(command))
         if command[0] == "/bin/date" and self.sets_clock:
             self.late -= float(command[3].split()[0])
+
+    def write_by_agent(self, path: str, content: bytes) -> None:
+        if self.late is None or not self.waits:
+            raise MachineError(f"{path}: no such file")
+        self.started.append(f"write {path}")
+        if self.sets_clock:
+            self.late -= float(content.split()[0])
 
     def disconnect(self) -> None:
         pass

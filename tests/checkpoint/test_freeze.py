@@ -213,25 +213,36 @@ def test_no_thawed_machine_runs_before_the_last_is_there(
     assert told == ["restore", "restore", "resume", "resume"]
 
 
-def test_a_thawed_machine_is_in_time_and_draws_numbers_of_its_own(
+def test_a_thawed_machine_is_in_time_and_nothing_is_started_in_it(
     lab: PretendLab, thawed: PretendLab
 ) -> None:
     freeze_and_thaw(lab)
     for machine in thawed.machines.values():
         assert machine.late == pytest.approx(0, abs=0.5)
-        assert [command.split()[0] for command in machine.started] == ["/bin/date", "/bin/sh"]
-        assert "urandom" in machine.started[1]
+        assert machine.started == ["write /run/vpnproof.thaw"]
         assert machine.commands == []
+
+
+def test_one_in_which_nobody_waits_is_in_time_and_draws_numbers_of_its_own(
+    lab: PretendLab, thawed: PretendLab
+) -> None:
+    machine = thawed.machines["one"]
+    machine.waits = False
+    freeze_and_thaw(lab)
+    assert machine.late == pytest.approx(0, abs=0.5)
+    assert [command.split()[0] for command in machine.started] == ["/bin/date", "/bin/sh"]
+    assert "urandom" in machine.started[1]
+    assert machine.commands == []
 
 
 def test_an_agent_that_sets_no_clock_is_not_believed(
     lab: PretendLab, thawed: PretendLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(thaw.__globals__, "until", never)
+    monkeypatch.setattr("lab.checkpoint.greeting.until", never)
     machine = thawed.machines["one"]
     machine.sets_clock = False
     freeze_and_thaw(lab)
-    assert [command.split()[0] for command in machine.commands] == ["cat", "date"]
+    assert programs(machine.commands) == ["dismiss", "cat", "date"]
 
 
 def test_an_agent_that_answers_slowly_is_not_believed(
@@ -241,15 +252,20 @@ def test_an_agent_that_answers_slowly_is_not_believed(
     monkeypatch.setattr(time, "time", lambda: next(passing))
     freeze_and_thaw(lab)
     for machine in thawed.machines.values():
-        assert [command.split()[0] for command in machine.started] == ["/bin/sh"]
-        assert [command.split()[0] for command in machine.commands] == ["cat", "date"]
+        assert machine.started == []
+        assert programs(machine.commands) == ["dismiss", "cat", "date"]
 
 
 def test_so_is_one_without_a_guest_agent(lab: PretendLab, thawed: PretendLab) -> None:
     machine = thawed.machines["one"]
     machine.late = None
     freeze_and_thaw(lab)
-    assert [command.split()[0] for command in machine.commands] == ["cat", "date", "cat"]
+    assert programs(machine.commands) == ["dismiss", "cat", "date"]
+
+
+def programs(commands: list[str]) -> list[str]:
+    """Return what each command begins with; the first is to end who waits."""
+    return ["dismiss" if c.startswith("[ ! -p") else c.split()[0] for c in commands]
 
 
 @pytest.mark.parametrize("error", [MachineError("cannot restore"), DeadlinePassed("waited")])
@@ -268,13 +284,13 @@ def test_a_clock_that_was_set_late_is_set_again_by_what_it_was_late(
     class Slow(PretendMachine):
         def run(self, command: str, **_: object) -> SimpleNamespace:
             self.commands.append(command)
-            return SimpleNamespace(seconds=2.0 if len(self.commands) == 2 else 0.1)
+            return SimpleNamespace(seconds=2.0 if len(self.commands) == 3 else 0.1)
 
     machine = Slow("one")
     monkeypatch.setattr(time, "time", lambda: 1000.0)
     set_clock(machine)
-    assert "urandom" in machine.commands[0]
-    assert [c.split()[3] for c in machine.commands[1:]] == ["@1000.000", "@1001.000"]
+    assert "urandom" in machine.commands[1]
+    assert [c.split()[3] for c in machine.commands[2:]] == ["@1000.000", "@1001.000"]
 
 
 def test_a_manifest_is_plain_json(lab: PretendLab) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pytest
 
 from checks.capture import Capture, Frame
 from lab.accelerator import choose
-from lab.checkpoint import Checkpoint, Store, cold_start, freeze, ingredients, thaw
+from lab.checkpoint import Checkpoint, Store, cold_start, freeze, ingredients, thaw, waiting
 from lab.checkpoint.manifest import size_of
 from lab.cli import collect_garbage
 from lab.errors import LabError
@@ -189,6 +190,14 @@ def test_clocks_are_right_within_a_second(scene: Scene) -> None:
         assert earliest - 1 < told < time.time() + 1
 
 
+def test_the_program_that_waited_for_the_thaw_has_set_the_clock_and_is_gone(scene: Scene) -> None:
+    for machine in scene.machines:
+        assert machine.run(f"ls {waiting.PIPE}", check=False).status != 0
+        assert machine.run("pgrep -xf 'python3 -'", check=False).stdout == ""
+        by_agent = machine.run("journalctl -b -u qemu-guest-agent -o cat").stdout
+        assert "guest-exec called" not in by_agent, "the agent had to start a program"
+
+
 def test_machines_that_began_as_one_guest_are_two(scene: Scene) -> None:
     one, two = scene.before["one"], scene.before["two"]
     assert one.machine_id != two.machine_id
@@ -260,6 +269,31 @@ def test_nothing_is_left_of_a_lab_whose_owner_is_killed_while_freezing_it(
     assert list(store) == []
     assert len(store.remove_abandoned()) == 1
     assert size_of(store.directory) == 0
+    assert Store().find(scene.checkpoint.key) is not None
+
+
+def test_nothing_is_left_of_a_lab_whose_owner_is_killed_while_thawing_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = (
+        "import sys; from lab.accelerator import choose; from lab.checkpoint import *\n"
+        "from lab.image import prepare\n"
+        "thaw(Store().find(sys.argv[1]), prepare('debian-12'), choose())\n"
+    )
+    with tempfile.TemporaryDirectory() as place:
+        monkeypatch.setenv("VPNPROOF_LABS", place)
+
+        def machines_begin() -> bool:
+            """Say whether there is more than a wire and a libvirt."""
+            return any(len(processes_of(directory)) > 2 for directory in lab_directories())
+
+        with subprocess.Popen([sys.executable, "-c", script, scene.checkpoint.key]) as owner:
+            until(machines_begin, 60, "the thaw to begin", every=0.01)
+            owner.kill()
+        (directory,) = lab_directories()
+        until(lambda: not processes_of(directory), 10, "the lab's processes to end")
+        assert directory.name in collect_garbage()
+        assert list(lab_directories()) == []
     assert Store().find(scene.checkpoint.key) is not None
 
 
