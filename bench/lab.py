@@ -23,6 +23,7 @@ of its own, with the user's image in it and nothing frozen; so it starts cold an
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import tempfile
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what is measured, and on what."""
     parser.add_argument("--image", help="guest image; see lab/image/catalogue.toml")
     parser.add_argument("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
-    parser.add_argument("--thaws", type=int, default=3, help="thaws, and bare restores, to measure")
+    parser.add_argument("--thaws", type=int, default=5, help="thaws, and bare restores, to measure")
     parser.add_argument("--suite", action="store_true", help="time the scenarios, too (long)")
 
 
@@ -70,6 +71,7 @@ def measure(arguments: argparse.Namespace) -> Mapping[str, object]:
         stage = _Stage(prepare(arguments.image), accelerator, progress)
         figures = stage.starts() | stage.provisioned(arguments.thaws)
     if arguments.suite:
+        progress.say(f"so far: {json.dumps(figures)}")  # the rest takes an hour, and may fail
         with _own_cache():
             return figures | suite(arguments.image, arguments.accel)
     return figures | NOT_MEASURED
