@@ -12,9 +12,11 @@ import importlib
 import json
 import os
 import platform
+import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Protocol, cast
@@ -55,10 +57,14 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     chosen = cast(Benchmark, given.benchmark)
     try:
-        figures = chosen.measure(given)
+        with _ended_in_order():
+            figures = chosen.measure(given)
     except (VpnproofError, CheckError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("broken off; labs are down, and evidence that was named is kept", file=sys.stderr)
+        return 130
     kept = _keep(given.name, figures)
     if given.json:
         print(json.dumps(figures))
@@ -67,6 +73,20 @@ def main(arguments: list[str]) -> int:
         Console().print(shown(figures))
         print(f"kept in {kept}")
     return 0
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Take SIGTERM, and SIGINT where a shell has it ignored in the background, as Ctrl-C."""
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _table(title: str, figures: Mapping[str, object]) -> Table:
