@@ -118,12 +118,13 @@ class SshServer:
             assert process.stdin
             assert process.stdout
             assert process.stderr
+            answered = threading.Event()
             copies = [
                 threading.Thread(target=_copy, args=(process.stdout, channel.sendall), daemon=True),
                 threading.Thread(
                     target=_copy, args=(process.stderr, channel.sendall_stderr), daemon=True
                 ),
-                threading.Thread(target=self._feed, args=(channel, process), daemon=True),
+                threading.Thread(target=self._feed, args=(channel, process, answered), daemon=True),
             ]
             for copy in copies:
                 copy.start()
@@ -133,20 +134,29 @@ class SshServer:
                 channel.send_exit_status(status)
             for copy in copies[:2]:
                 copy.join()
+            # paramiko answers the request on another thread: not to be overtaken by the end.
+            answered.wait(10)
             channel.shutdown_write()
             channel.close()
             copies[2].join()
 
-    def _feed(self, channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> None:
+    def _feed(
+        self,
+        channel: paramiko.Channel,
+        process: subprocess.Popen[bytes],
+        answered: threading.Event,
+    ) -> None:
         assert process.stdin
         fed = 0
         with contextlib.suppress(OSError):
             while block := channel.recv(65536):
+                answered.set()  # a client feeds a command that it knows to be taken
                 fed += len(block)
                 process.stdin.write(block)
                 process.stdin.flush()
                 if self.cut_after is not None and fed >= self.cut_after:
                     self.drop()
+        answered.set()
         with contextlib.suppress(OSError):
             process.stdin.close()
 
