@@ -30,7 +30,7 @@ from lab.wait import until
 # libvirt prints every error to stderr by itself; ours are raised, with what to do about them.
 libvirt.registerErrorHandler(lambda _context, _error: None, None)
 
-AGENT_CHANNEL = "org.qemu.guest_agent.0"
+_AGENT_CHANNEL = "org.qemu.guest_agent.0"
 _AGENT_S = 30  # seconds within which a guest agent has answered, on the slowest host
 _DAEMONS = (("virtqemud", "virtqemud-sock"), ("libvirtd", "libvirt-sock"))
 
@@ -132,7 +132,7 @@ class Hypervisor:
         with _explained(f"cannot ask for the guest agent of {name}"):
             described = self._domain(name).XMLDesc()
         devices = ElementTree.fromstring(described)  # noqa: S314 - libvirt wrote it
-        target = devices.find(f"devices/channel/target[@name='{AGENT_CHANNEL}']")
+        target = devices.find(f"devices/channel/target[@name='{_AGENT_CHANNEL}']")
         return target is not None and target.get("state") == "connected"
 
     def clock_by_agent(self, name: str) -> float:

@@ -61,7 +61,6 @@ def _set_clock_by_agent(machine: Machine) -> None:
             f"the guest agent of {machine.name}",
             every=0.02,
         )
-
     if _tell_who_waits(machine):
         return
     for _ in range(3):
