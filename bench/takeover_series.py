@@ -1,10 +1,6 @@
 """What a directory of evidence says of one fault, provoked many times: takeovers, stage by stage.
 
-Everything is measured by `checks.takeover` from the wire's recording; the history tells only what
-was done, and when. The service is back with the first SYN/ACK of the node that took over: the old
-one may go on answering for a while, as it does when its service is stopped.
-
-It provokes nothing and judges nothing.
+Everything is measured as the checks do it (`checks.failover.pair`), and nothing is judged here.
 """
 
 from __future__ import annotations
@@ -14,19 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks import budgets, packets, takeover
+from checks import budgets
 from checks.budgets import Budget
 from checks.errors import BadEvidence, CheckError
 from checks.evidence import START, Evidence
 from checks.failover import aftermath, takeovers
-from checks.failover.pair import Recorded, passed_on
+from checks.failover.pair import Recorded
 from checks.history import FILE_NAME, Event, read_history
-from checks.takeover import Fault, Moment, Stage, Timeline
+from checks.takeover import Fault, Stage, Timeline
 
 SOURCE = "bench"
 BROKEN = "repetition.broken"
-WEB_PORT = 943
-_FLAGS_AT, _SYN_ACK = 13, 0x12
 
 
 @dataclass(frozen=True)
@@ -114,17 +108,14 @@ class _Reading:
             )
         if self._broken and not self._recorded.evidence.events("fault.begin"):
             return
-        answers = _answers_by_mac(self._recorded)
         for event, fault in self._recorded.faults():
             self._provoked += 1
             if event.data.get("expects_takeover", True):
-                self._read_takeover(event, fault, answers)
+                self._read_takeover(event, fault)
             else:
                 self._read_calm(event, fault)
 
-    def _read_takeover(
-        self, event: Event, fault: Fault, answers: Mapping[str, list[Moment]]
-    ) -> None:
+    def _read_takeover(self, event: Event, fault: Fault) -> None:
         peer = self._recorded.pair.peer_of(str(event["node"]))
         self._widen(peer.engine)
         try:
@@ -136,9 +127,7 @@ class _Reading:
             self.problems["no takeover while it was watched"] += 1
             return
         self._takeovers += 1
-        self._timelines.append(
-            takeover.with_answers(timeline, answers.get(peer.mac, ()), self._recorded.tunnels())
-        )
+        self._timelines.append(timeline)
 
     def _read_calm(self, event: Event, fault: Fault) -> None:
         """Look for a takeover where none may come."""
@@ -179,25 +168,3 @@ class _Reading:
             self._limits,
             (*self._broken, *notes),
         )
-
-
-def _answers_by_mac(recorded: Recorded) -> dict[str, list[Moment]]:
-    """Find for each node's MAC when it accepted a connection to the virtual IP's web server."""
-    found: dict[str, list[Moment]] = {node.mac: [] for node in recorded.pair.nodes.values()}
-    for frame in recorded.evidence.frames():
-        packet = packets.parse(frame.data)
-        if (
-            packet is not None
-            and packet.source_mac in found
-            and packet.protocol == packets.TCP
-            and (packet.source, packet.source_port) == (recorded.pair.virtual_ip, WEB_PORT)
-            and _flags(frame.data) == _SYN_ACK
-            and passed_on(frame)
-        ):
-            found[packet.source_mac].append(Moment(frame.at_ns))
-    return found
-
-
-def _flags(frame: bytes) -> int:
-    """Return the TCP flags of an untagged IPv4 frame."""
-    return frame[14 + (frame[14] & 0x0F) * 4 + _FLAGS_AT] & 0x3F

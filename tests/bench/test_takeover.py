@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import struct
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -24,8 +23,7 @@ from lab.progress import Progress
 from scenarios.failover import faults
 from scenarios.run import Run as RunDirectory
 from tests.failover_checks import recording
-from tests.failover_checks.recording import CLIENT, CLIENT_MAC, MAC, VIRTUAL_IP, Run
-from tests.heartbeat import encoder
+from tests.failover_checks.recording import MAC, VIRTUAL_IP, Run
 
 FIRST = 13.2  # when the standby of a recording advertises first, its primary gone since 10.3
 RAN = {"image": "debian-12", "accelerator": "tcg", "heartbeat": "ucarp"}
@@ -38,14 +36,6 @@ def figures(run: Run, fault: str = "power-off", *, tunnel: bool = False) -> Mapp
     run.write()
     (run.directory / "run.json").write_text(json.dumps(RAN))
     return benchmark.figures_of(run.directory)
-
-
-def accept(run: Run, node: str, at: float, flags: int = 0x12) -> None:
-    """Let a node answer a client's connection to the virtual IP."""
-    segment = struct.pack("!HHIIBBHHH", 943, 40000, 0, 1, 5 << 4, flags, 0, 0, 0)
-    packet = encoder.ipv4(segment, VIRTUAL_IP, CLIENT, protocol=6)
-    macs = encoder.octets(CLIENT_MAC) + encoder.octets(MAC[node])
-    run.frame(at, f"{node}/wire0", macs + b"\x08\x00" + packet)
 
 
 def calm(directory: Path) -> Run:
@@ -86,24 +76,20 @@ def test_budgets_follow_the_configured_timers(tmp_path: Path):
 
 def test_the_service_is_back_when_the_new_node_answers_not_while_the_old_one_does(tmp_path: Path):
     run = recording.takeover(tmp_path)
-    accept(run, "primary", 10.4)
-    accept(run, "secondary", FIRST + 0.5, flags=0x14)  # refused: nothing listens yet
-    accept(run, "secondary", FIRST + 1)
-    accept(run, "secondary", FIRST + 2)
+    answered = {"address": VIRTUAL_IP, "protocol": "tcp", "port": 943, "answered": True}
+    run.event(FIRST + 0.5, "probe", "client", **answered, mac=MAC["primary"])
     assert figures(run)["power_off_service_median_s"] == 3.9
 
 
 def test_a_stage_that_was_not_seen_is_null_and_noted(tmp_path: Path):
-    found = figures(recording.takeover(tmp_path))
+    found = figures(recording.takeover(tmp_path).without("probe"))
     assert found["power_off_service_n"] == 0
     assert found["power_off_service_max_s"] is None
     assert "virtual IP: seen after 0 of 1 takeovers" in str(found["power_off_note"])
 
 
 def test_a_tunnel_that_nobody_watched_is_no_fault(tmp_path: Path):
-    run = recording.takeover(tmp_path)
-    accept(run, "secondary", FIRST + 1)
-    found = figures(run)
+    found = figures(recording.takeover(tmp_path))
     assert (found["power_off_tunnel_n"], found["power_off_note"]) == (0, None)
 
 
@@ -170,7 +156,7 @@ def test_evidence_of_something_else_is_refused(tmp_path: Path):
 
 
 def test_the_table_shows_figures_budgets_notes_and_where_to_look(tmp_path: Path):
-    found = figures(recording.takeover(tmp_path))
+    found = figures(recording.takeover(tmp_path).without("probe"))
     console = Console(width=100, record=True, file=(tmp_path / "shown").open("w"))
     with console.file:
         console.print(benchmark.table(found))
