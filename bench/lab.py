@@ -7,11 +7,11 @@ of its own, with the user's image in it and nothing frozen; so it starts cold an
 - `cold_s`: the five machines of the multi-node lab, nothing frozen: one boot and five thaws.
 - `provision_s`: the multi-node guide followed on five machines, start and freezing included; only
   the frozen fresh guest that `cold_s` left is there already.
-- `thaw_s`: that lab thawed until every machine runs with its clock set, and has answered through
-  its guest agent; nobody has logged in yet (but on a machine whose agent may not set the clock).
+- `thaw_s`: that lab thawed until every machine runs with its clock set, and has answered;
+  nobody has logged in yet (but where no program waits for the thaw: see `lab.checkpoint.waiter`).
 - `reconnected_s`: the same thaws, timed on until every machine has answered a command over SSH.
 - `restore_floor_s`: `virDomainRestore` of the same files, five at once, and the processors started;
-  no wire, no agent, no clock, no disk made within the time. What libvirt and QEMU need anyway.
+  no wire, no clock, no disk made within the time. What libvirt and QEMU need anyway.
 - `thaw_ratio`: `thaw_s` over `restore_floor_s`.
 - `ready_s`: what a scenario waits for: checkpoint found and checked, thawed, services settled.
 - `peak_rss_mib`: the most that the processes of the provisioned lab ever held, added up.

@@ -1,6 +1,6 @@
 """The least that bringing a frozen lab back can take here: a bare restore of the same files.
 
-Everything a thaw does beside `virDomainRestore` (disks, ports, wire, guest agents, clocks) is left
+Everything a thaw does beside `virDomainRestore` (disks, ports, wire, clocks) is left
 out of the measured time, or not done.
 """
 
@@ -24,10 +24,7 @@ def restore_seconds(checkpoint: Checkpoint, image: Image, accelerator: Accelerat
     with assembling(topology, image, accelerator, None, None) as (directory, open_lab):
         (directory / "consoles").mkdir(mode=0o700)
         (directory / "keys").mkdir(mode=0o700)
-        for machine in topology.machines:
-            layout.write_overlay(
-                directory / "disks" / f"{machine.name}.qcow2", checkpoint.disk(machine.name)
-            )
+        layout.write_overlays(directory, checkpoint.disks)
         (directory / "seeds").symlink_to(checkpoint.directory / "seeds")
         lab = open_lab(checkpoint.manifest.host_keys)
         seconds = _restore_all(lab, checkpoint)

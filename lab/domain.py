@@ -21,6 +21,8 @@ _COMMANDLINE = f"{{{QEMU_NAMESPACE}}}commandline"
 MANAGEMENT_ADDRESS = "10.0.2.15"
 #: The same for every machine: each has a management network of its own.
 MANAGEMENT_MAC = "52:54:00:00:00:01"
+#: What a guest calls the serial port by which a thawed one is told the time, without a login.
+CHANNEL = "org.vpnproof.thaw"
 
 ET.register_namespace("qemu", QEMU_NAMESPACE)
 
@@ -35,6 +37,11 @@ class Placement:
     ssh_port: int
     wire_ports: tuple[tuple[int, int], ...]
     """For each NIC: the wire's UDP port, and the NIC's own."""
+
+    @property
+    def channel(self) -> Path:
+        """The socket of the guest's serial port for thaws, beside its console."""
+        return self.console.with_suffix(".thaw")
 
 
 def domain_xml(
@@ -116,19 +123,15 @@ def _devices(
     _text(random, "backend", "/dev/urandom", model="random")
     ET.SubElement(devices, "controller", type="usb", model="none")
     ET.SubElement(devices, "memballoon", model="none")
-    # The agent sets a thawed guest's clock without a login, and is how a person repairs a guest
-    # whose network never came.
     channel = ET.SubElement(devices, "channel", type="unix")
-    _place_agent(channel, placement)
-    ET.SubElement(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
+    _place_channel(channel, placement)
+    ET.SubElement(channel, "target", type="virtio", name=CHANNEL)
 
 
-def _place_agent(channel: ET.Element, placement: Placement) -> None:
-    """Put the agent's socket beside the console: where libvirt would, its name is too long."""
+def _place_channel(channel: ET.Element, placement: Placement) -> None:
     for old in channel.findall("source"):
         channel.remove(old)
-    path = placement.console.with_suffix(".agent")
-    ET.SubElement(channel, "source", mode="bind", path=str(path))
+    ET.SubElement(channel, "source", mode="bind", path=str(placement.channel))
 
 
 def _disk(devices: ET.Element, path: Path, kind: str, target: str, *, readonly: bool) -> None:
@@ -202,7 +205,7 @@ def moved_xml(xml: str, placement: Placement) -> str:
     ):
         _place_interface(interface, ports)
     for channel in domain.iterfind("devices/channel"):
-        _place_agent(channel, placement)
+        _place_channel(channel, placement)
     for console in (*domain.iterfind("devices/serial"), *domain.iterfind("devices/console")):
         source = console.find("source")
         if source is not None:

@@ -6,22 +6,18 @@ anybody, and it goes when the lab goes. `Hypervisor.open` takes another libvirt 
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import functools
-import json
 import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import libvirt
-import libvirt_qemu
 
 from lab.cache import cache_root
 from lab.errors import LabError, MachineError
@@ -30,8 +26,6 @@ from lab.wait import until
 # libvirt prints every error to stderr by itself; ours are raised, with what to do about them.
 libvirt.registerErrorHandler(lambda _context, _error: None, None)
 
-_AGENT_CHANNEL = "org.qemu.guest_agent.0"
-_AGENT_S = 30  # seconds within which a guest agent has answered, on the slowest host
 _DAEMONS = (("virtqemud", "virtqemud-sock"), ("libvirtd", "libvirt-sock"))
 
 
@@ -124,49 +118,6 @@ class Hypervisor:
             xml = ElementTree.tostring(found, encoding="unicode")
             domain.updateDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
-    def agent_is_connected(self, name: str) -> bool:
-        """Whether a running machine's guest agent listens, as libvirt sees it.
-
-        Some moments pass after a restore until libvirt does, and it refuses questions until then.
-        """
-        with _explained(f"cannot ask for the guest agent of {name}"):
-            described = self._domain(name).XMLDesc()
-        devices = ElementTree.fromstring(described)  # noqa: S314 - libvirt wrote it
-        target = devices.find(f"devices/channel/target[@name='{_AGENT_CHANNEL}']")
-        return target is not None and target.get("state") == "connected"
-
-    def clock_by_agent(self, name: str) -> float:
-        """Return what a running machine's clock says, in seconds since 1970.
-
-        MachineError when no guest agent answers.
-        """
-        with _explained(f"cannot ask for the clock of {name}"):
-            return int(_ask_agent(self._domain(name), "guest-get-time")) / 1e9
-
-    def start_by_agent(self, name: str, *command: str, stdin: bytes = b"") -> None:
-        """Have the guest agent start a program (its path first); nobody waits for its end.
-
-        MachineError when no agent answers, or when it may not do so (as on EL, unless told).
-        """
-        wanted = {"path": command[0], "arg": command[1:]}
-        if stdin:
-            wanted["input-data"] = base64.b64encode(stdin).decode()
-        with _explained(f"the guest agent of {name} cannot start {command[0]}"):
-            _ask_agent(self._domain(name), "guest-exec", wanted)
-
-    def write_by_agent(self, name: str, path: str, content: bytes) -> None:
-        """Have the guest agent write to a file that is there, say a named pipe somebody reads.
-
-        MachineError when there is none, when no agent answers, or when it may not do so.
-        """
-        with _explained(f"the guest agent of {name} cannot write to {path}"):
-            domain = self._domain(name)
-            # Reading and writing: else a pipe without a reader would hold up the agent for good.
-            handle = _ask_agent(domain, "guest-file-open", {"path": path, "mode": "r+"})
-            encoded = base64.b64encode(content).decode()
-            _ask_agent(domain, "guest-file-write", {"handle": handle, "buf-b64": encoded})
-            _ask_agent(domain, "guest-file-close", {"handle": handle})
-
     def is_on(self, name: str) -> bool:
         """Whether the machine has power (running or paused)."""
         with _explained(f"cannot ask for the state of {name}"):
@@ -195,13 +146,6 @@ class Hypervisor:
 
     def _domain(self, name: str) -> libvirt.virDomain:
         return self._connection.lookupByName(name)
-
-
-def _ask_agent(
-    domain: libvirt.virDomain, command: str, arguments: Mapping[str, object] | None = None
-) -> Any:  # noqa: ANN401 - whatever the command returns
-    asked = json.dumps({"execute": command, "arguments": arguments or {}})
-    return json.loads(libvirt_qemu.qemuAgentCommand(domain, asked, _AGENT_S, 0))["return"]
 
 
 @functools.cache

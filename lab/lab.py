@@ -94,7 +94,8 @@ class Lab:
         check_memory(topology)
         with assembling(topology, image, accelerator, uri, capture) as (directory, open_lab):
             client, host_keys = layout.write_keys(directory, topology)
-            layout.write_files(directory, topology, image, host_keys, client)
+            disks = {machine.name: image.disk for machine in topology.machines}
+            layout.write_files(directory, topology, disks, host_keys, client)
             lab = open_lab({name: key.public for name, key in host_keys.items()})
             with progress.task(f"booting {len(lab.machines)} machines of {topology.name}"):
                 for machine in topology.machines:

@@ -6,11 +6,11 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab.domain import MANAGEMENT_ADDRESS, MANAGEMENT_MAC, Placement
 from lab.errors import LabError
-from lab.image import Image
 from lab.image.seed import HostKey, Interface, Seed
 from lab.keys import KeyPair
 from lab.ssh import Access
@@ -114,9 +114,20 @@ def management_interface() -> Interface:
     )
 
 
-def write_overlay(path: Path, backing: Path) -> None:
-    """Make a fresh qcow2 disk on top of `backing`, which is never written to again."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+def write_overlays(directory: Path, backing: Mapping[str, Path]) -> None:
+    """Make each machine of the lab at `directory` a fresh qcow2 disk on top of `backing`.
+
+    What lies below is never written to again. LabError when a disk cannot be made.
+    """
+    disks = directory / "disks"
+    disks.mkdir(mode=0o700, exist_ok=True)
+    with ThreadPoolExecutor(len(backing)) as pool:
+        paths = [disks / f"{name}.qcow2" for name in backing]
+        for _ in pool.map(_write_overlay, paths, backing.values()):
+            pass
+
+
+def _write_overlay(path: Path, backing: Path) -> None:
     made = subprocess.run(
         ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(backing), "-F", "qcow2", str(path)],
         capture_output=True,
@@ -130,18 +141,18 @@ def write_overlay(path: Path, backing: Path) -> None:
 def write_files(
     directory: Path,
     topology: Topology,
-    image: Image,
+    backing: Mapping[str, Path],
     host_keys: Mapping[str, KeyPair],
     client: KeyPair,
 ) -> None:
-    """Write what each machine starts from: its seed, its disk, an empty console."""
-    for name in ("seeds", "disks", "consoles"):
+    """Write what each machine starts from: its seed, its disk on `backing`, an empty console."""
+    for name in ("seeds", "consoles"):
         (directory / name).mkdir(mode=0o700, exist_ok=True)
     for machine in topology.machines:
         fresh = seed(topology, machine, client, host_keys[machine.name])
         fresh.write(directory / "seeds" / f"{machine.name}.iso")
-        write_overlay(directory / "disks" / f"{machine.name}.qcow2", image.disk)
         (directory / "consoles" / f"{machine.name}.log").touch()
+    write_overlays(directory, backing)
 
 
 def choose_ports(machine: MachineSpec, host_key: str = "") -> MachineState:

@@ -113,23 +113,6 @@ class Machine:
         self._power.reboot(self._domain)
         self.disconnect()
 
-    @property
-    def agent_is_connected(self) -> bool:
-        """Whether the guest agent listens; see `Hypervisor`."""
-        return self._power.agent_is_connected(self._domain)
-
-    def clock_by_agent(self) -> float:
-        """Return the machine's clock, in seconds since 1970, without a login; see `Hypervisor`."""
-        return self._power.clock_by_agent(self._domain)
-
-    def start_by_agent(self, *command: str, stdin: bytes = b"") -> None:
-        """Start a program without a login, where the guest agent may; see `Hypervisor`."""
-        self._power.start_by_agent(self._domain, *command, stdin=stdin)
-
-    def write_by_agent(self, path: str, content: bytes) -> None:
-        """Write to a file that is there without a login, where the agent may; see `Hypervisor`."""
-        self._power.write_by_agent(self._domain, path, content)
-
     def pause(self) -> None:
         """Stop the processors where they are; nothing in the machine notices."""
         self._power.pause(self._domain)

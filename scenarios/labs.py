@@ -157,6 +157,6 @@ class Labs:
             shutil.copytree(
                 source,
                 self.directory / kind / self.name(guide),
-                ignore=shutil.ignore_patterns("*.agent"),  # sockets, beside the consoles' logs
+                ignore=shutil.ignore_patterns("*.thaw"),  # sockets, beside the consoles' logs
                 dirs_exist_ok=True,
             )

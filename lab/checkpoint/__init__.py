@@ -2,7 +2,6 @@
 
 from lab.checkpoint.coldstart import cold_start
 from lab.checkpoint.freeze import FreezeFailed, ThawFailed, freeze, stands_on, thaw
-from lab.checkpoint.greeting import set_clock
 from lab.checkpoint.ingredients import ingredients
 from lab.checkpoint.manifest import Checkpoint
 from lab.checkpoint.store import CheckpointDamaged, NoRoom, Store, key_of, labs_by_checkpoint
@@ -19,7 +18,6 @@ __all__ = [
     "ingredients",
     "key_of",
     "labs_by_checkpoint",
-    "set_clock",
     "stands_on",
     "thaw",
 ]

@@ -15,13 +15,13 @@ from pathlib import Path
 from lab import layout
 from lab.accelerator import Accelerator
 from lab.checkpoint.freeze import freeze
-from lab.checkpoint.greeting import set_clock
+from lab.checkpoint.greeting import greet
 from lab.checkpoint.identity import becoming
 from lab.checkpoint.ingredients import ingredients
 from lab.checkpoint.manifest import Checkpoint
 from lab.checkpoint.saveimage import SaveImage
 from lab.checkpoint.store import STANDS_ON, CheckpointDamaged, Store, key_of
-from lab.domain import moved_xml, renamed_xml
+from lab.domain import Placement, moved_xml, renamed_xml
 from lab.errors import LabError
 from lab.image import Image
 from lab.lab import Lab, assembling
@@ -128,9 +128,8 @@ def _thaw_as_many(
         keys = dict.fromkeys(template.key for template in frozen.values())
         (directory / STANDS_ON).write_text("\n".join(keys))
         client, host_keys = layout.write_keys(directory, topology)
-        layout.write_files(directory, topology, image, host_keys, client)
-        for name, template in frozen.items():
-            layout.write_overlay(directory / "disks" / f"{name}.qcow2", template.disk(_TEMPLATE))
+        disks = {name: template.disk(_TEMPLATE) for name, template in frozen.items()}
+        layout.write_files(directory, topology, disks, host_keys, client)
         lab = open_lab({name: key.public for name, key in host_keys.items()})
         scripts = {
             machine.name: becoming(
@@ -151,16 +150,15 @@ def _become(lab: Lab, machine: Machine, template: Checkpoint, script: str) -> No
     own = renamed_xml(image.xml, machine.name, lab.topology.uuid(machine.name), macs)
     image.write_as(saved, own)
 
-    def restore() -> None:
-        placed = layout.placement(lab.directory, lab.state, machine.name)
-        lab.hypervisor.restore(saved, moved_xml(own, placed))
+    def placed() -> Placement:
+        return layout.placement(lab.directory, lab.state, machine.name)
 
-    lab.start_machine(spec, restore)
+    lab.start_machine(spec, lambda: lab.hypervisor.restore(saved, moved_xml(own, placed())))
     saved.unlink()
     lab.hypervisor.resume(machine.name)
     with _as_template(lab.state, machine.name, template) as guest:
+        greet(guest, placed().channel if template.manifest.waiting else None)
         guest.wait_until_up(60)
-        set_clock(guest)
         guest.run("sh -s", stdin=script, timeout=120)
     lab.machines[machine.name].wait_until_up(60)
 

@@ -22,7 +22,7 @@ from lab.checkpoint.greeting import greet
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.saveimage import SaveImage
 from lab.checkpoint.store import STANDS_ON, Store, key_of
-from lab.domain import moved_xml
+from lab.domain import Placement, moved_xml
 from lab.errors import DeadlinePassed, LabError, MachineError
 from lab.image import Image
 from lab.lab import Lab, assembling
@@ -59,8 +59,8 @@ def freeze(
         if fresh is None:
             return _made_meanwhile(store, key)
         with _lost_if_this_fails(lab):
-            _put_all_away(lab, fresh, attach or {})
-            checkpoint = store.complete(fresh, _manifest(lab, store, made_of, label))
+            waits = _put_all_away(lab, fresh, attach or {})
+            checkpoint = store.complete(fresh, _manifest(lab, store, made_of, label, waits))
             (lab.directory / STANDS_ON).write_text(key)
     if keep_running:
         with _lost_if_this_fails(lab):
@@ -131,14 +131,24 @@ def _made_meanwhile(store: Store, key: str) -> Checkpoint:
     return found
 
 
-def _put_all_away(lab: Lab, fresh: Path, attach: Mapping[str, Path]) -> None:
-    """Stop the wire and the machines at one instant, and fill `fresh` with what they are."""
-    lab.each(waiting.leave)
+def _put_all_away(lab: Lab, fresh: Path, attach: Mapping[str, Path]) -> list[str]:
+    """Stop the wire and the machines at one instant, and fill `fresh` with what they are.
+
+    Returns the machines in which a program waits for the thaw.
+    """
+    waits: list[str] = []
+
+    def leave(machine: Machine) -> None:
+        if waiting.leave(machine):
+            waits.append(machine.name)
+
+    lab.each(leave)
     lab.wire.pause()
     names = list(lab.machines)
     _side_by_side(names, lambda name: lab.hypervisor.pause(lab.domain_name(name)))
     _side_by_side(names, lambda name: _put_away(lab, name, fresh))
     _put_beside(fresh, lab, attach)
+    return sorted(waits)
 
 
 def _put_away(lab: Lab, name: str, fresh: Path) -> None:
@@ -158,7 +168,9 @@ def _put_beside(fresh: Path, lab: Lab, attach: Mapping[str, Path]) -> None:
             shutil.copy2(source, target)
 
 
-def _manifest(lab: Lab, store: Store, made_of: Mapping[str, Any], label: str) -> Manifest:
+def _manifest(
+    lab: Lab, store: Store, made_of: Mapping[str, Any], label: str, waits: Iterable[str]
+) -> Manifest:
     below = [one.manifest.image for one in store if one.key in _parents(lab)]
     return Manifest(
         format=FORMAT,
@@ -168,6 +180,7 @@ def _manifest(lab: Lab, store: Store, made_of: Mapping[str, Any], label: str) ->
         ingredients=dict(made_of),
         topology=lab.topology,
         host_keys={name: state.host_key for name, state in lab.state.machines.items()},
+        waiting=tuple(waits),
         parents=_parents(lab),
         image=below[0] if below else (lab.image.disk, FrozenFile.of(lab.image.disk)),
         files={},
@@ -176,10 +189,7 @@ def _manifest(lab: Lab, store: Store, made_of: Mapping[str, Any], label: str) ->
 
 def _go_on(lab: Lab, checkpoint: Checkpoint) -> None:
     """Let a lab that was just put away run on, on top of its own checkpoint."""
-    for name in lab.machines:
-        layout.write_overlay(
-            layout.placement(lab.directory, lab.state, name).disk, checkpoint.disk(name)
-        )
+    layout.write_overlays(lab.directory, checkpoint.disks)
     bring_back(lab, checkpoint)
     lab.wire.resume()
 
@@ -192,10 +202,8 @@ def _lay_out(directory: Path, checkpoint: Checkpoint, topology: Topology) -> Non
     except OSError as error:  # removed by another process since it was found, or a full disk
         raise LabError(f"checkpoint {checkpoint.key[:12]} cannot be taken up: {error}") from error
     (directory / "consoles").mkdir(mode=0o700)
+    layout.write_overlays(directory, checkpoint.disks)
     for machine in topology.machines:
-        layout.write_overlay(
-            directory / "disks" / f"{machine.name}.qcow2", checkpoint.disk(machine.name)
-        )
         (directory / "consoles" / f"{machine.name}.log").touch()
 
 
@@ -208,9 +216,11 @@ def bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
     MachineError or DeadlinePassed when a machine does not come back, or does not answer.
     """
 
+    def placed(name: str) -> Placement:
+        return layout.placement(lab.directory, lab.state, name)
+
     def moved(name: str) -> str:
-        saved = SaveImage.read(checkpoint.memory(name))
-        return moved_xml(saved.xml, layout.placement(lab.directory, lab.state, name))
+        return moved_xml(SaveImage.read(checkpoint.memory(name)).xml, placed(name))
 
     def come_back(machine: Machine) -> None:
         name = machine.name
@@ -222,7 +232,8 @@ def bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
 
     def go_on(machine: Machine) -> None:
         lab.hypervisor.resume(lab.domain_name(machine.name))
-        greet(machine)
+        waits = machine.name in checkpoint.manifest.waiting
+        greet(machine, placed(machine.name).channel if waits else None)
 
     lab.each(come_back)
     lab.each(go_on)

@@ -9,13 +9,13 @@ from typing import Any
 
 from lab import domain
 from lab.accelerator import Accelerator
-from lab.checkpoint import identity
+from lab.checkpoint import identity, waiter
 from lab.hypervisor import installed_versions
 from lab.image import Image, seed
 from lab.topology import Topology
 
 #: Modules whose text shapes every guest.
-_SHAPING = (domain, identity, seed)
+_SHAPING = (domain, identity, seed, waiter)
 
 
 def ingredients(

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from lab.errors import LabError
 from lab.topology import Topology
 
-FORMAT = 2
+FORMAT = 3
 _MANIFEST, _DIGEST = "checkpoint.json", "checkpoint.sha256"
 _USED = "used"
 _CHUNK = 1 << 22
@@ -76,6 +76,8 @@ class Manifest(BaseModel):
     ingredients: dict[str, Any]
     topology: Topology
     host_keys: dict[str, str]
+    waiting: tuple[str, ...]
+    """The machines in which a program waits to be told the time."""
     parents: tuple[str, ...]
     """The checkpoints that its disks lie on; a lab of machines of several shapes has several."""
     image: tuple[Path, FrozenFile]
@@ -146,6 +148,13 @@ class Checkpoint:
     def disk(self, machine: str) -> Path:
         """Return the frozen disk of a machine."""
         return self.directory / "disks" / f"{machine}.qcow2"
+
+    @property
+    def disks(self) -> dict[str, Path]:
+        """The frozen disk of each machine."""
+        return {
+            machine.name: self.disk(machine.name) for machine in self.manifest.topology.machines
+        }
 
     def attachment(self, name: str) -> Path:
         """Return a file or directory that the freezer put beside the machines."""

@@ -11,6 +11,7 @@ from lab.checkpoint.freeze import bring_back, stands_on
 from lab.checkpoint.manifest import Checkpoint
 from lab.checkpoint.store import CheckpointDamaged, Store
 from lab.lab import Lab
+from lab.machine import Machine
 
 
 def frozen_state(lab: Lab) -> Checkpoint | None:
@@ -35,10 +36,9 @@ def rewind(lab: Lab, checkpoint: Checkpoint) -> None:
     or gone, or a machine does not come back; the lab is good for nothing then but to be taken down.
     """
     lab.wire.pause()
+    lab.each(Machine.kill)
     for name in lab.machines:
-        lab.machines[name].kill()
-        disk = layout.placement(lab.directory, lab.state, name).disk
-        disk.unlink(missing_ok=True)
-        layout.write_overlay(disk, checkpoint.disk(name))
+        layout.placement(lab.directory, lab.state, name).disk.unlink(missing_ok=True)
+    layout.write_overlays(lab.directory, checkpoint.disks)
     bring_back(lab, checkpoint)
     lab.wire.resume(new_generation=True)

@@ -24,7 +24,7 @@ _NEEDED_MIB = 6000
 
 _COMMON = """
     httpd mod_ssl php-cli php-json php-pdo bind bind-utils keepalived rsync tcpdump
-    openvpn iptables sqlite openssl nmap-ncat cronie logrotate qemu-guest-agent
+    openvpn iptables sqlite openssl nmap-ncat cronie logrotate
     strace
 """
 _EL9 = """
@@ -53,7 +53,6 @@ def plan(release: int) -> list[str]:
         # the guides' own steps start what they need; their iptables files exclude firewalld
         "systemctl disable httpd named keepalived iptables ip6tables crond || true",
         "systemctl disable --now firewalld && systemctl mask firewalld || true",
-        "systemctl enable qemu-guest-agent || true",
         # each guest gets its identity from its own seed
         "rm -f /etc/ssh/ssh_host_* && : > /etc/machine-id",
         "cloud-init clean --logs || rm -rf /var/lib/cloud/*",

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,6 @@ from lab import layout
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.store import STANDS_ON, Store
 from lab.domain import domain_xml
-from lab.errors import MachineError
 from lab.paths import new_lab_directory
 from lab.state import LabState, MachineState
 from lab.topology import Topology
@@ -79,40 +77,13 @@ class PretendHypervisor:
 
 
 class PretendMachine:
-    """Answers at once; `late` is by how many seconds its clock is behind, None without an agent."""
+    """Answers at once; `waits` is whether the program that a freeze leaves behind starts there."""
 
-    def __init__(self, name: str, late: float | None = 60.0) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.late = late
         self.commands: list[str] = []
-        self.started: list[str] = []
-        self.sets_clock = True
         self.waits = True
-        """Whether the program that a freeze leaves behind is there."""
         self.given_up = False
-
-    @property
-    def agent_is_connected(self) -> bool:
-        return self.late is not None
-
-    def clock_by_agent(self) -> float:
-        if self.late is None:
-            raise MachineError("the guest agent does not answer")
-        return time.time() - self.late
-
-    def start_by_agent(self, *command: str, stdin: bytes = b"") -> None:
-        if self.late is None:
-            raise MachineError("the guest agent does not answer")
-        self.started.append(" ".join(command))
-        if command[0] == "/bin/date" and self.sets_clock:
-            self.late -= float(command[3].split()[0])
-
-    def write_by_agent(self, path: str, content: bytes) -> None:
-        if self.late is None or not self.waits:
-            raise MachineError(f"{path}: no such file")
-        self.started.append(f"write {path}")
-        if self.sets_clock:
-            self.late -= float(content.split()[0])
 
     def disconnect(self) -> None:
         pass
@@ -122,7 +93,7 @@ class PretendMachine:
 
     def run(self, command: str, **_: object) -> SimpleNamespace:
         self.commands.append(command)
-        return SimpleNamespace(seconds=0.01)
+        return SimpleNamespace(seconds=0.01, status=0 if self.waits else 1)
 
 
 class PretendWire:
@@ -164,8 +135,7 @@ class PretendLab:
         for kind in ("keys", "seeds"):
             (self.directory / kind).mkdir()
             (self.directory / kind / "content").write_text(kind)
-        for name in self.machines:
-            layout.write_overlay(self.directory / "disks" / f"{name}.qcow2", image)
+        layout.write_overlays(self.directory, dict.fromkeys(self.machines, image))
 
     def xml(self, name: str) -> str:
         placed = layout.placement(self.directory, self.state, name)
@@ -215,6 +185,7 @@ def manifest(number: int, image: Path, *, parents: tuple[int, ...] = ()) -> Mani
         ingredients={"number": number},
         topology=TOPOLOGY,
         host_keys={"one": "ssh-ed25519 AAAA"},
+        waiting=("one",),
         parents=tuple(key(parent) for parent in parents),
         image=(image, FrozenFile.of(image)),
         files={},

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -20,14 +17,25 @@ from lab.checkpoint import (
     ThawFailed,
     freeze,
     key_of,
-    set_clock,
     stands_on,
     thaw,
 )
 from lab.errors import DeadlinePassed, MachineError
-from tests.checkpoint.pretend import TCG, PretendLab, PretendMachine, key, make, stand_on
+from tests.checkpoint.pretend import TCG, PretendLab, key, make, stand_on
 
 MADE_OF = {"topology": "pair"}
+
+
+@pytest.fixture(autouse=True)
+def greeted(monkeypatch: pytest.MonkeyPatch) -> dict[str, Path | None]:
+    """Return by which channel each machine was greeted."""
+    channels: dict[str, Path | None] = {}
+    monkeypatch.setitem(
+        thaw.__globals__,
+        "greet",
+        lambda machine, channel: channels.update({machine.name: channel}),
+    )
+    return channels
 
 
 @pytest.fixture
@@ -50,10 +58,6 @@ def thawed(monkeypatch: pytest.MonkeyPatch, blank_disk: Path) -> Iterator[Preten
 def freeze_and_thaw(lab: PretendLab) -> None:
     checkpoint = freeze(lab, MADE_OF, "two machines")
     thaw(checkpoint, lab.image, TCG)
-
-
-def never(*_: object, **__: object) -> None:
-    raise DeadlinePassed("waited")
 
 
 def left_unfinished(store: Store) -> list[Path]:
@@ -92,13 +96,15 @@ def test_a_checkpoint_holds_memory_disks_keys_seeds_and_what_was_attached(
     assert found.manifest.label == "two machines"
 
 
-def test_a_frozen_lab_goes_on_upon_its_own_checkpoint(lab: PretendLab) -> None:
+def test_a_frozen_lab_goes_on_upon_its_own_checkpoint(
+    lab: PretendLab, greeted: dict[str, Path | None]
+) -> None:
     frozen = freeze(lab, MADE_OF, "two machines")
     assert stands_on(lab) == frozen.key
     assert {name for method, name in lab.hypervisor.told if method == "resume"} == {"one", "two"}
     assert lab.wire.told == ["pause", "resume"]
     assert str(frozen.disk("one")).encode() in (lab.directory / "disks/one.qcow2").read_bytes()
-    assert lab.machines["one"].late == pytest.approx(0, abs=0.5)
+    assert set(greeted) == {"one", "two"}
 
 
 def test_a_checkpoint_names_all_that_its_lab_stood_on(lab: PretendLab, store: Store) -> None:
@@ -213,59 +219,25 @@ def test_no_thawed_machine_runs_before_the_last_is_there(
     assert told == ["restore", "restore", "resume", "resume"]
 
 
-def test_a_thawed_machine_is_in_time_and_nothing_is_started_in_it(
-    lab: PretendLab, thawed: PretendLab
+def test_a_thawed_machine_is_greeted_by_its_own_channel(
+    lab: PretendLab, thawed: PretendLab, greeted: dict[str, Path | None]
 ) -> None:
     freeze_and_thaw(lab)
-    for machine in thawed.machines.values():
-        assert machine.late == pytest.approx(0, abs=0.5)
-        assert machine.started == ["write /run/vpnproof.thaw"]
-        assert machine.commands == []
+    assert greeted == {
+        name: thawed.directory / "consoles" / f"{name}.thaw" for name in ("one", "two")
+    }
 
 
-def test_one_in_which_nobody_waits_is_in_time_and_draws_numbers_of_its_own(
-    lab: PretendLab, thawed: PretendLab
+def test_one_in_which_nobody_waits_is_greeted_without(
+    lab: PretendLab, thawed: PretendLab, greeted: dict[str, Path | None], store: Store
 ) -> None:
-    machine = thawed.machines["one"]
-    machine.waits = False
+    lab.machines["one"].waits = False
     freeze_and_thaw(lab)
-    assert machine.late == pytest.approx(0, abs=0.5)
-    assert [command.split()[0] for command in machine.started] == ["/bin/date", "/bin/sh"]
-    assert "urandom" in machine.started[1]
-    assert machine.commands == []
-
-
-def test_an_agent_that_sets_no_clock_is_not_believed(
-    lab: PretendLab, thawed: PretendLab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lab.checkpoint.greeting.until", never)
-    machine = thawed.machines["one"]
-    machine.sets_clock = False
-    freeze_and_thaw(lab)
-    assert programs(machine.commands) == ["dismiss", "cat", "date"]
-
-
-def test_an_agent_that_answers_slowly_is_not_believed(
-    lab: PretendLab, thawed: PretendLab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    passing = itertools.count(1000.0, 2.0)
-    monkeypatch.setattr(time, "time", lambda: next(passing))
-    freeze_and_thaw(lab)
-    for machine in thawed.machines.values():
-        assert machine.started == []
-        assert programs(machine.commands) == ["dismiss", "cat", "date"]
-
-
-def test_so_is_one_without_a_guest_agent(lab: PretendLab, thawed: PretendLab) -> None:
-    machine = thawed.machines["one"]
-    machine.late = None
-    freeze_and_thaw(lab)
-    assert programs(machine.commands) == ["dismiss", "cat", "date"]
-
-
-def programs(commands: list[str]) -> list[str]:
-    """Return what each command begins with; the first is to end who waits."""
-    return ["dismiss" if c.startswith("[ ! -p") else c.split()[0] for c in commands]
+    frozen = store.find(key_of(MADE_OF))
+    assert frozen is not None
+    assert frozen.manifest.waiting == ("two",)
+    assert greeted["one"] is None
+    assert greeted["two"] is not None
 
 
 @pytest.mark.parametrize("error", [MachineError("cannot restore"), DeadlinePassed("waited")])
@@ -276,21 +248,6 @@ def test_one_that_does_not_come_to_life_is_named(
     frozen = freeze(lab, MADE_OF, "two machines")
     with pytest.raises(ThawFailed, match=f"checkpoint {frozen.key[:12]} cannot be thawed"):
         thaw(frozen, lab.image, TCG)
-
-
-def test_a_clock_that_was_set_late_is_set_again_by_what_it_was_late(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Slow(PretendMachine):
-        def run(self, command: str, **_: object) -> SimpleNamespace:
-            self.commands.append(command)
-            return SimpleNamespace(seconds=2.0 if len(self.commands) == 3 else 0.1)
-
-    machine = Slow("one")
-    monkeypatch.setattr(time, "time", lambda: 1000.0)
-    set_clock(machine)
-    assert "urandom" in machine.commands[1]
-    assert [c.split()[3] for c in machine.commands[2:]] == ["@1000.000", "@1001.000"]
 
 
 def test_a_manifest_is_plain_json(lab: PretendLab) -> None:

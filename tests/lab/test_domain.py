@@ -131,7 +131,7 @@ def test_a_libvirt_that_others_use_gets_another_name() -> None:
     assert parsed(xml).findtext("name") == "failover-abcd-gateway"
 
 
-def test_the_name_of_the_agents_socket_fits() -> None:
+def test_the_name_of_the_channels_socket_fits() -> None:
     socket = parsed(written(FROM_DISK)).find("devices/channel/source")
     assert len(socket.get("path")) < 107
 

@@ -87,8 +87,8 @@ def test_the_gateways_of_a_machine_are_those_of_its_topology() -> None:
 def test_an_overlay_stands_on_its_image(tmp_path: Path) -> None:
     base = tmp_path / "base.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(base), "8M"], check=True)
+    layout.write_overlays(tmp_path, {"gateway": base})
     overlay = tmp_path / "disks" / "gateway.qcow2"
-    layout.write_overlay(overlay, base)
     told = subprocess.run(
         ["qemu-img", "info", "--output=json", str(overlay)], capture_output=True, check=True
     )
@@ -98,4 +98,4 @@ def test_an_overlay_stands_on_its_image(tmp_path: Path) -> None:
 @pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is missing")
 def test_an_overlay_without_its_image_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"no disk could be made at .*gateway\.qcow2"):
-        layout.write_overlay(tmp_path / "gateway.qcow2", tmp_path / "nothing.qcow2")
+        layout.write_overlays(tmp_path, {"gateway": tmp_path / "nothing.qcow2"})
