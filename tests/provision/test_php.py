@@ -36,18 +36,14 @@ def php_says(php: str, program: str, given: str) -> str:
     return done.stdout.decode()
 
 
-@settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(values, min_size=30, max_size=60))
 def test_php_reads_back_what_was_written(php, batch):
     program = "echo json_encode(eval(substr(stream_get_contents(STDIN), 5)), 320);"
     assert json.loads(php_says(php, program, config_file(batch))) == batch
 
 
-@settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(values, min_size=30, max_size=60))
 def test_the_layout_is_that_of_var_export(php, batch):
     program = "var_export(json_decode(stream_get_contents(STDIN), true));"
