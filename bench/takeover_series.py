@@ -56,9 +56,11 @@ def read_series(directory: Path) -> list[Series]:
 
 
 def limit(stage: Stage, fault: str, engine: budgets.Engine) -> Budget | None:
-    """Return what a stage may take after a fault, by the timers of the node that takes over.
+    """Return what a stage may take after a fault, by the timers of the node that takes over
+    and by the guide.
 
-    None where nothing follows from the configuration: a stop command has a length of its own.
+    None where nothing follows from either: a stop command has a length of its own, and the guide
+    speaks of crashes.
     """
     clean = fault == takeovers.CLEAN_STOP
     if stage is Stage.SILENCE and clean:
@@ -66,8 +68,10 @@ def limit(stage: Stage, fault: str, engine: budgets.Engine) -> Budget | None:
         return Budget(0.0, stop.maximum_s, stop.formula, stop.source)
     if stage is Stage.SILENCE:
         return engine.last_advert_to_takeover()
+    if clean and stage is not Stage.ANNOUNCED:
+        return None
     if stage is Stage.TAKEOVER:
-        return None if clean else engine.fault_to_takeover()
+        return engine.fault_to_takeover()
     near = aftermath.ANNOUNCE_S
     return {
         Stage.ANNOUNCED: Budget(-near, near, "close to the first advertisement", "FO-26"),
