@@ -56,8 +56,7 @@ def read_series(directory: Path) -> list[Series]:
 
 
 def limit(stage: Stage, fault: str, engine: budgets.Engine) -> Budget | None:
-    """Return what a stage may take after a fault, by the timers of the node that takes over
-    and by the guide.
+    """Return what a stage may take after a fault, by the timers of who takes over, or the guide.
 
     None where nothing follows from either: a stop command has a length of its own, and the guide
     speaks of crashes.
