@@ -16,6 +16,7 @@ from checks.ethernet import MalformedFrame
 from checks.spread import Spread, spread
 
 NS = 1_000_000_000
+_DRAWN = 2**32  # a leap of a 64-bit counter that no loss or replay explains, but chance does
 
 
 @dataclass(frozen=True)
@@ -159,17 +160,23 @@ def counter_breaks(heartbeat: Heartbeat) -> list[CounterBreak]:
     """Find every break of the counter in the CARP advertisements of one group.
 
     A standby copies the counter of what it hears, so the count runs on over a takeover. It
-    does not while two masters are up (at start, in a split): leave such spans out.
+    does not while two masters are up (at start, in a split): leave such spans out. A node that
+    has heard no other since its start does not count yet: it draws each counter (seen of ucarp
+    1.5.2). So may the first sender of the stretch, until one counter follows another.
     """
     found = []
     expected: int | None = None
+    counts, first = False, ""
     for beat in heartbeat:
         if not isinstance(beat.advert, carp.Advertisement):
             continue
         counter = beat.advert.counter
-        if expected is not None and counter != expected:
+        first = first or beat.sender
+        counts = counts or counter == expected or beat.sender != first
+        drawn = not counts and expected is not None and abs(counter - expected) >= _DRAWN
+        if expected is not None and counter != expected and not drawn:
             found.append(CounterBreak(beat.at_ns, beat.sender, expected, counter))
-        if expected is None or counter >= expected:  # a replay does not reset what comes next
+        if expected is None or drawn or counter >= expected:  # a replay resets nothing
             expected = (counter + 1) % 2**64
     return found
 

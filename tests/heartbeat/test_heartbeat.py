@@ -61,6 +61,31 @@ def test_a_counter_that_starts_anew_at_the_other_node_is_a_break() -> None:
     assert "missing" in str(found)
 
 
+DRAWN = [(0.0, ONE, 7 << 60), (1.0, ONE, 3 << 60), (2.0, ONE, 5 << 60)]
+
+
+def test_a_node_that_has_heard_no_other_yet_draws_each_counter() -> None:
+    runs_on = (5 << 60) + 1
+    assert heartbeat.counter_breaks(stream(*DRAWN, *steady(5, 5, TWO, counter=runs_on))) == []
+    assert heartbeat.counter_breaks(stream(*DRAWN, *steady(3, 5, ONE, counter=runs_on))) == []
+
+
+def test_one_that_takes_over_draws_none() -> None:
+    (found,) = heartbeat.counter_breaks(stream(*DRAWN, *steady(5, 5, TWO, counter=6 << 60)))
+    assert found.sender == TWO
+
+
+def test_nor_does_one_that_counts() -> None:
+    (found,) = heartbeat.counter_breaks(stream(*steady(0, 2), *steady(2, 5, counter=6 << 60)))
+    assert (found.expected, found.seen) == (102, 6 << 60)
+
+
+def test_what_is_missing_or_replayed_was_not_drawn() -> None:
+    (missing,) = heartbeat.counter_breaks(stream((0, ONE, 1), (1, ONE, 3), (2, ONE, 4)))
+    (replayed,) = heartbeat.counter_breaks(stream((0, ONE, 9), (1, ONE, 8), (2, ONE, 10)))
+    assert (missing.replayed, replayed.replayed) == (False, True)
+
+
 def test_a_missing_advertisement_is_a_break_of_one() -> None:
     whole = steady(0, 6)
     (found,) = heartbeat.counter_breaks(stream(*whole[:3], *whole[4:]))
