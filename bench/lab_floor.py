@@ -1,7 +1,7 @@
 """The least that bringing a frozen lab back can take here: a bare restore of the same files.
 
-Everything a thaw does beside `virDomainRestore` (disks, ports, wire, clocks) is left
-out of the measured time, or not done.
+Everything a thaw does beside `virDomainRestore` (disks, ports, wire, clocks) is left out of the
+measured time, or not done.
 """
 
 from __future__ import annotations

@@ -132,6 +132,7 @@ def test_a_libvirt_that_others_use_gets_another_name() -> None:
 
 
 def test_the_name_of_the_channels_socket_fits() -> None:
+    """It stands beside the console: where libvirt would put it, its name is too long."""
     socket = parsed(written(FROM_DISK)).find("devices/channel/source")
     assert len(socket.get("path")) < 107
 
