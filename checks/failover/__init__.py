@@ -19,6 +19,8 @@ fault.begin: fault (name), node; hits for a wire rule; expects_takeover=false wh
     (FO-20, 24 to 28, 30, 31, 47, 49)
 fault.over: node: watched long enough, before anything is repaired (the same)
 lab.thawed: nothing; when the wire ran again, where a scenario thaws its lab between faults
+handover.begin / handover.end: node; the active role is moved away from it by hand, in preparation
+    (explains a change of role: FO-24, 28, 47)
 guest.capture: path of a pcap of Ethernet frames, below the run's directory; source is the machine
     (FO-24)
 probe: address, protocol ("tcp", "udp"), port, answered; mac of who answered (FO-25); at the moment

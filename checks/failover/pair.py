@@ -39,6 +39,11 @@ class Pair:
     virtual_mac: bool = True
 
     @property
+    def secondary(self) -> Node:
+        """The node that was set up as the second one, whichever is active."""
+        return list(self.nodes.values())[1]
+
+    @property
     def secret(self) -> carp.Secret:
         """What ucarp's digest is made with."""
         return carp.Secret(self.password, self.virtual_ip, self.vhid)

@@ -55,7 +55,8 @@ def healing_s(recorded: Recorded) -> float:
 def role_events(recorded: Recorded) -> list[Event]:
     """Make a `wire.role` event of each change between two undisputed reigns.
 
-    Explained is a change away from the victim of a fault, or one across a disturbance.
+    Explained is a change away from the victim of a fault or from a node whose role was handed
+    over, or one across a disturbance.
     """
     group = recorded.pair.vhid
     duals = heartbeat.dual_spans(recorded.aired, group)
@@ -90,6 +91,12 @@ def _explained(
             (fault.at.at_ns - fault.at.uncertainty_ns, fault.until_ns)
             for _, fault in recorded.faults()
             if fault.victim == change.before
+        ]
+    if recorded.evidence.events("handover.begin"):
+        spans += [
+            (begin.at_ns, end.at_ns)
+            for begin, end in recorded.spans("handover")
+            if recorded.pair.node(str(begin["node"])).address == change.before
         ]
     return any(start <= change.at_ns and since <= end for start, end in spans)
 
