@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from checks.errors import CheckError
@@ -58,21 +59,15 @@ def _parser() -> argparse.ArgumentParser:
 def verify(run: Path, console: Console) -> int:
     """Judge `run` again, print each verdict beside the recorded one; return the exit status."""
     rejudged = sorted(judge_again(run), key=lambda part: (part.requirement, part.scenario))
-    table = Table("requirement", "verdict", "recorded", "scenario", "reasons", title=str(run))
     for part in rejudged:
-        table.add_row(
-            part.requirement,
-            _coloured(part.again.status),
-            _recorded(part),
-            escape(part.scenario),
-            escape("\n".join(part.again.reasons)),
-        )
-    console.print(table)
+        said = f"{_coloured(part.again.status)}, {_recorded(part)}: {escape(part.scenario)}"
+        console.print(f"{part.requirement}  {said}", highlight=False, soft_wrap=True)
+        for reason in part.again.reasons:
+            console.print(Padding(escape(reason), (0, 0, 0, 7), expand=False), highlight=False)
     differ = [part for part in rejudged if not part.same]
     status = worst(part.again.status for part in rejudged)
-    console.print(
-        f"{len(rejudged)} verdicts, {len(differ)} other than recorded: {_coloured(status)}"
-    )
+    counts = f"verdicts: {len(rejudged)}, other than recorded: {len(differ)}"
+    console.print(f"{counts}; all in all {_coloured(status)}", highlight=False)
     if differ or status is Status.FAIL:
         return 1
     return 0 if status is Status.PASS else 2
@@ -101,7 +96,7 @@ def _both_ways(seen: Sequence[Observations]) -> bool:
 
 def _recorded(part: Rejudged) -> str:
     if part.same:
-        return "same"
+        return "as recorded"
     if part.recorded is None:
         return "[red]not recorded[/]"
     if part.recorded.status is part.again.status:

@@ -16,14 +16,27 @@ from tests.checks.test_judging import recorded_run
 def test_a_run_that_passes_again_ends_with_0(tmp_path: Path, capsys) -> None:
     recorded_run(tmp_path)
     assert main(["verify", str(tmp_path)]) == 0
-    assert "1 verdicts, 0 other than recorded: PASS" in capsys.readouterr().out
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"MN-05  PASS, as recorded: {SCENARIO}"
+    assert said[-1] == "verdicts: 1, other than recorded: 0; all in all PASS"
 
 
 def test_a_verdict_other_than_recorded_ends_with_1(tmp_path: Path, capsys) -> None:
     recorded_run(tmp_path)
     record_verdict(tmp_path, "MN-05", SCENARIO, failed("altered"))
     assert main(["verify", str(tmp_path)]) == 1
-    assert "1 other than recorded" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "MN-05  PASS, was FAIL: " in said
+    assert "other than recorded: 1" in said
+
+
+def test_reasons_of_a_verdict_stand_below_it(tmp_path: Path, capsys) -> None:
+    judged(tmp_path, "10.1.0.64/26")
+    main(["verify", str(tmp_path)])
+    verdict, *reasons, _ = capsys.readouterr().out.splitlines()
+    assert verdict.startswith("MN-05  FAIL, as recorded: ")
+    assert reasons
+    assert all(line.startswith(" " * 7) for line in reasons)
 
 
 def judged(directory: Path, range_of_b: str | None) -> None:
