@@ -1,13 +1,16 @@
 """When the pair is ready: one active node, one standby, and the standby has all there is.
 
 A lab that was frozen thaws with a leap of its clocks, which to a standby looks like a silence of
-its partner: it takes over, for a moment. Equal settings and the lower address make the primary
-stay; waiting for that, and a sync, is what "settled" means here.
+its partner: it takes over, for a moment, and forgets what it was sent. Equal settings and the
+lower address make the primary stay; waiting for that, and a sync where one is needed, is what
+"settled" means here.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lab.errors import CommandFailed
@@ -27,12 +30,23 @@ def settle(lab: Lab) -> None:
     """
     site = Site.of(lab.topology)
     primary, secondary = lab[site.primary.name], lab[site.secondary.name]
+    gateway = lab[site.gateway.name]
     url = f"https://{site.virtual_ip}:{WEB_PORT}/"
-    until(lambda: _status(primary)["state"] == "MASTER", 60, "the primary to be the active node")
-    until(lambda: _answers(lab[site.gateway.name], url), 60, f"{url} to answer the gateway")
-    # A sync takes longer than a standby that thaws needs to notice a silence.
-    until(lambda: _sent(primary), 60, "the primary to send what it has")
-    until(lambda: _in_step(primary, secondary), 120, "the secondary to stand by, in step")
+    with ThreadPoolExecutor() as beside:  # a login takes seconds on an emulated machine
+        served = beside.submit(until, lambda: _answers(gateway, url), 60, f"{url} to answer")
+        logged_in = beside.submit(_status, secondary)
+        until(
+            lambda: _status(primary)["state"] == "MASTER", 60, "the primary to be the active node"
+        )
+        served.result()
+        logged_in.result()
+    until(lambda: _stands_by(primary, secondary), 120, "the secondary to stand by, in step")
+
+
+def in_step(active: Mapping[str, Any], standby: Mapping[str, Any]) -> bool:
+    """Say whether a standby holds what the active node runs, by what both say of themselves."""
+    live, staged = active["live"], standby["staged"]
+    return bool(live and staged) and all(live[age] == staged[age] for age in ("term", "serial"))
 
 
 def _status(node: Machine) -> Mapping[str, Any]:
@@ -40,25 +54,18 @@ def _status(node: Machine) -> Mapping[str, Any]:
     try:
         return status(node)
     except CommandFailed:
-        return {"state": None, "staged": None}
+        return {"state": None, "live": None, "staged": None}
 
 
-def _sent(primary: Machine) -> bool:
-    try:
-        sync(primary)
-    except CommandFailed:
-        return False
-    return True
-
-
-def _in_step(primary: Machine, secondary: Machine) -> bool:
-    """Say whether the standby holds what was sent; it forgets that when it yields as a master."""
+def _stands_by(primary: Machine, secondary: Machine) -> bool:
+    """Say whether the secondary stands by and is in step; when it is not, send it everything."""
     seen = _status(secondary)
     if seen["state"] != "BACKUP":
         return False
-    if seen["staged"] is not None:
+    if in_step(_status(primary), seen):
         return True
-    _sent(primary)
+    with contextlib.suppress(CommandFailed):
+        sync(primary)
     return False
 
 

@@ -17,9 +17,9 @@ from scenarios.failover.tunnels import Outside
 
 @pytest.fixture
 def pair(lab: Lab, history: History) -> Pair:
-    """The pair, settled, its configuration recorded; whoever came before has left it in step."""
+    """The pair, settled, its configuration recorded."""
     settled = Pair(lab, history)
-    settled.record_configured(settled.settle(sync=False))
+    settled.record_configured(settled.settle())
     return settled
 
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import shlex
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from checks.history import History
@@ -18,6 +19,7 @@ from lab.machine import Machine
 from lab.wait import until
 from lab.wire import Match
 from provision.failover.access_server import SACLI, SERVICE
+from provision.failover.settled import in_step
 from provision.failover.site import Site
 
 NODES = ("primary", "secondary")
@@ -96,23 +98,27 @@ class Pair:
         """Start, stop or restart a node's service, as the guide types it."""
         self.machine(node).run(f"service {SERVICE} {action}", timeout=120)
 
-    def wait_for_state(self, node: str, state: str) -> None:
-        """Wait until a node says that it is "MASTER" or "BACKUP"."""
-        until(
-            lambda: self.status(node).get("state") == state,
-            _UP_S,
-            f"{node} to be {state}",
-            every=0.5,
-        )
+    def wait_for_state(self, node: str, state: str) -> Mapping[str, Any]:
+        """Wait until a node says that it is "MASTER" or "BACKUP"; return all that it says."""
+
+        def reached() -> Mapping[str, Any] | None:
+            status = self.status(node)
+            return status if status.get("state") == state else None
+
+        return until(reached, _UP_S, f"{node} to be {state}", every=0.5)
 
     def settle(self, *, sync: bool = True) -> str:
         """Wait until the pair is whole: one serves, the other stands by, and holds all of it.
 
         Without `sync` the standby holds what the pair sent by itself. Returns the active node.
         """
-        active = self.active()
-        self.wait_for_state(active, "MASTER")
-        self.wait_for_state(self.other(active), "BACKUP")
+        with ThreadPoolExecutor() as beside:  # a login takes seconds on an emulated machine
+            for name in (*NODES, "gateway"):
+                beside.submit(self.machine(name).run, "true")
+            active = self.active()
+            serving = beside.submit(self.wait_for_state, active, "MASTER")
+            waiting = beside.submit(self.wait_for_state, self.other(active), "BACKUP")
+            holds_all = in_step(serving.result(), waiting.result())
         ask = f"curl -sk -o /dev/null --max-time 10 https://{self.virtual_ip}:943/"
         until(
             lambda: self.lab["gateway"].run(ask, check=False).status == 0,
@@ -120,7 +126,7 @@ class Pair:
             "the web service on the virtual IP",
             every=0.5,
         )
-        if sync:
+        if sync and not holds_all:
             self.sacli(active, "FailoverSync", timeout=120)
         return active
 

@@ -14,6 +14,7 @@ from tests.provision.machines import Said
 
 SILENT = None
 STAGED = {"term": 1, "serial": 20}
+OLD = {"term": 1, "serial": 19}
 
 
 class Node:
@@ -35,7 +36,7 @@ class Node:
                 self.reports.pop(0)
                 raise CommandFailed("primary", command, 1, "no answer")
             state, staged = self.reports[0] if len(self.reports) == 1 else self.reports.pop(0)
-            return Said(0, json.dumps({"state": state, "staged": staged}))
+            return Said(0, json.dumps({"state": state, "live": STAGED, "staged": staged}))
         return Said(0)
 
 
@@ -51,8 +52,17 @@ class Pair:
         return self.machines[name]
 
 
-def test_a_pair_at_rest_is_brought_in_step_once():
+def test_a_pair_in_step_is_sent_nothing():
     lab = Pair(Node(("MASTER", None)), Node(("BACKUP", STAGED)))
+    settle(lab)
+    assert lab["primary"].syncs == 0
+
+
+@pytest.mark.parametrize("before", [None, OLD])
+def test_a_standby_that_lacks_something_is_sent_everything(before):
+    lab = Pair(
+        Node(("MASTER", None)), Node(("BACKUP", before), ("BACKUP", before), ("BACKUP", STAGED))
+    )
     settle(lab)
     assert lab["primary"].syncs == 1
 
@@ -60,15 +70,18 @@ def test_a_pair_at_rest_is_brought_in_step_once():
 def test_a_standby_that_took_over_while_it_thawed_is_waited_for_and_sent_everything_again():
     lab = Pair(
         Node(("MASTER", None)),
-        Node(("MASTER", STAGED), ("BACKUP", None), ("BACKUP", STAGED)),
+        Node(("MASTER", STAGED), ("MASTER", STAGED), ("BACKUP", None), ("BACKUP", STAGED)),
     )
     settle(lab)
     assert lab["secondary"].reports == [("BACKUP", STAGED)]
-    assert lab["primary"].syncs == 2
+    assert lab["primary"].syncs == 1
 
 
 def test_nodes_that_refuse_a_command_while_they_change_roles_are_asked_again():
-    lab = Pair(Node(SILENT, ("MASTER", None)), Node(SILENT, ("BACKUP", STAGED)))
+    lab = Pair(
+        Node(SILENT, ("MASTER", None)),
+        Node(SILENT, ("BACKUP", None), ("BACKUP", None), ("BACKUP", STAGED)),
+    )
     lab["primary"].refuses = 1
     settle(lab)
     assert lab["primary"].syncs == 2

@@ -64,6 +64,7 @@ class PlayedNode:
         self.power.set()
         self.counter = 1000
         self.log: list[str] = []
+        self.serial, self.staged = 5, 0  # of its own databases, of what the other sent it
         self._heard = time.monotonic()
         self._beat = self._garp = 0.0
         self._thread = threading.Thread(target=self._play)
@@ -152,8 +153,15 @@ class PlayedLab:
         config = {"ucarp.password": PASSWORD, "failover.vip": VIRTUAL_IP}
         script: dict[str, Said] = {
             "FailoverStatus": lambda _: json.dumps(
-                {"state": "MASTER" if node.active else "BACKUP"}
+                {
+                    "state": "MASTER" if node.active else "BACKUP",
+                    "live": {"term": 1, "serial": node.serial},
+                    "staged": {"term": 1, "serial": node.staged} if node.staged else None,
+                }
             ),
+            "FailoverSync": lambda _: self._sync(node),
+            "service openvpnas stop": lambda _: self._switch(node, on=False),
+            "service openvpnas start": lambda _: self._switch(node, on=True),
             "ConfigQuery": json.dumps(config),
             "date +%s%N": lambda _: str(time.time_ns()),
             "ip -j -4 addr": lambda _: json.dumps(
@@ -166,6 +174,15 @@ class PlayedLab:
             "openvpnas-node.log": lambda _: "\n".join(node.log[1:]),
         }
         return ScriptedMachine(name, script, node)
+
+    def _switch(self, node: PlayedNode, *, on: bool) -> str:
+        (node.power.set if on else node.power.clear)()
+        return ""
+
+    def _sync(self, sender: PlayedNode) -> str:
+        for node in self.nodes.values():
+            node.staged = sender.serial if node is not sender else 0
+        return ""
 
     def _neighbours(self, _: str) -> str:
         macs = [node.nic.mac.hex(":") for node in self.nodes.values() if node.active]

@@ -102,6 +102,35 @@ def test_a_steady_pair_answers_with_one_mac(stage: Stage) -> None:
     assert stage.judge("FO-15").status is Status.PASS
 
 
+@pytest.mark.parametrize("staged", [0, 4])
+def test_a_pair_is_settled_when_the_standby_holds_what_the_active_node_runs(
+    stage: Stage, staged: int
+) -> None:
+    standby = stage.lab.nodes["secondary"]
+    standby.staged = staged
+    assert stage.pair.settle() == "primary"
+    assert standby.staged == stage.lab.nodes["primary"].serial
+
+
+def test_a_standby_that_holds_everything_is_sent_nothing(stage: Stage) -> None:
+    stage.pair.settle()
+    stage.pair.settle()
+    asked = " ".join(stage.lab.machines["primary"].asked)
+    assert asked.count("FailoverSync") == 1
+
+
+def test_a_handover_is_recorded_and_makes_the_other_node_active(stage: Stage) -> None:
+    stage.pair.make_active("primary")
+    assert not read_history(stage.history.path).events("handover.begin")
+    stage.pair.make_active("secondary")
+    begin, end = (
+        read_history(stage.history.path).events(f"handover.{edge}")[0] for edge in ("begin", "end")
+    )
+    assert begin["node"] == end["node"] == "primary"
+    assert begin.at_ns < end.at_ns
+    assert stage.pair.active() == "secondary"
+
+
 def test_the_moment_of_a_fault_is_the_middle_of_the_time_it_took() -> None:
     seen: list[Moment] = []
     outer = faults.during(lambda: seen.append(faults.during(lambda: None)))
