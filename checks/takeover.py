@@ -115,22 +115,27 @@ def measure(
     if previous is not None and previous.sender != fault.victim:
         raise Imprecise(f"{previous.sender}, not {fault.victim}, advertised before the fault")
     first = next((beat for beat in others if early <= beat.at_ns <= fault.until_ns), None)
-    last = victim.before(fault.until_ns if first is None else first.at_ns)
+    last = _before_silence(fault, victim) if first is None else victim.before(first.at_ns)
     if last is None:
         raise Missing(f"{fault.victim} sent no advertisement before the peer's first")
-    if first is None:
-        _require_effect(fault, last)
     claims = [] if first is None else _claims_of_takeover(fault, first, announcements)
     return Timeline(fault, last, first, tuple(claims))
 
 
-def _require_effect(fault: Fault, last: Beat) -> None:
-    """Raise Missing when the victim advertised to the end: the fault did nothing to it."""
-    patience_ns = int(1.5 * last.advert.period_s * NS)
-    if last.at_ns + patience_ns >= fault.until_ns:
-        raise Missing(
-            f"the fault {fault.name!r} hit nothing: {fault.victim} advertised on to the end"
-        )
+def _before_silence(fault: Fault, victim: Heartbeat) -> Beat:
+    """Find the victim's last advertisement before the fault silenced it, for however long.
+
+    Raises Missing when the victim advertised on to the end: the fault did nothing to it.
+    """
+    early = fault.at.at_ns - fault.at.uncertainty_ns
+    beats = [beat for beat in victim if beat.at_ns <= fault.until_ns]
+    for beat, after_ns in zip(
+        beats, [*(later.at_ns for later in beats[1:]), fault.until_ns], strict=True
+    ):
+        patience_ns = int(1.5 * beat.advert.period_s * NS)
+        if after_ns > early and after_ns - beat.at_ns > patience_ns:
+            return beat
+    raise Missing(f"the fault {fault.name!r} hit nothing: {fault.victim} advertised on to the end")
 
 
 def _claims_of_takeover(
@@ -153,12 +158,13 @@ def with_answers(
     """
     return replace(
         timeline,
-        answered=_first_after(answers, timeline.fault),
-        tunnel=_first_after(tunnels, timeline.fault),
+        answered=first_after(answers, timeline.fault),
+        tunnel=first_after(tunnels, timeline.fault),
     )
 
 
-def _first_after(moments: Sequence[Moment], fault: Fault) -> Moment | None:
+def first_after(moments: Sequence[Moment], fault: Fault) -> Moment | None:
+    """Find the first moment that surely lies after the fault, while its effect was watched."""
     later = [
         moment
         for moment in moments
@@ -181,15 +187,16 @@ def statistics(timelines: Iterable[Timeline]) -> dict[Stage, Spread]:
 
 
 def judge_stage(
-    found: Findings, timelines: Sequence[Timeline], stage: Stage, budget: Budget
+    found: Findings, timelines: Sequence[Timeline], stage: Stage, budget: Budget, *, whose: str = ""
 ) -> None:
-    """Hold one stage of every takeover against its budget.
+    """Hold one stage of every takeover against its budget; `whose` names a client, if it is one's.
 
     Later, or sooner, than the budget is a violation; so is a stage that never came although it
     was watched for longer than the budget. What lies within the uncertainty is a gap.
     """
     for timeline in timelines:
         what = f"{timeline.fault.name} of {timeline.fault.victim}: {stage}"
+        what += f" ({whose})" if whose else ""
         span = timeline.span(stage)
         if span is None:
             _judge_absence(found, timeline, what, budget)

@@ -24,8 +24,9 @@ handover.begin / handover.end: node; the active role is moved away from it by ha
 guest.capture: path of a pcap of Ethernet frames, below the run's directory; source is the machine
     (FO-24)
 probe: address, protocol ("tcp", "udp"), port, answered; mac of who answered (FO-25); at the moment
-    of the answer (FO-12 to 14, 25)
-tunnel.back: client, protocol; at the first packet through (FO-39, 49)
+    of the answer; after a fault every service that was asked for has to answer (FO-12 to 14, 25)
+tunnel.watched: client ("outside"), protocol; source names the client (FO-39, 49)
+tunnel.back: the same; at the first packet through after a fault (FO-39, 49)
 neighbour: address, mac; a client's neighbour table after a takeover (FO-26)
 addresses: held: list; source is the node's name (FO-11, 27, 28)
 service.stopped: source is the node's name; when the stop command had ended (FO-27)

@@ -245,24 +245,45 @@ class Recorded:
             if seen.arp.sender_mac == peer.mac
         ]
         measured = takeover.measure(fault, self.heard_of_pair(), claims)
-        return takeover.with_answers(measured, self.answers(peer), self.tunnels())
+        return takeover.with_answers(measured, self._served(peer, fault), self.tunnels())
 
     def timelines(self) -> list[takeover.Timeline]:
         """Measure the takeover after every fault."""
         return [self.timeline(fault) for _, fault in self.faults()]
 
-    def answers(self, holder: Node) -> list[takeover.Moment]:
-        """When somebody asked the virtual IP and the service of that node answered there.
+    def services(self) -> list[tuple[str, int]]:
+        """List what was asked for at the virtual IP: (protocol, port)."""
+        asked = {
+            (str(event["protocol"]), int(event["port"]))
+            for event in self.evidence.events("probe")
+            if event["address"] == self.pair.virtual_ip
+        }
+        return sorted(asked)
+
+    def answers(self, holder: Node, protocol: str, port: int) -> list[takeover.Moment]:
+        """When somebody asked the virtual IP and this service of that node answered there.
 
         Whoever held it before may go on answering for a while: that is no takeover of the service.
         """
         return [
             takeover.Moment(event.at_ns, event.uncertainty_ns)
             for event in self.evidence.events("probe")
-            if event["address"] == self.pair.virtual_ip
+            if (event["address"], event["protocol"], event["port"])
+            == (self.pair.virtual_ip, protocol, port)
             and event["answered"]
-            and str(event["mac"]).lower() == holder.mac
+            and str(event.data.get("mac", "")).lower() == holder.mac
         ]
+
+    def _served(self, holder: Node, fault: takeover.Fault) -> list[takeover.Moment]:
+        """When the last service had answered that was asked for; nothing if one never did."""
+        firsts = [
+            takeover.first_after(self.answers(holder, *service), fault)
+            for service in self.services()
+        ]
+        answered = [moment for moment in firsts if moment is not None]
+        if not answered or len(answered) < len(firsts):
+            return []
+        return [max(answered, key=lambda moment: moment.at_ns)]
 
     def tunnels(self, protocol: str | None = None) -> list[takeover.Moment]:
         """When a client's tunnel was seen to carry traffic (again)."""

@@ -10,6 +10,7 @@ from checks.evidence import Evidence
 from checks.failover import whole_run
 from checks.failover.pair import Recorded
 from checks.failover.takeovers import RESTART, figures, measured
+from checks.history import Event
 from checks.registry import check
 from checks.verdict import Findings, Verdict, combine
 
@@ -47,20 +48,36 @@ def judge_return(recorded: Recorded) -> Verdict:
         watched = (end_ns - event.at_ns) / heartbeat.NS
         if watched < WATCH_S:
             found.gap(f"{node.name} was watched for {watched:.0f} s after its return, not 60")
-        beats = recorded.sent.of(node.address).between(event.at_ns, end_ns)
+        beats = recorded.sent.of(node.address).between(_gone_until(recorded, event), end_ns)
         found.require(
-            not len(beats), f"{node.name} sent {len(beats)} advertisement(s) after its return"
+            not len(beats), f"{node.name} sent {len(beats)} advertisement(s) on its return"
         )
         peer = recorded.pair.peer_of(node.name)
         if not len(recorded.passed.of(peer.address).between(event.at_ns, end_ns)):
             found.gap(f"nobody was active when {node.name} came back")
-        for seen in evidence.events("addresses", node.name):
-            held = event.at_ns <= seen.at_ns <= end_ns
-            found.require(
-                not (held and recorded.pair.virtual_ip in seen["held"]),
-                f"{node.name} holds the virtual IP after its return",
-            )
+        seen = [
+            reading
+            for reading in evidence.events("addresses", node.name)
+            if event.at_ns <= reading.at_ns <= end_ns
+        ]
+        if not seen:
+            found.gap(f"{node.name}'s addresses were not read after its return")
+        found.require(
+            not any(recorded.pair.virtual_ip in reading["held"] for reading in seen),
+            f"{node.name} holds the virtual IP after its return",
+        )
     return found.verdict("0 advertisements in 60 s after the return")
+
+
+def _gone_until(recorded: Recorded, returned: Event) -> int:
+    """Return from when (ns) a node may come back: its fault is over, its machine yet to boot."""
+    overs = recorded.evidence.events("fault.over")
+    before = [
+        over.at_ns
+        for over in overs
+        if over["node"] == returned["node"] and over.at_ns <= returned.at_ns
+    ]
+    return max(before, default=returned.at_ns)
 
 
 @check("FO-29")
@@ -109,7 +126,7 @@ def restarting_the_active_secondary_fails_back(evidence: Evidence) -> Verdict:
             found, [timeline], takeover.Stage.SILENCE, engine.last_advert_to_takeover()
         )
         limit = Budget(0, GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-30")
-        takeover.judge_stage(found, [timeline], takeover.Stage.SILENCE, limit)
+        takeover.judge_stage(found, [timeline], takeover.Stage.TAKEOVER, limit)
         if timeline.first is not None:
             _judge_stay(found, recorded, timeline.first, fault.until_ns)
     if not timelines and not found.gaps:

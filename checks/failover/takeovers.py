@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from checks import budgets, heartbeat, takeover
 from checks.budgets import Budget
@@ -85,6 +85,20 @@ def measured(found: Findings, recorded: Recorded, event: Event, fault: Fault) ->
         return None
 
 
+def each_takeover(
+    found: Findings, recorded: Recorded, *, but: Sequence[str] = ()
+) -> Iterator[tuple[Event, Fault, Timeline]]:
+    """Yield every takeover that can be measured; what cannot, and that there was none, is a gap."""
+    seen = False
+    for event, fault in faults_but(recorded, but=but):
+        timeline = measured(found, recorded, event, fault)
+        if timeline is not None:
+            seen = True
+            yield event, fault, timeline
+    if not seen and not found.gaps:
+        found.gap("no takeover was recorded")
+
+
 def _judge_capture(found: Findings, recorded: Recorded, timeline: Timeline) -> None:
     """Compare with the peer's own capture, where one was made."""
     peer = next(
@@ -117,23 +131,14 @@ def figures(timelines: Sequence[Timeline]) -> list[str]:
 
 @check("FO-25")
 def the_service_is_back_soon(evidence: Evidence) -> Verdict:
-    """Judge the time from the fault to the first answer on the virtual IP."""
+    """Judge the time from the fault until each service that is asked for answers again."""
     recorded = Recorded(evidence)
-    limit = Budget(0, budgets.GUIDE_SERVICE_S, "the guide's 5 to 10 seconds", "FO-25")
-    return _judge_stage(recorded, Stage.SERVICE, limit)
-
-
-def _judge_stage(recorded: Recorded, stage: Stage, limit: Budget) -> Verdict:
     found = Findings()
-    timelines = [
-        timeline
-        for event, fault in faults_but(recorded, but=(RESTART,))
-        if (timeline := measured(found, recorded, event, fault)) is not None
-    ]
-    if not timelines:
-        found.gap("no takeover was measured")
-    takeover.judge_stage(found, timelines, stage, limit)
-    return found.verdict(*figures(timelines))
+    limit = Budget(0, budgets.GUIDE_SERVICE_S, "the guide's 5 to 10 seconds", "FO-25")
+    timelines = [timeline for _, _, timeline in each_takeover(found, recorded, but=(RESTART,))]
+    takeover.judge_stage(found, timelines, Stage.SERVICE, limit)
+    asked = ", ".join(f"{protocol} {port}" for protocol, port in recorded.services())
+    return found.verdict(f"{asked} on the virtual IP", *figures(timelines))
 
 
 @check("FO-27")
@@ -159,6 +164,7 @@ def judge_clean_stop(recorded: Recorded, *, guide: bool) -> Verdict:
             if guide:
                 limit = Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's limit", "FO-27")
                 takeover.judge_stage(found, [timeline], Stage.SILENCE, limit)
+        _judge_silenced(found, recorded, str(event["node"]), fault)
         _judge_address_gone(found, recorded, str(event["node"]), fault)
     return found.verdict("the peer takes over, the virtual IP is gone from the old node")
 
@@ -167,25 +173,38 @@ def _words(budget: Budget) -> tuple[str, str]:
     return budget.formula, budget.source
 
 
+def _stopped(recorded: Recorded, node: str, fault: Fault) -> Event | None:
+    """Find when the stop command had ended, if that was recorded."""
+    ends = recorded.evidence.events("service.stopped", node)
+    return next((end for end in ends if fault.at.at_ns <= end.at_ns <= fault.until_ns), None)
+
+
+def _judge_silenced(found: Findings, recorded: Recorded, node: str, fault: Fault) -> None:
+    """Judge that a stopped node advertises no more once its stop command has ended."""
+    stopped = _stopped(recorded, node, fault)
+    if stopped is None:
+        found.gap(f"when the stop of {node} had ended was not recorded")
+        return
+    after = recorded.sent.of(fault.victim).between(stopped.at_ns, fault.until_ns)
+    found.require(
+        not len(after), f"{node} advertised {len(after)} time(s) after its stop had ended"
+    )
+
+
 def _judge_address_gone(found: Findings, recorded: Recorded, node: str, fault: Fault) -> None:
-    stopped = [
-        event
-        for event in recorded.evidence.events("service.stopped", node)
-        if fault.at.at_ns <= event.at_ns <= fault.until_ns
-    ]
-    start_ns = stopped[0].at_ns if stopped else fault.at.at_ns
+    """Judge by a reading within 1 s of the stop that the virtual IP is gone, and by later ones."""
+    stopped = _stopped(recorded, node, fault)
+    start_ns = fault.at.at_ns if stopped is None else stopped.at_ns
     limit_ns = start_ns + int(ADDRESS_GONE_S * heartbeat.NS)
     held = [
         event
         for event in recorded.evidence.events("addresses", node)
-        if start_ns < event.at_ns <= fault.until_ns
+        if start_ns <= event.at_ns <= fault.until_ns
     ]
-    if not held:
-        found.gap(f"{node}'s addresses were not read after the stop")
-        return
     found.saw(*(event.place for event in held))
     virtual_ip = recorded.pair.virtual_ip
     still = [event for event in held if virtual_ip in event["held"] and event.at_ns > limit_ns]
     found.require(not still, f"{node} still holds the virtual IP more than 1 s after its stop")
-    if not still and all(virtual_ip in event["held"] for event in held):
-        found.gap(f"{node}'s addresses were not read again after the first second")
+    in_time = [event for event in held if event.at_ns <= limit_ns]
+    if not still and not any(virtual_ip not in event["held"] for event in in_time):
+        found.gap(f"{node} was not seen without the virtual IP within 1 s of its stop")

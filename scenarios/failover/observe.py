@@ -17,6 +17,7 @@ from typing import Any
 
 from lab.machine import Machine
 from provision.failover.access_server import ETC, FAILOVER_LOG, NODE_LOG
+from scenarios.failover.faults import AFTER_STOP
 from scenarios.failover.pair import Pair
 
 NS = 1_000_000_000
@@ -45,9 +46,26 @@ def clock(machine: Machine) -> GuestClock:
 
 def addresses(pair: Pair, node: str) -> None:
     """Record the addresses that a node holds."""
-    links = json.loads(pair.machine(node).run("ip -j -4 addr").stdout)
-    held = [entry["local"] for link in links for entry in link["addr_info"]]
-    pair.history.record("addresses", node, held=held)
+    links = pair.machine(node).run("ip -j -4 addr").stdout
+    pair.history.record("addresses", node, held=_held(links))
+
+
+def after_stop(pair: Pair, node: str) -> None:
+    """Record that a node's service has just been stopped, and what it held right after that.
+
+    Both are dated to when the command was seen to have ended, a bit late, and apart by the node's
+    own clock, which nobody sets.
+    """
+    ended_ns = time.time_ns()
+    pair.history.record("service.stopped", node, at_ns=ended_ns)
+    before, *links, after = pair.machine(node).run(f"cat {AFTER_STOP}").stdout.splitlines()
+    apart_s = float(after.split()[0]) - float(before.split()[0])
+    at_ns = ended_ns + round(apart_s * NS)
+    pair.history.record("addresses", node, at_ns=at_ns, held=_held("".join(links)))
+
+
+def _held(links: str) -> list[str]:
+    return [entry["local"] for link in json.loads(links) for entry in link["addr_info"]]
 
 
 def log_lines(pair: Pair, node: str, since_ns: int) -> None:

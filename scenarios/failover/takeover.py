@@ -8,7 +8,8 @@ minutes where a machine boots, and then the roles are swapped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 
 from lab.checkpoint.rewind import frozen_state, rewind
 from lab.errors import DeadlinePassed
@@ -16,11 +17,13 @@ from lab.probe import Answer, Probe
 from lab.wait import pause, until
 from lab.wire import Match
 from scenarios.failover import observe
-from scenarios.failover.faults import Fault, Moment, during
+from scenarios.failover.faults import SERVICE_STOP, Fault, Moment, during
 from scenarios.failover.pair import HEARTBEAT, Pair
 
 TIMES, FULL_TIMES = 3, 20
-WEB_PORT = 943
+PORTS = {943: 0.1, 443: 0.5}
+"""What is asked for over TCP while a node fails, and how often (s): the web service, and OpenVPN,
+which logs every connection."""
 PROBE_ADDRESS, PROBE_MAC = "192.168.70.9", "02:70:72:6f:62:65"
 """The host on the pair's network that asks while the active node fails."""
 
@@ -63,23 +66,28 @@ def provoke(
     peer = pair.other(victim)
     observe.greet(pair)
     adverts = Match(protocol=HEARTBEAT, from_ports=(pair.port(peer),))
-    with (
-        pair.lab.wire.frames(adverts) as heard,
-        probe.keep_asking(pair.virtual_ip, WEB_PORT) as answers,
-    ):
-        until(lambda: answers, _ANSWERS_S, f"an answer of {pair.virtual_ip} before the fault")
+    with pair.lab.wire.frames(adverts) as heard, ExitStack() as asking:
+        answers = {
+            port: asking.enter_context(probe.keep_asking(pair.virtual_ip, port, every))
+            for port, every in PORTS.items()
+        }
+        until(
+            lambda: all(answers.values()),
+            _ANSWERS_S,
+            f"answers of {pair.virtual_ip} before the fault, at ports {', '.join(map(str, PORTS))}",
+        )
         if before is not None:
             before()
         struck = fault.strike(pair.lab, victim)
-        asked_until = len(answers)
         _record_fault(pair, fault, victim, struck)
         if fault.takes_over:
             heard.take(_TAKEOVER_S)
-            _wait_for_answer(answers, struck, pair.mac(peer))
+            _wait_for_answers(answers.values(), struck, pair.mac(peer))
             pause(_SECOND_ARP_S)
         else:
             pause(_UNDISTURBED_S)
-    _record_answers(pair, answers, asked_until, struck, peer)
+    for port, came in answers.items():
+        _record_answers(pair, port, came, struck, peer)
     _record_aftermath(pair, fault, victim, peer, struck)
     meanwhile(peer, struck)
     pair.history.record("fault.over", "scenario", node=victim)
@@ -120,29 +128,32 @@ def _record_fault(pair: Pair, fault: Fault, victim: str, struck: Moment) -> None
         node=victim,
         expects_takeover=fault.takes_over,
     )
-    if fault.name == "service-stop":
-        pair.history.record("service.stopped", victim)
+    if fault is SERVICE_STOP:
+        observe.after_stop(pair, victim)
 
 
-def _wait_for_answer(answers: Sequence[Answer], struck: Moment, mac: str) -> None:
-    """Wait for the new holder's first answer; the old one may go on answering for a while."""
+def _wait_for_answers(asked: Iterable[Sequence[Answer]], struck: Moment, mac: str) -> None:
+    """Wait until the new holder answers everywhere; the old one may go on for a while."""
     latest = struck.at_ns + struck.uncertainty_ns
     try:
         until(
-            lambda: any(one.at_ns > latest and one.mac == mac for one in list(answers)),
+            lambda: all(
+                any(one.at_ns > latest and one.mac == mac for one in list(answers))
+                for answers in asked
+            ),
             _SERVICE_S,
-            "an answer of the other node after the fault",
+            "answers of the other node after the fault",
         )
     except DeadlinePassed:
         return  # that none came is for the checks to see
 
 
 def _record_answers(
-    pair: Pair, answers: Sequence[Answer], asked_until: int, struck: Moment, peer: str
+    pair: Pair, port: int, answers: Sequence[Answer], struck: Moment, peer: str
 ) -> None:
     """Record the last answer before the fault, and the first ones after it of each node."""
     latest = struck.at_ns + struck.uncertainty_ns
-    before = [answer for answer in answers[: asked_until + 1] if answer.at_ns <= latest]
+    before = [answer for answer in answers if answer.at_ns <= latest]
     after = [answer for answer in answers if answer.at_ns > latest]
     of_peer = [answer for answer in after if answer.mac == pair.mac(peer)]
     of_others = [answer for answer in after if answer.mac != pair.mac(peer)]
@@ -154,7 +165,7 @@ def _record_answers(
             at_ns=answer.at_ns,
             address=pair.virtual_ip,
             protocol="tcp",
-            port=WEB_PORT,
+            port=port,
             answered=True,
             mac=answer.mac,
         )

@@ -72,6 +72,7 @@ class Outside:
         self._clients.wait_up(list(configs), seconds)
         for one in travellers:
             self._watch(one)
+            self._record("tunnel.watched", one)
 
     def start(self, configs: dict[str, str]) -> None:
         """Start clients by name with their profiles, at addresses of their own outside."""
@@ -108,14 +109,7 @@ class Outside:
             at_ns = until(first, BACK_S, f"{one.name}'s packets to pass again", every=1.0)
         except DeadlinePassed:
             return False
-        self._pair.history.record(
-            "tunnel.back",
-            one.name,
-            at_ns=at_ns,
-            uncertainty_ns=offset.uncertainty_ns,
-            client=OUTSIDE,
-            protocol=one.protocol,
-        )
+        self._record("tunnel.back", one, at_ns=at_ns, uncertainty_ns=offset.uncertainty_ns)
         return True
 
     def leave(self) -> None:
@@ -123,6 +117,9 @@ class Outside:
         self._machine.run("pkill -x ping", check=False)
         self._clients.disconnect(self._known)
         self._known.clear()
+
+    def _record(self, kind: str, one: Traveller, **moment: int) -> None:
+        self._pair.history.record(kind, one.name, client=OUTSIDE, protocol=one.protocol, **moment)
 
     def _watch(self, one: Traveller) -> None:
         """Ping the server's own address in the client's tunnel, from now on."""

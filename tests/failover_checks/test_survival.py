@@ -19,12 +19,22 @@ from tests.failover_checks.recording import (
 from tests.heartbeat import encoder
 
 
-def tunnels(directory: Path, back: float, protocol: str = "udp", client: str = "outside") -> Run:
-    run = takeover(directory).without("fault.over")
+def tunnels(
+    directory: Path,
+    *backs: float | None,
+    protocol: str = "udp",
+    client: str = "outside",
+    fault: str = "power-off",
+) -> Run:
+    """Watch one client for each of `backs`, the second of its first packet after the takeover."""
+    run = takeover(directory, fault=fault).without("fault.over")
     run.seconds = 400
     run.beats("secondary", 40.2, 400, counter=2000)
-    run.event(5, "tunnel.back", client, client=client, protocol=protocol)
-    run.event(back, "tunnel.back", client, client=client, protocol=protocol)
+    for number, back in enumerate(backs):
+        who = f"client-{number}"
+        run.event(5, "tunnel.watched", who, client=client, protocol=protocol)
+        if back is not None:
+            run.event(back, "tunnel.back", who, client=client, protocol=protocol)
     return run
 
 
@@ -39,13 +49,31 @@ def test_a_ping_restart_of_300_is_rejected(tmp_path: Path, requirement: str) -> 
 
 
 def test_a_client_over_tcp_has_15_seconds(tmp_path: Path) -> None:
-    passes(tunnels(tmp_path, 20, "tcp").judge("FO-39"))
-    rejects(tunnels(tmp_path, 30, "tcp").judge("FO-39"), "took 19.700 s")
+    passes(tunnels(tmp_path, 20, protocol="tcp").judge("FO-39"))
+    rejects(tunnels(tmp_path, 30, protocol="tcp").judge("FO-39"), "took 19.700 s")
 
 
-def test_an_outside_client_that_never_returns_is_rejected(tmp_path: Path) -> None:
-    # The gateway forwards to the primary's own address, which is gone.
-    rejects(tunnels(tmp_path, 5.5).judge("FO-49"), "never came")
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_a_client_that_never_returns_is_rejected(tmp_path: Path, requirement: str) -> None:
+    # Outside, the gateway forwards to the primary's own address, which is gone.
+    rejects(tunnels(tmp_path, None).judge(requirement), "never came")
+
+
+def test_one_client_that_is_back_says_nothing_of_another(tmp_path: Path) -> None:
+    rejects(tunnels(tmp_path, 61, None).judge("FO-39"), "(client-1) never came")
+
+
+def test_a_packet_before_the_fault_is_no_return(tmp_path: Path) -> None:
+    rejects(tunnels(tmp_path, 6).judge("FO-39"), "never came")
+
+
+def test_tunnels_that_nobody_watched_show_nothing(tmp_path: Path) -> None:
+    unsure(tunnels(tmp_path).judge("FO-39"), "tunnel.watched")
+
+
+def test_tunnels_after_a_fault_without_takeover_show_nothing(tmp_path: Path) -> None:
+    run = tunnels(tmp_path, 61, fault="kill-openvpn")
+    unsure(run.changed("fault.begin", expects_takeover=False).judge("FO-39"), "no takeover")
 
 
 def test_a_client_inside_shows_nothing_about_those_outside(tmp_path: Path) -> None:
@@ -79,8 +107,10 @@ def keepalived(directory: Path, *, preempting: bool = False) -> Run:
     run.event(150.7, "fault.begin", "scenario", fault="service-stop", node="secondary")
     last = "primary" if preempting else "secondary"
     run.frame(150.71, f"{last}/wire0", encoder.vrrp(ADDRESS[last], priority=0, mac=MAC[last]))
-    run.event(151, "addresses", "secondary", held=[VIRTUAL_IP])
-    run.event(153, "addresses", "secondary", held=[])
+    run.event(90, "addresses", "primary", held=[ADDRESS["primary"]])
+    run.event(150.9, "addresses", "secondary", held=[VIRTUAL_IP])
+    run.event(151, "service.stopped", "secondary")
+    run.event(151.1, "addresses", "secondary", held=[])
     beats("primary", 151.12, 200, 150)
     return run
 
@@ -91,7 +121,7 @@ def test_keepalived_keeps_the_promises_within_its_own_timers(tmp_path: Path) -> 
 
 def test_keepalived_with_state_master_is_rejected(tmp_path: Path) -> None:
     verdict = keepalived(tmp_path, preempting=True).judge("FO-47")
-    rejects(verdict, "advertisement(s) after its return")
+    rejects(verdict, "advertisement(s) on its return")
 
 
 def test_a_ucarp_pair_shows_nothing_about_keepalived(tmp_path: Path) -> None:

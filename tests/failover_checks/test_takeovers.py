@@ -84,6 +84,18 @@ def test_a_service_that_takes_too_long_is_rejected(tmp_path: Path) -> None:
     rejects(run.judge("FO-25"), "took 18.200 s")
 
 
+def test_every_service_that_was_asked_for_has_to_come_back(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    asked = {"address": VIRTUAL_IP, "protocol": "tcp", "port": 443, "answered": True}
+    run.event(9, "probe", "client", **asked, mac=MAC["primary"])
+    rejects(run.judge("FO-25"), "never came")
+    run.event(16, "probe", "client", **asked, mac=MAC["secondary"])
+    verdict = run.judge("FO-25")
+    passes(verdict)
+    assert "tcp 443, tcp 943 on the virtual IP" in verdict.text
+    assert "max=5.700" in verdict.text
+
+
 def test_answers_of_the_node_that_failed_do_not_count(tmp_path: Path) -> None:
     run = takeover(tmp_path, fault="kill-ucarp").changed("probe", mac=MAC["primary"])
     rejects(run.judge("FO-25"), "never came")
@@ -146,7 +158,8 @@ def stopped(directory: Path, **pair) -> Run:
     run = takeover(directory, fault="service-stop", **pair)
     run.event(10.9, "service.stopped", "primary")
     run.event(10.5, "addresses", "primary", held=[ADDRESS["primary"], VIRTUAL_IP])
-    run.event(12.5, "addresses", "primary", held=[ADDRESS["primary"]])
+    run.event(10.95, "addresses", "primary", held=[ADDRESS["primary"]])
+    run.event(15, "addresses", "primary", held=[ADDRESS["primary"]])
     return run
 
 
@@ -157,6 +170,24 @@ def test_a_clean_stop_that_hands_over_passes(tmp_path: Path) -> None:
 def test_a_stopped_node_that_keeps_the_virtual_ip_is_rejected(tmp_path: Path) -> None:
     run = stopped(tmp_path).changed("addresses", held=[VIRTUAL_IP])
     rejects(run.judge("FO-27"), "still holds the virtual IP")
+
+
+def test_a_stopped_node_that_is_looked_at_too_late_shows_nothing(tmp_path: Path) -> None:
+    run = stopped(tmp_path).without("addresses")
+    run.event(15, "addresses", "primary", held=[ADDRESS["primary"]])
+    unsure(run.judge("FO-27"), "not seen without the virtual IP within 1 s")
+
+
+def test_a_stopped_node_that_advertises_on_is_rejected(tmp_path: Path) -> None:
+    run = stopped(tmp_path)
+    run.frames.clear()
+    counter = run.beats("primary", 0, 20.2)
+    run.beats("secondary", 23.4, 40, counter=counter)
+    rejects(run.judge("FO-27"), "primary advertised 10 time(s) after its stop had ended")
+
+
+def test_a_stop_that_ended_nobody_knows_when_shows_nothing(tmp_path: Path) -> None:
+    unsure(stopped(tmp_path).without("service.stopped").judge("FO-27"), "was not recorded")
 
 
 def test_a_clean_stop_without_takeover_is_rejected(tmp_path: Path) -> None:
@@ -178,7 +209,20 @@ def test_a_state_line_that_comes_too_late_is_rejected(tmp_path: Path) -> None:
     run = takeover(tmp_path).without("log.line")
     run.event(20, "log.line", "secondary", file="openvpnas.log", text="MASTER")
     run.event(20, "log.line", "secondary", file="openvpnas-node.log", text="x")
-    rejects(run.judge("FO-31"), "6.8 s from the wire's event")
+    rejects(run.judge("FO-31"), "6.8 s +- 0.0 s from the wire's event")
+
+
+def test_a_state_line_dated_too_coarsely_says_nothing(tmp_path: Path) -> None:
+    run = takeover(tmp_path).without("log.line")
+    run.event(14.5, "log.line", "secondary", 3, file="openvpnas.log", text="MASTER")
+    run.event(14.5, "log.line", "secondary", file="openvpnas-node.log", text="x")
+    unsure(run.judge("FO-31"), "too coarse for a limit of 2 s")
+
+
+@pytest.mark.parametrize("requirement", ["FO-25", "FO-26", "FO-31"])
+def test_a_fault_that_calls_for_no_takeover_shows_none(tmp_path: Path, requirement: str) -> None:
+    run = takeover(tmp_path, fault="kill-openvpn").changed("fault.begin", expects_takeover=False)
+    unsure(run.judge(requirement), "no takeover was recorded")
 
 
 def returned(directory: Path) -> Run:
@@ -199,7 +243,17 @@ def test_a_returning_node_that_preempts_is_rejected(tmp_path: Path) -> None:
     run.frames = [frame for frame in run.frames if frame[0] < 50]
     run.beats("primary", 50.5, 120, counter=9000)
     verdict = run.judge("FO-28")
-    rejects(verdict, "advertisement(s) after its return", "a change of role that nothing explains")
+    rejects(verdict, "advertisement(s) on its return", "a change of role that nothing explains")
+
+
+def test_a_node_that_advertises_while_it_boots_is_rejected(tmp_path: Path) -> None:
+    run = returned(tmp_path)
+    run.beats("primary", 41.5, 44, counter=9000)
+    rejects(run.judge("FO-28"), "3 advertisement(s) on its return")
+
+
+def test_a_return_of_which_no_address_was_read_says_nothing(tmp_path: Path) -> None:
+    unsure(returned(tmp_path).without("addresses").judge("FO-28"), "were not read")
 
 
 def test_a_return_watched_for_too_short_a_time_says_nothing(tmp_path: Path) -> None:
@@ -261,6 +315,23 @@ def test_with_the_primary_stopped_the_role_does_not_move(tmp_path: Path) -> None
     run.beats("secondary", 0, 10.2)
     run.beats("secondary", 14.3, 20)
     rejects(run.judge("FO-30"), "never came")
+
+
+@pytest.mark.parametrize("again", [12.4, 14.9])
+def test_a_secondary_that_becomes_active_again_is_no_failback(tmp_path: Path, again: float) -> None:
+    run = failback(tmp_path)
+    run.frames.clear()
+    run.beats("secondary", 0, 10.2)
+    run.beats("secondary", again, 40, counter=5000)
+    rejects(run.judge("FO-30"), "never came")
+
+
+def test_a_restart_that_takes_effect_too_late_is_rejected(tmp_path: Path) -> None:
+    run = failback(tmp_path)
+    run.frames.clear()
+    counter = run.beats("secondary", 0, 20.2)
+    run.beats("primary", 23.2, 40, counter=counter)
+    rejects(run.judge("FO-30"), "took 12.900 s")
 
 
 def test_deadratio_1_is_sooner_than_configured(tmp_path: Path) -> None:
