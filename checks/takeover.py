@@ -1,7 +1,7 @@
 """A takeover as the wire saw it, stage by stage, measured against a budget.
 
     fault -> last advertisement of the old -> first of the peer -> gratuitous ARP
-          -> first answer on the virtual IP -> tunnel back
+          -> services answering on the virtual IP -> tunnel back
 
 Advertisements and ARP carry the wire's own time stamps; fault, answers and tunnels are events
 whose uncertainty counts against the verdict: what could fall on either side of a limit is
@@ -32,7 +32,7 @@ class Stage(enum.StrEnum):
     SILENCE = "last advertisement to the peer's first"
     TAKEOVER = "fault to the peer's first advertisement"
     ANNOUNCED = "the peer's first advertisement to its gratuitous ARP"
-    SERVICE = "fault to the first answer on the virtual IP"
+    SERVICE = "fault to every service answering on the virtual IP"
     TUNNEL = "fault to the tunnel carrying traffic again"
 
 
@@ -152,7 +152,7 @@ def _claims_of_takeover(
 def with_answers(
     timeline: Timeline, answers: Sequence[Moment], tunnels: Sequence[Moment] = ()
 ) -> Timeline:
-    """Add the first answer on the virtual IP, and the first traffic, after the old one's end.
+    """Add when the services answered on the virtual IP, and the first traffic, after the fault.
 
     Answers before the fault are the old node's and are passed over.
     """
