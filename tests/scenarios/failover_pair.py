@@ -162,18 +162,19 @@ class PlayedLab:
             "FailoverSync": lambda _: self._sync(node),
             "service openvpnas stop": lambda _: self._switch(node, on=False),
             "service openvpnas start": lambda _: self._switch(node, on=True),
+            "after-stop": lambda _: f"100.00 9\n{self._addresses(node)}\n100.25 9\n",
             "ConfigQuery": json.dumps(config),
             "date +%s%N": lambda _: str(time.time_ns()),
-            "ip -j -4 addr": lambda _: json.dumps(
-                [
-                    {"addr_info": [{"local": held}]}
-                    for held in (ADDRESS[name], *([VIRTUAL_IP] if node.active else []))
-                ]
-            ),
+            "ip -j -4 addr": lambda _: self._addresses(node),
             "openvpnas.log": lambda _: "\n".join(node.log),
             "openvpnas-node.log": lambda _: "\n".join(node.log[1:]),
         }
         return ScriptedMachine(name, script, node)
+
+    def _addresses(self, node: PlayedNode) -> str:
+        active = node.active and node.power.is_set()
+        held = (ADDRESS[node.name], *([VIRTUAL_IP] if active else []))
+        return json.dumps([{"addr_info": [{"local": address}]} for address in held])
 
     def _switch(self, node: PlayedNode, *, on: bool) -> str:
         (node.power.set if on else node.power.clear)()

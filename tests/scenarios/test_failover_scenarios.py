@@ -74,6 +74,17 @@ def test_a_takeover_is_provoked_and_recorded_so_that_it_can_be_judged(stage: Sta
         assert verdict.status is Status.PASS, f"{requirement}: {verdict.text}"
 
 
+def test_a_clean_stop_is_provoked_and_recorded_so_that_it_can_be_judged(stage: Stage) -> None:
+    assert takeover.provoke(stage.pair, faults.SERVICE_STOP, stage.probe) == "primary"
+    for requirement in ("FO-25", "FO-27"):
+        verdict = stage.judge(requirement)
+        assert verdict.status is Status.PASS, f"{requirement}: {verdict.text}"
+    history = read_history(stage.history.path)
+    (ended,) = history.events("service.stopped")
+    read = next(event for event in history.events("addresses") if event.source == "primary")
+    assert read.at_ns - ended.at_ns == 250_000_000
+
+
 def test_a_takeover_without_service_is_recorded_as_one(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
