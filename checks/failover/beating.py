@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from checks import carp, heartbeat, tcpdump, vrrp
 from checks.errors import Missing
 from checks.evidence import Evidence
@@ -23,7 +25,7 @@ other still to hear, and answers each with the other's count."""
 
 @check("FO-16")
 def the_active_node_keeps_its_period(evidence: Evidence) -> Verdict:
-    """Judge count and gaps of the active node's advertisements over 30 s."""
+    """Judge count and gaps of the active node's advertisements over 30 s, edges included."""
     recorded = Recorded(evidence)
     return combine(
         [judge_period(recorded), whole_run.no_two_holders(recorded)],
@@ -58,7 +60,8 @@ def _judge_period(found: Findings, recorded: Recorded, steady: Steady) -> None:
         all(abs(value - period) < 1 / 256 for value in announced),
         f"announces a period of {sorted(announced)} s, configured is {period:.3f} s",
     )
-    longest = max(heartbeat.intervals_s(beats), default=LISTEN_S)
+    moments = [steady.start_ns, *(beat.at_ns for beat in beats), end_ns]
+    longest = max(later - earlier for earlier, later in pairwise(moments)) / heartbeat.NS
     found.require(
         longest < GAP_FACTOR * period,
         f"a gap of {longest:.3f} s, limit {GAP_FACTOR * period:.3f} s",
@@ -143,38 +146,57 @@ def every_digest_verifies(evidence: Evidence) -> Verdict:
 
 @check("FO-20")
 def the_counter_runs_on_over_a_takeover(evidence: Evidence) -> Verdict:
-    """Judge that the counter is gapless, over at least one change of the advertising node."""
+    """Judge that the counter is gapless, over at least one change of the advertising node.
+
+    No advertisement may come twice, wherever the counter itself is not judged.
+    """
     recorded = Recorded(evidence)
     found = Findings()
     found.saw(evidence.capture_place)
-    beats = recorded.heard_of_pair()
+    recorded.heard_of_pair()
+    frozen_apart = _between_thaws(recorded)
+    settled = [stretch for beats in frozen_apart for stretch in _settled(recorded, beats)]
+    for beats in frozen_apart:
+        for beat in heartbeat.replays(beats):
+            old = f"an advertisement of {beat.sender} was replayed: its counter is old"
+            found.require(False, old)
+    for stretch in settled:
+        for broken in heartbeat.counter_breaks(stretch):
+            found.require(False, str(broken))
+    if not any(heartbeat.role_changes(stretch, recorded.pair.vhid) for stretch in settled):
+        found.gap("no takeover was recorded that the counter could run on over")
+    return found.verdict("gapless, over a takeover too")
+
+
+def _between_thaws(recorded: Recorded) -> list[heartbeat.Heartbeat]:
+    """Cut the heartbeat at each thaw: a thawed node counts on from where it was frozen.
+
+    What came while it was not certain whether the wire ran again belongs to neither side.
+    """
+    window = recorded.evidence.window
+    stretches, since_ns = [], window.from_ns
+    for event in recorded.evidence.events("lab.thawed"):
+        until_ns = event.at_ns - event.uncertainty_ns
+        stretches.append(recorded.passed.between(since_ns, until_ns))
+        since_ns = event.at_ns + event.uncertainty_ns
+    return [*stretches, recorded.passed.between(since_ns, window.until_ns + 1)]
+
+
+def _settled(recorded: Recorded, beats: heartbeat.Heartbeat) -> list[heartbeat.Heartbeat]:
+    """Leave out each split: two masters count apart until they have heard each other."""
     duals = heartbeat.dual_spans(recorded.sent, recorded.pair.vhid)
-    settled: list[list[heartbeat.Beat]] = [[]]
     slowest_s = max(node.engine.period_s for node in recorded.pair.nodes.values())
     unsettled_ns = int(UNSETTLED_PERIODS * slowest_s * heartbeat.NS)
-    thaws = [event.at_ns for event in evidence.events("lab.thawed")]
+    stretches: list[list[heartbeat.Beat]] = [[]]
     for beat in beats:
-        if thaws and beat.at_ns >= thaws[0]:
-            thaws.pop(0)
-            settled.append([])  # a thawed node counts on from where it was frozen
         if any(
             span.start_ns <= beat.at_ns <= span.end_ns + unsettled_ns and span.seconds
             for span in duals
         ):
-            settled.append([])  # two masters count apart until they have heard each other
+            stretches.append([])
         else:
-            settled[-1].append(beat)
-    for beat in [] if evidence.events("lab.thawed") else heartbeat.replays(beats):
-        found.require(False, f"an advertisement of {beat.sender} was replayed: its counter is old")
-    for stretch in settled:
-        for broken in heartbeat.counter_breaks(heartbeat.Heartbeat(tuple(stretch))):
-            found.require(False, str(broken))
-    if not any(
-        heartbeat.role_changes(heartbeat.Heartbeat(tuple(stretch)), recorded.pair.vhid)
-        for stretch in settled
-    ):
-        found.gap("no takeover was recorded that the counter could run on over")
-    return found.verdict("gapless, over a takeover too")
+            stretches[-1].append(beat)
+    return [heartbeat.Heartbeat(tuple(stretch)) for stretch in stretches]
 
 
 @check("FO-21")

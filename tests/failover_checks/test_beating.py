@@ -50,9 +50,17 @@ def test_advbase_2_passes_where_it_is_configured(tmp_path: Path) -> None:
     passes(run.changed("pair.configured", nodes=nodes).judge("FO-16"))
 
 
+def without_beats(run: Run, *moments: float) -> Run:
+    return run.mapped(lambda at, _, raw: [] if at in moments else [(at, raw)])
+
+
+@pytest.mark.parametrize("moment", [2.5, 31.5])
+def test_silence_at_an_edge_of_the_span_is_a_gap_too(tmp_path: Path, moment: float) -> None:
+    rejects(without_beats(steady(tmp_path), moment).judge("FO-16"), "a gap of 1.500 s")
+
+
 def test_a_missing_advertisement_is_a_gap(tmp_path: Path) -> None:
-    run = steady(tmp_path).mapped(lambda at, _, raw: [] if at == 15.5 else [(at, raw)])
-    rejects(run.judge("FO-16"), "a gap of 2.000 s")
+    rejects(without_beats(steady(tmp_path), 15.5).judge("FO-16"), "a gap of 2.000 s")
 
 
 def test_a_span_too_short_says_nothing(tmp_path: Path) -> None:
@@ -128,6 +136,21 @@ def test_a_replayed_stream_is_rejected(tmp_path: Path) -> None:
     run = takeover(tmp_path)
     run.beats("primary", 20.5, 22, counter=1004)
     rejects(run.judge("FO-20"), "replayed")
+
+
+def test_a_replayed_stream_is_rejected_in_a_lab_that_was_thawed_too(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.event(2.3, "lab.thawed", "lab", uncertainty=0.2)
+    run.beats("primary", 20.5, 22, counter=1004)
+    rejects(run.judge("FO-20"), "replayed")
+
+
+def test_a_thawed_lab_counts_on_from_where_it_was_frozen(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 25]
+    run.event(25.5, "lab.thawed", "lab", uncertainty=0.4)
+    run.beats("primary", 25.7, 40, counter=1005)
+    passes(run.judge("FO-20"))
 
 
 def test_a_counter_begun_anew_is_rejected(tmp_path: Path) -> None:
