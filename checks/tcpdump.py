@@ -45,8 +45,12 @@ GUIDE_SAMPLE_ERRATUM = (
 
 @dataclass(frozen=True)
 class AdvertisementLine:
-    """One advertisement as tcpdump prints it; `form` is SLL or SLL2."""
+    """One advertisement as tcpdump prints it; `form` is SLL or SLL2.
 
+    `at_s`: when it was captured, in seconds since that day's midnight.
+    """
+
+    at_s: float
     form: str
     direction: str
     mac: str
@@ -71,7 +75,9 @@ def parse_line(line: str) -> AdvertisementLine | None:
     form = "SLL2" if match["ifindex"] else "SLL"
     if int(match["length"]) != _COOKED_BYTES[form] or bool(match["interface"]) != (form == "SLL2"):
         return None
+    hours, minutes, seconds = match["time"].split(":")
     return AdvertisementLine(
+        at_s=3600 * int(hours) + 60 * int(minutes) + float(seconds),
         form=form,
         direction=match["direction"],
         mac=match["mac"],

@@ -6,6 +6,8 @@ A filter that hit no frame proves nothing, whatever the nodes did: UNKNOWN.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
+from datetime import timedelta
 
 from checks import carp, heartbeat, tcpdump, vrrp
 from checks.errors import Missing
@@ -19,7 +21,11 @@ from checks.verdict import Findings, Verdict
 
 DUAL_S = 5.0
 HEALED_S = 3.0
-HEARD_LINES = 4
+HEARD_LINES, HEARD_S = 4, 5.0
+"""FO-41: "listen 5 s", at least 4 packets."""
+_DAY_S = 86_400.0
+UNSPLIT_PERIODS = 1.5
+"""A master that has not advertised for so long is none any more, as in `heartbeat.dual_spans`."""
 GUEST_FIREWALL = "guest-firewall"
 PROFILES = {
     "plain": Cause.NONE,
@@ -31,7 +37,11 @@ PROFILES = {
 
 @check("FO-41")
 def a_stopped_secondary_sees_the_heartbeat(evidence: Evidence) -> Verdict:
-    """Judge the troubleshooting step: tcpdump on a stopped node shows at least 4 lines in 5 s."""
+    """Judge the troubleshooting step: tcpdump on a stopped node shows at least 4 lines in 5 s.
+
+    In each 5 s of the listening, that is: by the times printed from the first line to the last,
+    and by the number of lines for what came before and after those.
+    """
     recorded = Recorded(evidence)
     found = Findings()
     tried = 0
@@ -46,14 +56,34 @@ def a_stopped_secondary_sees_the_heartbeat(evidence: Evidence) -> Verdict:
             for line in tcpdump.advertisement_lines(str(event["text"]))
             if (line.source, line.vrid) == (peer.address, recorded.pair.vhid)
         ]
-        found.require(
-            len(lines) >= HEARD_LINES,
-            f"{event.source} saw {len(lines)} advertisement(s) of {peer.name} in "
-            f"{event['seconds']} s, {HEARD_LINES} are needed",
-        )
+        listened_s = float(event["seconds"])
+        if listened_s < HEARD_S:
+            found.gap(f"listened for {listened_s:.0f} s, {HEARD_S:.0f} s are needed")
+            continue
+        needed = HEARD_LINES * int(listened_s // HEARD_S)
+        saw = f"{event.source} saw {len(lines)} advertisement(s) of {peer.name}"
+        if found.require(len(lines) >= needed, f"{saw} in {listened_s:.0f} s, {needed} are needed"):
+            _judge_every_window(found, saw, lines)
     if not tried:
         found.gap("tcpdump was not run on a node with its service stopped")
     return found.verdict("the stopped node sees the heartbeat")
+
+
+def _judge_every_window(
+    found: Findings, saw: str, lines: Sequence[tcpdump.AdvertisementLine]
+) -> None:
+    """Require 4 lines in the 5 s from the first one, and in each 5 s that ended by the last."""
+    first_s = lines[0].at_s
+    moments = [(line.at_s - first_s) % _DAY_S for line in lines]
+    for start in moments:
+        if start and start + HEARD_S > moments[-1]:
+            continue
+        held = sum(start <= moment < start + HEARD_S for moment in moments)
+        clock = timedelta(seconds=int((first_s + start) % _DAY_S))
+        found.require(
+            held >= HEARD_LINES,
+            f"{saw}, but {held} in the {HEARD_S:.0f} s from {clock}, {HEARD_LINES} are needed",
+        )
 
 
 def _masters(recorded: Recorded, start_ns: int, end_ns: int) -> frozenset[str]:
@@ -76,15 +106,43 @@ def _filters(found: Findings, recorded: Recorded, *names: str) -> list[tuple[Eve
 
 
 def _judge_dual(found: Findings, recorded: Recorded, begin: Event, end: Event) -> None:
-    """Require both nodes to advertise within 5 s of a filter's begin."""
-    until = begin.at_ns + begin.uncertainty_ns + int(DUAL_S * heartbeat.NS)
-    if end.at_ns < until:
-        found.gap(f"the filter {begin['filter']} was on for less than {DUAL_S:.0f} s")
-    masters = _masters(recorded, begin.at_ns, until)
+    """Require both nodes to advertise at once, within 5 s of a filter's begin and to its end."""
+    _require_split(found, recorded, f"the filter {begin['filter']}", begin, end)
+
+
+def _require_split(
+    found: Findings, recorded: Recorded, cause: str, begin: Event, end: Event
+) -> None:
+    """Require two masters at once, from 5 s after the begin of what splits them to its end."""
+    until_ns = begin.at_ns + begin.uncertainty_ns + int(DUAL_S * heartbeat.NS)
+    if end.at_ns < until_ns + _patience_ns(recorded):
+        found.gap(f"{cause} was on for too short a time")
+        return
+    at_once_ns = until_ns + _patience_ns(recorded)  # the one of before advertises again by then
     found.require(
-        len(masters) == 2,
-        f"with the filter {begin['filter']} {len(masters)} master(s) after {DUAL_S:.0f} s, not 2",
+        len(_masters(recorded, begin.at_ns, until_ns)) == 2
+        and any(span.start_ns <= at_once_ns for span in _duals(recorded, begin, end)),
+        f"{cause}: not two masters at once {DUAL_S:.0f} s after its begin",
     )
+    found.require(
+        _still_split(recorded, begin, end), f"{cause}: not two masters at once at its end"
+    )
+
+
+def _still_split(recorded: Recorded, begin: Event, end: Event) -> bool:
+    """Tell whether two masters were up at the end of what splits them."""
+    patience_ns = _patience_ns(recorded)
+    return any(span.end_ns >= end.at_ns - patience_ns for span in _duals(recorded, begin, end))
+
+
+def _duals(recorded: Recorded, begin: Event, end: Event) -> list[heartbeat.DualSpan]:
+    """Find when both nodes advertised at once between two events: not one after the other."""
+    return heartbeat.dual_spans(recorded.sent.between(begin.at_ns, end.at_ns), recorded.pair.vhid)
+
+
+def _patience_ns(recorded: Recorded) -> int:
+    slowest_s = max(node.engine.period_s for node in recorded.pair.nodes.values())
+    return int(UNSPLIT_PERIODS * slowest_s * heartbeat.NS)
 
 
 def _judge_diagnosis(found: Findings, evidence: Evidence, profile: str, cause: Cause) -> None:
@@ -143,7 +201,8 @@ def healing_ends_in_one_master(evidence: Evidence) -> Verdict:
         after_ns = healed_ns + 3 * heartbeat.NS
         if evidence.window.until_ns < after_ns:
             found.gap("recorded for too short a time after the filter's end")
-        if len(_masters(recorded, begin.at_ns, end.at_ns)) < 2:
+            continue
+        if not _still_split(recorded, begin, end):
             found.gap("there were no two masters to heal")
             continue
         masters = sorted(_masters(recorded, healed_ns, after_ns))
@@ -190,9 +249,13 @@ def a_mac_filter_breaks_it_and_allowing_fixes_it(evidence: Evidence) -> Verdict:
     for begin, end in spans:
         _judge_dual(found, recorded, begin, end)
         before = _masters(recorded, begin.at_ns - 3 * heartbeat.NS, begin.at_ns)
-        after = _masters(recorded, end.at_ns + healing_ns, end.at_ns + 2 * healing_ns)
         if len(before) != 1:
             found.gap(f"{len(before)} master(s) before the filter, so it shows nothing")
+        healed_ns = end.at_ns + end.uncertainty_ns + healing_ns
+        if evidence.window.until_ns < healed_ns + healing_ns:
+            found.gap("recorded for too short a time after the filter's end")
+            continue
+        after = _masters(recorded, healed_ns, healed_ns + healing_ns)
         found.require(
             len(after) == 1, f"{len(after)} master(s) after spoofing was allowed again, not 1"
         )
@@ -225,6 +288,15 @@ def nodes_in_two_segments_cannot_pair(evidence: Evidence) -> Verdict:
     return found.verdict("two masters, and Validate reports it")
 
 
+def _require_one_master(found: Findings, recorded: Recorded, begin: Event, end: Event) -> None:
+    """Require that one node alone advertised, from 5 s after the begin to the end."""
+    settled_ns = begin.at_ns + int(DUAL_S * heartbeat.NS)
+    if end.at_ns < settled_ns + 2 * heartbeat.NS:
+        found.gap("the profile plain was on for too short a time")
+    masters = len(_masters(recorded, settled_ns, end.at_ns))
+    found.require(masters == 1, f"plain: {masters} master(s), expected 1")
+
+
 @check("FO-48")
 def the_platform_table_holds(evidence: Evidence) -> Verdict:
     """Judge each profile of the wire: it works or not as the guide says, cause named before."""
@@ -240,12 +312,10 @@ def the_platform_table_holds(evidence: Evidence) -> Verdict:
         if profile != "plain" and not int(end["hits"]):
             found.gap(f"the profile {profile} hit no frame")
             continue
-        settled_ns = begin.at_ns + int(DUAL_S * heartbeat.NS)
-        if end.at_ns < settled_ns + 2 * heartbeat.NS:
-            found.gap(f"the profile {profile} was on for too short a time")
-        masters = len(_masters(recorded, settled_ns, end.at_ns))
-        expected = 1 if profile == "plain" else 2
-        found.require(masters == expected, f"{profile}: {masters} master(s), expected {expected}")
+        if profile == "plain":
+            _require_one_master(found, recorded, begin, end)
+        else:
+            _require_split(found, recorded, profile, begin, end)
         _judge_diagnosis(found, evidence, profile, PROFILES[profile])
     missing = PROFILES.keys() - tried
     if missing:

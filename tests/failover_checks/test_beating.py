@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -160,16 +161,22 @@ def test_a_counter_begun_anew_is_rejected(tmp_path: Path) -> None:
     rejects(run.judge("FO-20"), "missing")
 
 
-def lines(**changes: str) -> str:
+EVERY_SECOND = tuple(range(7))
+
+
+def lines(*seconds: float, start: str = "18:15:53", **changes: tuple[str, str]) -> str:
+    """Print the guide's line at so many seconds after `start`."""
     text = tcpdump.GUIDE_SAMPLE.replace("00:5f", "00:5e")
     for old, new in changes.values():
         text = text.replace(old, new)
-    return "\n".join([text] * 4)
+    begun = datetime.strptime(start, "%H:%M:%S")
+    stamps = [begun + timedelta(seconds=second) for second in seconds or EVERY_SECOND]
+    return "\n".join(text.replace("18:15:53.000605", f"{at:%H:%M:%S.%f}") for at in stamps)
 
 
-def printed(directory: Path, text: str, *, stopped: bool = True) -> Run:
+def printed(directory: Path, text: str, *, stopped: bool = True, seconds: int = 8) -> Run:
     run = Run(directory, 10)
-    run.event(5, "tcpdump.output", "secondary", text=text, seconds=5, service_stopped=stopped)
+    run.event(5, "tcpdump.output", "secondary", text=text, seconds=seconds, service_stopped=stopped)
     return run
 
 
@@ -194,6 +201,30 @@ def test_other_lines_are_rejected(tmp_path: Path, change, reason: str) -> None:
 
 def test_a_stopped_secondary_that_sees_the_heartbeat_passes(tmp_path: Path) -> None:
     passes(printed(tmp_path, lines()).judge("FO-41"))
+
+
+def test_a_heartbeat_seen_over_midnight_passes(tmp_path: Path) -> None:
+    passes(printed(tmp_path, lines(start="23:59:57")).judge("FO-41"))
+
+
+@pytest.mark.parametrize(
+    ("moments", "seconds", "reason"),
+    [
+        ((0, 1, 2, 3), 60, "4 advertisement(s) of primary in 60 s, 48 are needed"),
+        ((0, 20, 40, 59), 60, "4 advertisement(s) of primary in 60 s"),
+        ((0, 2, 4, 6), 8, "3 in the 5 s from 18:15:53"),
+        ((0, 1, 2, 3, 7, 8, 9, 10), 12, "3 in the 5 s from 18:15:54"),
+    ],
+)
+def test_a_heartbeat_that_is_half_lost_is_rejected(
+    tmp_path: Path, moments: tuple[float, ...], seconds: int, reason: str
+) -> None:
+    run = printed(tmp_path, lines(*moments), seconds=seconds)
+    rejects(run.judge("FO-41"), reason)
+
+
+def test_a_listening_of_less_than_five_seconds_says_nothing(tmp_path: Path) -> None:
+    unsure(printed(tmp_path, lines(0, 1, 2, 3), seconds=4).judge("FO-41"), "5 s are needed")
 
 
 def test_a_filter_that_leaves_no_packet_is_rejected(tmp_path: Path) -> None:

@@ -85,6 +85,65 @@ def test_a_filter_that_hit_no_frame_says_nothing(
     unsure(split(tmp_path, name, hits=0).judge(requirement), "hit no frame")
 
 
+def ceased(run: Run, at: float) -> Run:
+    """Let the primary fall silent for good at a moment."""
+    run.frames = [frame for frame in run.frames if frame[0] < at or frame[1][0] != "p"]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("requirement", "name"), [("FO-42", "vrrp"), ("FO-44", "source-mac"), ("FO-45", "isolation")]
+)
+def test_two_masters_one_after_the_other_are_no_split(
+    tmp_path: Path, requirement: str, name: str
+) -> None:
+    rejects(ceased(split(tmp_path, name), 11).judge(requirement), "not two masters at once")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "name"), [("FO-42", "vrrp"), ("FO-44", "source-mac"), ("FO-45", "isolation")]
+)
+def test_a_split_that_ends_under_the_filter_is_rejected(
+    tmp_path: Path, requirement: str, name: str
+) -> None:
+    rejects(ceased(split(tmp_path, name), 15).judge(requirement), "not two masters at once")
+
+
+def test_two_masters_later_than_five_seconds_are_rejected(tmp_path: Path) -> None:
+    run = split(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] > 16 or frame[1][0] == "p"]
+    rejects(run.judge("FO-42"), "not two masters at once 5 s after")
+
+
+def test_a_standby_that_becomes_master_in_the_fifth_second_passes(tmp_path: Path) -> None:
+    run = split(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[1][0] == "p" or frame[0] > 30]
+    run.beats("secondary", 14.9, 30, comment="dropped by rule 1")
+    passes(run.judge("FO-42"))
+
+
+@pytest.mark.parametrize("end", [14, 15.5])
+def test_a_filter_on_for_too_short_a_time_says_nothing(tmp_path: Path, end: float) -> None:
+    run = split(tmp_path).without("filter.end").without("validate.rows")
+    run.event(end, "filter.end", "scenario", filter="vrrp", hits=9)
+    unsure(run.judge("FO-42"), "too short a time")
+
+
+def test_two_masters_one_after_the_other_leave_nothing_to_heal(tmp_path: Path) -> None:
+    unsure(ceased(split(tmp_path), 11).judge("FO-43"), "no two masters to heal")
+
+
+@pytest.mark.parametrize("requirement", ["FO-43", "FO-44"])
+@pytest.mark.parametrize("seconds", [31, 34])
+def test_a_healing_judged_too_soon_says_nothing(
+    tmp_path: Path, requirement: str, seconds: float
+) -> None:
+    run = split(tmp_path, "source-mac")
+    run.seconds = seconds
+    run.frames = [frame for frame in run.frames if frame[0] <= seconds]
+    unsure(run.judge(requirement), "too short a time after the filter's end")
+
+
 @pytest.mark.parametrize(
     ("requirement", "name"), [("FO-42", "vrrp"), ("FO-44", "source-mac"), ("FO-45", "isolation")]
 )
@@ -93,7 +152,7 @@ def test_a_filter_that_leaves_one_master_is_rejected(
 ) -> None:
     run = split(tmp_path, name)
     run.frames = [frame for frame in run.frames if not frame[1].startswith("secondary")]
-    rejects(run.judge(requirement), "1 master(s)")
+    rejects(run.judge(requirement), "not two masters at once")
 
 
 def test_a_split_diagnosed_wrongly_is_rejected(tmp_path: Path) -> None:
@@ -156,6 +215,12 @@ def test_a_profile_that_splits_a_plain_network_is_rejected(tmp_path: Path) -> No
     run = platforms(tmp_path)
     run.beats("secondary", 12.5, 20)
     rejects(run.judge("FO-48"), "plain: 2 master(s), expected 1")
+
+
+def test_a_profile_with_two_masters_one_after_the_other_is_rejected(tmp_path: Path) -> None:
+    run = platforms(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[1][0] == "s" or not 31 < frame[0] < 40]
+    rejects(run.judge("FO-48"), "mac-filter: not two masters at once")
 
 
 def test_a_preflight_that_calls_everything_carried_is_rejected(tmp_path: Path) -> None:

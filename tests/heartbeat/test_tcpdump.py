@@ -19,6 +19,7 @@ def test_both_forms_are_read(line: str, form: str) -> None:
     read = tcpdump.parse_line(line)
     assert read is not None
     assert (read.form, read.vrid, read.prio, read.interval_s) == (form, 94, 0, 1)
+    assert read.at_s == pytest.approx(18 * 3600 + 15 * 60 + 53.000605)
     assert read.mac_fits_vrid
 
 
