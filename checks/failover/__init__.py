@@ -38,8 +38,9 @@ init.wiped: seeded (count), left (list), role (FO-03)
 init.batch: stdin ("closed"), status, seconds, reads_stdin (FO-04)
 ssh.attempt: origin, target (node names), user, status (FO-05)
 validate.rows: broken ("" or a name), rows: [{name, good}], expected_bad: list of names; broken
-    is "sshd-stopped", "port-blocked", "wrong-host-key", "no-rsync", "key-not-copied" or
-    "isolation" (FO-01, 06 to 08, 45)
+    is "sshd-stopped", "port-blocked", "wrong-host-key", "no-rsync" (on the secondary),
+    "no-rsync-on-primary", "key-not-copied" or "isolation" (FO-01, 06 to 08, 45); between
+    validate.begin and validate.end too (FO-09)
 validate.begin / .end: state: anything comparable of both nodes (addresses, processes, hashes)
     (FO-09)
 commit.attempt: virtual_ip, network, accepted, error (FO-10)

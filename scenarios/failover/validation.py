@@ -10,6 +10,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 from lab.wire import Drop, Match, Rule
@@ -18,7 +19,7 @@ from scenarios.failover.pair import Pair
 
 # The rows as the drop-in names them; "SSH from A to B", "rsync on A".
 TO_SECONDARY, TO_PRIMARY = "SSH from primary to secondary", "SSH from secondary to primary"
-ON_SECONDARY = "rsync on secondary"
+ON_PRIMARY, ON_SECONDARY = "rsync on primary", "rsync on secondary"
 _SSH_PORT, _TCP = 22, 6
 _AUTHORIZED, _KNOWN = "/root/.ssh/authorized_keys", "/root/.ssh/known_hosts"
 
@@ -119,9 +120,9 @@ def key_not_copied(pair: Pair) -> Iterator[None]:
 
 
 @contextmanager
-def no_rsync(pair: Pair) -> Iterator[None]:
-    """Take rsync away from the secondary."""
-    machine = pair.machine("secondary")
+def no_rsync(pair: Pair, node: str = "secondary") -> Iterator[None]:
+    """Take rsync away from a node."""
+    machine = pair.machine(node)
     path = machine.run("command -v rsync").stdout.strip()
     machine.run(f"mv {path} {path}.away")
     try:
@@ -153,6 +154,7 @@ PREREQUISITES: Mapping[str, tuple[Break, tuple[str, ...]]] = {
     "port-blocked": (port_blocked, (TO_PRIMARY,)),
     "wrong-host-key": (wrong_host_key, (TO_PRIMARY,)),
     "no-rsync": (no_rsync, (ON_SECONDARY,)),
+    "no-rsync-on-primary": (partial(no_rsync, node="primary"), (ON_PRIMARY,)),
     "key-not-copied": (key_not_copied, ALL_OF_PARTNER),
 }
 

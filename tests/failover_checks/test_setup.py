@@ -22,6 +22,7 @@ BROKEN = {
     "port-blocked": ["ssh on primary"],
     "wrong-host-key": ["ssh on secondary"],
     "no-rsync": ["rsync on secondary"],
+    "no-rsync-on-primary": ["rsync on primary"],
 }
 
 
@@ -49,6 +50,7 @@ def prepared(directory: Path) -> Run:
     unread = {"broken": "key-not-copied", "rows": rows(ROWS[2]), "expected_bad": [ROWS[2]]}
     run.event(7, "validate.rows", "primary", **unread)
     run.event(8, "validate.begin", "scenario", state={"addresses": ["x"]})
+    run.event(9, "validate.rows", "primary", broken="", rows=rows(), expected_bad=[])
     run.event(10, "validate.end", "scenario", state={"addresses": ["x"]})
     outside = {"virtual_ip": "192.168.71.222", "network": "192.168.70.0/24"}
     run.event(11, "commit.attempt", "primary", **outside, accepted=False, error="not in subnet")
@@ -90,6 +92,7 @@ def test_a_pair_prepared_as_it_should_be_passes(tmp_path: Path, requirement: str
         ("FO-04", "init.batch", {"status": 1}, "status 1"),
         ("FO-05", "ssh.attempt", {"status": 255}, "status 255"),
         ("FO-01", "validate.rows", {"rows": rows()}, "with no-rsync all rows read GOOD"),
+        ("FO-01", "validate.rows", {"rows": rows()}, "no-rsync-on-primary all rows read GOOD"),
         ("FO-06", "validate.rows", {"rows": rows()}, "with key-not-copied all rows read GOOD"),
         ("FO-07", "validate.rows", {"rows": rows()}, "all rows read GOOD"),
         ("FO-07", "validate.rows", {"rows": rows()[:3]}, "3 rows, not 4"),
@@ -124,6 +127,57 @@ def test_each_broken_preparation_is_rejected(
 )
 def test_what_was_not_recorded_is_unknown(tmp_path: Path, requirement: str, kind: str) -> None:
     unsure(prepared(tmp_path).without(kind).judge(requirement))
+
+
+def but(run: Run, **data: object) -> Run:
+    """Leave out the events that hold these data."""
+    run.events = [event for event in run.events if not data.items() <= event[3].items()]
+    return run
+
+
+@pytest.mark.parametrize("cause", ["no-rsync", "no-rsync-on-primary"])
+def test_rsync_taken_from_one_node_only_says_nothing(tmp_path: Path, cause: str) -> None:
+    run = but(prepared(tmp_path), broken=cause)
+    unsure(run.judge("FO-01"), f"not asked with {cause} broken")
+    unsure(run.judge("FO-08"), f"not broken yet: {cause}")
+
+
+def test_a_row_that_was_never_bad_says_nothing(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    for event in run.events:
+        if event[3].get("broken") == "no-rsync-on-primary":
+            event[3].update(rows=rows("rsync on secondary"), expected_bad=["rsync on secondary"])
+    unsure(run.judge("FO-08"), "never seen bad: rsync on primary")
+
+
+def test_nothing_changed_without_a_validate_says_nothing(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    run.events = [event for event in run.events if event[:2] != (9, "validate.rows")]
+    unsure(run.judge("FO-09"), "Validate was not asked between")
+
+
+def read_at(directory: Path, *readings: tuple[float, list[str]]) -> Run:
+    run = prepared(directory).without("addresses")
+    for at, held in readings:
+        run.event(at, "addresses", "primary", held=held)
+    return run
+
+
+def test_an_address_read_after_the_limit_only_says_nothing(tmp_path: Path) -> None:
+    unsure(read_at(tmp_path, (31, [VIRTUAL_IP])).judge("FO-11"), "not read within 10 s")
+
+
+def test_addresses_never_read_say_nothing(tmp_path: Path) -> None:
+    unsure(read_at(tmp_path).judge("FO-11"), "not read within 10 s")
+
+
+def test_an_address_that_only_comes_after_the_limit_is_rejected(tmp_path: Path) -> None:
+    run = read_at(tmp_path, (28, []), (31, [VIRTUAL_IP]))
+    rejects(run.judge("FO-11"), "did not hold the virtual IP")
+
+
+def test_an_address_held_in_one_reading_within_the_limit_passes(tmp_path: Path) -> None:
+    passes(read_at(tmp_path, (21, []), (28, [VIRTUAL_IP])).judge("FO-11"))
 
 
 def test_ssh_tried_one_way_only_says_nothing(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 
 from checks import carp
+from checks.failover import setup
 from checks.history import History, read_history
 from checks.judging import judge_now
 from checks.registry import checks
@@ -272,6 +273,34 @@ def test_validates_answer_becomes_rows(stage: Stage) -> None:
     validation.validate(stage.pair, "no-rsync", (validation.TO_PRIMARY,))
     event = read_history(stage.history.path).events("validate.rows")[-1]
     assert [row["good"] for row in event["rows"]] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("broken", "node"), [("no-rsync", "secondary"), ("no-rsync-on-primary", "primary")]
+)
+def test_rsync_is_taken_from_the_node_that_is_named_and_given_back(
+    stage: Stage, broken: str, node: str
+) -> None:
+    machines = stage.lab.machines
+    for machine in machines.values():
+        machine.script = {"command -v rsync": "/usr/bin/rsync\n", "FailoverValidate": '{"rows":[]}'}
+    validation.validate_with(stage.pair, broken)
+    moved = [
+        (name, command)
+        for name, machine in machines.items()
+        for command in machine.asked
+        if command.startswith("mv ")
+    ]
+    assert moved == [
+        (node, "mv /usr/bin/rsync /usr/bin/rsync.away"),
+        (node, "mv /usr/bin/rsync.away /usr/bin/rsync"),
+    ]
+
+
+def test_what_is_broken_before_a_validate_turns_each_row_bad_once() -> None:
+    assert validation.PREREQUISITES.keys() >= setup.PREREQUISITES
+    expected = {row for _, rows in validation.PREREQUISITES.values() for row in rows}
+    assert expected == {*validation.ALL_OF_PARTNER, validation.ON_PRIMARY}
 
 
 def test_a_port_is_blocked_on_the_wire_only_as_long_as_it_should_be(stage: Stage) -> None:
