@@ -14,7 +14,7 @@ other name is a crash of some kind (FO-24): "power-off", "guest-crash", "kill-uc
 pair.configured: virtual_ip, vhid, engine ("ucarp", "keepalived"), password, nodes: {name:
     {address, mac, advbase, advskew, deadratio} or {address, mac, advert_int, priority}};
     keepalived also version, virtual_mac (all of the wire)
-steady.begin / steady.end: active (node name) (FO-15 to 20, 47)
+steady.begin / steady.end: active (node name) (FO-13 to 20, 47)
 fault.begin: fault (name), node; hits for a wire rule; expects_takeover=false where none may come
     (FO-20, 24 to 28, 30, 31, 47, 49)
 fault.over: node: watched long enough, before anything is repaired (the same)
@@ -24,7 +24,8 @@ handover.begin / handover.end: node; the active role is moved away from it by ha
 guest.capture: path of a pcap of Ethernet frames, below the run's directory; source is the machine
     (FO-24)
 probe: address, protocol ("tcp", "udp"), port, answered; mac of who answered (FO-25); at the moment
-    of the answer; after a fault every service that was asked for has to answer (FO-12 to 14, 25)
+    of the answer; after a fault every service that was asked for has to answer (FO-25); for FO-13
+    and 14 within a steady span (FO-12 to 14, 25)
 tunnel.watched: client ("outside"), protocol; source names the client (FO-39, 49)
 tunnel.back: the same; at the first packet through after a fault (FO-39, 49)
 neighbour: address, mac; a client's neighbour table after a takeover (FO-26)

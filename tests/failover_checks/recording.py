@@ -88,12 +88,13 @@ class Run:
         for offset in (-0.0001, 2.0):
             self.frame(at + offset, f"{node}/wire0", encoder.gratuitous(MAC[node]), comment)
 
-    def asked(self, at: float, *answering: str) -> None:
-        """Ask for the virtual IP as a client; these nodes answer."""
-        question = encoder.arp(1, CLIENT_MAC, CLIENT, VIRTUAL_IP)
-        self.frame(at, "client/wire0", question)
+    def asked(
+        self, at: float, *answering: str, address: str = VIRTUAL_IP, by: str = CLIENT_MAC
+    ) -> None:
+        """Ask who has the virtual IP, or another address, as a client; these nodes answer."""
+        self.frame(at, "client/wire0", encoder.arp(1, by, CLIENT, address))
         for node in answering:
-            reply = encoder.arp(2, MAC[node], VIRTUAL_IP, CLIENT, to=CLIENT_MAC)
+            reply = encoder.arp(2, MAC[node], address, CLIENT, to=by)
             self.frame(at + 0.001, f"{node}/wire0", reply)
 
     def mapped(self, change: Callable[[float, str, bytes], Iterable[tuple[float, bytes]]]) -> Run:
