@@ -10,8 +10,14 @@ from checks.evidence import Evidence
 from checks.registry import check
 from checks.verdict import Findings, Verdict
 
-SYNCED = frozenset({"users", "revocations"})
-"""The least that must be shown: a user that was added, a certificate that was revoked."""
+SYNCED = frozenset({"users", "revocations", "configuration"})
+"""What must be shown: a user that was added, a certificate that was revoked, a key that was set."""
+ABSENT = "absent"
+"""What stands for a hash where there was nothing to make one of."""
+TRANSFERS_S = 15.0
+"""What a sync may come later than its period: the period is waited after each transfer, so a
+change that just misses one waits for the end of it, the period, and the next transfer. Two of them
+take up to 13 s on emulated machines (3.8 to 6.4 s were seen), and a look at the result 2 s."""
 
 
 @check("FO-32")
@@ -36,33 +42,37 @@ def _judge_staging(evidence: Evidence, origin: str) -> Verdict:
         items.add(item)
         found.saw(event.place)
         if event["before"] == event["active"]:
-            found.gap(f"{item} were not changed on {origin}, so nothing could arrive")
+            found.gap(f"{item}: not changed on {origin}, so nothing could arrive")
         found.require(event["staged"] == event["active"], f"{item} did not reach {event['target']}")
+        found.require(event["live"] == event["live_before"], f"{item}: loaded live on the standby")
         found.require(
-            event["live"] == event["live_before"], f"{item} were loaded live on the standby"
+            float(event["seconds"]) <= float(event["period_s"]) + TRANSFERS_S,
+            f"{item} took {event['seconds']} s, allowed is one sync period of "
+            f"{event['period_s']} s and {TRANSFERS_S:.0f} s for its transfers",
         )
-        found.require(
-            float(event["seconds"]) <= float(event["period_s"]),
-            f"{item} took {event['seconds']} s, one sync period is {event['period_s']} s",
-        )
-    if origin == "primary" and SYNCED - items:
+    if SYNCED - items:
         found.gap(f"not compared: {', '.join(sorted(SYNCED - items))}")
     if not items:
         found.gap(f"no change on {origin} was followed")
-    return found.verdict(f"{', '.join(sorted(items))} staged within one period, not live")
+    return found.verdict(
+        f"{', '.join(sorted(items))} staged within one period and its transfers, not live"
+    )
 
 
 @check("FO-33")
 def the_new_active_runs_what_was_staged(evidence: Evidence) -> Verdict:
-    """Judge that after a takeover users and revocations are those that were staged."""
+    """Judge that after a takeover the new active node has all that was staged there."""
     found = Findings()
     items = set()
     for event in evidence.need("running.compared"):
         items.add(str(event["item"]))
         found.saw(event.place)
+        if event["staged"] == ABSENT:
+            found.gap(f"{event['item']}: nothing staged on {event.source}, so nothing is shown")
+            continue
         found.require(
             event["running"] == event["staged"],
-            f"{event['item']} on {event.source} are not those that were staged",
+            f"{event['item']}: on {event.source} are not those that were staged",
         )
     if SYNCED - items:
         found.gap(f"not compared: {', '.join(sorted(SYNCED - items))}")

@@ -24,15 +24,18 @@ Judge = Callable[[str], object]
 DEFAULT_PERIOD_S = 180.0
 SLACK_S = 30.0
 ADDED, REVOKED = "added-{}", "revoked-{}"
+KEY, VALUE = "auth.sessiontoken.lifetime", {"primary": "601", "secondary": "602"}
+"""A key that nothing needs to be restarted for, and another value of it for each active node."""
 
 
 def change(pair: Pair, active: str) -> None:
-    """Add a user, and give a user a certificate and revoke it, on the active node."""
+    """Add a user, give a user a certificate and revoke it, and set a key, on the active node."""
     added, revoked = ADDED.format(active), REVOKED.format(active)
     commands = [
         f"--user {user} --key prop_autologin --value true UserPropPut" for user in (added, revoked)
     ]
     commands += [f"--user {revoked} GetAutologin >/dev/null", f"--user {revoked} RevokeUser"]
+    commands.append(f"--key {KEY} --value {VALUE[active]} ConfigPut")
     script = "\n".join(f"{SACLI} {command}" for command in commands)
     pair.machine(active).run(f"set -e\n{script}", timeout=180)
 
