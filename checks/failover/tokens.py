@@ -1,7 +1,8 @@
 """FO-36 to 38: how clients authenticate to the node that took over.
 
 After a refused token a client silently tries its cached password, so "connected" alone proves
-nothing: the password must have been used up, and the new node's verify calls counted.
+nothing: the password must have been used up, and the new node's verify calls counted. A token
+that another secret made is refused too, so a refusal counts with its cause only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,11 @@ from checks.evidence import Evidence
 from checks.registry import check
 from checks.verdict import Findings, Verdict
 
+EXPIRED = "auth-token from client expired"
+NOT_NOW = "out of the renewal window"
+"""What OpenVPN 2.6 logs of a token (auth_token.c; texts of 2.6.14): `NOT_NOW` of one whose time
+stamp is in the future, or two renewals old, and `EXPIRED` after that as well as of one that is
+past its lifetime."""
 REFUSALS = frozenset({"lifetime-over", "clock-behind"})
 
 
@@ -44,11 +50,21 @@ def a_token_fails_when_it_should(evidence: Evidence) -> Verdict:
         found.saw(event.place)
         found.require(not event["accepted"], f"the token was accepted although {case}")
         if not event["accepted"]:
-            found.require(bool(event["reason"]), f"{case}: refused without a reason")
+            _judge_reason(found, case, str(event["reason"]))
     missing = REFUSALS - cases
     if missing:
         found.gap(f"not tried: {', '.join(sorted(missing))}")
     return found.verdict("refused when its lifetime is over and when it is from the future")
+
+
+def _judge_reason(found: Findings, case: str, reason: str) -> None:
+    """Want the cause of the case: a token refused for another one shows nothing about it."""
+    if not found.require(bool(reason), f"{case}: refused without a reason"):
+        return
+    causes = {"clock-behind": NOT_NOW in reason}
+    causes["lifetime-over"] = EXPIRED in reason and NOT_NOW not in reason
+    if not causes.get(case, False):
+        found.gap(f"{case}: refused, but for another cause: {reason}")
 
 
 @check("FO-38")

@@ -22,6 +22,12 @@ from scenarios.failover.pair import Pair
 
 NS = 1_000_000_000
 _LOG_LINE = re.compile(r'^(?P<at>\S+) \[\S+\] \[(?P<source>[^\]]*)\] OUT: "(?P<text>.*)"$')
+_OF_TOKENS = re.compile(
+    r"Timestamp \(\d+\) of auth-token is .*"
+    r"|Initial timestamp \(\d+\) in token .*"
+    r"|--auth-gen-token: .*"
+    r"|TLS: Username/auth-token authentication failed.*"
+)
 
 
 @dataclass(frozen=True)
@@ -74,17 +80,34 @@ def log_lines(pair: Pair, node: str, since_ns: int) -> None:
     offset = clock(machine)
     for path in (FAILOVER_LOG, NODE_LOG):
         text = machine.run(f"tail -n 400 {path} 2>/dev/null || true").stdout
-        for at_ns, line in dated(text):
-            at_ns = offset.on_the_wire(at_ns)
-            if at_ns >= since_ns - NS:
-                pair.history.record(
-                    "log.line",
-                    node,
-                    at_ns=at_ns,
-                    uncertainty_ns=offset.uncertainty_ns + NS // 2,
-                    file=path.rpartition("/")[2],
-                    text=line,
-                )
+        for at_ns, line in dated_since(text, offset, since_ns):
+            pair.history.record(
+                "log.line",
+                node,
+                at_ns=at_ns,
+                uncertainty_ns=offset.uncertainty_ns + NS // 2,
+                file=path.rpartition("/")[2],
+                text=line,
+            )
+
+
+def token_reason(machine: Machine, since_ns: int) -> str:
+    """Return what a node logged of tokens from `since_ns` (wire) on, each text once, or ""."""
+    offset = clock(machine)
+    text = machine.run(f"cat {NODE_LOG} 2>/dev/null || true").stdout
+    found = [
+        match[0]
+        for _, line in dated_since(text, offset, since_ns)
+        for match in _OF_TOKENS.finditer(line)
+    ]
+    return "; ".join(dict.fromkeys(found))
+
+
+def dated_since(text: str, offset: GuestClock, since_ns: int) -> Iterable[tuple[int, str]]:
+    """Yield (wire's time in ns, text) of each log line from `since_ns`, less a stamp's second."""
+    for at_ns, line in dated(text):
+        if (on_the_wire := offset.on_the_wire(at_ns)) >= since_ns - NS:
+            yield on_the_wire, line
 
 
 def dated(text: str) -> Iterable[tuple[int, str]]:
@@ -129,24 +152,33 @@ def tcpdump(pair: Pair, node: str, seconds: int, *, service_stopped: bool) -> No
 
 _HASHES = """\
 import hashlib, json, pathlib, sqlite3, sys
-def asked(path, query):
+def asked(path, query, needed=False):
     if not pathlib.Path(path).is_file():
         return "absent"
     rows = sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute(query).fetchall()
+    if needed and not rows:
+        return "absent"
     return hashlib.sha256(json.dumps(sorted(rows)).encode()).hexdigest()
 place = sys.argv[1]
 print(json.dumps({
     "users": asked(place + "/userprop.db", "SELECT user, key, value FROM properties"),
     "revocations": asked(place + "/certs.db",
         "SELECT serial, common_name FROM certificates WHERE revoked_at IS NOT NULL"),
-    "configuration": asked(place + "/config.db", "SELECT * FROM config"),
+    "configuration": asked(place + "/config.db", "SELECT key, value FROM config"),
+    "licence": asked(place + "/config.db",
+        "SELECT key, value FROM config WHERE key LIKE 'subscription.%'", True),
+    "session secret": asked(place + "/certs.db",
+        "SELECT value FROM secrets WHERE name = 'auth-token.key'", True),
 }))
 """
 LIVE, STAGED = f"{ETC}/db", f"{ETC}/staging/complete"
 
 
 def hashes(machine: Machine, place: str) -> dict[str, str]:
-    """Return a hash of users, revocations and configuration in `place`: LIVE or STAGED."""
+    """Return a hash of each item in `place`, LIVE or STAGED: users, revocations, and so on.
+
+    The configuration is compared whole: what belongs to a node alone is not in its databases.
+    """
     found: dict[str, str] = json.loads(machine.run(f"python3 - {place}", stdin=_HASHES).stdout)
     return found
 
