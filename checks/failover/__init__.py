@@ -51,20 +51,25 @@ vhid.settled: vhid: both nodes have been restarted with it (FO-22)
 neighbours.begin / .end: vhids: of the two pairs; bad_digest_lines at the end (FO-23)
 session.resumed: client, method ("token", "certificate"), connected, verify_calls, password_spent,
     user_name_sent (FO-36, 38)
-token.tried: case ("lifetime-over", "clock-behind"), accepted, reason (FO-37)
+token.tried: case ("lifetime-over", "clock-behind"), accepted; reason: what the new node logged of
+    the token since the fault, each text once, joined by "; "; since the fault is also `accepted`
+    (FO-37)
 filter.begin / filter.end: filter ("vrrp", "source-mac", "isolation", "guest-firewall"); hits at
     the end (FO-42 to 45)
 preflight.observations: profile, and the fields of `checks.preflight.Observations` (FO-42, 48)
 profile.begin / profile.end: profile ("plain", "mac-filter", "vrrp-filter", "two-networks");
     hits at the end, but for "plain" (FO-48)
-staged.compared: origin, target (node names), item ("users", "revocations", ...), before, active,
-    staged, live_before, live (hashes), seconds since the change, period_s of the sync (FO-32, 34)
-running.compared: item, staged, running (hashes); source is the new active node (FO-33)
+staged.compared: origin, target (node names), item ("users", "revocations", "configuration"),
+    before, active, staged, live_before, live (hashes, or "absent"), seconds since the change,
+    period_s of the sync (FO-32, 34)
+running.compared: item (one of those; "licence", "session secret"), staged, running (hashes, or
+    "absent"); source is the new active node (FO-33, 46)
 client.profile: client, origin (node it was fetched from), server (node connected to), edited,
     connected (FO-35)
 subscription.shown: key, limit, active (whether this node is), loaded_on; source is the node, before
     and after a takeover (FO-40)
 write.acknowledged: serial (FO-46)
-sync.completed: serial: the last one that the sync contains (FO-46)
+sync.completed: serial: the last one that the sync contains; period_s that is configured; at the
+    middle between the look that did not see it yet and the one that did (FO-46)
 write.survived: serials: list found on the new active (FO-46)
 """

@@ -37,6 +37,8 @@ class Pair:
     nodes: Mapping[str, Node]
     password: str = ""
     virtual_mac: bool = True
+    version: int = 2
+    """Of VRRP, where keepalived is the engine."""
 
     @property
     def secondary(self) -> Node:
@@ -84,6 +86,7 @@ def pair_of(event: Event) -> Pair:
         nodes=nodes,
         password=str(event.data.get("password", "")),
         virtual_mac=bool(event.data.get("virtual_mac", engine == "ucarp")),
+        version=version,
     )
 
 

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from checks import vrrp
 from checks.evidence import Evidence
 from checks.failover import whole_run
 from checks.failover.aftermath import judge_tunnels
 from checks.failover.beating import judge_period, judge_silence
 from checks.failover.pair import Recorded
 from checks.failover.returning import judge_return
+from checks.failover.syncing import ABSENT, TRANSFERS_S
 from checks.failover.takeovers import CLEAN_STOP, judge_clean_stop, judge_takeovers
+from checks.heartbeat import NS, Beat
+from checks.history import Event
 from checks.registry import check
 from checks.verdict import Findings, Verdict, combine, unknown
 
 OUTSIDE = "outside"
 """The name of the client beyond the gateway, in `tunnel.back`."""
+KEPT = frozenset({"licence", "session secret"})
+"""What FO-46 wants compared besides the writes: the licence, and the secret by which the other
+node accepts a session's token. The log of past sessions is not looked at."""
 
 
 @check("FO-46")
 def what_was_synced_survives(evidence: Evidence) -> Verdict:
     """Judge that every write up to the last completed sync is there, and count those since.
 
-    The count is the loss window; it is reported, not limited.
+    The count is the loss window; it is reported, not limited. What is limited is the time without
+    a sync: one that stopped long ago keeps its promise literally, and breaks it in spirit.
     """
     found = Findings()
     survived = evidence.last("write.survived")
-    before = [
+    writes = [
         event for event in evidence.need("write.acknowledged") if event.at_ns <= survived.at_ns
     ]
     syncs = [event for event in evidence.need("sync.completed") if event.at_ns <= survived.at_ns]
     found.saw(survived.place, *(event.place for event in syncs[-1:]))
     if len(syncs) < 2:
         found.gap(f"{len(syncs)} completed sync(s): the window needs a crash after more than one")
-    written = {int(event["serial"]) for event in before}
+    written = {int(event["serial"]) for event in writes}
     synced = max((int(event["serial"]) for event in syncs), default=0)
     present = {int(serial) for serial in survived["serials"]}
     due = {serial for serial in written if serial <= synced}
@@ -44,21 +56,47 @@ def what_was_synced_survives(evidence: Evidence) -> Verdict:
         found.gap("nothing was written after the last sync: there is no window to measure")
     if not due:
         found.gap("nothing was written before the last sync")
-    # A sync that stopped long ago keeps its promise literally, and breaks it in spirit.
-    synced_since = [event for event in before if syncs and event.at_ns > syncs[-1].at_ns]
-    if len(syncs) >= 2 and synced_since:
-        period_ns = syncs[-1].at_ns - syncs[-2].at_ns
-        waited_ns = synced_since[-1].at_ns - syncs[-1].at_ns
-        found.require(
-            waited_ns <= 2 * period_ns,
-            f"no sync for {waited_ns / 1e9:.0f} s, {waited_ns / period_ns:.1f} periods",
-        )
-    window_s = (synced_since[-1].at_ns - syncs[-1].at_ns) / 1e9 if synced_since else 0.0
+    window_s = _judge_pauses(found, writes, syncs)
+    _judge_kept(found, evidence)
     gone = len(set(since) - present)
     return found.verdict(
-        f"{len(due)} synced write(s) survive; loss window: {gone} of {len(since)} write(s) "
-        f"since the last sync, {window_s:.1f} s"
+        f"{len(due)} synced write(s) of users survive, and {' and '.join(sorted(KEPT))} are those "
+        f"staged; loss window: {gone} of {len(since)} write(s) that no sync contained, the last "
+        f"acknowledged {window_s:.1f} s after the last sync was seen"
     )
+
+
+def _judge_pauses(found: Findings, writes: Sequence[Event], syncs: Sequence[Event]) -> float:
+    """Limit the time without a sync while there were writes; return the last one, in seconds."""
+    if not writes or not syncs:
+        return 0.0
+    limit_s = float(syncs[-1]["period_s"]) + TRANSFERS_S
+    unsynced = [write for write in writes[:1] if write.at_ns < syncs[0].at_ns]
+    for earlier, later in pairwise((*unsynced, *syncs, writes[-1])):
+        least_ns = later.at_ns - later.uncertainty_ns - earlier.at_ns - earlier.uncertainty_ns
+        found.require(
+            least_ns / NS <= limit_s,
+            f"no sync for {least_ns / NS:.0f} s, its period is {syncs[-1]['period_s']} s "
+            f"and {TRANSFERS_S:.0f} s are for its transfers",
+        )
+    return max(0.0, (writes[-1].at_ns - syncs[-1].at_ns) / NS)
+
+
+def _judge_kept(found: Findings, evidence: Evidence) -> None:
+    """Compare what was staged before the writing began, and does not change with it."""
+    kept = [event for event in evidence.events("running.compared") if event["item"] in KEPT]
+    missing = KEPT - {str(event["item"]) for event in kept}
+    if missing:
+        found.gap(f"not compared: {', '.join(sorted(missing))}")
+    for event in kept:
+        found.saw(event.place)
+        if event["staged"] == ABSENT:
+            found.gap(f"no {event['item']} was staged on {event.source}, so nothing is shown")
+            continue
+        found.require(
+            event["running"] == event["staged"],
+            f"the {event['item']} on {event.source} is not the one that was staged",
+        )
 
 
 @check("FO-47")
@@ -69,6 +107,7 @@ def keepalived_keeps_the_same_promises(evidence: Evidence) -> Verdict:
         return unknown(f"the pair runs {recorded.pair.engine}, not keepalived")
     stopped = any(event["fault"] == CLEAN_STOP for event in evidence.need("fault.begin"))
     parts = [
+        judge_version(recorded),
         judge_period(recorded),
         judge_silence(recorded),
         judge_takeovers(recorded, guide=False),
@@ -80,6 +119,32 @@ def keepalived_keeps_the_same_promises(evidence: Evidence) -> Verdict:
     if not stopped:
         parts.append(unknown("no clean stop was recorded"))
     return combine(parts)
+
+
+def judge_version(recorded: Recorded) -> Verdict:
+    """Judge that the pair, once configured, advertises by VRRP of that version and nothing else."""
+    found = Findings()
+    recorded.heard_of_pair()
+    since_ns = recorded.evidence.last("pair.configured").at_ns
+    expected = f"VRRPv{recorded.pair.version}"
+    spoken = Counter(
+        (beat.sender, _spoken(beat))
+        for beat in recorded.sent.in_group(recorded.pair.vhid)
+        if beat.at_ns >= since_ns
+    )
+    found.saw(recorded.evidence.capture_place)
+    if not spoken:
+        found.gap("nothing was advertised after the pair was configured")
+    for (sender, name), count in sorted(spoken.items()):
+        found.require(
+            name == expected,
+            f"{count} advertisement(s) of {sender} are {name}, configured is {expected}",
+        )
+    return found.verdict(f"{spoken.total()} advertisements, all {expected}")
+
+
+def _spoken(beat: Beat) -> str:
+    return f"VRRPv{beat.advert.version}" if isinstance(beat.advert, vrrp.Advertisement) else "CARP"
 
 
 @check("FO-49")

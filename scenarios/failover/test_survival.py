@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
+from checks.failover.survival import KEPT
 from lab.machine import Machine
 from lab.probe import Probe
 from lab.wait import pause
-from scenarios.failover import faults
+from scenarios.failover import faults, observe
 from scenarios.failover.faults import Moment
 from scenarios.failover.observe import LIVE, STAGED
 from scenarios.failover.pair import Pair
@@ -22,6 +23,7 @@ Judge = Callable[[str], object]
 PERIOD_S = 20
 WRITE_FOR_S = 90.0
 WRITER = "writer"
+LICENCE = "LAB-46-scenario-key"
 
 _SERIALS = """\
 import json, sqlite3, sys
@@ -44,6 +46,19 @@ def write(pair: Pair, active: str, serial: int) -> None:
     pair.history.record("write.acknowledged", active, serial=serial)
 
 
+def record_sync(pair: Pair, active: str, serial: int, since_ns: int) -> None:
+    """Record that a sync was completed between `since_ns` and now, when it was seen."""
+    half = (time.time_ns() - since_ns) // 2
+    pair.history.record(
+        "sync.completed",
+        active,
+        at_ns=since_ns + half,
+        uncertainty_ns=half,
+        serial=serial,
+        period_s=PERIOD_S,
+    )
+
+
 @pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-46")
@@ -54,18 +69,31 @@ def test_what_the_last_sync_held_survives_and_the_rest_is_counted(
     pair.record_configured(active)
     standby = pair.machine(pair.other(active))
 
+    staged: dict[str, str] = {}
+
     def write_on() -> None:
+        pair.sacli(active, "--value", LICENCE, "LoadSubscription")
+        pair.sacli(active, "FailoverSync", timeout=120)
+        record_sync(pair, active, 0, time.time_ns())
+        staged.update(observe.hashes(standby, STAGED))
         end, serial, synced = time.monotonic() + WRITE_FOR_S, 0, 0
+        looked_ns = time.time_ns()
         while time.monotonic() < end or serial == synced:
             serial += 1
             write(pair, active, serial)
-            staged = serials(standby, STAGED)
-            if staged and staged[-1] > synced:
-                synced = staged[-1]
-                pair.history.record("sync.completed", active, serial=synced)
+            before_ns, looked_ns = looked_ns, time.time_ns()
+            found = serials(standby, STAGED)
+            if found and found[-1] > synced:
+                synced = found[-1]
+                record_sync(pair, active, synced, before_ns)
 
     def survived(peer: str, _struck: Moment) -> None:
         pause(1)
+        running = observe.hashes(pair.machine(peer), LIVE)
+        for item in sorted(KEPT):
+            pair.history.record(
+                "running.compared", peer, item=item, staged=staged[item], running=running[item]
+            )
         pair.history.record("write.survived", peer, serials=serials(pair.machine(peer), LIVE))
 
     provoke(pair, faults.POWER_OFF, probe, survived, before=write_on)

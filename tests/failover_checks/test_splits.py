@@ -243,33 +243,3 @@ def test_a_preflight_that_tried_no_controls_says_nothing(tmp_path: Path) -> None
         .judge("FO-42"),
         "undecided",
     )
-
-
-def writes(directory: Path, *, synced: tuple[int, ...] = (20, 50, 80)) -> Run:
-    run = Run(directory, 120)
-    for serial in range(1, 101):
-        run.event(serial, "write.acknowledged", "primary", serial=serial)
-    for serial in synced:
-        run.event(serial + 0.5, "sync.completed", "primary", serial=serial)
-    survivors = list(range(1, max(synced) + 1))
-    run.event(110, "write.survived", "secondary", serials=survivors)
-    return run
-
-
-def test_what_was_synced_survives_and_the_loss_window_is_counted(tmp_path: Path) -> None:
-    verdict = writes(tmp_path).judge("FO-46")
-    passes(verdict)
-    assert "20 of 20 write(s) since the last sync, 19.5 s" in verdict.text
-
-
-def test_a_synced_write_that_is_lost_is_rejected(tmp_path: Path) -> None:
-    run = writes(tmp_path).changed("write.survived", serials=list(range(2, 81)))
-    rejects(run.judge("FO-46"), "1 write(s) lost that the last sync contained")
-
-
-def test_a_sync_that_runs_no_more_is_rejected(tmp_path: Path) -> None:
-    rejects(writes(tmp_path, synced=(5, 10)).judge("FO-46"), "no sync for 90 s")
-
-
-def test_a_single_sync_says_nothing(tmp_path: Path) -> None:
-    unsure(writes(tmp_path, synced=(20,)).judge("FO-46"))
