@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from checks.failover.survival import KEPT
 from checks.failover.syncing import SYNCED
 from checks.history import History, read_history
 from scenarios.failover import observe, takeover, test_logs_and_sync, test_sessions, test_survival
@@ -122,7 +123,7 @@ def test_a_licence_and_a_session_secret_are_absent_until_there_are_some(tmp_path
         "CREATE TABLE secrets (name, value)",
         "CREATE TABLE certificates (serial, common_name, revoked_at)",
     )
-    assert {hashes(tmp_path)[item] for item in test_survival.KEPT} == {"absent"}
+    assert {hashes(tmp_path)[item] for item in KEPT} == {"absent"}
     write(tmp_path / "config.db", "INSERT INTO config VALUES ('subscription.bundle', 'LAB-46-x')")
     write(tmp_path / "certs.db", "INSERT INTO secrets VALUES ('auth-token.key', 'k')")
-    assert "absent" not in {hashes(tmp_path)[item] for item in test_survival.KEPT}
+    assert "absent" not in {hashes(tmp_path)[item] for item in KEPT}
