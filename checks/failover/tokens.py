@@ -13,7 +13,7 @@ from checks.verdict import Findings, Verdict
 
 EXPIRED = "auth-token from client expired"
 NOT_NOW = "out of the renewal window"
-"""What OpenVPN 2.6 logs of a token (auth_token.c; texts of 2.6.14): `NOT_NOW` of one whose time
+"""What OpenVPN 2.6 logs of a token (auth_token.c; seen of 2.6.14 in each case): `NOT_NOW` of one whose time
 stamp is in the future, or two renewals old, and `EXPIRED` after that as well as of one that is
 past its lifetime."""
 REFUSALS = frozenset({"lifetime-over", "clock-behind"})
