@@ -52,8 +52,8 @@ neighbours.begin / .end: vhids: of the two pairs; bad_digest_lines at the end (F
 session.resumed: client, method ("token", "certificate"), connected, verify_calls, password_spent,
     user_name_sent (FO-36, 38)
 token.tried: case ("lifetime-over", "clock-behind"), accepted; reason: what the new node logged of
-    the token since the fault, each text once, joined by "; "; since the fault is also `accepted`
-    (FO-37)
+    the token since the fault, each text once, joined by "; "; since the fault is also `accepted`;
+    age_s: no less than the token's age when the answer was seen (FO-37)
 filter.begin / filter.end: filter ("vrrp", "source-mac", "isolation", "guest-firewall"); hits at
     the end (FO-42 to 45)
 preflight.observations: profile, and the fields of `checks.preflight.Observations` (FO-42, 48)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -79,10 +80,11 @@ def test_a_profile_of_one_node_works_on_the_other_as_it_is(
     judge("FO-35")
 
 
-def try_token(pair: Pair, outside: Outside, probe: Probe, case: str) -> None:
+def try_token(pair: Pair, outside: Outside, probe: Probe, case: str, since: float) -> None:
     """Let the active node fail under a connected client, and record how its token fares.
 
-    Both logs are read from here on only: another case may have left its lines in them.
+    The client logged in after `since`, by `time.monotonic`. Both logs are read
+    from here on only: another case may have left its lines in them.
     """
     known = len(outside.log(ALICE.name))
 
@@ -97,12 +99,14 @@ def try_token(pair: Pair, outside: Outside, probe: Probe, case: str) -> None:
             outcome = until(judged, REFUSED_S, f"{ALICE.name} to come back or to give up", every=1)
         except DeadlinePassed:
             return  # without an answer there is nothing to record
+        age_s = round(time.monotonic() - since, 1)
         pair.history.record(
             "token.tried",
             peer,
             case=case,
             accepted=outcome == "accepted",
             reason=observe.token_reason(pair.machine(peer), struck.at_ns),
+            age_s=age_s,
         )
 
     provoke(pair, faults.POWER_OFF, probe, watch)
@@ -115,15 +119,17 @@ def test_a_token_is_refused_when_it_should_be(
     pair: Pair, probe: Probe, outside: Outside, judge: Judge
 ) -> None:
     active = pair.settle()
+    since = time.monotonic()
     outside.connect(ALICE)
     pair.machine(pair.other(active)).run('date -s "@$(( $(date +%s) - 120 ))"')
-    try_token(pair, outside, probe, "clock-behind")
+    try_token(pair, outside, probe, "clock-behind", since)
     outside.leave()
     restore(pair, faults.POWER_OFF, active)
     pair.reconfigure({"vpn.server.session_expire": "30"})
+    since = time.monotonic()
     outside.connect(Traveller("alice", "udp", 2))
     pause(35)
-    try_token(pair, outside, probe, "lifetime-over")
+    try_token(pair, outside, probe, "lifetime-over", since)
     judge("FO-37")
 
 

@@ -333,7 +333,8 @@ def resumed(directory: Path) -> Run:
         connected=True, verify_calls=0, password_spent=True, user_name_sent=False,
     )  # fmt: skip
     for case, reason in REFUSED.items():
-        run.event(90, "token.tried", "client", case=case, accepted=False, reason=reason)
+        answer = {"accepted": False, "reason": reason, "age_s": 80}
+        run.event(90, "token.tried", "client", case=case, **answer)
     return run
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.failover_checks.recording import Run, passes, unsure
+from tests.failover_checks.recording import Run, passes, rejects, unsure
 from tests.failover_checks.test_setup import EXPIRED, NOT_NOW, REFUSED
 
 WRONG_SECRET = "--auth-gen-token: HMAC on token from client failed (alice)"
@@ -47,3 +47,18 @@ def test_a_token_past_its_lifetime_whose_cached_password_is_refused_too_passes(
     tmp_path: Path,
 ) -> None:
     passes(tried(tmp_path, lifetime_over=f"{EXPIRED}; {ANY_FAILURE}").judge("FO-37"))
+
+
+def accepted_by_a_slow_clock(directory: Path, age_s: float) -> Run:
+    run = tried(directory)
+    run.events[-1][3].update(accepted=True, reason="", age_s=age_s)
+    assert run.events[-1][3]["case"] == "clock-behind"
+    return run
+
+
+def test_a_token_from_the_future_that_is_accepted_is_rejected(tmp_path: Path) -> None:
+    rejects(accepted_by_a_slow_clock(tmp_path, 119).judge("FO-37"), "although clock-behind")
+
+
+def test_a_token_that_grew_older_than_the_clock_is_behind_shows_nothing(tmp_path: Path) -> None:
+    unsure(accepted_by_a_slow_clock(tmp_path, 121).judge("FO-37"), "not from the future any more")

@@ -69,9 +69,10 @@ def test_a_clients_log_of_an_earlier_case_does_not_judge_the_next(
 
     monkeypatch.setattr(test_sessions, "provoke", provoked)
     probe: Any = None
-    test_sessions.try_token(pair, outside, probe, "lifetime-over")
+    test_sessions.try_token(pair, outside, probe, "lifetime-over", time.monotonic() - 50)
     event = read_history(pair.history.path).events("token.tried")[-1]
     assert (event["accepted"], event["reason"]) == (True, EXPIRED)
+    assert event["age_s"] >= 50
 
 
 def test_a_sync_is_dated_between_two_looks_at_the_standby(pair: Any) -> None:
