@@ -15,7 +15,7 @@ from provision.failover.access_server import SERVICE
 
 NS = 1_000_000_000
 AFTER_STOP = "/run/after-stop"
-"""On a node whose service was stopped: its uptime, `ip -j -4 addr`, its uptime again."""
+"""On a node whose service was stopped: its uptime (s), `ip -j -4 addr`, its uptime again."""
 _CRASH_AFTER_S = 0.5  # the shell that crashes its machine must have said goodbye before
 _CRASH_SLACK_S = 0.3  # a slow guest's `sleep` and `echo`
 
@@ -84,8 +84,8 @@ def _stop_service(lab: Lab, node: str) -> Moment:
     """
     begun = time.time_ns()
     lab[node].run(
-        f"service {SERVICE} stop && "
-        f"{{ cat /proc/uptime; ip -j -4 addr; echo; cat /proc/uptime; }} >{AFTER_STOP}",
+        f"service {SERVICE} stop && {{ read before _ </proc/uptime; links=$(ip -j -4 addr); "
+        f"read after _ </proc/uptime; printf '%s\\n' $before \"$links\" $after; }} >{AFTER_STOP}",
         timeout=120,
     )
     return Moment(begun, 0)

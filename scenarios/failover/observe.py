@@ -65,8 +65,7 @@ def after_stop(pair: Pair, node: str) -> None:
     ended_ns = time.time_ns()
     pair.history.record("service.stopped", node, at_ns=ended_ns)
     before, *links, after = pair.machine(node).run(f"cat {AFTER_STOP}").stdout.splitlines()
-    apart_s = float(after.split()[0]) - float(before.split()[0])
-    at_ns = ended_ns + round(apart_s * NS)
+    at_ns = ended_ns + round((float(after) - float(before)) * NS)
     pair.history.record("addresses", node, at_ns=at_ns, held=_held("".join(links)))
 
 

@@ -162,7 +162,7 @@ class PlayedLab:
             "FailoverSync": lambda _: self._sync(node),
             "service openvpnas stop": lambda _: self._switch(node, on=False),
             "service openvpnas start": lambda _: self._switch(node, on=True),
-            "after-stop": lambda _: f"100.00 9\n{self._addresses(node)}\n100.25 9\n",
+            "after-stop": lambda _: f"100.00\n{self._addresses(node)}\n100.25\n",
             "ConfigQuery": json.dumps(config),
             "date +%s%N": lambda _: str(time.time_ns()),
             "ip -j -4 addr": lambda _: self._addresses(node),
