@@ -54,6 +54,11 @@ class Run:
         self.events = [event for event in self.events if event[1] != kind]
         return self
 
+    def but(self, **data: object) -> Run:
+        """Leave out the events that hold these data."""
+        self.events = [event for event in self.events if not data.items() <= event[3].items()]
+        return self
+
     def changed(self, kind: str, **data) -> Run:
         """Overwrite some data of every event of a kind."""
         assert any(event[1] == kind for event in self.events)

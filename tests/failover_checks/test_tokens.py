@@ -1,4 +1,4 @@
-"""FO-37: a refused token shows something only with the cause that its case is about."""
+"""FO-36 to 38: sessions resumed by token or certificate, and tokens refused for their cause."""
 
 from __future__ import annotations
 
@@ -6,11 +6,66 @@ from pathlib import Path
 
 import pytest
 
-from tests.failover_checks.recording import Run, passes, rejects, unsure
-from tests.failover_checks.test_setup import EXPIRED, NOT_NOW, REFUSED
+from tests.failover_checks.recording import (
+    Run,
+    passes,
+    rejects,
+    unsure,
+)
 
+EXPIRED = "--auth-gen-token: auth-token from client expired"
+NOT_NOW = "Timestamp (1700000120) of auth-token is out of the renewal window"
+REFUSED = {"lifetime-over": EXPIRED, "clock-behind": f"{NOT_NOW}; {EXPIRED}"}
+"""What OpenVPN 2.6 logs; the second line stands below whatever made a token expire."""
 WRONG_SECRET = "--auth-gen-token: HMAC on token from client failed (alice)"
 ANY_FAILURE = "TLS: Username/auth-token authentication failed for username 'alice'"
+
+
+def resumed(directory: Path) -> Run:
+    run = Run(directory, 100)
+    run.event(
+        80, "session.resumed", "client", client="alice", method="token", connected=True,
+        verify_calls=0, password_spent=True, user_name_sent=True,
+    )  # fmt: skip
+    run.event(
+        80, "session.resumed", "client", client="bob_AUTOLOGIN", method="certificate",
+        connected=True, verify_calls=0, password_spent=True, user_name_sent=False,
+    )  # fmt: skip
+    for case, reason in REFUSED.items():
+        answer = {"accepted": False, "reason": reason, "age_s": 80}
+        run.event(90, "token.tried", "client", case=case, **answer)
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-36", "FO-37", "FO-38"])
+def test_sessions_resumed_as_they_should_be_pass(tmp_path: Path, requirement: str) -> None:
+    passes(resumed(tmp_path).judge(requirement))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "kind", "change", "reason"),
+    [
+        ("FO-36", "session.resumed", {"verify_calls": 1}, "1 verify call(s)"),
+        ("FO-36", "session.resumed", {"connected": False}, "alice was not connected"),
+        ("FO-37", "token.tried", {"accepted": True}, "although lifetime-over"),
+        ("FO-37", "token.tried", {"reason": ""}, "without a reason"),
+        ("FO-38", "session.resumed", {"connected": False}, "bob_AUTOLOGIN was not connected"),
+        ("FO-38", "session.resumed", {"user_name_sent": True}, "sent a user name"),
+    ],
+)
+def test_sessions_resumed_wrongly_are_rejected(
+    tmp_path: Path, requirement: str, kind: str, change: dict, reason: str
+) -> None:
+    rejects(resumed(tmp_path).changed(kind, **change).judge(requirement), reason)
+
+
+def test_a_password_that_still_works_shows_nothing_about_tokens(tmp_path: Path) -> None:
+    unsure(resumed(tmp_path).changed("session.resumed", password_spent=False).judge("FO-36"))
+
+
+@pytest.mark.parametrize("requirement", ["FO-36", "FO-37", "FO-38"])
+def test_sessions_not_watched_are_unknown(tmp_path: Path, requirement: str) -> None:
+    unsure(Run(tmp_path, 100).judge(requirement))
 
 
 def tried(directory: Path, **reasons: str) -> Run:
