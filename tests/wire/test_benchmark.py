@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from bench import __main__ as command_line
 from bench.__main__ import main
+
+
+@pytest.fixture(autouse=True)
+def evidence_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.setattr(command_line, "_ROOT", tmp_path)
 
 
 def test_the_wire_benchmark_prints_its_figures_as_json(capsys):
