@@ -153,9 +153,11 @@ def judge_clean_stop(recorded: Recorded, *, guide: bool) -> Verdict:
     stops = [pair for pair in faults_but(recorded) if pair[1].name == CLEAN_STOP]
     if not stops:
         found.gap(f"no {CLEAN_STOP} was recorded")
+    seen = []
     for event, fault in stops:
         timeline = measured(found, recorded, event, fault)
         if timeline is not None:
+            seen.append(timeline)
             budget = _standby_engine(recorded, fault).clean_stop_to_takeover()
             # The stop command takes its time; ucarp goes on advertising until it ends.
             takeover.judge_stage(
@@ -166,7 +168,10 @@ def judge_clean_stop(recorded: Recorded, *, guide: bool) -> Verdict:
                 takeover.judge_stage(found, [timeline], Stage.SILENCE, limit)
         _judge_silenced(found, recorded, str(event["node"]), fault)
         _judge_address_gone(found, recorded, str(event["node"]), fault)
-    return found.verdict("the peer takes over, the virtual IP is gone from the old node")
+    return found.verdict(
+        "the peer takes over, the virtual IP is gone from the old node",
+        *(f"{CLEAN_STOP}, {figure}" for figure in figures(seen)),
+    )
 
 
 def _words(budget: Budget) -> tuple[str, str]:

@@ -164,7 +164,9 @@ def stopped(directory: Path, **pair) -> Run:
 
 
 def test_a_clean_stop_that_hands_over_passes(tmp_path: Path) -> None:
-    passes(stopped(tmp_path).judge("FO-27"))
+    verdict = stopped(tmp_path).judge("FO-27")
+    passes(verdict)
+    assert "service-stop, last advertisement to the peer's first: n=1 min=3.200" in verdict.text
 
 
 def test_a_stopped_node_that_keeps_the_virtual_ip_is_rejected(tmp_path: Path) -> None:
