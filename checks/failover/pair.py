@@ -288,12 +288,11 @@ class Recorded:
             return []
         return [max(answered, key=lambda moment: moment.at_ns)]
 
-    def tunnels(self, protocol: str | None = None) -> list[takeover.Moment]:
+    def tunnels(self) -> list[takeover.Moment]:
         """When a client's tunnel was seen to carry traffic (again)."""
         return [
             takeover.Moment(event.at_ns, event.uncertainty_ns)
             for event in self.evidence.events("tunnel.back")
-            if protocol is None or event["protocol"] == protocol
         ]
 
     def guest_heartbeat(self, machine: str) -> heartbeat.Heartbeat:

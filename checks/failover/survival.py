@@ -13,7 +13,7 @@ from checks.failover.aftermath import judge_tunnels
 from checks.failover.beating import judge_period, judge_silence
 from checks.failover.pair import Recorded
 from checks.failover.returning import judge_return
-from checks.failover.syncing import ABSENT, TRANSFERS_S
+from checks.failover.syncing import TRANSFERS_S, judge_running
 from checks.failover.takeovers import CLEAN_STOP, judge_clean_stop, judge_takeovers
 from checks.heartbeat import NS, Beat
 from checks.history import Event
@@ -57,7 +57,7 @@ def what_was_synced_survives(evidence: Evidence) -> Verdict:
     if not due:
         found.gap("nothing was written before the last sync")
     window_s = _judge_pauses(found, writes, syncs)
-    _judge_kept(found, evidence)
+    judge_running(found, evidence, KEPT)
     gone = len(set(since) - present)
     return found.verdict(
         f"{len(due)} synced write(s) of users survive, and {' and '.join(sorted(KEPT))} are those "
@@ -80,23 +80,6 @@ def _judge_pauses(found: Findings, writes: Sequence[Event], syncs: Sequence[Even
             f"and {TRANSFERS_S:.0f} s are for its transfers",
         )
     return max(0.0, (writes[-1].at_ns - syncs[-1].at_ns) / NS)
-
-
-def _judge_kept(found: Findings, evidence: Evidence) -> None:
-    """Compare what was staged before the writing began, and does not change with it."""
-    kept = [event for event in evidence.events("running.compared") if event["item"] in KEPT]
-    missing = KEPT - {str(event["item"]) for event in kept}
-    if missing:
-        found.gap(f"not compared: {', '.join(sorted(missing))}")
-    for event in kept:
-        found.saw(event.place)
-        if event["staged"] == ABSENT:
-            found.gap(f"no {event['item']} was staged on {event.source}, so nothing is shown")
-            continue
-        found.require(
-            event["running"] == event["staged"],
-            f"the {event['item']} on {event.source} is not the one that was staged",
-        )
 
 
 @check("FO-47")

@@ -63,20 +63,25 @@ def _judge_staging(evidence: Evidence, origin: str) -> Verdict:
 def the_new_active_runs_what_was_staged(evidence: Evidence) -> Verdict:
     """Judge that after a takeover the new active node has all that was staged there."""
     found = Findings()
-    items = set()
-    for event in evidence.need("running.compared"):
-        items.add(str(event["item"]))
+    judge_running(found, evidence, SYNCED)
+    return found.verdict(f"{', '.join(sorted(SYNCED))} as staged")
+
+
+def judge_running(found: Findings, evidence: Evidence, wanted: frozenset[str]) -> None:
+    """Compare what the new active node runs with what was staged there, each item of `wanted`."""
+    compared = [event for event in evidence.events("running.compared") if event["item"] in wanted]
+    missing = wanted - {str(event["item"]) for event in compared}
+    if missing:
+        found.gap(f"not compared: {', '.join(sorted(missing))}")
+    for event in compared:
         found.saw(event.place)
         if event["staged"] == ABSENT:
             found.gap(f"{event['item']}: nothing staged on {event.source}, so nothing is shown")
             continue
         found.require(
             event["running"] == event["staged"],
-            f"{event['item']}: on {event.source} are not those that were staged",
+            f"{event['item']}: what runs on {event.source} is not what was staged",
         )
-    if SYNCED - items:
-        found.gap(f"not compared: {', '.join(sorted(SYNCED - items))}")
-    return found.verdict(f"{', '.join(sorted(items))} as staged")
 
 
 @check("FO-35")

@@ -114,7 +114,7 @@ class Pair:
         """
         with ThreadPoolExecutor() as beside:  # a login takes seconds on an emulated machine
             for name in (*NODES, "gateway"):
-                beside.submit(self.machine(name).run, "true")
+                beside.submit(self.machine(name).run, "true")  # a failure shows in the waits below
             active = self.active()
             serving = beside.submit(self.wait_for_state, active, "MASTER")
             waiting = beside.submit(self.wait_for_state, self.other(active), "BACKUP")

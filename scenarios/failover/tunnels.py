@@ -141,13 +141,9 @@ def verify_calls(pair: Pair, node: str, one: Traveller, since_ns: int) -> list[s
     machine = pair.machine(node)
     offset = observe.clock(machine)
     text = machine.run(f"cat {NODE_LOG}").stdout
-    found = []
-    for at_ns, line in observe.dated(text):
-        match = _VERIFY.search(line)
-        dated_since = offset.on_the_wire(at_ns) >= since_ns - NS
-        if match and dated_since and match["name"] == one.common_name:
-            found.append(match["user"])
-    return found
+    lines = (line for _, line in observe.dated_since(text, offset, since_ns))
+    matches = (match for line in lines for match in _VERIFY.finditer(line))
+    return [match["user"] for match in matches if match["name"] == one.common_name]
 
 
 def unspent(pair: Pair, node: str, user: str) -> int:

@@ -223,7 +223,7 @@ def test_a_licence_or_session_secret_that_is_not_the_staged_one_is_rejected(
     for event in run.events:
         if event[3].get("item") == item:
             event[3]["running"] = "b"
-    rejects(run.judge("FO-46"), f"{item} on secondary is not the one that was staged")
+    rejects(run.judge("FO-46"), f"{item}: what runs on secondary is not what was staged")
 
 
 @pytest.mark.parametrize("change", [{"staged": "absent", "running": "absent"}, {"item": "users"}])

@@ -45,7 +45,7 @@ def test_what_was_not_recorded_is_unknown(tmp_path: Path, requirement: str) -> N
         ("FO-32", "staged.compared", {"staged": "a"}, "users did not reach secondary"),
         ("FO-32", "staged.compared", {"live": "b"}, "loaded live on the standby"),
         ("FO-32", "staged.compared", {"seconds": 46}, "one sync period of 30 s"),
-        ("FO-33", "running.compared", {"running": "a"}, "not those that were staged"),
+        ("FO-33", "running.compared", {"running": "a"}, "not what was staged"),
         ("FO-34", "staged.compared", {"staged": "a"}, "users did not reach primary"),
         ("FO-35", "client.profile", {"connected": False}, "fails on secondary"),
         ("FO-40", "subscription.shown", {"key": ""}, "no key after LoadSubscription"),
@@ -95,4 +95,4 @@ def test_what_neither_node_has_is_not_what_was_staged(tmp_path: Path) -> None:
 
 def test_what_was_staged_and_is_not_there_is_rejected(tmp_path: Path) -> None:
     run = synced(tmp_path).changed("running.compared", running="absent")
-    rejects(run.judge("FO-33"), "not those that were staged")
+    rejects(run.judge("FO-33"), "not what was staged")
