@@ -165,7 +165,8 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
         )
 
     worker = getattr(config, "workerinput", {}).get("workerid", "")
-    labs = Labs(run.directory, deployer, config.getoption("keep"), worker=worker)
+    keep = config.getoption("keep")
+    labs = Labs(run.directory, deployer, keep, worker=worker, on_start=run.note_lab)
     try:
         yield labs
     finally:

@@ -209,9 +209,11 @@ class _Recorder:
     def _repetitions(self, fault: Fault, history: History) -> Iterator[None]:
         """Provoke the fault again with each step, on a pair that is whole again."""
         lab = self.labs.get(_GUIDE)
-        pair = Pair(lab, history)
-        pair.record_configured(pair.settle())
-        with Probe(lab.wire, "lan", "probe", PROBE_MAC, PROBE_ADDRESS) as probe:
+        with (
+            Pair(lab, history) as pair,
+            Probe(lab.wire, "lan", "probe", PROBE_MAC, PROBE_ADDRESS) as probe,
+        ):
+            pair.record_configured(pair.active())
             for number in range(self.times):
                 with self._watched(pair, fault) as meanwhile:
                     victim = provoke(pair, fault, probe, meanwhile)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.accelerator import Accelerator
+from lab.agent import CHANNEL
 from lab.errors import LabError
 from lab.image import Image
 from lab.topology import TRANSLATIONS_MIB, MachineSpec, Topology
@@ -21,8 +22,8 @@ _COMMANDLINE = f"{{{QEMU_NAMESPACE}}}commandline"
 MANAGEMENT_ADDRESS = "10.0.2.15"
 #: The same for every machine: each has a management network of its own.
 MANAGEMENT_MAC = "52:54:00:00:00:01"
-#: What a guest calls the serial port by which a thawed one is told the time, without a login.
-CHANNEL = "org.vpnproof.thaw"
+#: A machine that comes back from disk is where it was: QEMU need not announce it to any switch.
+_QUIET = "migration.announce-rounds=0"
 
 ET.register_namespace("qemu", QEMU_NAMESPACE)
 
@@ -40,8 +41,8 @@ class Placement:
 
     @property
     def channel(self) -> Path:
-        """The socket of the guest's serial port for thaws, beside its console."""
-        return self.console.with_suffix(".thaw")
+        """The socket of the serial port that the guest's agent serves, beside its console."""
+        return self.console.with_suffix(".agent")
 
 
 def domain_xml(
@@ -52,8 +53,13 @@ def domain_xml(
     placement: Placement,
     *,
     name: str | None = None,
+    behind_s: int = 0,
 ) -> str:
-    """Return the domain XML of `machine`; `name` is only for a libvirt that others use too."""
+    """Return the domain XML of `machine`; `name` is only for a libvirt that others use too.
+
+    `behind_s` is how far the lab's clock is behind this host's: a machine that is switched on in a
+    lab that was thawed begins with the lab's time.
+    """
     domain = ET.Element("domain", type="kvm" if accelerator.name == "kvm" else "qemu")
     _text(domain, "name", name or machine.name)
     _text(domain, "uuid", topology.uuid(machine.name))
@@ -62,7 +68,11 @@ def domain_xml(
     _boot(domain, image)
     _features(domain, accelerator)
     _cpu(domain, accelerator)
-    clock = ET.SubElement(domain, "clock", offset="utc")
+    clock = ET.SubElement(
+        domain, "clock", offset="variable", adjustment=f"{-behind_s}", basis="utc"
+    )
+    # The clock on the board stands while the guest is frozen, too: a reboot reads the lab's time.
+    ET.SubElement(clock, "timer", name="rtc", track="guest")
     ET.SubElement(clock, "timer", name="hpet", present="no")
     _text(domain, "on_poweroff", "destroy")
     _text(domain, "on_reboot", "restart")
@@ -170,7 +180,7 @@ def _management(domain: ET.Element, placement: Placement) -> None:
     for old in domain.findall(_COMMANDLINE):
         domain.remove(old)
     commandline = ET.SubElement(domain, _COMMANDLINE)
-    for argument in ("-netdev", netdev, "-device", device):
+    for argument in ("-netdev", netdev, "-device", device, "-global", _QUIET):
         ET.SubElement(commandline, f"{{{QEMU_NAMESPACE}}}arg", value=argument)
 
 

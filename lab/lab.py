@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,8 @@ from typing import Self
 
 from lab import layout, wait
 from lab.accelerator import Accelerator
-from lab.domain import domain_xml
+from lab.clock import ClockOffset
+from lab.domain import Placement, domain_xml
 from lab.errors import LabError, MachineError
 from lab.hypervisor import Hypervisor
 from lab.image import Image
@@ -49,6 +51,7 @@ class Lab:
         self.hypervisor = hypervisor
         self.wire = wire
         self.state = state
+        self._writing = threading.Lock()
         self.machines: dict[str, Machine] = {
             machine.name: self._machine(machine.name) for machine in state.topology.machines
         }
@@ -103,6 +106,7 @@ class Lab:
                 lab.wait_until_up()
                 # What cloud-init has written must survive a power cut from now on.
                 lab.each(lambda machine: machine.run("sync"))
+                lab.set_clock(lab.measure_clock())
         return lab
 
     @classmethod
@@ -148,9 +152,34 @@ class Lab:
             self.topology.machine(machine),
             self.image,
             self.accelerator,
-            layout.placement(self.directory, self.state, machine),
+            self.placement(machine),
             name=self.domain_name(machine),
+            behind_s=round(self.state.clock.behind_s) if self.state.clock else 0,
         )
+
+    def placement(self, machine: str) -> Placement:
+        """Return where a machine lives: its files and its ports."""
+        return layout.placement(self.directory, self.state, machine)
+
+    @property
+    def clock(self) -> ClockOffset:
+        """How far the lab's clock is behind this host's, as measured when it was last started.
+
+        LabError when that was never measured: the lab is only being made.
+        """
+        if self.state.clock is None:
+            raise LabError(f"the clock of {self.directory.name} was not measured yet")
+        return self.state.clock
+
+    def measure_clock(self) -> ClockOffset:
+        """Ask every machine for the time; return an offset that is true of each of them."""
+        found: list[ClockOffset] = []
+        self.each(lambda machine: found.append(machine.clock()))
+        return ClockOffset.spanning(found)
+
+    def set_clock(self, offset: ClockOffset) -> None:
+        """Keep the lab's clock offset with its state: no clock is touched."""
+        self._change_state(clock=offset)
 
     def domain_name(self, machine: str) -> str:
         """Return a machine's name in libvirt: its own, unless others use that libvirt too."""
@@ -179,10 +208,7 @@ class Lab:
         for index, (_, nic_port) in enumerate(moved):
             self.wire.set_nic_port(f"{machine.name}/wire{index}", nic_port)
         fresh = chosen.model_copy(update={"wire_ports": moved})
-        self.state = self.state.model_copy(
-            update={"machines": {**self.state.machines, machine.name: fresh}}
-        )
-        self.state.write(self.directory)
+        self._change_state(machines={**self.state.machines, machine.name: fresh})
         self.machines[machine.name] = self._machine(machine.name)
 
     def keep(self) -> None:
@@ -204,12 +230,18 @@ class Lab:
         self.wire.stop()
         remove(self.directory)
 
+    def _change_state(self, **changes: object) -> None:
+        with self._writing:
+            self.state = self.state.model_copy(update=changes)
+            self.state.write(self.directory)
+
     def _machine(self, name: str) -> Machine:
         return Machine(
             name,
             layout.access(self.directory, self.state, name),
             hypervisor=self.hypervisor,
             domain=self.domain_name(name),
+            definition=lambda: self.xml(name),
             console=lambda: self.console(name),
         )
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,7 +21,10 @@ import paramiko
 from testinfra.backend.base import BaseBackend
 from testinfra.host import Host
 
-from lab.errors import CommandFailed, MachineError, ScenarioError
+from lab import agent
+from lab.agent import Agent
+from lab.clock import ClockOffset
+from lab.errors import CommandFailed, DeadlinePassed, MachineError, ScenarioError
 from lab.hypervisor import Hypervisor
 from lab.ssh import Access, connect, exchange
 from lab.wait import Deadline, until
@@ -29,6 +33,7 @@ _ABSENT = 44  # our own status for "no such file", apart from what `cat` may end
 _SESSIONS = 8  # commands at once; OpenSSH's sshd refuses the eleventh (MaxSessions)
 _LOGINS = 3  # tries: a guest that has much to do at once leaves a login stuck at times
 _GRACE = 5  # seconds past its deadline after which a command's connection is given up
+_AGENT_ANSWERS_S = 2.0  # one that has answered since the thaw; later it is taken for gone
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,17 @@ class Machine:
         *,
         hypervisor: Hypervisor | None = None,
         domain: str = "",
+        definition: Callable[[], str] | None = None,
         console: Callable[[], str] = lambda: "",
     ) -> None:
         self.name = name
         self.access = access
         self._hypervisor = hypervisor
         self._domain = domain
+        self._definition = definition
         self._console = console
+        self.channel: Path | None = None
+        """The socket of the agent that is known to run in the machine; None without one."""
         self._client: paramiko.SSHClient | None = None
         self._connecting = threading.Lock()
         self.given_up = False
@@ -95,23 +104,25 @@ class Machine:
         return self._power.is_on(self._domain)
 
     def power_on(self) -> None:
-        """Start a machine that is off; `wait_until_up` waits until it answers."""
+        """Start a machine that is off, by the lab's time; `wait_until_up` waits for its answer."""
+        if self._definition is not None:
+            self._power.define(self._definition())
         self._power.power_on(self._domain)
 
     def shut_down(self) -> None:
         """Ask the operating system to power off, and wait until it has."""
         self._power.shut_down(self._domain)
-        self.disconnect()
+        self._lose()
 
     def kill(self) -> None:
         """Cut the power, as a broken power supply does."""
         self._power.kill(self._domain)
-        self.disconnect()
+        self._lose()
 
     def reboot(self) -> None:
         """Press the reset button: no clean shutdown, the machine starts again at once."""
         self._power.reboot(self._domain)
-        self.disconnect()
+        self._lose()
 
     def pause(self) -> None:
         """Stop the processors where they are; nothing in the machine notices."""
@@ -150,6 +161,38 @@ class Machine:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+    def clock(self) -> ClockOffset:
+        """Measure how far the machine's clock is behind this host's: by its agent, or a command.
+
+        An agent that has gone, by a reboot from inside say, costs two seconds once.
+        """
+        if self.channel is not None:
+            try:
+                with self.agent(self.channel, _AGENT_ANSWERS_S) as conversation:
+                    return conversation.clock()
+            except MachineError:
+                self.channel = None
+        self.run("true")  # the time it takes to log in is no part of the uncertainty
+        asked_ns = time.time_ns()
+        said = self.run("date +%s%N").stdout
+        return ClockOffset.measured(asked_ns, int(said), time.time_ns())
+
+    def agent(self, channel: Path, seconds: float = agent.ANSWERS_S) -> Agent:
+        """Open a conversation with the machine's agent; MachineError when nobody listens."""
+        return Agent(self.name, channel, seconds=seconds, given_up=lambda: self.given_up)
+
+    def start_agent(self, channel: Path) -> bool:
+        """See to it that the machine's agent runs; say whether it does.
+
+        A guest without Python, or too busy, goes without it.
+        """
+        try:
+            if self.run(agent.START, stdin=agent.SOURCE, check=False, timeout=15).status == 0:
+                self.channel = channel
+        except (MachineError, DeadlinePassed):
+            self.channel = None
+        return self.channel is not None
 
     def give_up(self) -> None:
         """Make every wait for this machine end soon, in whichever thread it is."""
@@ -217,6 +260,11 @@ class Machine:
         if status != 0:
             raise CommandFailed(self.name, command, status, err.decode(errors="replace"))
         return out
+
+    def _lose(self) -> None:
+        """Forget what a machine that loses its power no longer has."""
+        self.channel = None
+        self.disconnect()
 
     @property
     def _power(self) -> Hypervisor:

@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lab.clock import ClockOffset
 from lab.errors import LabError
 from lab.paths import LAB_FILE
 from lab.topology import Topology
@@ -34,6 +35,8 @@ class LabState(BaseModel):
     uri: str | None
     """A libvirt given by --libvirt-uri; None for the lab's own."""
     machines: dict[str, MachineState]
+    clock: ClockOffset | None = None
+    """The lab's clock against this host's, true of every machine; None until it was measured."""
 
     def write(self, directory: Path) -> None:
         """Write `lab.json` whole."""

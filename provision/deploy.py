@@ -50,16 +50,16 @@ _TRANSCRIPTS, _NOTES = "transcripts", "notes.json"
 
 @dataclass(frozen=True)
 class Guide:
-    """How a guide is deployed: its topology, its plan, and when a thawed lab is settled."""
+    """How a guide is deployed: its topology, its plan, and how to wait until it is ready."""
 
     topology: str
     plan: Callable[[Topology, Platform], Plan]
-    settle: Callable[[Lab], None]
+    wait_until_ready: Callable[[Lab], None]
 
 
 GUIDES = {
-    "multi_node": Guide("multi_node", multi_node.plan, multi_node.settle),
-    "failover": Guide("failover", failover.plan, failover.settle),
+    "multi_node": Guide("multi_node", multi_node.plan, multi_node.wait_until_ready),
+    "failover": Guide("failover", failover.plan, failover.wait_until_ready),
 }
 
 
@@ -98,7 +98,7 @@ class Deployer:
         return self.guide.plan(read_topology(self.guide.topology), platform_of(self.image.name))
 
     def deploy(self, *, capture: Path | None = None) -> Lab:
-        """Return a running lab in which every step of the guide is applied, and settled.
+        """Return a running lab in which every step of the guide is applied, and which is ready.
 
         The wire records to `capture`, a new file (by default in the lab's directory). What was
         typed, before a checkpoint too, lies in the lab's directory: transcripts/MACHINE.log.
@@ -123,7 +123,6 @@ class Deployer:
                 notes = Notes.read(checkpoint.attachment(_NOTES))
                 _take_over(checkpoint.attachment(_TRANSCRIPTS), lab.directory / _TRANSCRIPTS)
             self._go_through(lab, plan, reached, notes)
-            self.guide.settle(lab)
         except BaseException:
             lab.down()
             raise
@@ -191,7 +190,10 @@ class Deployer:
         return ingredients(topology, self.image, self.accelerator, steps=steps)
 
     def _go_through(self, lab: Lab, plan: Plan, reached: int, notes: Notes) -> None:
-        """Apply the steps after the first `reached`, and freeze sections as they end."""
+        """Apply the steps after the first `reached`, and freeze sections as they end.
+
+        The whole of it is frozen when it is ready, and so it is ready whenever it is thawed.
+        """
         transcripts = lab.directory / _TRANSCRIPTS
         since = time.monotonic()
         done = [step.name for step in plan.steps[:reached]]
@@ -202,7 +204,9 @@ class Deployer:
                 lab.machines, transcripts=transcripts, progress=self._tell, notes=notes, done=done
             )
             done = [step.name for step in plan.steps[:end]]
-            worth = time.monotonic() - since > WORTH_FREEZING or end == len(plan.steps)
+            if whole := end == len(plan.steps):
+                self.guide.wait_until_ready(lab)
+            worth = whole or time.monotonic() - since > WORTH_FREEZING
             if self._uses_checkpoints and self._freezes and worth:
                 self._freeze(lab, plan, end, notes)
                 since = time.monotonic()

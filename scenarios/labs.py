@@ -57,8 +57,10 @@ class Labs:
         keep: Keep,
         *,
         worker: str = "",
+        on_start: Callable[[str, Lab], None] = lambda _name, _lab: None,
     ) -> None:
         self.directory = directory
+        self._on_start = on_start
         self._deployer = deployer
         self._keep = keep
         self._suffix = f"-{worker}" if worker else ""
@@ -76,6 +78,7 @@ class Labs:
         if place.lab is None:
             place.lab = self._make(guide, place)
             self._keep_deployment(guide, place.deployer, place.lab)
+            self._on_start(self.name(guide), place.lab)
         place.used = True
         return place.lab
 
@@ -157,6 +160,6 @@ class Labs:
             shutil.copytree(
                 source,
                 self.directory / kind / self.name(guide),
-                ignore=shutil.ignore_patterns("*.thaw"),  # sockets, beside the consoles' logs
+                ignore=shutil.ignore_patterns("*.agent"),  # sockets, beside the consoles' logs
                 dirs_exist_ok=True,
             )

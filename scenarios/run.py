@@ -9,11 +9,16 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from filelock import FileLock
+
 from checks.history import History
+from lab.checkpoint import stands_on
+from lab.lab import Lab
 
 LATEST = "latest"
 _PACKAGES = ("vpnproof", "pytest", "libvirt-python", "paramiko", "pytest-testinfra", "scapy")
@@ -65,10 +70,25 @@ class Run:
             "packages": {name: version(name) for name in _PACKAGES},
             **facts,
         }
+        self._write(told)
+        self._point_latest_here()
+
+    def note_lab(self, name: str, lab: Lab) -> None:
+        """Say in `run.json` and in the history that a lab began, and what its clock says.
+
+        A lab keeps its own time: what its guests date is so far behind this host's clock.
+        """
+        clock = asdict(lab.clock)
+        with FileLock(self.directory / ".run.json.lock"):
+            told = json.loads((self.directory / "run.json").read_text())
+            self._write({**told, "labs": {**told.get("labs", {}), name: {"clock": clock}}})
+        with self.history("") as history:
+            record_start(history, lab, name)
+
+    def _write(self, told: Mapping[str, object]) -> None:
         fresh = self.directory / f".run.json.{os.getpid()}"
         fresh.write_text(json.dumps(told, indent=2) + "\n")
         fresh.replace(self.directory / "run.json")
-        self._point_latest_here()
 
     def _point_latest_here(self) -> None:
         """Let `latest` beside the directory point at it; a file of that name is left alone."""
@@ -79,6 +99,29 @@ class Run:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(self.directory.name)
         fresh.replace(link)
+
+
+def record_start(
+    history: History,
+    lab: Lab,
+    name: str = "",
+    *,
+    at_ns: int | None = None,
+    uncertainty_ns: int = 0,
+) -> None:
+    """Record that a lab was thawed (or booted), by default just now; `name` is its evidence's.
+
+    What counters say, and who is active, is compared within one generation of a lab's wire only.
+    """
+    history.record(
+        "lab.thawed" if stands_on(lab) else "lab.booted",
+        "lab",
+        at_ns=at_ns,
+        uncertainty_ns=uncertainty_ns,
+        lab=name or lab.directory.name,
+        generation=lab.wire.counters()["generation"],
+        clock=asdict(lab.clock),
+    )
 
 
 def _git(root: Path, *arguments: str) -> str:

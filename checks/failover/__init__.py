@@ -18,11 +18,13 @@ steady.begin / steady.end: active (node name) (FO-13 to 20, 47)
 fault.begin: fault (name), node; hits for a wire rule; expects_takeover=false where none may come
     (FO-20, 24 to 28, 30, 31, 47, 49)
 fault.over: node: watched long enough, before anything is repaired (the same)
-lab.thawed: nothing; when the wire ran again, where a scenario thaws its lab between faults
+lab.thawed: generation, clock ({behind_ns, uncertainty_ns}: this host's less the lab's); when the
+    wire ran again, where a scenario thaws its lab between faults: counters and roles of before and
+    after it are not compared (FO-20, 24, 28, 47)
 handover.begin / handover.end: node; the active role is moved away from it by hand, in preparation
     (explains a change of role: FO-24, 28, 47)
-guest.capture: path of a pcap of Ethernet frames, below the run's directory; source is the machine
-    (FO-24)
+guest.capture: path of a pcap of Ethernet frames, below the run's directory, and clock, as that of
+    lab.thawed, by which it is dated; source is the machine (FO-24)
 probe: address, protocol ("tcp", "udp"), port, answered; mac of who answered (FO-25); at the moment
     of the answer; after a fault every service that was asked for has to answer (FO-25); for FO-13
     and 14 within a steady span (FO-12 to 14, 25)

@@ -175,10 +175,9 @@ def _between_thaws(recorded: Recorded) -> list[heartbeat.Heartbeat]:
     """
     window = recorded.evidence.window
     stretches, since_ns = [], window.from_ns
-    for event in recorded.evidence.events("lab.thawed"):
-        until_ns = event.at_ns - event.uncertainty_ns
-        stretches.append(recorded.passed.between(since_ns, until_ns))
-        since_ns = event.at_ns + event.uncertainty_ns
+    for start_ns, end_ns in whole_run.thaws(recorded):
+        stretches.append(recorded.passed.between(since_ns, start_ns))
+        since_ns = end_ns
     return [*stretches, recorded.passed.between(since_ns, window.until_ns + 1)]
 
 

@@ -296,11 +296,12 @@ class Recorded:
         ]
 
     def guest_heartbeat(self, machine: str) -> heartbeat.Heartbeat:
-        """Read the pair's advertisements from a capture made inside a guest.
+        """Read the pair's advertisements from a capture made inside a guest, at the wire's time.
 
         Raises Missing when `guest.capture` names none of that machine.
         """
         event = self.evidence.last("guest.capture", machine)
         capture = Capture(self.evidence.directory / str(event["path"]))
-        frames = ((frame.at_ns, frame.data) for frame in capture)
+        behind_ns = int(event["clock"]["behind_ns"])
+        frames = ((frame.at_ns + behind_ns, frame.data) for frame in capture)
         return heartbeat.listen(frames).in_group(self.pair.vhid)

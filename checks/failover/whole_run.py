@@ -30,20 +30,24 @@ class WireEvent(Event):
 
 
 def disturbances(recorded: Recorded) -> list[tuple[int, int]]:
-    """List when the wire kept the nodes apart, each with the time that healing may take.
-
-    A lab that was thawed is another lab: whoever was active when it was frozen is so again.
-    """
+    """List when the wire kept the nodes apart, each with the time that healing may take."""
     healing_ns = int(healing_s(recorded) * heartbeat.NS)
-    thaws = [
-        (event.at_ns - event.uncertainty_ns, event.at_ns + event.uncertainty_ns + healing_ns)
-        for event in recorded.evidence.events("lab.thawed")
-    ]
-    return thaws + [
+    return [
         (begin.at_ns - begin.uncertainty_ns, end.at_ns + end.uncertainty_ns + healing_ns)
         for name in DISTURBED
         if recorded.evidence.events(f"{name}.begin")
         for begin, end in recorded.spans(name)
+    ]
+
+
+def thaws(recorded: Recorded) -> list[tuple[int, int]]:
+    """List when the lab became another run of itself, from the last moment of the one before.
+
+    Whoever was active when it was frozen is so again: no change of role, and nothing to heal.
+    """
+    return [
+        (event.at_ns - event.uncertainty_ns, event.at_ns + event.uncertainty_ns)
+        for event in recorded.evidence.events("lab.thawed")
     ]
 
 
@@ -56,7 +60,7 @@ def role_events(recorded: Recorded) -> list[Event]:
     """Make a `wire.role` event of each change between two undisputed reigns.
 
     Explained is a change away from the victim of a fault or from a node whose role was handed
-    over, or one across a disturbance.
+    over, or one across a disturbance or a thaw.
     """
     group = recorded.pair.vhid
     duals = heartbeat.dual_spans(recorded.aired, group)
@@ -85,7 +89,7 @@ def _explained(
 ) -> bool:
     last = reigns.before(change.at_ns)
     since = change.at_ns if last is None else last.at_ns
-    spans = disturbances(recorded)
+    spans = disturbances(recorded) + thaws(recorded)
     if recorded.evidence.events("fault.begin"):
         spans += [
             (fault.at.at_ns - fault.at.uncertainty_ns, fault.until_ns)

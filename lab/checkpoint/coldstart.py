@@ -15,7 +15,7 @@ from pathlib import Path
 from lab import layout
 from lab.accelerator import Accelerator
 from lab.checkpoint.freeze import freeze
-from lab.checkpoint.greeting import greet
+from lab.checkpoint.greeting import bring_to_the_present, greet
 from lab.checkpoint.identity import becoming
 from lab.checkpoint.ingredients import ingredients
 from lab.checkpoint.manifest import Checkpoint
@@ -138,6 +138,7 @@ def _thaw_as_many(
             for machine in topology.machines
         }
         lab.each(lambda one: _become(lab, one, frozen[one.name], scripts[one.name]))
+        lab.set_clock(lab.measure_clock())
     return lab
 
 
@@ -157,9 +158,12 @@ def _become(lab: Lab, machine: Machine, template: Checkpoint, script: str) -> No
     saved.unlink()
     lab.hypervisor.resume(machine.name)
     with _as_template(lab.state, machine.name, template) as guest:
-        greet(guest, placed().channel if template.manifest.waiting else None)
+        channel = placed().channel if template.manifest.agents else None
+        greet(guest, channel)
+        bring_to_the_present(guest, channel)
         guest.wait_until_up(60)
         guest.run("sh -s", stdin=script, timeout=120)
+    lab.machines[machine.name].channel = channel
     lab.machines[machine.name].wait_until_up(60)
 
 

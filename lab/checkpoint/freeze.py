@@ -2,8 +2,9 @@
 
 Freeze: the wire and every machine stop at one instant, memory and disks are put away, and the lab
 goes on where it was. Thaw: new disks on top of the frozen ones, new ports, the memory of all
-machines restored side by side, clocks set to now. What must be true before a thawed lab is used
-("settled") is for the caller to wait for.
+machines restored side by side, and all of them let go at one instant. Nothing in a guest notices:
+its clock goes on from the moment that it was frozen at, and how far that is behind this host's is
+measured once and kept (`lab.clock`). What was ready when it was frozen is ready when it is thawed.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from typing import Any
 
 from lab import layout
 from lab.accelerator import Accelerator
-from lab.checkpoint import waiting
 from lab.checkpoint.greeting import greet
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.saveimage import SaveImage
 from lab.checkpoint.store import STANDS_ON, Store, key_of
-from lab.domain import Placement, moved_xml
+from lab.clock import ClockOffset
+from lab.domain import moved_xml
 from lab.errors import DeadlinePassed, LabError, MachineError
 from lab.image import Image
 from lab.lab import Lab, assembling
@@ -59,8 +60,8 @@ def freeze(
         if fresh is None:
             return _made_meanwhile(store, key)
         with _lost_if_this_fails(lab):
-            waits = _put_all_away(lab, fresh, attach or {})
-            checkpoint = store.complete(fresh, _manifest(lab, store, made_of, label, waits))
+            agents = _put_all_away(lab, fresh, attach or {})
+            checkpoint = store.complete(fresh, _manifest(lab, store, made_of, label, agents))
             (lab.directory / STANDS_ON).write_text(key)
     if keep_running:
         with _lost_if_this_fails(lab):
@@ -91,13 +92,12 @@ def thaw(
         lab = open_lab(checkpoint.manifest.host_keys)
         lab.wire.pause()
         try:
-            bring_back(lab, checkpoint)
+            bring_back(lab, checkpoint, new_generation=True)
         except (MachineError, DeadlinePassed) as error:
             raise ThawFailed(
                 f"checkpoint {checkpoint.key[:12]} cannot be thawed: {error.message}",
                 hint=error.hint,
             ) from error
-        lab.wire.resume(new_generation=True)
     return lab
 
 
@@ -134,27 +134,26 @@ def _made_meanwhile(store: Store, key: str) -> Checkpoint:
 def _put_all_away(lab: Lab, fresh: Path, attach: Mapping[str, Path]) -> list[str]:
     """Stop the wire and the machines at one instant, and fill `fresh` with what they are.
 
-    Returns the machines in which a program waits for the thaw.
+    Returns the machines that have an agent.
     """
-    waits: list[str] = []
+    agents: list[str] = []
 
-    def leave(machine: Machine) -> None:
-        if waiting.leave(machine):
-            waits.append(machine.name)
+    def start_agent(machine: Machine) -> None:
+        if machine.start_agent(lab.placement(machine.name).channel):
+            agents.append(machine.name)
 
-    lab.each(leave)
+    lab.each(start_agent)
     lab.wire.pause()
     names = list(lab.machines)
     _side_by_side(names, lambda name: lab.hypervisor.pause(lab.domain_name(name)))
     _side_by_side(names, lambda name: _put_away(lab, name, fresh))
     _put_beside(fresh, lab, attach)
-    return sorted(waits)
+    return sorted(agents)
 
 
 def _put_away(lab: Lab, name: str, fresh: Path) -> None:
     lab.hypervisor.save(lab.domain_name(name), fresh / "memory" / f"{name}.save")
-    placed = layout.placement(lab.directory, lab.state, name)
-    shutil.move(placed.disk, fresh / "disks" / f"{name}.qcow2")
+    shutil.move(lab.placement(name).disk, fresh / "disks" / f"{name}.qcow2")
 
 
 def _put_beside(fresh: Path, lab: Lab, attach: Mapping[str, Path]) -> None:
@@ -169,7 +168,7 @@ def _put_beside(fresh: Path, lab: Lab, attach: Mapping[str, Path]) -> None:
 
 
 def _manifest(
-    lab: Lab, store: Store, made_of: Mapping[str, Any], label: str, waits: Iterable[str]
+    lab: Lab, store: Store, made_of: Mapping[str, Any], label: str, agents: Iterable[str]
 ) -> Manifest:
     below = [one.manifest.image for one in store if one.key in _parents(lab)]
     return Manifest(
@@ -180,7 +179,7 @@ def _manifest(
         ingredients=dict(made_of),
         topology=lab.topology,
         host_keys={name: state.host_key for name, state in lab.state.machines.items()},
-        waiting=tuple(waits),
+        agents=tuple(agents),
         parents=_parents(lab),
         image=below[0] if below else (lab.image.disk, FrozenFile.of(lab.image.disk)),
         files={},
@@ -190,8 +189,7 @@ def _manifest(
 def _go_on(lab: Lab, checkpoint: Checkpoint) -> None:
     """Let a lab that was just put away run on, on top of its own checkpoint."""
     layout.write_overlays(lab.directory, checkpoint.disks)
-    bring_back(lab, checkpoint)
-    lab.wire.resume()
+    bring_back(lab, checkpoint, new_generation=False)
 
 
 def _lay_out(directory: Path, checkpoint: Checkpoint, topology: Topology) -> None:
@@ -207,20 +205,19 @@ def _lay_out(directory: Path, checkpoint: Checkpoint, topology: Topology) -> Non
         (directory / "consoles" / f"{machine.name}.log").touch()
 
 
-def bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
-    """Restore the memory of all machines side by side, let them run at once, and set their clocks.
+def bring_back(lab: Lab, checkpoint: Checkpoint, *, new_generation: bool) -> None:
+    """Restore the memory of all machines, let wire and machines run at once, and read the clocks.
 
-    None runs before the last is restored: it would take the processors from that, and partners
-    would miss each other for as long.
+    The wire is paused before, and forwards again before the first machine runs: a partner that is
+    not heard for as long as the others take would be missed. `new_generation` is whether the wire
+    counts this as another run of the lab.
 
     MachineError or DeadlinePassed when a machine does not come back, or does not answer.
     """
-
-    def placed(name: str) -> Placement:
-        return layout.placement(lab.directory, lab.state, name)
+    clocks: list[ClockOffset] = []
 
     def moved(name: str) -> str:
-        return moved_xml(SaveImage.read(checkpoint.memory(name)).xml, placed(name))
+        return moved_xml(SaveImage.read(checkpoint.memory(name)).xml, lab.placement(name))
 
     def come_back(machine: Machine) -> None:
         name = machine.name
@@ -230,13 +227,15 @@ def bring_back(lab: Lab, checkpoint: Checkpoint) -> None:
             lambda: lab.hypervisor.restore(checkpoint.memory(name), moved(name)),
         )
 
-    def go_on(machine: Machine) -> None:
-        lab.hypervisor.resume(lab.domain_name(machine.name))
-        waits = machine.name in checkpoint.manifest.waiting
-        greet(machine, placed(machine.name).channel if waits else None)
+    def meet(machine: Machine) -> None:
+        has_agent = machine.name in checkpoint.manifest.agents
+        clocks.append(greet(machine, lab.placement(machine.name).channel if has_agent else None))
 
     lab.each(come_back)
-    lab.each(go_on)
+    lab.wire.resume(new_generation=new_generation)
+    lab.each(lambda machine: lab.hypervisor.resume(lab.domain_name(machine.name)))
+    lab.each(meet)
+    lab.set_clock(ClockOffset.spanning(clocks))
 
 
 def _side_by_side(names: Iterable[str], act: Callable[[str], object]) -> None:

@@ -7,15 +7,15 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from lab import domain
+from lab import agent, domain
 from lab.accelerator import Accelerator
-from lab.checkpoint import identity, waiter
+from lab.checkpoint import identity
 from lab.hypervisor import installed_versions
 from lab.image import Image, seed
 from lab.topology import Topology
 
 #: Modules whose text shapes every guest.
-_SHAPING = (domain, identity, seed, waiter)
+_SHAPING = (domain, identity, seed, agent.program)
 
 
 def ingredients(

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from lab.errors import LabError
 from lab.topology import Topology
 
-FORMAT = 3
+FORMAT = 4
 _MANIFEST, _DIGEST = "checkpoint.json", "checkpoint.sha256"
 _USED = "used"
 _CHUNK = 1 << 22
@@ -76,8 +76,8 @@ class Manifest(BaseModel):
     ingredients: dict[str, Any]
     topology: Topology
     host_keys: dict[str, str]
-    waiting: tuple[str, ...]
-    """The machines in which a program waits to be told the time."""
+    agents: tuple[str, ...]
+    """The machines that have an agent (`lab.agent`)."""
     parents: tuple[str, ...]
     """The checkpoints that its disks lie on; a lab of machines of several shapes has several."""
     image: tuple[Path, FrozenFile]

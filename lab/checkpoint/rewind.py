@@ -40,5 +40,4 @@ def rewind(lab: Lab, checkpoint: Checkpoint) -> None:
     for name in lab.machines:
         layout.placement(lab.directory, lab.state, name).disk.unlink(missing_ok=True)
     layout.write_overlays(lab.directory, checkpoint.disks)
-    bring_back(lab, checkpoint)
-    lab.wire.resume(new_generation=True)
+    bring_back(lab, checkpoint, new_generation=True)

@@ -21,12 +21,12 @@ from provision.failover import (
     users,
 )
 from provision.failover.gateway import ForwardTo
-from provision.failover.settled import settle
+from provision.failover.ready import wait_until_ready
 from provision.failover.site import VIRTUAL_IP, Site
 from provision.plan import Plan
 from provision.platform import Platform
 
-__all__ = ["Heartbeat", "plan", "settle"]
+__all__ = ["Heartbeat", "plan", "wait_until_ready"]
 
 #: What keeps the virtual IP on one node: the guide's own engine, or keepalived in its place.
 Heartbeat = Literal["ucarp", "keepalived"]

@@ -6,13 +6,13 @@ Up to and with the section "Load Balancing". The sections' modules are named aft
 from __future__ import annotations
 
 from provision.multi_node import controller, load_balancing, nodes, requirements, services
-from provision.multi_node.settled import settle
+from provision.multi_node.ready import wait_until_ready
 from provision.multi_node.site import Site, TopologyLike
 from provision.plan import Plan
 from provision.platform import Platform
 from provision.vpn_clients import place_for_clients
 
-__all__ = ["plan", "settle"]
+__all__ = ["plan", "wait_until_ready"]
 
 
 def plan(topology: TopologyLike, platform: Platform, *, load_balanced: bool = True) -> Plan:

@@ -16,11 +16,14 @@ from scenarios.failover.tunnels import Outside
 
 
 @pytest.fixture
-def pair(lab: Lab, history: History) -> Pair:
-    """The pair, settled, its configuration recorded."""
-    settled = Pair(lab, history)
-    settled.record_configured(settled.settle())
-    return settled
+def pair(lab: Lab, history: History) -> Iterator[Pair]:
+    """The pair, its configuration recorded. One that was frozen ready is ready when it is thawed.
+
+    A scenario that shares a lab leaves it as it was.
+    """
+    with Pair(lab, history) as pair:
+        pair.record_configured(pair.active())
+        yield pair
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import hmac
 import re
 import secrets
 import struct
-import time
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -35,10 +34,13 @@ def tls_crypt_key(profile: str) -> bytes:
     return key
 
 
-def hard_reset(key: bytes) -> bytes:
-    """Return a hard reset of a new session, wrapped with a tls-crypt key."""
+def hard_reset(key: bytes, at_s: int) -> bytes:
+    """Return a hard reset of a new session, wrapped with a tls-crypt key.
+
+    `at_s` is the server's time in seconds since 1970: what it compares the packet's own with.
+    """
     header = bytes([_HARD_RESET_CLIENT_V2]) + secrets.token_bytes(8)
-    header += struct.pack("!II", 1, int(time.time()))
+    header += struct.pack("!II", 1, at_s)
     message = struct.pack("!BI", 0, 0)  # acknowledges nothing, is message 0
     tag = hmac.new(key[_DIGEST], header + message, hashlib.sha256).digest()
     sealed = Cipher(AES(key[_CIPHER]), CTR(tag[:16])).encryptor().update(message)

@@ -1,7 +1,7 @@
 """What a scenario asks of a machine of the pair; answers go to the history as they are.
 
-A guest's clock is not the wire's: what a guest dates is recorded with the offset that was measured
-just before, and its uncertainty. Nothing here judges.
+A guest's clock is not the wire's: what a guest dates is recorded at the wire's time, by the offset
+that was measured just before, with its uncertainty. Nothing here judges.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import json
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lab.clock import ClockOffset
 from lab.machine import Machine
 from provision.failover.access_server import ETC, FAILOVER_LOG, NODE_LOG
 from scenarios.failover.faults import AFTER_STOP
@@ -28,26 +28,6 @@ _OF_TOKENS = re.compile(
     r"|--auth-gen-token: .*"
     r"|TLS: Username/auth-token authentication failed.*"
 )
-
-
-@dataclass(frozen=True)
-class GuestClock:
-    """A guest's clock against the wire's: `ahead_ns` may be off by `uncertainty_ns`."""
-
-    ahead_ns: int
-    uncertainty_ns: int
-
-    def on_the_wire(self, guest_ns: int) -> int:
-        """Return the wire's time of a moment that the guest dated."""
-        return guest_ns - self.ahead_ns
-
-
-def clock(machine: Machine) -> GuestClock:
-    """Measure a guest's clock by one command's way there and back."""
-    before = time.time_ns()
-    said = int(machine.run("date +%s%N").stdout)
-    half = (time.time_ns() - before) // 2
-    return GuestClock(said - before - half, half)
 
 
 def addresses(pair: Pair, node: str) -> None:
@@ -76,7 +56,7 @@ def _held(links: str) -> list[str]:
 def log_lines(pair: Pair, node: str, since_ns: int) -> None:
     """Record the lines of both logs of a node from `since_ns` (wire) on, at their own time."""
     machine = pair.machine(node)
-    offset = clock(machine)
+    offset = machine.clock()
     for path in (FAILOVER_LOG, NODE_LOG):
         text = machine.run(f"tail -n 400 {path} 2>/dev/null || true").stdout
         for at_ns, line in dated_since(text, offset, since_ns):
@@ -92,7 +72,7 @@ def log_lines(pair: Pair, node: str, since_ns: int) -> None:
 
 def token_reason(machine: Machine, since_ns: int) -> str:
     """Return what a node logged of tokens from `since_ns` (wire) on, each text once, or ""."""
-    offset = clock(machine)
+    offset = machine.clock()
     text = machine.run(f"cat {NODE_LOG} 2>/dev/null || true").stdout
     found = [
         match[0]
@@ -102,10 +82,10 @@ def token_reason(machine: Machine, since_ns: int) -> str:
     return "; ".join(dict.fromkeys(found))
 
 
-def dated_since(text: str, offset: GuestClock, since_ns: int) -> Iterable[tuple[int, str]]:
+def dated_since(text: str, offset: ClockOffset, since_ns: int) -> Iterable[tuple[int, str]]:
     """Yield (wire's time in ns, text) of each log line from `since_ns`, less a stamp's second."""
     for at_ns, line in dated(text):
-        if (on_the_wire := offset.on_the_wire(at_ns)) >= since_ns - NS:
+        if (on_the_wire := offset.on_host(at_ns)) >= since_ns - NS:
             yield on_the_wire, line
 
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import time
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
 
 from checks.history import History
 from lab.lab import Lab
@@ -19,24 +23,49 @@ from lab.machine import Machine
 from lab.wait import until
 from lab.wire import Match
 from provision.failover.access_server import SACLI, SERVICE
-from provision.failover.settled import in_step
+from provision.failover.ready import in_step
 from provision.failover.site import Site
 
 NODES = ("primary", "secondary")
 HEARTBEAT = 112  # the IP protocol of CARP and VRRP
 _UP_S = 240.0
 _LISTEN_S = 2.5  # two periods and a half of the slowest heartbeat that scenarios configure
+_NOTHING_S = 0.001
+NS = 1_000_000_000
 
 _DEFAULTS = {"failover.engine": "ucarp", "ucarp.vhid": "94", "ucarp.extra_parms": ""}
 
 
 class Pair:
-    """Both nodes of a lab, and the history that what happens to them is recorded in."""
+    """Both nodes of a lab, and the history that what happens to them is recorded in.
+
+    A context manager: until it is closed it listens to the pair's advertisements.
+    """
 
     def __init__(self, lab: Lab, history: History) -> None:
         self.lab = lab
         self.history = history
         self.site = Site.of(lab.topology)
+        self._open = ExitStack()
+        listening = lab.wire.frames(Match(protocol=HEARTBEAT, from_ports=tuple(self._ports)))
+        self._advertisements = self._open.enter_context(listening)
+        self._heard: deque[tuple[int, str]] = deque()
+        self._since_ns = time.time_ns()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    @property
+    def _ports(self) -> dict[str, str]:
+        return {self.port(node): node for node in NODES}
 
     @property
     def virtual_ip(self) -> str:
@@ -65,18 +94,40 @@ class Pair:
 
     def masters(self, seconds: float = _LISTEN_S) -> frozenset[str]:
         """Listen to the wire for so many seconds; return the nodes that advertise."""
-        ports = {self.port(node): node for node in NODES}
-        with self.lab.wire.frames(Match(protocol=HEARTBEAT, from_ports=tuple(ports))) as heard:
-            return frozenset(ports[frame.port] for frame in heard.take_for(seconds))
+        advertisements = Match(protocol=HEARTBEAT, from_ports=tuple(self._ports))
+        with self.lab.wire.frames(advertisements) as heard:
+            return frozenset(self._ports[frame.port] for frame in heard.take_for(seconds))
 
     def active(self) -> str:
-        """Wait until exactly one node advertises, and return its name."""
+        """Wait until exactly one node has advertised for a while, and return its name.
 
-        def alone() -> str | None:
-            heard = self.masters()
-            return next(iter(heard)) if len(heard) == 1 else None
+        What was heard since the pair is listened to counts, so often there is nothing to wait for.
+        """
+        return until(self._alone, 60, "one node alone to advertise", every=0.05)
 
-        return until(alone, 60, "one node alone to advertise", every=0)
+    def rewound(self) -> None:
+        """Forget what was heard: the lab is another run of itself."""
+        self._drain()
+        self._heard.clear()
+        self._since_ns = time.time_ns()
+
+    def _alone(self) -> str | None:
+        self._drain()
+        from_ns = time.time_ns() - int(_LISTEN_S * NS)
+        while self._heard and self._heard[0][0] < from_ns:
+            self._heard.popleft()
+        nodes = {node for _, node in self._heard}
+        listened = self._since_ns <= from_ns
+        return nodes.pop() if listened and len(nodes) == 1 else None
+
+    def _drain(self) -> None:
+        """Take what has come; frames that were lost to a slow reader are no silence."""
+        lost = self._advertisements.lost
+        while (frame := self._advertisements.take(_NOTHING_S)) is not None:
+            self._heard.append((frame.at_ns, self._ports[frame.port]))
+        if self._advertisements.lost != lost:
+            self._heard.clear()
+            self._since_ns = time.time_ns()
 
     def sacli(self, node: str, *words: str, stdin: str | None = None, timeout: float = 60) -> str:
         """Run sacli on a node and return what it printed."""
@@ -107,18 +158,23 @@ class Pair:
 
         return until(reached, _UP_S, f"{node} to be {state}", every=0.5)
 
-    def settle(self, *, sync: bool = True) -> str:
-        """Wait until the pair is whole: one serves, the other stands by, and holds all of it.
+    def wait_until_ready(self) -> str:
+        """Wait until the pair is whole again: one serves, the other stands by and holds all of it.
 
-        Without `sync` the standby holds what the pair sent by itself. Returns the active node.
+        For a pair whose roles or settings were changed; one that was thawed is ready. A standby
+        that lacks something is sent it. Returns the active node.
         """
+        active = self.active()
         with ThreadPoolExecutor() as beside:  # a login takes seconds on an emulated machine
-            for name in (*NODES, "gateway"):
-                beside.submit(self.machine(name).run, "true")  # a failure shows in the waits below
-            active = self.active()
+            served = beside.submit(self._wait_for_web_service)
             serving = beside.submit(self.wait_for_state, active, "MASTER")
             waiting = beside.submit(self.wait_for_state, self.other(active), "BACKUP")
-            holds_all = in_step(serving.result(), waiting.result())
+            if not in_step(serving.result(), waiting.result()):
+                self.sacli(active, "FailoverSync", timeout=120)
+            served.result()
+        return active
+
+    def _wait_for_web_service(self) -> None:
         ask = f"curl -sk -o /dev/null --max-time 10 https://{self.virtual_ip}:943/"
         until(
             lambda: self.lab["gateway"].run(ask, check=False).status == 0,
@@ -126,9 +182,6 @@ class Pair:
             "the web service on the virtual IP",
             every=0.5,
         )
-        if sync and not holds_all:
-            self.sacli(active, "FailoverSync", timeout=120)
-        return active
 
     def make_active(self, node: str) -> None:
         """Move the active role to a node; the other's service starts again when it has moved.
@@ -143,7 +196,7 @@ class Pair:
         self.service(other, "stop")
         self.wait_for_state(node, "MASTER")
         self.service(other, "start")
-        self.settle()
+        self.wait_until_ready()
         self.history.record("handover.end", "scenario", node=other)
 
     def reconfigure(self, changes: Mapping[str, str]) -> str:
@@ -151,7 +204,7 @@ class Pair:
 
         The order is the standby's way to learn of a change: at its start it reads what is staged.
         """
-        active = self.settle()
+        active = self.active()
         standby = self.other(active)
         for key, value in changes.items():
             self.sacli(active, "--key", key, "--value", value, "ConfigPut")
@@ -160,7 +213,7 @@ class Pair:
         self.service(active, "restart")
         self.wait_for_state(active, "MASTER")
         self.service(standby, "start")
-        return self.settle()
+        return self.wait_until_ready()
 
     def record_configured(self, active: str) -> None:
         """Record the configuration that is in force, read on the active node."""

@@ -1,15 +1,16 @@
 """A takeover, provoked and recorded, as often as wanted.
 
-Each repetition begins with a settled pair. What is measured is measured from the wire's recording
-afterwards; here it is only seen to that there is enough of it. Between two repetitions the whole
-lab is rewound to how it was frozen; a lab without a frozen state repairs itself, which takes
-minutes where a machine boots, and then the roles are swapped.
+Each repetition begins with a pair that is ready. What is measured is measured from the wire's
+recording afterwards; here it is only seen to that there is enough of it. Between two repetitions
+the whole lab is rewound to how it was frozen; a lab without a frozen state repairs itself, which
+takes minutes where a machine boots, and then the roles are swapped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 
 from lab.checkpoint.rewind import frozen_state, rewind
 from lab.errors import DeadlinePassed
@@ -19,6 +20,7 @@ from lab.wire import Match
 from scenarios.failover import observe
 from scenarios.failover.faults import SERVICE_STOP, Fault, Moment, during
 from scenarios.failover.pair import HEARTBEAT, Pair
+from scenarios.run import record_start
 
 TIMES, FULL_TIMES = 3, 20
 PORTS = {943: 0.1, 443: 0.5}
@@ -59,10 +61,10 @@ def provoke(
 ) -> str:
     """Let the active node fail once, watch what comes of it, record it; return the node.
 
-    `before` is called right before the fault, without a sync in between; `meanwhile` with the
-    peer's name once the takeover was seen, before `fault.over`.
+    `before` is called right before the fault; `meanwhile` with the peer's name once the takeover
+    was seen, before `fault.over`.
     """
-    victim = pair.settle(sync=before is None)
+    victim = pair.active()
     peer = pair.other(victim)
     observe.greet(pair)
     adverts = Match(protocol=HEARTBEAT, from_ports=(pair.port(peer),))
@@ -95,20 +97,18 @@ def provoke(
 
 
 def restore(pair: Pair, fault: Fault, victim: str) -> None:
-    """Give the pair both its nodes again, by rewinding the lab if that is possible.
-
-    It has settled when the next `provoke` says so.
-    """
+    """Give the pair both its nodes again, by rewinding the lab if that is possible."""
     frozen = frozen_state(pair.lab)
     if frozen is None or fault.loses_machine:  # what a machine holds is rewound; a cut wire is not
         fault.undo(pair.lab, victim)
     if frozen is not None:
         thawed = during(lambda: rewind(pair.lab, frozen))
-        pair.history.record(
-            "lab.thawed", "lab", at_ns=thawed.at_ns, uncertainty_ns=thawed.uncertainty_ns
-        )
-    elif fault.loses_machine:
+        record_start(pair.history, pair.lab, **asdict(thawed))
+        pair.rewound()
+        return
+    if fault.loses_machine:
         boot(pair, victim)
+    pair.wait_until_ready()
 
 
 def boot(pair: Pair, node: str) -> None:

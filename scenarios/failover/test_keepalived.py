@@ -30,7 +30,7 @@ def test_keepalived_keeps_what_the_guide_promises(
         pause(STEADY_S)
     stopped = provoke(pair, faults.SERVICE_STOP, probe)
     pair.service(stopped, "start")
-    pair.settle()
+    pair.wait_until_ready()
     victim = provoke(pair, faults.POWER_OFF, probe)
     boot(pair, victim)
     pair.history.record("node.returned", "scenario", node=victim)

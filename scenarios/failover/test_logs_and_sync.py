@@ -101,7 +101,7 @@ def test_after_a_takeover_changes_go_the_other_way(pair: Pair, judge: Judge) -> 
 def test_the_new_active_node_runs_what_was_staged(
     pair: Pair, probe: Probe, judge_each: Callable[..., None]
 ) -> None:
-    active = pair.settle()
+    active = pair.active()
     change(pair, active)
     pair.sacli(active, "FailoverSync", timeout=120)
     staged = observe.hashes(pair.machine(pair.other(active)), STAGED)
@@ -113,6 +113,5 @@ def test_the_new_active_node_runs_what_was_staged(
                 "running.compared", peer, item=item, staged=staged[item], running=running[item]
             )
 
-    # settling syncs once more: what is staged stays the same, as nothing was changed since
     provoke(pair, faults.POWER_OFF, probe, compare)
     judge_each("FO-31", "FO-33")

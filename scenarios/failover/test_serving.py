@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from checks.failover.serving import ASKED_TIMES, SERVICES
+from lab.clock import NS
 from lab.probe import Probe
 from lab.wait import pause
 from provision.failover import users
@@ -32,7 +34,7 @@ def steady(pair: Pair) -> Iterator[str]:
 def knock(pair: Pair, probe: Probe, address: str) -> None:
     """Try every service at an address and record what answered."""
     profile = users.autologin_profile(pair.machine(pair.active()))
-    greeting = hard_reset(tls_crypt_key(profile))
+    greeting = hard_reset(tls_crypt_key(profile), pair.lab.clock.in_lab(time.time_ns()) // NS)
     for protocol, port in SERVICES:
         if protocol == "udp":
             answer = probe.udp_answers(address, port, greeting, 5)

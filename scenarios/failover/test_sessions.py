@@ -32,7 +32,7 @@ REFUSED_S = 150.0
 def test_clients_outside_are_back_within_a_minute_and_show_no_password(
     pair: Pair, probe: Probe, outside: Outside, judge_each: JudgeEach
 ) -> None:
-    active = pair.settle()
+    active = pair.active()
     left = unspent(pair, active, ALICE.user)
     outside.connect(ALICE, BOB, ROBOT)
     spent = unspent(pair, active, ALICE.user) == left - 1
@@ -118,7 +118,7 @@ def try_token(pair: Pair, outside: Outside, probe: Probe, case: str, since: floa
 def test_a_token_is_refused_when_it_should_be(
     pair: Pair, probe: Probe, outside: Outside, judge: Judge
 ) -> None:
-    active = pair.settle()
+    active = pair.active()
     since = time.monotonic()
     outside.connect(ALICE)
     pair.machine(pair.other(active)).run('date -s "@$(( $(date +%s) - 120 ))"')
@@ -137,7 +137,7 @@ def test_a_token_is_refused_when_it_should_be(
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-40")
 def test_the_subscription_goes_with_the_role(pair: Pair, probe: Probe, judge: Judge) -> None:
-    active = pair.settle()
+    active = pair.active()
     pair.sacli(active, "--value", KEY, "LoadSubscription")
     observe.subscription(pair, active, active=True, loaded_on=active)
     provoke(

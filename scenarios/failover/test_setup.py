@@ -204,11 +204,11 @@ def test_a_secondary_that_holds_data_is_refused(pair: Pair) -> None:
 
 def wait_for_restart(pair: Pair, since_ns: int) -> None:
     """Wait until the primary has become MASTER after `since_ns` (wire): not its former run."""
-    offset = observe.clock(pair.machine("primary"))
+    offset = pair.machine("primary").clock()
 
     def became() -> bool:
         status = pair.status("primary")
-        since = offset.on_the_wire(int(float(status.get("since") or 0) * 10**9))
+        since = offset.on_host(int(float(status.get("since") or 0) * 10**9))
         return status.get("state") == "MASTER" and since > since_ns
 
     until(became, 60, "the primary to be MASTER again", every=0.3)

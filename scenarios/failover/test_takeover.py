@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import pytest
 
@@ -65,7 +66,7 @@ def captured_inside(machine: Machine, history: History) -> Iterator[None]:
     machine.run('kill "$(cat /run/takeover.pid)"')
     name = f"guest-{machine.name}-{time.time_ns()}.pcap"
     (history.path.parent / name).write_bytes(machine.get(_PCAP))
-    history.record("guest.capture", machine.name, path=name)
+    history.record("guest.capture", machine.name, path=name, clock=asdict(machine.clock()))
 
 
 @pytest.mark.sign_off
@@ -74,7 +75,7 @@ def captured_inside(machine: Machine, history: History) -> Iterator[None]:
 def test_the_wires_figures_are_those_of_the_guests_own_capture(
     pair: Pair, probe: Probe, judge: Judge
 ) -> None:
-    standby = pair.machine(pair.other(pair.settle()))
+    standby = pair.machine(pair.other(pair.active()))
     with captured_inside(standby, pair.history):
         pause(3)
         provoke(pair, faults.POWER_OFF, probe)
@@ -92,7 +93,7 @@ def test_a_standby_whose_clock_is_set_back_waits_so_much_longer(pair: Pair) -> N
 
     What the guide promises is broken then, so this measures, and judges no requirement.
     """
-    active = pair.settle()
+    active = pair.active()
     standby = pair.other(active)
     adverts = Match(protocol=HEARTBEAT, from_ports=(pair.port(standby),))
     with pair.lab.wire.frames(adverts) as heard:

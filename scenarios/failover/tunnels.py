@@ -97,12 +97,12 @@ class Outside:
 
     def wait_for_echo(self, one: Traveller, since_ns: int) -> bool:
         """Wait for the first echo after `since_ns` (wire), record it; say whether it came."""
-        offset = observe.clock(self._machine)
+        offset = self._machine.clock()
 
         def first() -> int | None:
             text = self._machine.run(f"tail -n 400 {_pings(one)}", check=False).stdout
             stamps = (int(float(match["at"]) * NS) for match in _ECHO.finditer(text))
-            later = (stamp for stamp in map(offset.on_the_wire, stamps) if stamp > since_ns)
+            later = (stamp for stamp in map(offset.on_host, stamps) if stamp > since_ns)
             return next(later, None)
 
         try:
@@ -139,7 +139,7 @@ def _pings(one: Traveller) -> str:
 def verify_calls(pair: Pair, node: str, one: Traveller, since_ns: int) -> list[str]:
     """Return the user name of each log-in check for a client on a node since `since_ns`."""
     machine = pair.machine(node)
-    offset = observe.clock(machine)
+    offset = machine.clock()
     text = machine.run(f"cat {NODE_LOG}").stdout
     lines = (line for _, line in observe.dated_since(text, offset, since_ns))
     matches = (match for line in lines for match in _VERIFY.finditer(line))

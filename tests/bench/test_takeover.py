@@ -143,9 +143,9 @@ def test_a_series_that_broke_off_says_where_and_why(tmp_path: Path):
 
 def test_a_series_that_broke_before_its_first_fault_has_that_reason_alone(tmp_path: Path):
     run = Run(tmp_path, 40)
-    run.event(1, BROKEN, SOURCE, number=1, reason="the pair did not settle")
+    run.event(1, BROKEN, SOURCE, number=1, reason="the pair was never ready")
     found = figures(run)
-    assert found["power_off_note"] == "broke off in repetition 1 of 1: the pair did not settle"
+    assert found["power_off_note"] == "broke off in repetition 1 of 1: the pair was never ready"
     assert found["power_off_provoked"] == 0
 
 
@@ -221,8 +221,8 @@ class LabsPlayed:
 @pytest.fixture
 def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[benchmark._Recorder]:
     """Three repetitions of faults that do nothing to nobody."""
-    pair = SimpleNamespace(settle=lambda: "primary", record_configured=lambda _active: None)
-    monkeypatch.setattr(benchmark, "Pair", lambda *_: pair)
+    pair = SimpleNamespace(active=lambda: "primary", record_configured=lambda _active: None)
+    monkeypatch.setattr(benchmark, "Pair", lambda *_: nullcontext(pair))
     monkeypatch.setattr(benchmark, "Probe", lambda *_: nullcontext())
     monkeypatch.setattr(benchmark, "provoke", lambda *_: "primary")
     monkeypatch.setattr(benchmark, "restore", lambda *_: None)

@@ -10,9 +10,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from lab import layout
+from lab.agent import Agent
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.store import STANDS_ON, Store
-from lab.domain import domain_xml
+from lab.clock import NS, ClockOffset
+from lab.domain import Placement, domain_xml
 from lab.paths import new_lab_directory
 from lab.state import LabState, MachineState
 from lab.topology import Topology
@@ -77,13 +79,15 @@ class PretendHypervisor:
 
 
 class PretendMachine:
-    """Answers at once; `waits` is whether the program that a freeze leaves behind starts there."""
+    """Answers at once; `has_agent` is whether an agent can be started there."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.commands: list[str] = []
-        self.waits = True
+        self.has_agent = True
         self.given_up = False
+        self.channel: Path | None = None
+        self.behind = ClockOffset(60 * NS, NS // 100)
 
     def disconnect(self) -> None:
         pass
@@ -93,7 +97,17 @@ class PretendMachine:
 
     def run(self, command: str, **_: object) -> SimpleNamespace:
         self.commands.append(command)
-        return SimpleNamespace(seconds=0.01, status=0 if self.waits else 1)
+        return SimpleNamespace(seconds=0.01, status=0)
+
+    def start_agent(self, channel: Path) -> bool:
+        self.channel = channel if self.has_agent else None
+        return self.has_agent
+
+    def agent(self, channel: Path) -> Agent:
+        return Agent(self.name, channel, given_up=lambda: self.given_up)
+
+    def clock(self) -> ClockOffset:
+        return self.behind
 
 
 class PretendWire:
@@ -138,9 +152,14 @@ class PretendLab:
         layout.write_overlays(self.directory, dict.fromkeys(self.machines, image))
 
     def xml(self, name: str) -> str:
-        placed = layout.placement(self.directory, self.state, name)
         machine = self.topology.machine(name)
-        return domain_xml(self.topology, machine, self.image, TCG, placed)
+        return domain_xml(self.topology, machine, self.image, TCG, self.placement(name))
+
+    def placement(self, name: str) -> Placement:
+        return layout.placement(self.directory, self.state, name)
+
+    def set_clock(self, offset: ClockOffset) -> None:
+        self.clock = offset
 
     def domain_name(self, name: str) -> str:
         return name
@@ -185,7 +204,7 @@ def manifest(number: int, image: Path, *, parents: tuple[int, ...] = ()) -> Mani
         ingredients={"number": number},
         topology=TOPOLOGY,
         host_keys={"one": "ssh-ed25519 AAAA"},
-        waiting=("one",),
+        agents=("one",),
         parents=tuple(key(parent) for parent in parents),
         image=(image, FrozenFile.of(image)),
         files={},

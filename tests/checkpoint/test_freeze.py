@@ -20,8 +20,9 @@ from lab.checkpoint import (
     stands_on,
     thaw,
 )
+from lab.clock import NS, ClockOffset
 from lab.errors import DeadlinePassed, MachineError
-from tests.checkpoint.pretend import TCG, PretendLab, key, make, stand_on
+from tests.checkpoint.pretend import TCG, PretendLab, PretendMachine, key, make, stand_on
 
 MADE_OF = {"topology": "pair"}
 
@@ -30,11 +31,12 @@ MADE_OF = {"topology": "pair"}
 def greeted(monkeypatch: pytest.MonkeyPatch) -> dict[str, Path | None]:
     """Return by which channel each machine was greeted."""
     channels: dict[str, Path | None] = {}
-    monkeypatch.setitem(
-        thaw.__globals__,
-        "greet",
-        lambda machine, channel: channels.update({machine.name: channel}),
-    )
+
+    def greet(machine: PretendMachine, channel: Path | None) -> ClockOffset:
+        channels[machine.name] = channel
+        return machine.behind
+
+    monkeypatch.setitem(thaw.__globals__, "greet", greet)
     return channels
 
 
@@ -219,23 +221,44 @@ def test_no_thawed_machine_runs_before_the_last_is_there(
     assert told == ["restore", "restore", "resume", "resume"]
 
 
+def test_the_wire_forwards_before_a_thawed_machine_runs(
+    lab: PretendLab, thawed: PretendLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen = freeze(lab, MADE_OF, "two machines")
+    told: list[str] = []
+    thawed.wire.told = told
+    monkeypatch.setattr(thawed.hypervisor, "resume", lambda name: told.append(f"{name} runs"))
+    thaw(frozen, lab.image, TCG)
+    assert told == ["pause", "resume as new", "one runs", "two runs"]
+
+
+def test_the_labs_clock_is_kept_such_that_it_is_true_of_each_machine(
+    lab: PretendLab, thawed: PretendLab
+) -> None:
+    thawed.machines["two"].behind = ClockOffset(62 * NS, NS // 2)
+    freeze_and_thaw(lab)
+    assert thawed.clock == ClockOffset.spanning(
+        [machine.behind for machine in thawed.machines.values()]
+    )
+
+
 def test_a_thawed_machine_is_greeted_by_its_own_channel(
     lab: PretendLab, thawed: PretendLab, greeted: dict[str, Path | None]
 ) -> None:
     freeze_and_thaw(lab)
     assert greeted == {
-        name: thawed.directory / "consoles" / f"{name}.thaw" for name in ("one", "two")
+        name: thawed.directory / "consoles" / f"{name}.agent" for name in ("one", "two")
     }
 
 
-def test_one_in_which_nobody_waits_is_greeted_without(
+def test_one_without_an_agent_is_greeted_without(
     lab: PretendLab, thawed: PretendLab, greeted: dict[str, Path | None], store: Store
 ) -> None:
-    lab.machines["one"].waits = False
+    lab.machines["one"].has_agent = False
     freeze_and_thaw(lab)
     frozen = store.find(key_of(MADE_OF))
     assert frozen is not None
-    assert frozen.manifest.waiting == ("two",)
+    assert frozen.manifest.agents == ("two",)
     assert greeted["one"] is None
     assert greeted["two"] is not None
 

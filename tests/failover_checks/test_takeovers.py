@@ -139,7 +139,8 @@ def guest_capture(run: Run, *, skew: float = 0.0, offset: int = 40 * 10**9) -> N
         head = [micros // 10**6, micros % 10**6, len(raw), len(raw)]
         blocks.append(b"".join(value.to_bytes(4, "little") for value in head) + raw)
     (run.directory / "guest.pcap").write_bytes(b"".join(blocks))
-    run.event(39.5, "guest.capture", "secondary", path="guest.pcap")
+    clock = {"behind_ns": -offset, "uncertainty_ns": 10**6}
+    run.event(39.5, "guest.capture", "secondary", path="guest.pcap", clock=clock)
 
 
 def test_a_guests_own_capture_may_agree_on_another_clock(tmp_path: Path) -> None:
@@ -241,6 +242,14 @@ def test_a_thawed_lab_is_no_fail_back(tmp_path: Path) -> None:
     run.event(30, "lab.thawed", "scenario")
     passes(run.judge("FO-24"))
     passes(run.judge("FO-20"))
+
+
+def test_a_thaw_excuses_nothing_that_comes_after_it(tmp_path: Path) -> None:
+    run = repeated(tmp_path)
+    run.event(30, "lab.thawed", "scenario")
+    run.frames = [frame for frame in run.frames if frame[0] < 33]
+    run.beats("secondary", 33, 40, counter=1003)
+    rejects(run.judge("FO-24"), "a change of role that nothing explains")
 
 
 def test_the_same_without_a_thaw_is_a_forced_fail_back(tmp_path: Path) -> None:

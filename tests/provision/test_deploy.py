@@ -45,7 +45,7 @@ def deployer(world: World) -> Deployer:
 
 
 def making(world: World, **options: Any) -> Deployer:
-    guide = Guide("multi_node", world.plan, world.settle)
+    guide = Guide("multi_node", world.plan, world.wait_until_ready)
     return Deployer(guide, IMAGE, tcg(""), progress=world, **options)  # type: ignore[arg-type]
 
 
@@ -62,8 +62,7 @@ def test_without_checkpoints_everything_is_applied_and_each_section_frozen(
         "cold start",
         *("do A", "ask", "freeze multi_node, A"),
         *("do B", "freeze multi_node, B"),
-        *("do C", "use the answer is 42", "freeze multi_node, C"),
-        "settle",
+        *("do C", "use the answer is 42", "ready", "freeze multi_node, C"),
     ]
 
 
@@ -79,7 +78,7 @@ def test_a_second_deployment_is_a_thaw(world: World, deployer: Deployer) -> None
     deployer.deploy()
     world.told = []
     deployer.deploy()
-    assert world.told == ["thaw multi_node, C", "settle"]
+    assert world.told == ["thaw multi_node, C"]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +96,7 @@ def test_a_changed_step_is_applied_again_with_those_after_it(
     world.told, world.changed = [], changed
     deployer.deploy()
     assert world.told[:2] == expected
-    assert world.told[-2:] == ["freeze multi_node, C", "settle"]
+    assert world.told[-2:] == ["ready", "freeze multi_node, C"]
 
 
 def test_notes_and_transcripts_go_on_where_the_checkpoint_was_made(
@@ -116,7 +115,7 @@ def test_fresh_ignores_checkpoints_and_makes_none(world: World, deployer: Deploy
     deployer.deploy()
     before, world.told = dict(world.store), []
     making(world, fresh=True).deploy()
-    assert world.told == ["boot", "do A", "ask", "do B", "do C", "use the answer is 42", "settle"]
+    assert world.told == ["boot", "do A", "ask", "do B", "do C", "use the answer is 42", "ready"]
     assert world.store == before
 
 
@@ -177,7 +176,7 @@ def test_a_freeze_that_fails_costs_the_lab_but_not_the_deployment(
     deployer.deploy(capture=tmp_path / "wire.pcapng")
     assert world.told == [
         *("cold start", "do A", "ask", "down"),
-        *("cold start", "do A", "ask", "do B", "do C", "use the answer is 42", "settle"),
+        *("cold start", "do A", "ask", "do B", "do C", "use the answer is 42", "ready"),
     ]
     assert any("No space left on device" in line for line in world.said)
     assert world.store == {}
@@ -198,7 +197,7 @@ def test_what_was_frozen_before_a_freeze_failed_is_thawed(world: World, deployer
     world.freeze_fails = [FreezeFailed("lost")]
     deployer.deploy()
     assert [line for line in world.told if "thaw" in line] == ["thaw multi_node, A"] * 2
-    assert world.told[-1] == "settle"
+    assert world.told[-1] == "ready"
 
 
 def test_without_room_the_same_lab_goes_on_unfrozen(world: World, deployer: Deployer) -> None:

@@ -72,8 +72,8 @@ class World:
 
         return start
 
-    def settle(self, _lab: object) -> None:
-        self.told.append("settle")
+    def wait_until_ready(self, _lab: object) -> None:
+        self.told.append("ready")
 
     # --- checkpoints ---
 

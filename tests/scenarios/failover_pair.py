@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from lab.clock import ClockOffset
 from lab.topology import read_topology
 from lab.wire import ARP, IPV4, Port, Wire, parse
 from tests.heartbeat import encoder
@@ -44,6 +45,9 @@ class ScriptedMachine:
         said = next((answer for key, answer in self.script.items() if key in command), "")
         text = said if isinstance(said, str) else said(command)
         return SimpleNamespace(status=0, stdout=text, stderr="", seconds=0.1)
+
+    def clock(self) -> ClockOffset:
+        return ClockOffset(0, 10**6)
 
     def kill(self) -> None:
         assert self.node is not None
@@ -164,7 +168,6 @@ class PlayedLab:
             "service openvpnas start": lambda _: self._switch(node, on=True),
             "after-stop": lambda _: f"100.00\n{self._addresses(node)}\n100.25\n",
             "ConfigQuery": json.dumps(config),
-            "date +%s%N": lambda _: str(time.time_ns()),
             "ip -j -4 addr": lambda _: self._addresses(node),
             "openvpnas.log": lambda _: "\n".join(node.log),
             "openvpnas-node.log": lambda _: "\n".join(node.log[1:]),

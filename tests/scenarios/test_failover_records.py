@@ -19,7 +19,7 @@ from checks.failover.syncing import SYNCED
 from checks.history import History, read_history
 from scenarios.failover import observe, takeover, test_logs_and_sync, test_sessions, test_survival
 from scenarios.failover.faults import Moment
-from tests.scenarios.failover_pair import Said, ScriptedMachine
+from tests.scenarios.failover_pair import ScriptedMachine
 
 EXPIRED = "--auth-gen-token: auth-token from client expired"
 NOT_NOW = "Timestamp (946684800) of auth-token is out of the renewal window"
@@ -30,8 +30,7 @@ BETWEEN_NS = 10**18
 
 def node(*lines: tuple[str, str]) -> Any:
     text = "\n".join(f'{at} [stdout#info] [OVPN 0] OUT: "a:1 {line}"' for at, line in lines)
-    script: dict[str, Said] = {"node.log": text, "date": lambda _: str(time.time_ns())}
-    return ScriptedMachine("secondary", script)
+    return ScriptedMachine("secondary", {"node.log": text})
 
 
 @pytest.fixture

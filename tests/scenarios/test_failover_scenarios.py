@@ -19,8 +19,10 @@ from checks.history import History, read_history
 from checks.judging import judge_now
 from checks.registry import checks
 from checks.verdict import Status, Verdict
+from lab.clock import NS, ClockOffset
 from lab.lab import Lab
 from lab.probe import Probe
+from lab.wait import until
 from scenarios.failover import (
     faults,
     observe,
@@ -63,9 +65,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         Probe(lab.wire, "lan", "probe", "02:70:72:6f:62:65", "192.168.70.9") as probe,
     ):
         history.record("scenario.start", "pytest", lab="lab")
-        pair = Pair(cast(Lab, lab), history)
-        pair.record_configured("primary")
-        yield Stage(lab, pair, probe, history)
+        with Pair(cast(Lab, lab), history) as pair:
+            pair.record_configured("primary")
+            yield Stage(lab, pair, probe, history)
 
 
 def test_a_takeover_is_provoked_and_recorded_so_that_it_can_be_judged(stage: Stage) -> None:
@@ -115,20 +117,35 @@ def test_a_steady_pair_answers_with_one_mac(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("staged", [0, 4])
-def test_a_pair_is_settled_when_the_standby_holds_what_the_active_node_runs(
+def test_a_pair_is_ready_when_the_standby_holds_what_the_active_node_runs(
     stage: Stage, staged: int
 ) -> None:
     standby = stage.lab.nodes["secondary"]
     standby.staged = staged
-    assert stage.pair.settle() == "primary"
+    assert stage.pair.wait_until_ready() == "primary"
     assert standby.staged == stage.lab.nodes["primary"].serial
 
 
 def test_a_standby_that_holds_everything_is_sent_nothing(stage: Stage) -> None:
-    stage.pair.settle()
-    stage.pair.settle()
+    stage.pair.wait_until_ready()
+    stage.pair.wait_until_ready()
     asked = " ".join(stage.lab.machines["primary"].asked)
     assert asked.count("FailoverSync") == 1
+
+
+def test_one_node_is_active_while_it_alone_was_heard(stage: Stage) -> None:
+    assert stage.pair.active() == "primary"
+    stage.lab["primary"].kill()
+    assert stage.pair.active() == "primary"  # it was heard a moment ago, and the other is silent
+    until(lambda: stage.lab.nodes["secondary"].active, 20, "the secondary to take over")
+    assert stage.pair.active() == "secondary"
+
+
+def test_what_was_heard_before_a_rewind_is_forgotten(stage: Stage) -> None:
+    assert stage.pair.active() == "primary"
+    stage.pair.rewound()
+    assert stage.pair._alone() is None
+    assert stage.pair.active() == "primary"
 
 
 def test_a_handover_is_recorded_and_makes_the_other_node_active(stage: Stage) -> None:
@@ -211,8 +228,19 @@ def test_log_lines_are_dated_to_the_middle_of_their_second() -> None:
     assert (at_ns, line) == (1651209682 * 10**9 + 5 * 10**8, "Switching to state: MASTER")
 
 
-def test_a_guests_time_is_turned_into_the_wires() -> None:
-    assert observe.GuestClock(120, 5).on_the_wire(1000) == 880
+def test_a_guests_log_lines_are_dated_by_the_wire(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thawed lab is behind: what its guests date is brought to this host's time."""
+    now_ns = time.time_ns()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S+0000", time.gmtime(now_ns / NS - 4150))
+    secondary = stage.lab["secondary"]
+    secondary.script = {"openvpnas.log": f'{stamp} [stdout#info] [FAILOVER] OUT: "line"'}
+    monkeypatch.setattr(secondary, "clock", lambda: ClockOffset(4150 * NS, NS // 10))
+    observe.log_lines(stage.pair, "secondary", now_ns)
+    (line,) = read_history(stage.history.path).events("log.line")
+    assert abs(line.at_ns - now_ns) <= line.uncertainty_ns + NS // 10
+    assert line.uncertainty_ns == NS // 2 + NS // 10
 
 
 def test_the_subscription_is_a_python_value_not_json() -> None:
@@ -316,7 +344,7 @@ def test_log_in_checks_are_counted_for_one_client_since_a_moment(stage: Stage) -
         line.format("2099-01-01T00:00:00+0000", "", "robot_AUTOLOGIN"),
         line.format("2099-01-01T00:00:00+0000", "alice", "alice"),
     ]
-    said = {"node.log": "\n".join(lines), "date": lambda _: str(time.time_ns())}
+    said = {"node.log": "\n".join(lines)}
     stage.lab["secondary"].script = said
     robot = tunnels.Traveller("robot", "udp", 0, autologin=True)
     alice = tunnels.Traveller("alice", "udp", 1)

@@ -28,7 +28,7 @@ class PretendLab:
         for kind in ("transcripts", "consoles"):
             (directory / kind).mkdir(parents=True)
             (directory / kind / "node-a.log").write_text(f"{kind} of {directory.name}")
-        os.mkfifo(directory / "consoles" / "node-a.thaw")  # a machine's socket is no file
+        os.mkfifo(directory / "consoles" / "node-a.agent")  # a machine's socket is no file
 
     def down(self) -> None:
         self.state = "down"

@@ -1,4 +1,7 @@
-"""When a thawed multi-node lab is ready: its services answer as they did when it was frozen."""
+"""When the deployed multi-node lab is ready: names resolve, the API answers, each node serves.
+
+Waited for once, after the last step and before the lab is frozen.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from provision.multi_node.site import Site
 _UNITS_OF_NODES = "systemctl is-active --quiet 'openvpn-server@*'"
 
 
-def settle(lab: Lab) -> None:
+def wait_until_ready(lab: Lab) -> None:
     """Wait until names resolve, the API refuses politely, and each node's OpenVPN runs.
 
     DeadlinePassed says which of them did not come.

@@ -1,9 +1,7 @@
-"""When the pair is ready: one active node, one standby, and the standby has all there is.
+"""When the deployed pair is ready: one active node, one standby, and the standby has all there is.
 
-A lab that was frozen thaws with a leap of its clocks, which to a standby looks like a silence of
-its partner: it takes over, for a moment, and forgets what it was sent. Equal settings and the
-lower address make the primary stay; waiting for that, and a sync where one is needed, is what
-"settled" means here.
+Waited for once, after the last step and before the lab is frozen. A thawed lab goes on where it
+was, so it is ready.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from provision.failover.sacli import status, sync
 from provision.failover.site import Site
 
 
-def settle(lab: Lab) -> None:
+def wait_until_ready(lab: Lab) -> None:
     """Wait until the primary serves the virtual IP, the secondary stands by and is in step.
 
     DeadlinePassed says which of them did not come. A node that is just changing its role may

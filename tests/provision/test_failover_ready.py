@@ -8,8 +8,8 @@ import pytest
 
 from lab.errors import CommandFailed, DeadlinePassed
 from lab.topology import read_topology
-from provision.failover import settle
-from provision.failover import settled as module
+from provision.failover import ready as module
+from provision.failover import wait_until_ready
 from tests.provision.machines import Said
 
 SILENT = None
@@ -54,7 +54,7 @@ class Pair:
 
 def test_a_pair_in_step_is_sent_nothing():
     lab = Pair(Node(("MASTER", None)), Node(("BACKUP", STAGED)))
-    settle(lab)
+    wait_until_ready(lab)
     assert lab["primary"].syncs == 0
 
 
@@ -63,16 +63,16 @@ def test_a_standby_that_lacks_something_is_sent_everything(before):
     lab = Pair(
         Node(("MASTER", None)), Node(("BACKUP", before), ("BACKUP", before), ("BACKUP", STAGED))
     )
-    settle(lab)
+    wait_until_ready(lab)
     assert lab["primary"].syncs == 1
 
 
-def test_a_standby_that_took_over_while_it_thawed_is_waited_for_and_sent_everything_again():
+def test_a_standby_that_is_still_active_is_waited_for_and_sent_everything_again():
     lab = Pair(
         Node(("MASTER", None)),
         Node(("MASTER", STAGED), ("MASTER", STAGED), ("BACKUP", None), ("BACKUP", STAGED)),
     )
-    settle(lab)
+    wait_until_ready(lab)
     assert lab["secondary"].reports == [("BACKUP", STAGED)]
     assert lab["primary"].syncs == 1
 
@@ -83,14 +83,14 @@ def test_nodes_that_refuse_a_command_while_they_change_roles_are_asked_again():
         Node(SILENT, ("BACKUP", None), ("BACKUP", None), ("BACKUP", STAGED)),
     )
     lab["primary"].refuses = 1
-    settle(lab)
+    wait_until_ready(lab)
     assert lab["primary"].syncs == 2
 
 
 def test_a_primary_that_never_serves_is_named(monkeypatch):
     monkeypatch.setattr(module, "until", _once)
     with pytest.raises(DeadlinePassed, match="the primary to be the active node"):
-        settle(Pair(Node(("BACKUP", None)), Node(("MASTER", None))))
+        wait_until_ready(Pair(Node(("BACKUP", None)), Node(("MASTER", None))))
 
 
 def _once(condition, seconds, what):
