@@ -249,7 +249,7 @@ def test_no_interpreter_is_started_to_ask(without_twins: Path, node: Paths):
 @pytest.mark.parametrize("answer", ["delete\n", "", " DELETE\n", "DELETE x\n", "yes"])
 def test_ovpn_init_only_asks_whoever_does_not_confirm(without_twins: Path, answer: str):
     done = subprocess.run(
-        [without_twins / "bin/ovpn-init", "--secondary"],
+        [without_twins / "bin/ovpn-init", "--secondary", "--no_start"],
         input=answer,
         text=True,
         check=False,
@@ -258,6 +258,14 @@ def test_ovpn_init_only_asks_whoever_does_not_confirm(without_twins: Path, answe
     assert done.returncode == 1
     assert done.stderr == "ovpn-init: DELETE was not entered: nothing has been changed\n"
     assert done.stdout == "Please enter 'DELETE' to delete existing configuration: "
+
+
+@pytest.mark.parametrize("words", [[], ["--batch"], ["--second"], ["--no_start"], ["--help"]])
+def test_ovpn_init_itself_is_started_for_every_other_command_line(
+    without_twins: Path, words: list[str]
+):
+    program = without_twins / "bin/ovpn-init"
+    assert subprocess.run([program, *words], input="", text=True, check=False).returncode == 99
 
 
 @pytest.mark.parametrize("answer", ["DELETE\n", "DELETE", "DELETE\r\n"])
