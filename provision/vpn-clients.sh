@@ -21,37 +21,46 @@ connect() {
         [ ! -e "/run/netns/$name" ] || { echo "$name is connected already" >&2 && exit 1; }
     done
     tar -C "$run" --no-same-owner -xf -
-    for name in "$@"; do
-        namespace "$name" && start "$name" && continue
-        echo "$name could not be started; none of these is: $*" >&2
-        disconnect "$@"
-        exit 1
-    done
+    if links "$@"; then
+        for name in "$@"; do
+            namespace "$name" && start "$name" && continue
+            echo "$name could not be started; none of these is: $*" >&2
+            disconnect "$@"
+            exit 1
+        done
+        return
+    fi
+    echo "no networks could be made for any of these: $*" >&2
+    disconnect "$@"
+    exit 1
 }
 
-# The link gets its name inside: outside, where it is made, that name is taken.
+# The links get their name inside: outside, where they are made, that name is taken.
+links() {
+    mkdir -p /etc/netns
+    (cd /etc/netns && mkdir -p "$@")
+    for name in "$@"; do
+        read -r ipv4 ipv6 mac nameserver <"$run/$name/identity"
+        : >"/etc/netns/$name/resolv.conf"
+        [ "$nameserver" = - ] || echo "nameserver $nameserver" >"/etc/netns/$name/resolv.conf"
+        echo "netns add $name"
+        echo "link add link $wire name client0 address $mac netns $name type macvlan mode bridge"
+    done | ip -batch -
+}
+
 # Without a network on it, only a default route over it: once the tunnel is up, everything
 # but the node itself goes through it, the neighbours on the wire included.
 namespace() {
     read -r ipv4 ipv6 mac nameserver <"$run/$1/identity"
-    mkdir -p "/etc/netns/$1"
-    : >"/etc/netns/$1/resolv.conf"
-    [ "$nameserver" = - ] || echo "nameserver $nameserver" >"/etc/netns/$1/resolv.conf"
-    ip -batch - <<BATCH || return 1
-netns add $1
-link add link $wire name client0 address $mac netns $1 type macvlan mode bridge
-BATCH
-    ip -n "$1" -batch - <<BATCH
-link set lo up
-link set client0 name $wire
-address add $ipv4/32 dev $wire
-link set $wire up
-route add default dev $wire src $ipv4
-BATCH
-    [ "$ipv6" = - ] || ip -n "$1" -batch - <<BATCH
-address add $ipv6/128 dev $wire nodad
-route add ::/0 dev $wire src $ipv6
-BATCH
+    {
+        echo "link set lo up"
+        echo "link set client0 name $wire"
+        echo "address add $ipv4/32 dev $wire"
+        echo "link set $wire up"
+        echo "route add default dev $wire src $ipv4"
+        [ "$ipv6" = - ] || echo "address add $ipv6/128 dev $wire nodad"
+        [ "$ipv6" = - ] || echo "route add ::/0 dev $wire src $ipv6"
+    } | ip -n "$1" -batch -
 }
 
 start() {
@@ -59,38 +68,60 @@ start() {
         --status status 2 --writepid pid --log-append "$logs/$1.log" --daemon "vpn-$1"
 }
 
-# The log is the one thing that tells "up" from "up until just now".
+# tell LINES NAME...: each client's state, and with LINES the end of its log, by one program,
+# which costs an emulated machine more than what it does. The log is the one thing that tells
+# "up" from "up until just now"; one who is not connected is down, whatever it says. $addresses
+# has a line for each address of a tunnel: NAME ADDRESS.
+tell() {
+    lines=$1
+    shift
+    for name in "$@"; do
+        [ -d "$run/$name" ] && echo "$name yes" || echo "$name no"
+    done | addresses=${addresses-} awk -v logs="$logs" -v lines="$lines" '
+        BEGIN {
+            count = split(ENVIRON["addresses"], words)
+            for (i = 1; i < count; i += 2)
+                inside[words[i]] = inside[words[i]] "address " words[i + 1] "\n"
+        }
+        {
+            log_file = logs "/" $1 ".log"; up = 0; remote = "-"; read = 0
+            while ((getline text < log_file) > 0) {
+                kept[++read % 15] = text
+                if (text ~ /Peer Connection Initiated with /) {
+                    remote = text; sub(/.* with /, "", remote); sub(/ .*/, "", remote)
+                }
+                if (text ~ /Initialization Sequence Completed/) up = 1
+                if (text ~ /process restarting|process exiting|Exiting due to fatal error/) up = 0
+            }
+            close(log_file)
+            if ($2 == "no") { up = 0; remote = "-" }
+            said = $1 " " (up ? "up" : "down") " " remote
+            if (!lines) { if (read) print said; next }
+            printf "client %s\n%s", said, inside[$1]
+            for (i = read > 15 ? read - 14 : 1; i <= read; i++) print "log " kept[i % 15]
+        }
+    '
+}
+
 state() {
     set -- "$run"/*/
     [ -e "$1" ] || return 0
     for directory in "$@"; do
-        name=$(basename "$directory")
-        [ ! -e "$logs/$name.log" ] || set -- "$@" "$logs/$name.log"
+        name=${directory%/}
+        set -- "$@" "${name##*/}"
         shift
     done
-    [ $# -eq 0 ] || awk '
-        function tell() { if (name != "") print name, up ? "up" : "down", remote }
-        FNR == 1 {
-            tell(); up = 0; remote = "-"; name = FILENAME
-            sub(/.*\//, "", name); sub(/\.log$/, "", name)
-        }
-        /Peer Connection Initiated with / {
-            remote = $0; sub(/.* with /, "", remote); sub(/ .*/, "", remote)
-        }
-        /Initialization Sequence Completed/ { up = 1 }
-        /process restarting|process exiting|Exiting due to fatal error/ { up = 0 }
-        END { tell() }
-    ' "$@"
+    tell "" "$@"
 }
 
 status() {
-    states=$(state)
-    for name in "$@"; do
-        echo "client $(echo "$states" | grep "^$name " || echo "$name down -")"
-        ip -n "$name" -o address show dev tun0 scope global 2>/dev/null |
-            awk '{ print "address " $4 }' || true
-        tail -n 15 "$logs/$name.log" 2>/dev/null | sed 's/^/log /'
-    done
+    addresses=$(
+        for name in "$@"; do
+            ip -n "$name" -o address show dev tun0 scope global 2>/dev/null |
+                while read -r _ _ _ address _; do echo "$name $address"; done || true
+        done
+    )
+    tell yes "$@"
 }
 
 ping_each() {
@@ -108,19 +139,33 @@ ping_each() {
 }
 
 disconnect() {
+    pids=
     for name in "$@"; do
-        [ ! -e "$run/$name/pid" ] || kill "$(cat "$run/$name/pid")" 2>/dev/null || true
+        pid=
+        [ ! -e "$run/$name/pid" ] || read -r pid <"$run/$name/pid" || true
+        [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+        pids="$pids $pid"
     done
+    for pid in $pids; do end "$pid"; done
     for name in "$@"; do
-        [ ! -e "$run/$name/pid" ] || end "$(cat "$run/$name/pid")"
-        [ ! -e "/run/netns/$name" ] || ip netns delete "$name"
-        rm -rf "${run:?}/$name" "/etc/netns/$name"
+        [ ! -e "/run/netns/$name" ] || echo "netns delete $name"
+    done | ip -force -batch -
+    for name in "$@"; do
+        set -- "$@" "${run:?}/$name" "/etc/netns/$name"
+        shift
     done
+    rm -rf "$@"
 }
 
 # end PID: it gets 15 seconds to say good-bye
 end() {
-    timeout 15 tail --pid="$1" -s 0.1 -f /dev/null || kill -KILL "$1" 2>/dev/null || true
+    tries=75
+    while [ "$tries" -gt 0 ]; do
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.2
+        tries=$((tries - 1))
+    done
+    kill -KILL "$1" 2>/dev/null || true
 }
 
 command=${1:-}

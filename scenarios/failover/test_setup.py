@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_batch_and_force_never_ask(lab: Lab, history: History, judge: Judge) -> 
 
 @pytest.mark.requirement("FO-05")
 def test_root_reaches_root_in_both_directions(pair: Pair, judge: Judge) -> None:
-    for node in NODES:
+    def log_in(node: str) -> None:
         target = pair.other(node)
         said = pair.machine(node).run(
             f"ssh -o BatchMode=yes -o ConnectTimeout=15 root@{pair.address(target)} true",
@@ -113,6 +114,9 @@ def test_root_reaches_root_in_both_directions(pair: Pair, judge: Judge) -> None:
         pair.history.record(
             "ssh.attempt", node, origin=node, target=target, user="root", status=said.status
         )
+
+    with ThreadPoolExecutor(len(NODES)) as beside:
+        list(beside.map(log_in, NODES))
     judge("FO-05")
 
 
@@ -130,15 +134,23 @@ def test_validate_shows_four_good_rows_and_each_prerequisite_its_own(
 
 def state(pair: Pair) -> dict[str, str]:
     """Return what can be compared of both nodes: addresses, programs, configuration."""
-    found = {}
-    for node in NODES:
-        machine = pair.machine(node)
-        found[f"{node}: addresses"] = machine.run("ip -4 -o addr | awk '{print $2, $4}'").stdout
-        programs = "ps -eo comm= | grep -E '^(ucarp|keepalived|openvpn)' | sort"
-        found[f"{node}: programs"] = machine.run(f"{programs} || true").stdout
-        for name, value in observe.hashes(machine, observe.LIVE).items():
-            found[f"{node}: {name}"] = value
-    return found
+    with ThreadPoolExecutor(len(NODES)) as beside:
+        states = beside.map(lambda node: _state(pair.machine(node)), NODES)
+        return {
+            f"{node}: {name}": value
+            for node, found in zip(NODES, states, strict=True)
+            for name, value in found.items()
+        }
+
+
+def _state(machine: Machine) -> dict[str, str]:
+    said = machine.run(
+        "ip -4 -o addr | awk '{print $2, $4}'; echo; "
+        "ps -eo comm= | grep -E '^(ucarp|keepalived|openvpn)' | sort"
+    )
+    addresses, _, programs = said.stdout.partition("\n\n")
+    configuration = observe.hashes(machine, observe.LIVE)
+    return {"addresses": addresses, "programs": programs, **configuration}
 
 
 @pytest.mark.requirement("FO-09")

@@ -64,8 +64,10 @@ def sshd_stopped(pair: Pair) -> Iterator[None]:
     Should this process end meanwhile, the machine starts it again by itself.
     """
     machine = pair.machine("secondary")
-    unit = machine.run("systemctl is-active -q ssh && echo ssh || echo sshd").stdout.strip()
-    machine.run(f"systemd-run -q --on-active=300 systemctl start {unit}; systemctl stop {unit}")
+    unit = machine.run(
+        "unit=sshd; ! systemctl is-active -q ssh || unit=ssh; echo $unit; "
+        "systemd-run -q --on-active=300 systemctl start $unit; systemctl stop $unit"
+    ).stdout.strip()
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
-"""What a scenario asks a machine, one command a machine: answers go to the history as they are.
+"""What a scenario asks machines: one command a machine, several side by side.
 
-Nothing here judges. Secrets stay on the machine: inline keys, tokens and `apiConsumers` are cut out
-before anything leaves it.
+Answers go to the history as they are. Nothing here judges. Secrets stay on the machine: inline
+keys, tokens and `apiConsumers` are cut out before anything leaves it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from checks.history import History
@@ -24,18 +25,46 @@ _DIG_HEADER = re.compile(r"->>HEADER<<- .*status: (?P<status>\w+), id: (?P<id>\d
 _DIG_QUESTION = re.compile(r"^;(?P<name>\S+)\.\s+IN\s+(?P<type>\w+)$", re.MULTILINE)
 _DIG_ADDRESS = re.compile(r"^[^;\s]\S*\s+\d+\s+IN\s+(?:A|AAAA)\s+(\S+)$", re.MULTILINE)
 
+_DIG = "dig +noall +comments +question +answer +time=3 +tries=2 -f -"
+
 Question = tuple[str, str]  # a name without its last dot, a record type
 
 
-def addresses(history: History, machine: Machine) -> None:
-    """Record `ip -j addr` as `addresses`."""
-    history.record("addresses", machine.name, links=_json(machine, "ip -j addr"))
+def side_by_side(machines: Iterable[Machine], act: Callable[[Machine], None]) -> None:
+    """Ask several machines at once; returns, or raises the first one's trouble, when all are done.
+
+    A line of a history is written at one stroke, so that those who record need no order.
+    """
+    asked = list(machines)
+    with ThreadPoolExecutor(max(1, len(asked))) as pool:
+        for done in [pool.submit(act, machine) for machine in asked]:
+            done.result()
+
+
+def addresses_and_names(history: History, machine: Machine, questions: Iterable[Question]) -> None:
+    """Record `ip -j addr` as `addresses`, and what the machine's DNS answers as `names`."""
+    asked = list(questions)
+    # dig says 9 when one of the questions had no answer: then it is not in the list
+    command = f"ip -j addr || exit\nprintf '\n{_MARK} names\n'\n{_DIG} || [ $? -eq 9 ]"
+    said = machine.run(command, stdin=_batch(asked), timeout=60 + len(asked))
+    links, _, answers = said.stdout.partition(f"\n{_MARK} names\n")
+    history.record("addresses", machine.name, links=json.loads(links))
+    _record_names(history, machine, asked, read_dig(answers))
 
 
 def names(history: History, machine: Machine, questions: Iterable[Question]) -> None:
     """Record what the machine's DNS answers as `names`; a name without answer has no addresses."""
     asked = list(questions)
-    found = {(answer["name"], answer["type"]): answer for answer in dig(machine, asked)}
+    _record_names(history, machine, asked, dig(machine, asked))
+
+
+def _record_names(
+    history: History,
+    machine: Machine,
+    asked: Sequence[Question],
+    answered: Iterable[Mapping[str, Any]],
+) -> None:
+    found = {(answer["name"], answer["type"]): answer for answer in answered}
     nothing: dict[str, Any] = {"addresses": []}
     answers = [
         {"name": name, "type": kind, "addresses": found.get((name, kind), nothing)["addresses"]}
@@ -46,11 +75,12 @@ def names(history: History, machine: Machine, questions: Iterable[Question]) -> 
 
 def dig(machine: Machine, questions: Sequence[Question]) -> list[dict[str, Any]]:
     """Ask one after the other, by one command; return the answers that came, in order."""
-    batch = "".join(f"{name} {kind}\n" for name, kind in questions)
-    command = "dig +noall +comments +question +answer +time=3 +tries=2 -f -"
-    # dig says 9 when one of the questions had no answer: then it is not in the list
-    said = machine.run(command, stdin=batch, timeout=60 + len(questions), check=False)
+    said = machine.run(_DIG, stdin=_batch(questions), timeout=60 + len(questions), check=False)
     return list(read_dig(said.stdout))
+
+
+def _batch(questions: Iterable[Question]) -> str:
+    return "".join(f"{name} {kind}\n" for name, kind in questions)
 
 
 def read_dig(text: str) -> Iterator[dict[str, Any]]:
@@ -72,11 +102,11 @@ def controller_config(history: History, controller: Machine) -> None:
     """Record the controller's config as `controller.config`, without its secrets."""
     program = (
         '$c = require "/etc/vpn-server-api/config.php"; unset($c["apiConsumers"]); '
-        "echo json_encode($c);"
+        'echo json_encode(["config" => $c, '
+        '"merged" => file_exists("/var/lib/vpn-server-api/ta.key")]);'
     )
-    config = _json(controller, f"php -r {shlex.quote(program)}")
-    shared = controller.run("test -e /var/lib/vpn-server-api/ta.key", check=False)
-    history.record("controller.config", controller.name, config=config, merged=shared.status == 0)
+    found = _json(controller, f"php -r {shlex.quote(program)}")
+    history.record("controller.config", controller.name, **found)
 
 
 def php_lint(history: History, machine: Machine, paths: Iterable[str]) -> None:
@@ -123,18 +153,30 @@ def ask_api(history: History, machine: Machine, url: str) -> None:
 
 def server_state(history: History, node: Machine) -> None:
     """Record a node's OpenVPN files, units, sockets and devices as `server.state`."""
-    files = node.run(
-        'for file in /etc/openvpn/server/*.conf; do [ -e "$file" ] || continue; '
-        f"printf '{_MARK} %s\\n' \"${{file##*/}}\"; awk '{WITHOUT_SECRETS}' \"$file\"; echo; done"
+    command = "\n".join(
+        [
+            'for file in /etc/openvpn/server/*.conf; do [ -e "$file" ] || continue; '
+            f"printf '{_MARK} %s\n' \"${{file##*/}}\"; awk '{WITHOUT_SECRETS}' \"$file\"; "
+            "echo; done",
+            *(
+                f"printf '\n{_MARK} /{name}\n'; {asked} || exit"
+                for name, asked in {
+                    "units": "systemctl list-units --all --plain --no-legend 'openvpn-server@*'",
+                    "sockets": "ss -Hltnup",
+                    "links": "ip -j link",
+                }.items()
+            ),
+        ]
     )
-    units = node.run("systemctl list-units --all --plain --no-legend 'openvpn-server@*'")
+    # no file's name holds a slash: what begins with one is another answer
+    parts = dict(_parts(node.run(command).stdout))
     history.record(
         "server.state",
         node.name,
-        files=dict(_parts(files.stdout)),
-        units=units.stdout,
-        sockets=node.run("ss -Hltnup").stdout,
-        links=_json(node, "ip -j link"),
+        files={name: text for name, text in parts.items() if not name.startswith("/")},
+        units=parts["/units"],
+        sockets=parts["/sockets"],
+        links=json.loads(parts["/links"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -32,12 +32,20 @@ def test_profiles_share_neither_number_nor_range(
     judge("MN-05")
 
 
+def ask_api_side_by_side(multi_node: Lab, history: History, machines: Iterable[str]) -> None:
+    """Let machines ask the API at once, with no secret and with a wrong one."""
+    url = Site.of(multi_node.topology).api
+    observe.side_by_side(
+        (multi_node[name] for name in machines),
+        lambda machine: observe.ask_api(history, machine, url),
+    )
+
+
 @pytest.mark.requirement("MN-07")
 def test_a_node_without_secret_is_told_so_by_the_api(
     multi_node: Lab, history: History, judge: Judge
 ) -> None:
-    for node in NODES:
-        observe.ask_api(history, multi_node[node], Site.of(multi_node.topology).api)
+    ask_api_side_by_side(multi_node, history, NODES)
     judge("MN-07")
 
 
@@ -45,6 +53,5 @@ def test_a_node_without_secret_is_told_so_by_the_api(
 def test_strangers_and_wrong_secrets_are_refused_by_the_api(
     multi_node: Lab, history: History, judge: Judge
 ) -> None:
-    for machine in (*STRANGERS, *NODES):
-        observe.ask_api(history, multi_node[machine], Site.of(multi_node.topology).api)
+    ask_api_side_by_side(multi_node, history, (*STRANGERS, *NODES))
     judge("MN-08")

@@ -22,8 +22,10 @@ SECONDS = 120  # for all clients of a scenario together
 def test_each_node_runs_one_openvpn_process_a_protocol(
     multi_node: Lab, history: History, judge: Judge
 ) -> None:
-    for node in NODES:
-        observe.server_state(history, multi_node[node])
+    observe.side_by_side(
+        (multi_node[node] for node in NODES),
+        lambda node: observe.server_state(history, node),
+    )
     judge("MN-13")
 
 

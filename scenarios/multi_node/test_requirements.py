@@ -20,9 +20,10 @@ def test_every_machine_has_its_addresses_and_resolves_every_name(
     multi_node: Lab, history: History, judge: Judge
 ) -> None:
     questions = [(host.name, RECORD_TYPE[f]) for host in HOSTS.values() for f in FAMILIES]
-    for machine in multi_node.machines.values():
-        observe.addresses(history, machine)
-        observe.names(history, machine, questions)
+    observe.side_by_side(
+        multi_node.machines.values(),
+        lambda machine: observe.addresses_and_names(history, machine, questions),
+    )
     judge("MN-01")
 
 
@@ -30,6 +31,8 @@ def test_every_machine_has_its_addresses_and_resolves_every_name(
 def test_php_accepts_every_file_that_was_edited(
     multi_node: Lab, history: History, judge: Judge
 ) -> None:
-    for machine, paths in EDITED.items():
-        observe.php_lint(history, multi_node[machine], paths)
+    observe.side_by_side(
+        (multi_node[name] for name in EDITED),
+        lambda machine: observe.php_lint(history, machine, EDITED[machine.name]),
+    )
     judge("MN-06")

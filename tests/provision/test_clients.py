@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002 - these have the signature of what they stand for
 
 import io
+import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -118,30 +119,70 @@ def test_the_script_is_posix_shell():
     subprocess.run(["sh", "-n", script], check=True)
 
 
-def test_the_state_is_the_last_thing_each_log_tells(tmp_path):
-    script = Path(vpn_clients.__file__).with_name("vpn-clients.sh").read_text()
-    for name, log in {
-        "fine": "Peer Connection Initiated with [AF_INET]145.0.6.72:1194\n"
-        "Initialization Sequence Completed\n",
-        "gone": "Initialization Sequence Completed\nSIGTERM[hard,] received, process exiting\n",
-        "back": "SIGUSR1[soft,ping-restart] received, process restarting\n"
-        "Peer Connection Initiated with [AF_INET6]2001::73:1194 (via ::)\n"
-        "Initialization Sequence Completed\n",
-        "new": "",
-    }.items():
+LOGS = {
+    "fine": "Peer Connection Initiated with [AF_INET]145.0.6.72:1194\n"
+    "Initialization Sequence Completed\n",
+    "gone": "Initialization Sequence Completed\nSIGTERM[hard,] received, process exiting\n",
+    "back": "SIGUSR1[soft,ping-restart] received, process restarting\n"
+    "Peer Connection Initiated with [AF_INET6]2001::73:1194 (via ::)\n"
+    "Initialization Sequence Completed\n",
+    "new": "",
+}
+IP = """#!/bin/sh
+[ "$2" = fine ] || { echo "Cannot open network namespace" >&2; exit 1; }
+echo '5: tun0    inet 10.1.0.2/26 scope global tun0\\       valid_lft forever'
+echo '5: tun0    inet6 fd00:1:1:1::1000/112 scope global \\       valid_lft forever'
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Give what runs the script on logs, with a fake `ip`."""
+    for name, log in LOGS.items():
         (tmp_path / "run" / name).mkdir(parents=True)
         (tmp_path / "log").mkdir(exist_ok=True)
         (tmp_path / "log" / f"{name}.log").write_text(log)
-    script = script.replace("run=/run/vpn-clients", f"run={tmp_path}/run")
-    script = script.replace("logs=/var/log/vpn-clients", f"logs={tmp_path}/log")
-    said = subprocess.run(
-        ["sh", "-s", "state"], input=script, capture_output=True, text=True, check=True
-    ).stdout
-    assert sorted(said.splitlines()) == [
+    (tmp_path / "ip").write_text(IP)
+    (tmp_path / "ip").chmod(0o755)
+    text = Path(vpn_clients.__file__).with_name("vpn-clients.sh").read_text()
+    text = text.replace("run=/run/vpn-clients", f"run={tmp_path}/run")
+    text = text.replace("logs=/var/log/vpn-clients", f"logs={tmp_path}/log")
+
+    def run(*words):
+        done = subprocess.run(
+            ["sh", "-s", *words],
+            input=text,
+            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    return run
+
+
+def test_the_state_is_the_last_thing_each_log_tells(script):
+    assert sorted(script("state").splitlines()) == [
         "back up [AF_INET6]2001::73:1194",
         "fine up [AF_INET]145.0.6.72:1194",
         "gone down -",
     ]
+
+
+def test_a_status_has_state_addresses_and_the_end_of_the_log_of_each_that_is_named(
+    script, tmp_path
+):
+    (tmp_path / "log" / "new.log").write_text("".join(f"line {n}\n" for n in range(40)))
+    (tmp_path / "log" / "left.log").write_text("Initialization Sequence Completed\n")
+    fine, left, new, nobody = parse_status(script("status", "fine", "left", "new", "nobody"))
+    assert (fine.name, fine.up, fine.remote) == ("fine", True, "145.0.6.72")
+    assert fine.addresses == ("10.1.0.2/26", "fd00:1:1:1::1000/112")
+    assert fine.log == LOGS["fine"].rstrip("\n")
+    # who is not connected is down, whatever an old log says
+    assert (left.up, left.log) == (False, "Initialization Sequence Completed")
+    assert new.log.splitlines() == [f"line {n}" for n in range(25, 40)]
+    assert (nobody.up, nobody.addresses, nobody.log) == (False, (), "")
 
 
 def test_kept_configurations_are_read_by_one_command(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 import subprocess
@@ -210,60 +209,6 @@ def test_api_access_keeps_the_rest_of_the_configuration(machine: Machine) -> Non
     found = php_config.read(machine.root / "etc/vpn-server-node/config.php")
     wanted = node_config("https://new.example/api.php", apiPass="new secret's")
     assert found == wanted
-
-
-# Hooks
-
-
-def hook(machine: Machine, name: str, **environment: str) -> tuple[int, str, str]:
-    lease = {
-        "PATH": os.environ["PATH"],
-        "PROFILE_ID": "node-a",
-        "common_name": "0123456789abcdef" * 2,
-        "time_unix": "1586174400",
-        "ifconfig_pool_remote_ip": "10.1.0.2",
-        "ifconfig_pool_remote_ip6": "fd00:1:1:1::2",
-    }
-    done = machine.run(f"{HOOKS}/{name}", "ignored argument", env={**lease, **environment})
-    return done.returncode, done.stdout, done.stderr
-
-
-@pytest.fixture
-def known_client(machine: Machine, api_uri: str) -> Machine:
-    from vpn_server_api.controller import Controller
-
-    machine.write_config("vpn-server-node", node_config(api_uri))
-    with Controller(machine.root).storage() as storage:
-        storage.add_certificate("0123456789abcdef" * 2, "alice", "laptop", (0, 2**31), None)
-    return machine
-
-
-def test_a_client_comes_and_goes_in_the_controllers_log(known_client: Machine) -> None:
-    from vpn_server_api.controller import Controller
-
-    assert hook(known_client, "client-connect") == (0, "", "")
-    gone = {"time_duration": "60", "bytes_received": "40", "bytes_sent": "2"}
-    assert hook(known_client, "client-disconnect", **gone) == (0, "", "")
-    with Controller(known_client.root).storage() as storage:
-        (row,) = storage.db.execute("SELECT * FROM connection_log").fetchall()
-    assert (row["disconnected_at"], row["bytes_transferred"]) == ("2020-04-06T12:01:00+00:00", 42)
-
-
-def test_a_refused_client_makes_the_hook_fail_with_the_reason(known_client: Machine) -> None:
-    refused = hook(known_client, "client-connect", common_name="f" * 32)
-    assert refused == (1, "", "user or certificate does not exist\n")
-
-
-def test_a_controller_that_is_down_refuses_every_client(machine: Machine) -> None:
-    machine.write_config("vpn-server-node", node_config("http://127.0.0.1:1"))
-    code, _, error = hook(machine, "client-connect")
-    assert code == 1
-    assert error.startswith("failure performing the HTTP request")
-
-
-def test_a_missing_variable_fails_the_hook(known_client: Machine) -> None:
-    code, _, error = hook(known_client, "client-disconnect")
-    assert (code, error) == (1, 'item "time_duration" not available\n')
 
 
 # A client's profile

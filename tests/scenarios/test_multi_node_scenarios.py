@@ -90,11 +90,16 @@ def machine(name: str) -> ScriptedMachine:
         {"family": "inet6", "local": host.ipv6, "prefixlen": 64},
     ]
     script: dict[str, Said] = {
-        "ip -j addr": as_json([{"ifname": "wire0", "addr_info": entries}]),
+        "ip -j addr": lambda command, stdin: (
+            as_json([{"ifname": "wire0", "addr_info": entries}])
+            + "\n\n@@@ names\n"
+            + answer_dig(command, stdin)
+        ),
         "dig ": answer_dig,
         "curl ": answer_curl(name),
-        'vpn-server-api/config.php"; unset': as_json(good_config()["config"]),
-        "ta.key": "",
+        'vpn-server-api/config.php"; unset': as_json(
+            {"config": good_config()["config"], "merged": True}
+        ),
         "php -l": lambda command, _: "".join(
             f"@@@ 0 {path}\nNo syntax errors detected in {path}\n"
             for path in command.split("; do")[0].split()[3:]
@@ -105,10 +110,9 @@ def machine(name: str) -> ScriptedMachine:
         script |= {
             "/etc/openvpn/server": "".join(
                 f"@@@ {file}\n{text}\n" for file, text in state["files"].items()
-            ),
-            "systemctl": state["units"],
-            "ss -": state["sockets"],
-            "ip -j link": as_json(state["links"]),
+            )
+            + f"\n@@@ /units\n{state['units']}\n@@@ /sockets\n{state['sockets']}"
+            + f"\n@@@ /links\n{as_json(state['links'])}\n",
         }
     return ScriptedMachine(name, script)
 

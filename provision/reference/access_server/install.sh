@@ -21,7 +21,7 @@ if [ -z "$root" ]; then
     for module in flask cryptography; do
         "$python" -c "import $module" 2>/dev/null || fail "needs the package python3-$module"
     done
-    for program in openvpn ip ssh stdbuf; do
+    for program in openvpn ip ssh stdbuf curl; do
         command -v "$program" >/dev/null || fail "needs $program"
     done
     # rsync is not asked for: the guide installs it, and Validate shows where it is missing
@@ -46,10 +46,10 @@ rm -rf "$home/lib"
 mv "$home/lib.new" "$home/lib"
 mkdir -p "$home/etc"
 chmod 700 "$home/etc"
-chmod 755 "$home"/scripts/* "$home"/bin/* "$home"/libexec/*
+chmod 755 "$home"/scripts/* "$home"/bin/* "$home"/libexec/* "$home"/libexec/alone/*
 ln -sfn /usr/local/openvpn_as/bin/ovpn-init "$root/usr/bin/ovpn-init"
 if [ -z "$root" ]; then
-    "$python" -m compileall -q "$home/lib" # programs are started at every log-in
+    "$python" -m compileall -q "$home/lib" # programs are started where no service runs
     install -m 644 "$here/systemd/openvpnas.service" /etc/systemd/system/openvpnas.service
     if command -v restorecon >/dev/null; then restorecon -R "$home" /etc/systemd/system/openvpnas.service; fi
     systemctl daemon-reload

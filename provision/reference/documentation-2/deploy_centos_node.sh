@@ -9,7 +9,7 @@ cd "$(dirname "$0")"
 as_root
 selinuxenabled || { echo "ERROR: SELinux must be enabled before this script runs" >&2 && exit 1; }
 ask_api
-install_rpms openvpn php-cli policycoreutils-python-utils python3
+install_rpms openvpn curl php-cli policycoreutils-python-utils python3
 configure_node
 # Management ports of 64 profiles, and the ports OpenVPN may listen on. A port that has its
 # type already is one that a deploy before this one has set.

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def test_the_exact_word_wipes_and_makes_a_standby(command: Command, node: Paths)
 def test_batch_and_force_never_read_standard_input(command: Command, node: Paths, installed: Path):
     program = installed / "usr/local/openvpn_as" / INIT
     done = subprocess.run(
-        ["sh", "-c", '"$0" -Es "$1" --secondary --batch --force <&-', sys.executable, program],
+        ["sh", "-c", '"$0" --secondary --batch --force <&-', program],
         env={**os.environ, "OPENVPN_AS_ROOT": str(node.root)},
         capture_output=True,
         text=True,

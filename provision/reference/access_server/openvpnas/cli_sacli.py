@@ -1,5 +1,7 @@
 """`sacli`: the command line of the running or resting node.
 
+A running service does for its callers what `outcome` does; see `asked`.
+
 Grammar of the genuine product: options first or last, and one action, like
 `sacli --key ucarp.vhid --value 77 ConfigPut`.
 """
@@ -16,9 +18,11 @@ from openvpnas.errors import AccessServerError
 from openvpnas.paths import Paths
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(
+    kind: type[argparse.ArgumentParser] = argparse.ArgumentParser,
+) -> argparse.ArgumentParser:
     """Make the parser of sacli's grammar."""
-    found = argparse.ArgumentParser(prog="sacli", description="Access Server command line")
+    found = kind(prog="sacli", description="Access Server command line")
     found.add_argument("-k", "--key", default="", help="configuration or property key")
     found.add_argument("-v", "--value", default=None, help="value of the key")
     found.add_argument("--value_file", type=Path, help="file that holds the value; - is stdin")
@@ -28,18 +32,27 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
+def outcome(paths: Paths, chosen: argparse.Namespace, value: str | None) -> tuple[int, str]:
+    """Do what was chosen: 0 and what to print, or 1 and a complaint if the node refused."""
+    request = Request(paths, chosen.key, value, chosen.user, chosen.new_pass)
+    try:
+        answer = perform(chosen.action, request)
+    except (AccessServerError, OSError) as error:
+        return 1, f"ERROR: {error}\n"
+    return 0, answer if answer.endswith("\n") else answer + "\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run sacli: 0, 1 if the node refused, 2 if the command line is wrong."""
     chosen = parser().parse_args(arguments)
     try:
         value = _value(chosen)
-        request = Request(Paths.here(), chosen.key, value, chosen.user, chosen.new_pass)
-        answer = perform(chosen.action, request)
-    except (AccessServerError, OSError) as error:
+    except OSError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
-    print(answer, end="" if answer.endswith("\n") else "\n")
-    return 0
+    status, text = outcome(Paths.here(), chosen, value)
+    print(text, end="", file=sys.stderr if status else sys.stdout)
+    return status
 
 
 def _value(chosen: argparse.Namespace) -> str | None:

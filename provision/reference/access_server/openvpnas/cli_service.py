@@ -23,21 +23,25 @@ def service() -> int:
         return 1
 
 
-def accept_snapshot() -> int:
-    """Accept what the partner has sent; prints its id.
+def accept(paths: Paths) -> tuple[int, str]:
+    """Accept what the partner has sent; gives 0 and its id, or 1 and a complaint.
 
     Refused while this node is active itself: then both are, and what the other one made of its
     older data must not replace this node's at its next restart.
     """
-    paths = Paths.here()
     try:
         if status.service_state(paths).get("state") == MASTER:
             raise SnapshotRefused("this node is active itself: nothing is staged here")
-        print(snapshot.accept(paths).id)
+        return 0, f"{snapshot.accept(paths).id}\n"
     except (AccessServerError, OSError) as error:
-        print(f"accept-snapshot: {error}", file=sys.stderr)
-        return 1
-    return 0
+        return 1, f"accept-snapshot: {error}\n"
+
+
+def accept_snapshot() -> int:
+    """Accept what the partner has sent; prints its id."""
+    code, text = accept(Paths.here())
+    print(text, end="", file=sys.stderr if code else sys.stdout)
+    return code
 
 
 def node_state() -> int:

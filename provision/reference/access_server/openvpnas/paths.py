@@ -105,6 +105,11 @@ class Paths:
         return self.runtime / "sync.json"
 
     @property
+    def control_socket(self) -> Path:
+        """Where this node's own programs ask the running service; see `control`."""
+        return self.runtime / "control/socket"
+
+    @property
     def virtual_ip_file(self) -> Path:
         """`INTERFACE ADDRESS`, for the programs that add and remove the virtual IP."""
         return self.runtime / "virtual-ip"

@@ -15,8 +15,10 @@ import time
 
 from openvpnas import snapshot
 from openvpnas.addresses import local_addresses
+from openvpnas.asked import PROGRAMS
 from openvpnas.child import Child, Event, Events, Exited, Line, Restart, Signalled, read_fifo
 from openvpnas.config import SCHEMA, Config
+from openvpnas.control import answering
 from openvpnas.database import Database
 from openvpnas.errors import AccessServerError, NotInitialised
 from openvpnas.heartbeat import BACKUP, MASTER, Heartbeat, heartbeat
@@ -71,13 +73,14 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda received, _frame: self._events.put(Signalled(received)))
         snapshot.finish_interrupted_load(self._paths)
-        self._begin()
-        while True:
-            event = self._events.get()
-            if isinstance(event, Signalled) and event.number != signal.SIGHUP:
-                break
-            self._follow(event)
-        self._end()
+        with answering(self._paths, PROGRAMS, lambda text: self._log.node("NODE", text)):
+            self._begin()
+            while True:
+                event = self._events.get()
+                if isinstance(event, Signalled) and event.number != signal.SIGHUP:
+                    break
+                self._follow(event)
+            self._end()
         return 0
 
     def _begin(self) -> None:

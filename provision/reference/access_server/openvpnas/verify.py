@@ -1,8 +1,8 @@
 """The log-in check that OpenVPN runs: `verify-user USERS_DB LOG FILE` (auth-user-pass-verify).
 
-It is started for every password, never for a session token that OpenVPN itself accepted: a line
-a call in the node's log shows which happened. OpenVPN waits for it, on machines that may be
-emulated, so it imports only what it needs.
+It judges every password, never a session token that OpenVPN itself accepted: a line a call in the
+node's log shows which happened. OpenVPN waits for it, on machines that may be emulated: usually
+the running service judges (`asked`), and the program by itself imports only what it needs.
 """
 
 from __future__ import annotations
@@ -73,16 +73,21 @@ def _write_line(log: str, text: str) -> None:
         file.write(f'{stamp} [stdout#info] [AUTH] OUT: "{text}"\n')
 
 
-def main(arguments: list[str]) -> int:
-    """Run as OpenVPN's script: 0 accepts, 1 refuses."""
-    database, log, credentials = arguments
+def judge(database: str, log: str, credentials: str, common_name: str) -> int:
+    """Judge the log-in that the file holds, and log the verdict: 0 accepts, 1 refuses."""
     with open(credentials, encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs start-up time
         user, password = [*file.read().split("\n"), "", ""][:2]
-    common_name = os.environ.get("common_name", "")  # noqa: SIM112 - OpenVPN's spelling
     accepted, why = log_in(database, user, password, common_name)
     outcome = "accepted" if accepted else "refused"
     _write_line(log, f"auth-user-pass-verify user={user!r} cn={common_name!r} {outcome}: {why}")
     return 0 if accepted else 1
+
+
+def main(arguments: list[str]) -> int:
+    """Run as OpenVPN's script."""
+    database, log, credentials = arguments
+    common_name = os.environ.get("common_name", "")  # noqa: SIM112 - OpenVPN's spelling
+    return judge(database, log, credentials, common_name)
 
 
 if __name__ == "__main__":

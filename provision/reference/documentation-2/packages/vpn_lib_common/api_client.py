@@ -1,7 +1,7 @@
 """The client of the controller's API: HTTP Basic, JSON answers, errors in the genuine words.
 
-Only the standard library's HTTP, no session, no redirects, no proxies: hooks start it for every
-connect, and the API is either there or it is not.
+Only the standard library's HTTP, no session, no redirects, no proxies: the API is either there or
+it is not. What has been asked otherwise (hooks ask with curl) is judged here too.
 """
 
 from __future__ import annotations
@@ -53,6 +53,11 @@ class ApiClient:
             status, text = self._exchange(method, f"{url}{query}", body)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise ApiError(f'failure performing the HTTP request: "{error}"') from None
+        return self.judge(method, call, status, text)
+
+    def judge(self, method: str, call: str, status: int, text: bytes) -> Any:  # noqa: ANN401
+        """Return the ``data`` of an answer that has come, or raise what it means."""
+        url = f"{self.uri}/{call}"
         try:
             answer = json.loads(text)
         except ValueError:

@@ -2,6 +2,9 @@
 
 Exit code 1 from client-connect is how OpenVPN refuses a client. So a controller that cannot be
 asked means that nobody new gets in; who is connected stays.
+
+What OpenVPN starts are shells that ask with curl (`hooks/hook.sh`): these programs do it where the
+shell cannot, and `judge` what was answered to it.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from vpn_lib_common import php_config
 from vpn_lib_common.api_client import ApiClient, ApiRefusal
 from vpn_lib_common.command import EXPECTED, describe
 from vpn_lib_common.installation import ROOT
+from vpn_server_node.curl_config import CALLS
 from vpn_server_node.node import Node
 
 _API_TIMEOUT_S = 30.0  # OpenVPN serves nobody else meanwhile
@@ -29,6 +33,14 @@ def client_connect() -> int:
 def client_disconnect() -> int:
     """Tell the controller that the client has gone, and what it has transferred."""
     return _run("client-disconnect", _disconnect)
+
+
+def judge() -> int:
+    """Judge, for the hook that is named, the answer on stdin: the body, and the status below it."""
+    name = sys.argv[1]
+    body, _, status = sys.stdin.buffer.read().rpartition(b"\n")
+    call = CALLS[name]
+    return _run(name, lambda api, _: api.judge("POST", call, int(status), body))
 
 
 def _run(name: str, hook: _Hook) -> int:

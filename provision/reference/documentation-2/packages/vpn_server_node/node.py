@@ -18,6 +18,11 @@ class Node:
         return self.root / "etc/vpn-server-node/config.php"
 
     @property
+    def kept(self) -> Path:
+        """What the hooks need of that file, as curl reads it."""
+        return self.root / "etc/vpn-server-node/hooks"
+
+    @property
     def openvpn_directory(self) -> Path:
         """Where openvpn-server@ looks for its configurations."""
         return self.root / "etc/openvpn/server"

@@ -19,6 +19,7 @@ from vpn_lib_common.api_client import ApiClient
 from vpn_lib_common.command import finish
 from vpn_lib_common.installation import ROOT
 from vpn_lib_common.profile import Profile, ProfileError
+from vpn_server_node import curl_config
 from vpn_server_node.addresses import shares
 from vpn_server_node.node import Node
 from vpn_server_node.openvpn import Process, Surroundings, configuration
@@ -34,7 +35,7 @@ def main() -> int:
 
 def generate(node: Node) -> None:
     """Write one ``PROFILE-N.conf``, mode 0600, for every process of every selected profile."""
-    config = php_config.read(node.config_file)
+    config = _config(node)
     api = ApiClient.from_config(config, timeout=_API_TIMEOUT_S)
     surroundings = Surroundings(
         config["vpnUser"], config["vpnGroup"], node.hooks, bool(config.get("useVpnDaemon", False))
@@ -49,6 +50,14 @@ def generate(node: Node) -> None:
             files[name] = configuration(process, surroundings, keys)
     for name, text in files.items():
         _write(node.openvpn_directory / name, text)
+
+
+def _config(node: Node) -> Mapping[str, Any]:
+    """Read the configuration, and keep what the hooks need of it."""
+    text = node.config_file.read_bytes() if node.config_file.exists() else b""
+    config = php_config.read(node.config_file)
+    curl_config.keep(node, text, config)
+    return config
 
 
 def processes(profile: Profile) -> Iterator[Process]:
