@@ -7,7 +7,7 @@ files by then, rests on the same evidence. Nothing here writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 from checks.capture import Capture, Frame
 from checks.errors import Missing
 from checks.history import FILE_NAME, Event, Recording, read_history
+from checks.host_clock import complaints
 
 START, END, JUDGE = "scenario.start", "scenario.end", "scenario.judge"
 
@@ -73,6 +74,11 @@ class Evidence:
         start, end = self._bounds
         within = [event for event in self._own if start.line <= event.line <= end.line]
         return Recording(within).events(kind, source)
+
+    @cached_property
+    def clock_complaints(self) -> Sequence[str]:
+        """Where the host slept or its clock was set between start and judging: see `host_clock`."""
+        return complaints((event.place, event.host_clock) for event in self.events())
 
     def need(self, kind: str, source: str | None = None) -> Recording:
         """Return events as `events` does; raise Missing when there are none."""

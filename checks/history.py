@@ -12,12 +12,13 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, overload
 
 from checks.errors import BadEvidence, Missing
+from checks.host_clock import HostClock
 
 FILE_NAME = "history.jsonl"
 
@@ -29,7 +30,8 @@ class Event:
     """Something that was done or seen.
 
     `at_ns` is wall time of the wire's clock in nanoseconds; `uncertainty_ns` is how far off it may
-    be (a guest's clock is measured, not trusted). `line` is where it stands in the file.
+    be (a guest's clock is measured, not trusted). `line` is where it stands in the file, and
+    `host_clock` what the host's clocks said when it was written.
     """
 
     at_ns: int
@@ -39,6 +41,7 @@ class Event:
     scenario: str = ""
     uncertainty_ns: int = 0
     line: int = field(default=0, compare=False)
+    host_clock: HostClock | None = field(default=None, compare=False)
 
     @property
     def place(self) -> str:
@@ -52,7 +55,7 @@ class Event:
 
 
 def _to_line(event: Event) -> bytes:
-    fields = {
+    fields: dict[str, JSON] = {
         "at_ns": event.at_ns,
         "source": event.source,
         "kind": event.kind,
@@ -60,12 +63,15 @@ def _to_line(event: Event) -> bytes:
         "uncertainty_ns": event.uncertainty_ns,
         "data": event.data,
     }
+    if event.host_clock is not None:
+        fields["host_clock"] = asdict(event.host_clock)
     return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 
 
 def _from_line(text: bytes, line: int) -> Event | None:
     try:
         fields = json.loads(text)
+        clock = fields.get("host_clock")
         return Event(
             at_ns=int(fields["at_ns"]),
             source=str(fields["source"]),
@@ -74,6 +80,7 @@ def _from_line(text: bytes, line: int) -> Event | None:
             scenario=str(fields.get("scenario", "")),
             uncertainty_ns=int(fields.get("uncertainty_ns", 0)),
             line=line,
+            host_clock=None if clock is None else HostClock(**clock),
         )
     except (ValueError, KeyError, TypeError):
         return None
@@ -107,7 +114,15 @@ class History:
         Raises TypeError when `data` holds what JSON cannot; nothing is written then.
         """
         moment = time.time_ns() if at_ns is None else at_ns
-        event = Event(moment, source, kind, data, self.scenario, uncertainty_ns)
+        event = Event(
+            moment,
+            source,
+            kind,
+            data,
+            self.scenario,
+            uncertainty_ns,
+            host_clock=HostClock.now(),
+        )
         os.write(self._file, _to_line(event))
         return event
 

@@ -6,9 +6,10 @@ function from `Evidence` to `Verdict`, registered under the requirement's id:
     @check("MN-22")
     def rotates(evidence: Evidence) -> Verdict: ...
 
-`judge` never lets a check pass by accident: missing evidence (`Missing`), evidence too coarse
-(`Imprecise`), a damaged file (`BadEvidence`) and a check that crashes are all UNKNOWN, with the
-reason. Checks live in the topic modules of the packages below; they are imported at first need.
+`judge` never lets a check pass by accident, nor a host fail a deployment. Missing evidence
+(`Missing`), evidence too coarse (`Imprecise`), a damaged file (`BadEvidence`), a check that crashes
+and a host whose clock was set meanwhile are all UNKNOWN, with the reason. Checks live in the topic
+modules of the packages below; they are imported at first need.
 """
 
 from __future__ import annotations
@@ -90,7 +91,10 @@ def judge(requirement_id: str, evidence: Evidence) -> Verdict:
 
 def _run(function: Check, evidence: Evidence) -> Verdict:
     try:
-        return function(evidence)
+        verdict = function(evidence)
+        if evidence.clock_complaints:
+            return unknown(*evidence.clock_complaints, f"it would be {verdict.status}")
+        return verdict
     except CheckError as error:
         return unknown(f"{type(error).__name__.lower()} evidence: {error.message}")
     except Exception as error:  # noqa: BLE001 - whatever a check trips over is UNKNOWN, not a pass

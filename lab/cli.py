@@ -119,6 +119,7 @@ def _status(_options: argparse.Namespace) -> int:
     typed = Column("lab", no_wrap=True), Column("machine", no_wrap=True)
     headings = (typed[0], "topology", "image", "accelerator", "wire", typed[1], "ssh port")
     table = Table(*headings, box=None)
+    clocks: list[str] = []
     for directory in lab_directories():
         try:
             state = LabState.read(directory)
@@ -126,12 +127,16 @@ def _status(_options: argparse.Namespace) -> int:
             table.add_row(directory.name, "half-made: python -m lab gc", "", "", "", "", "")
             continue
         wire = "alive" if _wire_runs(directory) else "[red]gone[/red]"
+        if state.clock is not None:
+            clocks.append(f"{directory.name}: its clock is {state.clock}")
         row = (directory.name, state.topology.name, state.image, state.accelerator, wire)
         for name, machine in state.machines.items():
             table.add_row(*row, name, str(machine.ssh_port))
             row = ("", "", "", "", "")
     if table.row_count:
         _console.print(table)
+        for line in clocks:
+            _console.print(line)
     else:
         _console.print("no labs")
     return 0

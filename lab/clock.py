@@ -55,6 +55,11 @@ class ClockOffset:
         return self.behind_ns / NS
 
     def __str__(self) -> str:
-        direction = "behind" if self.behind_ns >= 0 else "ahead of"
-        span = abs(self.behind_ns) / NS
-        return f"{span:.3f} s {direction} the host, give or take {self.uncertainty_ns / NS:.3f} s"
+        """Say it in a table's cell: "1 h 9 min 10.123 s behind, ±0.004 s"."""
+        direction = "behind" if self.behind_ns >= 0 else "ahead"
+        minutes, seconds = divmod(abs(self.behind_ns) / NS, 60)
+        hours, minutes = divmod(int(minutes), 60)
+        days, hours = divmod(hours, 24)
+        parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n]
+        span = " ".join([*parts, f"{seconds:.3f} s"])
+        return f"{span} {direction}, ±{self.uncertainty_ns / NS:.3f} s"

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from lab import cli, paths
+from lab.clock import NS, ClockOffset
 from lab.lab import remove
 from lab.state import LabState, MachineState
 from lab.topology import read_topology
@@ -27,7 +28,12 @@ def write_lab(directory: Path, uri: str | None = None) -> None:
         for index, machine in enumerate(topology.machines)
     }
     LabState(
-        topology=topology, image="debian-12", accelerator="tcg", uri=uri, machines=machines
+        topology=topology,
+        image="debian-12",
+        accelerator="tcg",
+        uri=uri,
+        machines=machines,
+        clock=ClockOffset(4150 * NS, NS // 100),
     ).write(directory)
 
 
@@ -50,7 +56,7 @@ def test_status_lists_machines_and_half_made_labs(capsys: pytest.CaptureFixture[
     assert whole.name in said
     assert half.name in said
     assert "half-made" in said
-    for word in ("gateway", "2202", "gone"):
+    for word in ("gateway", "2202", "gone", "1 h 9 min 10.000 s behind, ±0.010 s"):
         assert word in said
 
 

@@ -44,5 +44,16 @@ def test_there_and_back_is_the_same_moment(moment: int, behind: int) -> None:
 def test_a_lab_that_is_behind_dates_earlier_than_the_host() -> None:
     offset = ClockOffset(4150 * NS, 0)
     assert offset.in_lab(5000 * NS) == 850 * NS
-    assert str(offset) == "4150.000 s behind the host, give or take 0.000 s"
-    assert str(ClockOffset(-NS // 2, NS // 100)).startswith("0.500 s ahead of the host")
+    assert offset.on_host(850 * NS) == 5000 * NS
+
+
+@pytest.mark.parametrize(
+    ("behind", "uncertain", "told"),
+    [
+        (4150 * NS, 0, "1 h 9 min 10.000 s behind, ±0.000 s"),
+        (-NS // 2, NS // 100, "0.500 s ahead, ±0.010 s"),
+        (365 * 86400 * NS + 61 * NS, NS, "365 d 1 min 1.000 s behind, ±1.000 s"),
+    ],
+)
+def test_an_offset_is_told_in_words(behind: int, uncertain: int, told: str) -> None:
+    assert str(ClockOffset(behind, uncertain)) == told
