@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,6 +52,8 @@ class Lab:
         self.hypervisor = hypervisor
         self.wire = wire
         self.state = state
+        self.started_ns, self.started_uncertainty_ns = time.time_ns(), 0
+        """When its machines were let go last, by this host's clock; set by a thaw or a rewind."""
         self._writing = threading.Lock()
         self.machines: dict[str, Machine] = {
             machine.name: self._machine(machine.name) for machine in state.topology.machines

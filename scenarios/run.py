@@ -101,23 +101,16 @@ class Run:
         fresh.replace(link)
 
 
-def record_start(
-    history: History,
-    lab: Lab,
-    name: str = "",
-    *,
-    at_ns: int | None = None,
-    uncertainty_ns: int = 0,
-) -> None:
-    """Record that a lab was thawed (or booted), by default just now; `name` is its evidence's.
+def record_start(history: History, lab: Lab, name: str = "") -> None:
+    """Record when a lab was thawed (or booted) last; `name` is its evidence's, if it has one.
 
     What counters say, and who is active, is compared within one generation of a lab's wire only.
     """
     history.record(
         "lab.thawed" if stands_on(lab) else "lab.booted",
         "lab",
-        at_ns=at_ns,
-        uncertainty_ns=uncertainty_ns,
+        at_ns=lab.started_ns,
+        uncertainty_ns=lab.started_uncertainty_ns,
         lab=name or lab.directory.name,
         generation=lab.wire.counters()["generation"],
         clock=asdict(lab.clock),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -232,7 +233,10 @@ def bring_back(lab: Lab, checkpoint: Checkpoint, *, new_generation: bool) -> Non
         clocks.append(greet(machine, lab.placement(machine.name).channel if has_agent else None))
 
     lab.each(come_back)
+    asked_ns = time.time_ns()
     lab.wire.resume(new_generation=new_generation)
+    lab.started_uncertainty_ns = (time.time_ns() - asked_ns + 1) // 2
+    lab.started_ns = asked_ns + lab.started_uncertainty_ns
     lab.each(lambda machine: lab.hypervisor.resume(lab.domain_name(machine.name)))
     lab.each(meet)
     lab.set_clock(ClockOffset.spanning(clocks))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 
 from lab.checkpoint.rewind import frozen_state, rewind
 from lab.errors import DeadlinePassed
@@ -18,7 +17,7 @@ from lab.probe import Answer, Probe
 from lab.wait import pause, until
 from lab.wire import Match
 from scenarios.failover import observe
-from scenarios.failover.faults import SERVICE_STOP, Fault, Moment, during
+from scenarios.failover.faults import SERVICE_STOP, Fault, Moment
 from scenarios.failover.pair import HEARTBEAT, Pair
 from scenarios.run import record_start
 
@@ -102,8 +101,8 @@ def restore(pair: Pair, fault: Fault, victim: str) -> None:
     if frozen is None or fault.loses_machine:  # what a machine holds is rewound; a cut wire is not
         fault.undo(pair.lab, victim)
     if frozen is not None:
-        thawed = during(lambda: rewind(pair.lab, frozen))
-        record_start(pair.history, pair.lab, **asdict(thawed))
+        rewind(pair.lab, frozen)
+        record_start(pair.history, pair.lab)
         pair.rewound()
         return
     if fault.loses_machine:
