@@ -29,7 +29,7 @@ from lab.cache import replacing
 from lab.errors import VpnproofError
 
 _ROOT = Path(__file__).parent.parent
-BENCHMARKS = ("wire", "lab", "takeover")
+BENCHMARKS = ("wire", "lab", "suite", "takeover")
 
 
 class Benchmark(Protocol):
