@@ -1,7 +1,8 @@
 """How long the scenarios of a run took, and what that time went into: `timings.json`.
 
 A row for each scenario, from the beginning of its set-up to the end of its tear-down; the first
-that needs a lab pays for it. What the columns mean is said in `lab.timing`.
+that needs a lab pays for it. Of the wall time each instant belongs to one figure (the `own_s` of
+`lab.timing`), so that they add up; `parts` has all of what was recorded of each kind.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from lab.cache import replacing
@@ -21,13 +23,13 @@ FILE_NAME = "timings.json"
 PHASES = ("setup", "call", "teardown")
 
 _COLUMNS = {
-    "waiting": Kind.WAIT,
-    "commands": Kind.COMMAND,
-    "thaws": Kind.THAW,
-    "log-ins": Kind.LOGIN,
-    "power": Kind.POWER,
-    "provision": Kind.PROVISION,
-    "judging": Kind.JUDGE,
+    "waiting": ("protocol_wait_s", Kind.WAIT),
+    "commands": ("commands_s", Kind.COMMAND),
+    "thaws": ("thaws_s", Kind.THAW),
+    "log-ins": ("logins_s", Kind.LOGIN),
+    "judging": ("judging_s", Kind.JUDGE),
+    "power": ("power_s", Kind.POWER),
+    "provision": ("provision_s", Kind.PROVISION),
 }
 
 
@@ -95,11 +97,14 @@ class Timing:
 
 
 def figures(account: Account) -> dict[str, Any]:
-    """Return an account as figures by name."""
+    """Return an account as figures by name: seconds, how many commands, and the parts in full."""
+    commands = account.shares[Kind.COMMAND]
     return {
         "wall_s": round(account.seconds, 3),
-        "protocol_wait_s": round(account.shares[Kind.WAIT].own_s, 3),
+        **{name: round(account.shares[kind].own_s, 3) for name, kind in _COLUMNS.values()},
         "other_s": round(account.other_s, 3),
+        "commands": commands.count,
+        "commands_sum_s": round(commands.sum_s, 3),
         "parts": {
             kind.value: {name: round(value, 3) for name, value in asdict(share).items()}
             for kind, share in account.shares.items()
@@ -130,9 +135,9 @@ def read(directory: Path) -> list[dict[str, Any]]:
 
 def table(rows: Sequence[tuple[str, Account]], total: Account, title: str) -> Table:
     """Return a table of seconds, a line for each row and one for all there is."""
-    shown = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     shown.add_column("scenario", overflow="fold", ratio=1)
-    for heading in ("wall", *_COLUMNS, "other", "asked", "added up"):
+    for heading in ("wall", *_COLUMNS, "other", "number", "their sum"):
         shown.add_column(heading, justify="right", no_wrap=True)
     for name, account in rows:
         shown.add_row(name, *_cells(account))
@@ -147,9 +152,9 @@ def short(nodeid: str) -> str:
 
 
 def _cells(account: Account) -> list[str]:
-    """Return the cells of a line; the last two: how many commands, and their seconds added up."""
+    """Return the cells of a line; the last two: how many commands ran, and their seconds added."""
     commands = account.shares[Kind.COMMAND]
-    own = [account.shares[kind].own_s for kind in _COLUMNS.values()]
+    own = [account.shares[kind].own_s for _, kind in _COLUMNS.values()]
     seconds = [account.seconds, *own, account.other_s]
     return [*(f"{value:.1f}" for value in seconds), str(commands.count), f"{commands.sum_s:.1f}"]
 

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from lab.timing import Account, Kind, Recorder, Share, Span, beside, spending
-
-
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    one = Recorder()
-    yield one
-    one.close()
 
 
 def accounted(*spans: Span) -> Account:
