@@ -16,8 +16,8 @@ So there are three figures for each kind:
 
 **Waiting for the protocol** is the `own_s` of WAIT: the time in which somebody paused, polled or
 listened to the wire, and no guest was thawed, provisioned, switched, logged in to or asked, and
-nothing was judged. A faster lab would not save it. What a guest is told to wait for (`tcpdump` for
-20 s) is a command.
+nothing was judged. A faster lab saves none of it but what a poll waits for a slow guest. What a
+guest is told to wait for (`tcpdump` for 20 s) is a command.
 
 Work that nobody waits for (`beside`) is counted in `sum_s` and `count` alone: the time is
 somebody else's.
