@@ -135,7 +135,9 @@ def read(directory: Path) -> list[dict[str, Any]]:
 
 def table(rows: Sequence[tuple[str, Account]], total: Account, title: str) -> Table:
     """Return a table of seconds, a line for each row and one for all there is."""
-    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    shown = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
+    )
     shown.add_column("scenario", overflow="fold", ratio=1)
     for heading in ("wall", *_COLUMNS, "other", "number", "their sum"):
         shown.add_column(heading, justify="right", no_wrap=True)
