@@ -22,9 +22,11 @@ from lab.errors import ConformanceFailure, LabError
 from lab.image import prepare
 from lab.lab import Lab
 from lab.progress import Progress
+from lab.timing import Kind, spending
 from provision.deploy import Deployer, guide_named
 from scenarios.labs import LabFailedBefore, Labs
 from scenarios.run import Run
+from scenarios.timing_plugin import TimingPlugin
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
@@ -59,6 +61,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a sign-off run: long scenarios too, each fault 20 times",
     )
     group.addoption(
+        "--timings", action="store_true", help="print the scenarios that took longest, and why"
+    )
+    group.addoption(
         "--heartbeat",
         choices=("ucarp", "keepalived"),
         default="ucarp",
@@ -74,6 +79,12 @@ def pytest_configure(config: pytest.Config) -> None:
     terminal = os.fdopen(os.dup(1), "w", buffering=1)
     config.stash[_TERMINAL] = terminal
     config.add_cleanup(terminal.close)
+    timings = TimingPlugin(
+        config.stash[_RUN].directory,
+        shown=config.getoption("timings"),
+        collects=not hasattr(config, "workerinput"),
+    )
+    config.pluginmanager.register(timings)
     if hasattr(config, "workerinput"):
         return
     os.environ[_EVIDENCE_OF_RUN] = str(config.stash[_RUN].directory)
@@ -219,8 +230,9 @@ def judge(request: pytest.FixtureRequest, lab: Lab, history: History) -> Judge:
     directory = request.config.stash[_RUN].directory
 
     def judge(requirement: str) -> Verdict:
-        lab.wire.flush()
-        verdict = judge_now(directory, history, requirement)
+        with spending(Kind.JUDGE):
+            lab.wire.flush()
+            verdict = judge_now(directory, history, requirement)
         if verdict.status is Status.FAIL:
             raise ConformanceFailure(f"{requirement}: {verdict.text}")
         if verdict.status is Status.UNKNOWN:

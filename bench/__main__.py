@@ -29,7 +29,7 @@ from lab.cache import replacing
 from lab.errors import VpnproofError
 
 _ROOT = Path(__file__).parent.parent
-BENCHMARKS = ("wire", "lab", "continuity", "takeover")
+BENCHMARKS = ("wire", "lab", "suite", "continuity", "takeover")
 
 
 class Benchmark(Protocol):

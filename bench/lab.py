@@ -4,53 +4,49 @@ All of it in one run on one machine, so that the ratios mean something. The benc
 of its own, with the user's image in it and nothing frozen; so it starts cold and leaves nothing.
 
 - `one_boot_s`: one machine, booted from its image until SSH answers.
-- `cold_s`: the five machines of the multi-node lab, nothing frozen: one boot and five thaws.
-- `provision_s`: the multi-node guide followed on five machines, start and freezing included; only
-  the frozen fresh guest that `cold_s` left is there already.
+- `cold_s`: the machines of the lab (five of the multi-node guide; `--guide` names another),
+  nothing frozen: one boot, or one for each shape of a guest, and as many thaws as machines.
+- `provision_s`: the guide followed on them, start and freezing included; only the frozen fresh
+  guest that `cold_s` left is there already.
 - `thaw_s`: that lab thawed until every machine runs with its clock set, and has answered;
   nobody has logged in yet (but where no program waits for the thaw: see `lab.checkpoint.waiter`).
 - `reconnected_s`: the same thaws, timed on until every machine has answered a command over SSH.
-- `restore_floor_s`: `virDomainRestore` of the same files, five at once, and the processors started;
+- `ready_s`: what a scenario waits for before it begins: the checkpoint found and checked, thawed,
+  and the lab ready.
+- `restore_floor_s`: `virDomainRestore` of the same files, all at once, and the processors started;
   no wire, no clock, no disk made within the time. What libvirt and QEMU need anyway.
-- `thaw_ratio`: `thaw_s` over `restore_floor_s`.
-- `ready_s`: what a scenario waits for: checkpoint found and checked, thawed, services settled.
+- `thaw_ratio`, `ready_ratio`: `thaw_s` and `ready_s` over `restore_floor_s`. All three are medians
+  of the same turns: a turn is a thaw, a lab made ready and a bare restore, one after the other.
 - `peak_rss_mib`: the most that the processes of the provisioned lab ever held, added up.
 - `disk_mib`: the image, and the checkpoints that the provisioned lab stands on.
-- With `--suite`, `pytest scenarios/` with nothing frozen and once more (see `bench.lab_suite`);
-  without it those figures are not measured (null).
+
+How long the scenarios take, and why, is `bench.suite`'s to say.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from bench.lab_floor import restore_seconds
-from bench.lab_suite import NOT_MEASURED, suite
+from bench.own_cache import own_cache
 from lab.accelerator import Accelerator, choose
-from lab.cache import cache_root
 from lab.checkpoint import Checkpoint, Store, cold_start, stands_on, thaw
 from lab.errors import LabError
 from lab.image import Image, prepare
 from lab.lab import Lab
 from lab.progress import Progress
 from lab.topology import Topology, read_topology
-from provision.deploy import Deployer, guide_named
+from provision.deploy import GUIDES, Deployer, guide_named
 
-summary = "boot, cold start, provisioning and thaw of the multi-node lab"
+summary = "boot, cold start, provisioning and thaw of a lab"
 
-_GUIDE = "multi_node"
-_CHECKPOINTS = "checkpoints"
 _MIB = 2**20
 
 
@@ -58,8 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what is measured, and on what."""
     parser.add_argument("--image", help="guest image; see lab/image/catalogue.toml")
     parser.add_argument("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
-    parser.add_argument("--thaws", type=int, default=5, help="thaws, and bare restores, to measure")
-    parser.add_argument("--suite", action="store_true", help="time the scenarios, too (long)")
+    parser.add_argument("--guide", choices=tuple(GUIDES), default="multi_node", help="whose lab")
+    parser.add_argument(
+        "--thaws", type=_at_least_one, default=5, help="turns of thawing and bare restoring"
+    )
 
 
 def measure(arguments: argparse.Namespace) -> Mapping[str, object]:
@@ -67,27 +65,30 @@ def measure(arguments: argparse.Namespace) -> Mapping[str, object]:
     progress = Progress()
     accelerator = choose(arguments.accel)
     prepare(arguments.image, progress=progress)
-    with _own_cache():
-        stage = _Stage(prepare(arguments.image), accelerator, progress)
-        figures = stage.starts() | stage.provisioned(arguments.thaws)
-    if arguments.suite:
-        progress.say(f"so far: {json.dumps(figures)}")  # the rest takes an hour, and may fail
-        with _own_cache():
-            return figures | suite(arguments.image, arguments.accel)
-    return figures | NOT_MEASURED
+    with own_cache():
+        stage = _Stage(arguments.guide, prepare(arguments.image), accelerator, progress)
+        return stage.starts() | stage.provisioned(arguments.thaws)
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"it takes 1 or more turns, not {number}")
+    return number
 
 
 @dataclass(frozen=True)
 class _Stage:
     """What every measurement needs."""
 
+    guide: str
     image: Image
     accelerator: Accelerator
     progress: Progress
 
     def starts(self) -> dict[str, object]:
         """Measure a boot of one machine, and a cold start of all."""
-        topology = read_topology(guide_named(_GUIDE).topology)
+        topology = read_topology(guide_named(self.guide).topology)
         one_boot = self._up_and_down(Lab.boot, _first_machine(topology))
         cold = self._up_and_down(cold_start, topology)
         return {
@@ -98,17 +99,14 @@ class _Stage:
 
     def provisioned(self, thaws: int) -> dict[str, object]:
         """Measure provisioning, then thaws of the result beside bare restores of its files."""
-        deployer = Deployer(guide_named(_GUIDE), self.image, self.accelerator, self.progress)
+        deployer = Deployer(guide_named(self.guide), self.image, self.accelerator, self.progress)
         provisioning = _Stopwatch()
         with deployer.deploy() as lab:
             provision_s = provisioning.seconds
             checkpoint = _checkpoint_of(lab)
-        turns = [(*self._thaw(checkpoint), self._restore(checkpoint)) for _ in range(thaws)]
-        thaw_s, reconnected_s, floor_s = map(statistics.median, zip(*turns, strict=True))
-        settling = _Stopwatch()
-        with deployer.deploy() as lab:
-            ready_s = settling.seconds
-            peak_rss = _peak_rss_mib(lab.directory)
+        turns = [self._turn(deployer, checkpoint) for _ in range(thaws)]
+        *seconds, peaks = zip(*turns, strict=True)
+        thaw_s, reconnected_s, ready_s, floor_s = map(statistics.median, seconds)
         return {
             "provision_s": round(provision_s, 1),
             "thaw_s": round(thaw_s, 2),
@@ -116,9 +114,21 @@ class _Stage:
             "restore_floor_s": round(floor_s, 2),
             "thaw_ratio": round(thaw_s / floor_s, 2),
             "ready_s": round(ready_s, 2),
-            "peak_rss_mib": peak_rss,
+            "ready_ratio": round(ready_s / floor_s, 2),
+            "peak_rss_mib": max(peaks),
             "disk_mib": _disk_mib(self.image, checkpoint),
         }
+
+    def _turn(
+        self, deployer: Deployer, checkpoint: Checkpoint
+    ) -> tuple[float, float, float, float, int]:
+        """Return `thaw_s`, `reconnected_s`, `ready_s`, `restore_floor_s` and `peak_rss_mib`."""
+        thaw_s, reconnected_s = self._thaw(checkpoint)
+        starting = _Stopwatch()
+        with deployer.deploy() as lab:
+            ready_s = starting.seconds
+            peak_rss = _peak_rss_mib(lab.directory)
+        return thaw_s, reconnected_s, ready_s, self._restore(checkpoint), peak_rss
 
     def _up_and_down(self, start: Callable[..., Lab], topology: Topology) -> float:
         started = _Stopwatch()
@@ -147,24 +157,6 @@ class _Stopwatch:
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._started
-
-
-@contextmanager
-def _own_cache() -> Iterator[None]:
-    """Use a cache that has all of the user's but the checkpoints, while the block runs."""
-    usual = cache_root().absolute()
-    before = os.environ.get("VPNPROOF_CACHE")
-    with tempfile.TemporaryDirectory(prefix=".bench-", dir=usual) as scratch:
-        for each in usual.iterdir():
-            if each.name != _CHECKPOINTS and not each.name.startswith("."):
-                Path(scratch, each.name).symlink_to(each)
-        os.environ["VPNPROOF_CACHE"] = scratch
-        try:
-            yield
-        finally:
-            del os.environ["VPNPROOF_CACHE"]
-            if before is not None:
-                os.environ["VPNPROOF_CACHE"] = before
 
 
 def _first_machine(topology: Topology) -> Topology:

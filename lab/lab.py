@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -132,7 +133,7 @@ class Lab:
         chosen = [self[name] for name in machines] or list(self.machines.values())
         pool = ThreadPoolExecutor(len(chosen))
         try:
-            for done in [pool.submit(act, machine) for machine in chosen]:
+            for done in [pool.submit(copy_context().run, act, one) for one in chosen]:
                 done.result()
         except KeyboardInterrupt:
             for machine in (*chosen, *self.machines.values()):  # one whose port moved is another

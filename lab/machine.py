@@ -27,6 +27,7 @@ from lab.clock import ClockOffset
 from lab.errors import CommandFailed, DeadlinePassed, MachineError, ScenarioError
 from lab.hypervisor import Hypervisor
 from lab.ssh import Access, connect, exchange
+from lab.timing import Kind, spending
 from lab.wait import Deadline, until
 
 _ABSENT = 44  # our own status for "no such file", apart from what `cat` may end with
@@ -105,24 +106,28 @@ class Machine:
 
     def power_on(self) -> None:
         """Start a machine that is off, by the lab's time; `wait_until_up` waits for its answer."""
-        if self._definition is not None:
-            self._power.define(self._definition())
-        self._power.power_on(self._domain)
+        with spending(Kind.POWER):
+            if self._definition is not None:
+                self._power.define(self._definition())
+            self._power.power_on(self._domain)
 
     def shut_down(self) -> None:
         """Ask the operating system to power off, and wait until it has."""
-        self._power.shut_down(self._domain)
-        self._lose()
+        with spending(Kind.POWER):
+            self._power.shut_down(self._domain)
+            self._lose()
 
     def kill(self) -> None:
         """Cut the power, as a broken power supply does."""
-        self._power.kill(self._domain)
-        self._lose()
+        with spending(Kind.POWER):
+            self._power.kill(self._domain)
+            self._lose()
 
     def reboot(self) -> None:
         """Press the reset button: no clean shutdown, the machine starts again at once."""
-        self._power.reboot(self._domain)
-        self._lose()
+        with spending(Kind.POWER):
+            self._power.reboot(self._domain)
+            self._lose()
 
     def pause(self) -> None:
         """Stop the processors where they are; nothing in the machine notices."""
@@ -148,13 +153,14 @@ class Machine:
                 return False
             return True
 
-        until(
-            answers,
-            seconds,
-            f"{self.name} to answer on SSH (127.0.0.1:{self.access.port})",
-            every=0.3,
-            detail=lambda: f"{refusal}; its console ends with:\n{self._console()}",
-        )
+        with spending(Kind.POWER):
+            until(
+                answers,
+                seconds,
+                f"{self.name} to answer on SSH (127.0.0.1:{self.access.port})",
+                every=0.3,
+                detail=lambda: f"{refusal}; its console ends with:\n{self._console()}",
+            )
 
     def disconnect(self) -> None:
         """Close the connection; the next command opens another."""
@@ -302,7 +308,7 @@ class Machine:
     ) -> tuple[int, bytes, bytes]:
         deadline = Deadline(timeout, f"`{command}` on {self.name}")
         try:
-            with self._session(deadline) as channel:
+            with spending(Kind.COMMAND), self._session(deadline) as channel:
                 channel.exec_command(command)
                 return exchange(channel, stdin, deadline)
         except (OSError, EOFError, paramiko.SSHException) as error:

@@ -21,7 +21,9 @@ from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Any, Self
 
+from lab import wait
 from lab.errors import WireError
+from lab.timing import beside
 from lab.wire import ARP, IPV4, Frame, FrameStream, Match, Wire, parse
 from lab.wire.rules import mac_octets
 
@@ -87,7 +89,7 @@ class Probe:
         with self._hearing(lambda frame: _arp_reply(frame, address), found):
             for _ in range(times):
                 self.send(_arp(1, self.mac, self.ipv4, _BROADCAST, address))
-                self._ended.wait(every)
+                wait.heard(self._ended, every)
         return frozenset(answer.mac for answer in found)
 
     def tcp_connects(self, address: str, port: int, seconds: float = 2.0) -> Answer | None:
@@ -169,7 +171,7 @@ class Probe:
         found: list[Answer] = []
         with self._hearing(answers, found) as heard:
             ask()
-            heard.wait(max(0.0, deadline - time.monotonic()))
+            wait.heard(heard, max(0.0, deadline - time.monotonic()))
         return found[0] if found else None
 
     def _resolve(self, address: str, seconds: float) -> bool:
@@ -177,7 +179,7 @@ class Probe:
         found: list[Answer] = []
         with self._hearing(lambda frame: _arp_reply(frame, address), found) as heard:
             self.send(_arp(1, self.mac, self.ipv4, _BROADCAST, address))
-            heard.wait(seconds)
+            wait.heard(heard, seconds)
         return bool(found)
 
     def _syn(self, address: str, port: int, number: int) -> None:
@@ -213,13 +215,14 @@ class Probe:
                 self._waiting.remove(listen)
 
     def _listen(self, stream: FrameStream) -> None:
-        while not self._ended.is_set():
-            try:
-                frame = stream.take(_LISTEN_S)
-                if frame is not None:
-                    self._hear(frame)
-            except WireError:
-                self._ended.set()
+        with beside():
+            while not self._ended.is_set():
+                try:
+                    frame = stream.take(_LISTEN_S)
+                    if frame is not None:
+                        self._hear(frame)
+                except WireError:
+                    self._ended.set()
 
     def _hear(self, frame: Frame) -> None:
         headers = parse(frame.raw)

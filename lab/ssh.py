@@ -15,6 +15,7 @@ from pathlib import Path
 
 import paramiko
 
+from lab.timing import Kind, spending
 from lab.wait import Deadline
 
 _CHUNK = 32768  # bytes; no SSH packet carries more
@@ -48,6 +49,11 @@ def connect(access: Access, *, patience: float = 20) -> paramiko.SSHClient:
     before the guest listens. Twice that may pass until it lets us in. Raises OSError, EOFError or
     SSHException.
     """
+    with spending(Kind.LOGIN):
+        return _connect(access, patience)
+
+
+def _connect(access: Access, patience: float) -> paramiko.SSHClient:
     client = paramiko.SSHClient()
     kind, _, encoded = access.host_key.partition(" ")
     pinned = paramiko.PKey.from_type_string(kind, base64.b64decode(encoded.split()[0]))

@@ -6,11 +6,13 @@ This is the only module that sleeps. Waits for the lab scale with how slow this 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from lab.errors import DeadlinePassed
+from lab.timing import Kind, spending
 
 T = TypeVar("T")
 
@@ -27,7 +29,14 @@ def set_pace(factor: float) -> None:
 
 def pause(seconds: float) -> None:
     """Let `seconds` of real time pass (for watching that something does not happen)."""
-    time.sleep(seconds)
+    with spending(Kind.WAIT):
+        time.sleep(seconds)
+
+
+def heard(event: threading.Event, seconds: float) -> bool:
+    """Wait for `event`, for at most so many seconds; whether it has come about."""
+    with spending(Kind.WAIT):
+        return event.wait(seconds)
 
 
 class Deadline:
@@ -74,4 +83,4 @@ def until(
             return found
         if deadline.passed:
             deadline.check(detail())
-        time.sleep(min(every, deadline.left))
+        pause(min(every, deadline.left))

@@ -35,6 +35,7 @@ from lab.errors import LabError
 from lab.image import Image
 from lab.lab import Lab
 from lab.progress import Progress
+from lab.timing import Kind, spending
 from lab.topology import Topology, read_topology
 from provision import failover, multi_node
 from provision.errors import PlanError
@@ -115,14 +116,16 @@ class Deployer:
         plan, topology = self.plan, read_topology(self.guide.topology)
         lab, found = self._thaw_longest(plan, topology, capture)
         if lab is None:
-            lab = self._start(topology, capture)
+            with spending(Kind.PROVISION):
+                lab = self._start(topology, capture)
         try:
             reached, notes = 0, Notes()
             if found is not None:
                 reached, checkpoint = found
                 notes = Notes.read(checkpoint.attachment(_NOTES))
                 _take_over(checkpoint.attachment(_TRANSCRIPTS), lab.directory / _TRANSCRIPTS)
-            self._go_through(lab, plan, reached, notes)
+            with spending(Kind.PROVISION):
+                self._go_through(lab, plan, reached, notes)
         except BaseException:
             lab.down()
             raise

@@ -30,6 +30,7 @@ from lab.image import Image
 from lab.lab import Lab, assembling
 from lab.machine import Machine
 from lab.progress import Progress
+from lab.timing import Kind, spending
 from lab.topology import Topology, check_memory
 
 
@@ -86,6 +87,7 @@ def thaw(
     topology = checkpoint.manifest.topology
     check_memory(topology)
     with (
+        spending(Kind.THAW),
         progress.task(f"thawing {topology.name} ({checkpoint.manifest.label})"),
         assembling(topology, image, accelerator, None, capture) as (directory, open_lab),
     ):

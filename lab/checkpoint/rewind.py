@@ -12,6 +12,7 @@ from lab.checkpoint.manifest import Checkpoint
 from lab.checkpoint.store import CheckpointDamaged, Store
 from lab.lab import Lab
 from lab.machine import Machine
+from lab.timing import Kind, spending
 
 
 def frozen_state(lab: Lab) -> Checkpoint | None:
@@ -35,9 +36,10 @@ def rewind(lab: Lab, checkpoint: Checkpoint) -> None:
     Rules, cuts and filters of the wire stay as they are. LabError when the checkpoint is damaged
     or gone, or a machine does not come back; the lab is good for nothing then but to be taken down.
     """
-    lab.wire.pause()
-    lab.each(Machine.kill)
-    for name in lab.machines:
-        layout.placement(lab.directory, lab.state, name).disk.unlink(missing_ok=True)
-    layout.write_overlays(lab.directory, checkpoint.disks)
-    bring_back(lab, checkpoint, new_generation=True)
+    with spending(Kind.THAW):
+        lab.wire.pause()
+        lab.each(Machine.kill)
+        for name in lab.machines:
+            layout.placement(lab.directory, lab.state, name).disk.unlink(missing_ok=True)
+        layout.write_overlays(lab.directory, checkpoint.disks)
+        bring_back(lab, checkpoint, new_generation=True)

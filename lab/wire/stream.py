@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lab.errors import WireError
+from lab.timing import Kind, spending
 from lab.wire.frame import Frame
 from lab.wire.link import Link
 
@@ -25,6 +26,10 @@ class FrameStream:
 
     def take(self, timeout: float) -> Frame | None:
         """Return the next frame, or None when none passes within `timeout` seconds."""
+        with spending(Kind.WAIT):
+            return self._next_within(timeout)
+
+    def _next_within(self, timeout: float) -> Frame | None:
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             try:

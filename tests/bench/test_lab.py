@@ -1,22 +1,17 @@
-"""The lab's benchmark: a cache of its own, and waiting counted from the wire's recordings."""
+"""The lab's benchmark: a cache of its own, and what is measured in one turn."""
 
 import os
-import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from bench.lab import _disk_mib, _own_cache, _Stage
-from bench.lab_suite import protocol_wait_s
+from bench.lab import _disk_mib, _Stage
+from bench.own_cache import own_cache
 from lab.cache import cache_root
 from lab.checkpoint import Store
 from tests.checkpoint.pretend import PretendLab, make
-from tests.checks.factories import pcapng
-from tests.heartbeat.encoder import carp
-
-RECORDED = Path(__file__).parent.parent / "data" / "ucarp-vhid94.pcap"
 
 
 @pytest.fixture
@@ -29,13 +24,13 @@ def usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_measures_with_the_users_image_and_nothing_frozen(usual: Path):
-    with _own_cache():
+    with own_cache():
         assert (cache_root() / "images" / "disk").read_text() == "image"
         assert not (cache_root() / "checkpoints").exists()
 
 
 def test_afterwards_the_usual_cache_is_used_and_as_it_was(usual: Path):
-    with _own_cache():
+    with own_cache():
         (cache_root() / "checkpoints").mkdir()
         (cache_root() / "checkpoints" / "new").touch()
     assert cache_root() == usual
@@ -47,7 +42,7 @@ def test_a_user_without_a_configured_cache_still_has_none_configured(
 ):
     monkeypatch.delenv("VPNPROOF_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    with _own_cache():
+    with own_cache():
         pass
     assert "VPNPROOF_CACHE" not in os.environ
 
@@ -68,22 +63,42 @@ def test_a_thaw_is_timed_on_until_every_machine_has_answered(
 ):
     lab = PretendLab(usual / "images" / "disk", usual)
     monkeypatch.setattr("bench.lab.thaw", lambda *_, **__: nullcontext(lab))
-    thaw_s, reconnected_s = _Stage(None, None, None)._thaw(None)
+    thaw_s, reconnected_s = _Stage("multi_node", None, None, None)._thaw(None)
     assert [machine.commands for machine in lab.machines.values()] == [["true"], ["true"]]
     assert thaw_s <= reconnected_s
 
 
-def test_a_heartbeat_that_never_stops_costs_no_waiting(tmp_path: Path):
-    shutil.copy(RECORDED, tmp_path / "failover.pcapng")
-    assert protocol_wait_s(tmp_path) == 0
+class PretendDeployer:
+    """Makes pretend labs, which are ready once a second has passed on the clock."""
+
+    def __init__(self, lab: PretendLab, clock: list[float]) -> None:
+        self.lab = lab
+        self.clock = clock
+
+    def deploy(self) -> object:
+        self.clock[0] += 3.0
+        return nullcontext(self.lab)
 
 
-def test_a_run_without_recordings_waited_for_nothing(tmp_path: Path):
-    assert protocol_wait_s(tmp_path) == 0
+def test_being_ready_is_timed_beside_the_thaw_and_the_bare_restore_of_its_turn(
+    usual: Path, monkeypatch: pytest.MonkeyPatch
+):
+    clock = [0.0]
+    lab = PretendLab(usual / "images" / "disk", usual)
 
+    def thaw(*_: object, **__: object) -> object:
+        clock[0] += 2.5
+        return nullcontext(lab)
 
-def test_a_takeovers_silence_is_waiting(tmp_path: Path):
-    beats_s = [0.0, 1.0, 2.0, 5.5, 6.5]
-    frames = [(int(at * 1e9), carp(counter=n)) for n, at in enumerate(beats_s)]
-    (tmp_path / "failover.pcapng").write_bytes(pcapng(frames))
-    assert protocol_wait_s(tmp_path) == 3.5
+    monkeypatch.setattr("bench.lab.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("bench.lab.thaw", thaw)
+    monkeypatch.setattr("bench.lab.restore_seconds", lambda *_: 2.0)
+    monkeypatch.setattr("bench.lab.Deployer", lambda *_: PretendDeployer(lab, clock))
+    monkeypatch.setattr("bench.lab._checkpoint_of", lambda _: None)
+    monkeypatch.setattr("bench.lab._disk_mib", lambda *_: 0)
+    monkeypatch.setattr("bench.lab._peak_rss_mib", lambda _: 7)
+    progress = SimpleNamespace(task=lambda _: nullcontext())
+    figures = _Stage("failover", None, None, progress).provisioned(3)
+    assert (figures["ready_s"], figures["ready_ratio"]) == (3.0, 1.5)
+    assert (figures["thaw_s"], figures["thaw_ratio"]) == (2.5, 1.25)
+    assert (figures["restore_floor_s"], figures["peak_rss_mib"]) == (2.0, 7)

@@ -20,8 +20,11 @@ from lab.checkpoint import (
     stands_on,
     thaw,
 )
+from lab.checkpoint.rewind import rewind
 from lab.clock import NS, ClockOffset
 from lab.errors import DeadlinePassed, MachineError
+from lab.machine import Machine
+from lab.timing import Kind, Recorder
 from tests.checkpoint.pretend import TCG, PretendLab, PretendMachine, key, make, stand_on
 
 MADE_OF = {"topology": "pair"}
@@ -278,3 +281,14 @@ def test_a_manifest_is_plain_json(lab: PretendLab) -> None:
     told = json.loads((frozen.directory / "checkpoint.json").read_text())
     assert told["ingredients"] == MADE_OF
     assert set(told["files"]) >= {"memory/one.save", "disks/two.qcow2", "keys/content"}
+
+
+def test_a_thaw_and_a_rewind_are_recorded_as_such(
+    lab: PretendLab, thawed: PretendLab, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Machine, "kill", lambda _machine: None)
+    checkpoint = freeze(lab, MADE_OF, "two machines")
+    assert recorder.take().shares[Kind.THAW].count == 0
+    thaw(checkpoint, lab.image, TCG)
+    rewind(thawed, checkpoint)
+    assert recorder.take().shares[Kind.THAW].count == 2

@@ -13,6 +13,7 @@ import pytest
 from lab.errors import CommandFailed, DeadlinePassed, MachineError, ScenarioError
 from lab.keys import KeyPair
 from lab.machine import Machine
+from lab.timing import Kind, Recorder
 from tests.lab.ssh_server import SshServer
 
 MIB = 2**20
@@ -282,3 +283,21 @@ def test_waiting_for_a_machine_that_was_given_up_ends(machine: Machine) -> None:
     machine.give_up()
     with pytest.raises(MachineError, match="node-a was given up"):
         machine.wait_until_up(3600)
+
+
+def test_a_command_and_the_log_in_it_takes_are_told_apart(
+    machine: Machine, recorder: Recorder
+) -> None:
+    for _ in range(3):
+        machine.run("sleep 0.05")
+    shares = recorder.take().shares
+    assert (shares[Kind.COMMAND].count, shares[Kind.LOGIN].count) == (3, 1)
+    assert shares[Kind.COMMAND].own_s >= 0.15
+    assert shares[Kind.LOGIN].own_s > 0
+
+
+def test_waiting_for_a_machine_is_its_own_affair(machine: Machine, recorder: Recorder) -> None:
+    machine.wait_until_up(10)
+    shares = recorder.take().shares
+    assert shares[Kind.POWER].own_s == shares[Kind.POWER].wall_s > 0
+    assert shares[Kind.LOGIN].own_s == 0

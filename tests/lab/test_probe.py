@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.probe import Probe
+from lab.timing import Kind, Recorder
 from lab.wait import until
 from lab.wire import ARP, IPV4, parse
 from tests.wire.conftest import BROADCAST, Bench, Nic
@@ -159,3 +161,19 @@ def test_forged_frames_go_out_as_they_are(bench: Bench, probe: Probe) -> None:
     forged = BROADCAST + bytes(6) + b"\x08\x00" + b"forged".ljust(46)
     probe.send(forged)
     assert bench.a.take() == forged
+
+
+def test_its_own_listening_is_nobodys_waiting_and_asking_is(
+    probe: Probe, recorder: Recorder
+) -> None:
+    time.sleep(0.5)
+    assert recorder.take().shares[Kind.WAIT].own_s == 0
+    probe.ask(HELD, times=1, every=0.1)
+    assert recorder.take().shares[Kind.WAIT].own_s >= 0.1
+
+
+def test_listening_to_the_wire_is_waiting(bench: Bench, recorder: Recorder) -> None:
+    with bench.wire.frames() as heard:
+        assert heard.take(0.1) is None
+        assert list(heard.take_for(0.1)) == []
+    assert recorder.take().shares[Kind.WAIT].own_s >= 0.2

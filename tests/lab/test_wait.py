@@ -1,11 +1,14 @@
 """Waiting: what it returns, and what it says when it was in vain."""
 
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from lab.errors import DeadlinePassed
-from lab.wait import Deadline, pause, set_pace, until
+from lab.timing import Kind, Recorder
+from lab.wait import Deadline, heard, pause, set_pace, until
 
 
 def test_what_is_true_at_once_is_returned_even_without_any_time() -> None:
@@ -71,3 +74,19 @@ def test_a_pace_that_would_end_every_wait_is_refused(factor: float) -> None:
 
 def test_a_pause_of_no_time_returns() -> None:
     pause(0)
+
+
+def test_pauses_polls_and_waits_for_an_event_are_waiting(recorder: Recorder) -> None:
+    pause(0.02)
+    with pytest.raises(DeadlinePassed):
+        until(lambda: False, 0.02, "nothing", every=0.01)
+    event = threading.Event()
+    assert not heard(event, 0.02)
+    event.set()
+    assert heard(event, 60)
+    assert 0.06 <= recorder.take().shares[Kind.WAIT].own_s < 30
+
+
+def test_what_is_asked_while_polling_is_not_waiting(recorder: Recorder) -> None:
+    until(lambda: not time.sleep(0.1), 5, "the first answer")
+    assert recorder.take().shares[Kind.WAIT].own_s == 0

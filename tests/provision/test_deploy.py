@@ -5,6 +5,7 @@ Labs and checkpoints are pretended at this module's edge; plan, notes and transc
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from lab.accelerator import tcg
 from lab.checkpoint import FreezeFailed, NoRoom, ThawFailed
 from lab.image import Image
+from lab.timing import Kind, Recorder
 from provision import deploy
 from provision.deploy import Deployer, Guide, guide_named
 from provision.errors import PlanError, StepFailed
@@ -234,3 +236,13 @@ def test_a_guide_that_there_is_not_is_answered_with_those_that_there_are() -> No
     with pytest.raises(PlanError, match="no guide 'third'") as refused:
         guide_named("third")
     assert "multi_node" in refused.value.hint
+
+
+def test_starting_machines_and_applying_steps_is_provisioning(
+    world: World, deployer: Deployer, recorder: Recorder
+) -> None:
+    deployer.deploy()
+    assert recorder.take().shares[Kind.PROVISION].count == 2
+    world.settle = lambda _lab: time.sleep(0.05)  # type: ignore[method-assign]
+    making(world).deploy()
+    assert recorder.take().shares[Kind.PROVISION].own_s < 0.05

@@ -1,0 +1,56 @@
+"""How long heartbeats were silent in a recorded run, by scenario.
+
+A heartbeat beats once a second, so a longer silence is the timer of a standby that runs down, or a
+pair of which nobody advertises: it follows from the guide's configuration and from what was
+provoked, and no faster lab would save it. A silence across a thaw is the thaw's, and not counted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from checks.capture import Capture
+from checks.heartbeat import NS, listen
+from checks.history import FILE_NAME, Recording, read_history
+
+_QUIET_S = 1.5
+
+
+def silences_s(evidence: Path) -> dict[str, float]:
+    """Return the seconds of silence within each scenario of the run that lie in its lab's wire."""
+    history_file = evidence / FILE_NAME
+    if not history_file.exists():
+        return {}
+    history = read_history(history_file)
+    thaws = [event.at_ns for event in history.events("lab.thawed")]
+    found: dict[str, float] = {}
+    for lab, windows in _windows(history).items():
+        silent = list(_silent(evidence / "wire" / f"{lab}.pcapng", thaws))
+        for scenario, began, ended in windows:
+            within = [min(end, ended) - max(start, began) for start, end in silent]
+            found[scenario] = sum(ns for ns in within if ns > 0) / NS
+    return found
+
+
+def _windows(history: Recording) -> dict[str, list[tuple[str, int, int]]]:
+    """Return for each lab the scenarios in it, with when they began and ended."""
+    ends = {event.scenario: event.at_ns for event in history.events("scenario.end")}
+    windows = defaultdict(list)
+    for event in history.events("scenario.start"):
+        if event.scenario in ends:
+            windows[str(event["lab"])].append((event.scenario, event.at_ns, ends[event.scenario]))
+    return windows
+
+
+def _silent(recording: Path, thaws: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the silences of a recording, begin and end in ns."""
+    if not recording.exists():
+        return
+    heartbeat = listen((frame.at_ns, frame.data) for frame in Capture(recording))
+    for earlier, later in pairwise(beat.at_ns for beat in heartbeat):
+        thawed = any(earlier <= at <= later for at in thaws)
+        if later - earlier > _QUIET_S * NS and not thawed:
+            yield earlier, later
