@@ -1,7 +1,8 @@
 """Judging a scenario while it runs, and a whole run again later, by the same evidence.
 
 `judge_now` marks the moment of judging in the history first; what is recorded after the mark
-(the tidying up, other scenarios) is no evidence for this verdict. `judge_again` finds the marks.
+(the tidying up, other scenarios) is no evidence for this verdict. `judge_again` finds the marks,
+also those of series, which `checks.series` judges once a run is over.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from checks.evidence import JUDGE, Evidence
 from checks.history import FILE_NAME, History, read_history
 from checks.registry import judge
 from checks.requirements import catalogue
+from checks.series import judge_marked_series
 from checks.verdict import Verdict, unknown
 from checks.verdicts import read_verdicts, record_verdict
 
@@ -59,6 +61,11 @@ def judge_again(directory: Path) -> Iterator[Rejudged]:
     for requirement, scenario in marks:
         again = judge(requirement, Evidence(directory, scenario, requirement))
         yield Rejudged(requirement, scenario, recorded.get(requirement, {}).get(scenario), again)
+    for one in judge_marked_series(directory):
+        requirement, scenario = one.series.requirement, one.series.name
+        marks[requirement, scenario] = None
+        said = recorded.get(requirement, {}).get(scenario)
+        yield Rejudged(requirement, scenario, said, one.verdict)
     for requirement, parts in recorded.items():
         for scenario, verdict in parts.items():
             if (requirement, scenario) not in marks:
