@@ -11,9 +11,11 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from rich.console import Console
 
+from checks.evidence import END, START
 from checks.history import History
 from checks.judging import judge_now
 from checks.requirements import catalogue
+from checks.series import SeriesVerdict, judge_series
 from checks.verdict import Status, Verdict, unknown
 from checks.verdicts import read_verdicts, record_verdict
 from lab.accelerator import choose
@@ -24,6 +26,7 @@ from lab.lab import Lab
 from lab.progress import Progress
 from provision.deploy import Deployer, guide_named
 from scenarios.labs import LabFailedBefore, Labs
+from scenarios.repetitions import fail_the_run, in_words, repeat
 from scenarios.run import Run
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 _RUN = pytest.StashKey[Run]()
+_SERIES = pytest.StashKey[list[SeriesVerdict]]()
 _LEFT_UP = pytest.StashKey[list[str]]()
 _LEFT_UP_BY_WORKER = "vpnproof_left_up"
 _TERMINAL = pytest.StashKey[TextIO]()
@@ -95,12 +99,16 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
+@pytest.hookimpl(trylast=True)  # after what parametrizes a scenario by itself
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    repeat(metafunc, metafunc.config.getoption("full"))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _leave_for_sign_off(config, items)
     for item in items:
-        for marker in item.iter_markers("requirement"):
-            for requirement in marker.args:
-                catalogue().get(requirement)
+        for requirement in requirements_of(item):
+            catalogue().get(requirement)
         for marker in item.iter_markers("engine"):
             if marker.args[0] != (chosen := config.getoption("heartbeat")):
                 reason = f"about {marker.args[0]}, and the pair runs {chosen}"
@@ -115,6 +123,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     from scenarios.workers import OneWorkerAGuide  # needs xdist, which need not be there
 
     return OneWorkerAGuide(config, log)
+
+
+def requirements_of(item: pytest.Item) -> list[str]:
+    """Return the requirements that a scenario is marked to show."""
+    return [name for marker in item.iter_markers("requirement") for name in marker.args]
 
 
 def _leave_for_sign_off(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -206,10 +219,16 @@ def history(request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs) ->
     """The run's history, on behalf of this scenario."""
     scenario = request.node.nodeid
     with request.config.stash[_RUN].history(scenario) as history:
-        history.record("scenario.start", "pytest", nodeid=scenario, lab=labs.name(guide))
+        history.record(
+            START,
+            "pytest",
+            nodeid=scenario,
+            lab=labs.name(guide),
+            requirements=requirements_of(request.node),
+        )
         yield history
         lab.wire.flush()
-        history.record("scenario.end", "pytest", nodeid=scenario)
+        history.record(END, "pytest", nodeid=scenario)
 
 
 @pytest.fixture
@@ -248,11 +267,22 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     if not directory.exists() or call.excinfo is None:
         return
     judged = read_verdicts(directory).by_requirement
-    for marker in item.iter_markers("requirement"):
-        for requirement in marker.args:
-            if item.nodeid not in judged.get(requirement, {}):
-                reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
-                record_verdict(directory, requirement, item.nodeid, unknown(reason))
+    for requirement in requirements_of(item):
+        if item.nodeid not in judged.get(requirement, {}):
+            reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
+            record_verdict(directory, requirement, item.nodeid, unknown(reason))
+
+
+@pytest.hookimpl(trylast=True)  # when no scenario, and no worker, writes any more
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Judge what was repeated over all repetitions, on behalf of all workers."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        return
+    verdicts = judge_series(config.stash[_RUN].directory)
+    config.stash[_SERIES] = verdicts
+    if session.exitstatus == pytest.ExitCode.OK and fail_the_run(verdicts, config.args):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
@@ -260,6 +290,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     verdicts = read_verdicts(directory)
     if not verdicts.by_requirement:
         return
+    series = config.stash.get(_SERIES, [])
     terminalreporter.section("verdicts")
     for requirement in sorted(verdicts.by_requirement):
         verdict = verdicts.of(requirement)
@@ -270,6 +301,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
             red=verdict.status is Status.FAIL,
             yellow=verdict.status is Status.UNKNOWN,
         )
+        for line in in_words(series, requirement):
+            terminalreporter.write_line(f"       {line}")
     terminalreporter.write_line(f"evidence: {directory}")
     terminalreporter.write_line(f"judge it again: python -m checks verify {directory}")
     for line in config.stash.get(_LEFT_UP, []):
