@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks.evidence import JUDGE, Evidence
+from checks.evidence import JUDGE, START, Evidence
 from checks.history import FILE_NAME, History, read_history
 from checks.registry import judge
 from checks.requirements import catalogue
@@ -45,6 +45,21 @@ def judge_now(directory: Path, history: History, requirement_id: str) -> Verdict
     verdict = judge(requirement_id, Evidence(directory, history.scenario, requirement_id))
     record_verdict(directory, requirement_id, history.scenario, verdict)
     return verdict
+
+
+def broke_off(directory: Path, scenario: str) -> None:
+    """Keep an UNKNOWN for each requirement that a scenario whose process died has not judged.
+
+    Which these are, its beginning says in the history; one that had not begun is passed over.
+    """
+    if not (directory / FILE_NAME).exists():
+        return
+    judged = read_verdicts(directory).by_requirement
+    for event in read_history(directory / FILE_NAME).events(START, scenario=scenario)[-1:]:
+        for requirement in event.data.get("requirements", ()):
+            if scenario not in judged.get(requirement, {}):
+                reason = "its process died before it was judged"
+                record_verdict(directory, requirement, scenario, unknown(reason))
 
 
 def judge_again(directory: Path) -> Iterator[Rejudged]:
