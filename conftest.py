@@ -121,13 +121,13 @@ def _forget_evidence() -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    if not ask_for_scenarios(config.args):
+    if (labs := config.stash.get(_LABS, None)) is None:
         return []
     image = prepare(config.getoption("image"), progress=Progress())
     accelerator = choose(config.getoption("accel"))
     return [
         f"lab: {config.getoption('lab')}, image {image}, accelerator {accelerator}",
-        f"labs: {config.stash[_LABS]}",
+        f"labs: {labs}",
         f"evidence: {config.stash[_RUN].directory}",
     ]
 

@@ -146,7 +146,7 @@ def test_without_a_number_workers_are_as_many_as_labs_and_share_all_scenarios(
     assert len(run.begun) == len(set(run.begun)) > 30
     assert run.status == 0, run.said
     by_guide = {(who, scenario.split("/")[1]) for who, _, scenario in run.told}
-    assert len(by_guide) == 4, "each worker takes scenarios of both guides"
+    assert len(by_guide) > 2, "no guide's scenarios are one worker's alone"
 
 
 def test_what_scenarios_took_is_remembered_for_the_next_run(tmp_path: Path) -> None:
