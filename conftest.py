@@ -11,9 +11,11 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from rich.console import Console
 
+from checks.evidence import END, START
 from checks.history import History
-from checks.judging import judge_now
+from checks.judging import broke_off, judge_now
 from checks.requirements import catalogue
+from checks.series import SeriesVerdict, judge_series
 from checks.verdict import Status, Verdict, unknown
 from checks.verdicts import read_verdicts, record_verdict
 from lab.accelerator import choose
@@ -24,8 +26,19 @@ from lab.lab import Lab
 from lab.progress import Progress
 from lab.timing import Kind, spending
 from provision.deploy import Deployer, guide_named
+from scenarios.ahead import NEXT, guide_of, needed_next
+from scenarios.arguments import ask_for_scenarios
+from scenarios.durations import Durations, Stopwatch
 from scenarios.labs import LabFailedBefore, Labs
+from scenarios.repetitions import fail_the_run, in_words, repeat
 from scenarios.run import Run
+from scenarios.side_by_side import (
+    SideBySide,
+    automatic,
+    let_them_be_chosen,
+    side_by_side,
+    workers,
+)
 from scenarios.timing_plugin import TimingPlugin
 
 if TYPE_CHECKING:
@@ -33,8 +46,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 _RUN = pytest.StashKey[Run]()
+_SERIES = pytest.StashKey[list[SeriesVerdict]]()
 _LEFT_UP = pytest.StashKey[list[str]]()
 _LEFT_UP_BY_WORKER = "vpnproof_left_up"
+_LABS = pytest.StashKey[SideBySide]()
+_MAY_THAW_AHEAD = "vpnproof_may_thaw_ahead"
 _TERMINAL = pytest.StashKey[TextIO]()
 _EVIDENCE_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN"  # tells the workers of one run its directory
 
@@ -71,6 +87,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    let_them_be_chosen(config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    return automatic(config)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     chosen = os.environ.get(_EVIDENCE_OF_RUN) or config.getoption("evidence")
     directory = Path(chosen) if chosen else Run.fresh_directory(ROOT)
@@ -89,6 +115,16 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     os.environ[_EVIDENCE_OF_RUN] = str(config.stash[_RUN].directory)
     config.add_cleanup(_forget_evidence)
+    if ask_for_scenarios(config.args):
+        config.stash[_LABS] = side_by_side(config, max(1, workers(config)))
+        config.pluginmanager.register(Stopwatch(), "vpnproof-stopwatch")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    """Tell a worker of xdist what it may do beside the others."""
+    labs = node.config.stash.get(_LABS, None)
+    node.workerinput[_MAY_THAW_AHEAD] = labs is not None and labs.ahead
 
 
 def _forget_evidence() -> None:
@@ -96,22 +132,27 @@ def _forget_evidence() -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    if not any("scenarios" in Path(argument).parts for argument in config.args):
+    if (labs := config.stash.get(_LABS, None)) is None:
         return []
     image = prepare(config.getoption("image"), progress=Progress())
     accelerator = choose(config.getoption("accel"))
     return [
         f"lab: {config.getoption('lab')}, image {image}, accelerator {accelerator}",
+        f"labs: {labs}",
         f"evidence: {config.stash[_RUN].directory}",
     ]
+
+
+@pytest.hookimpl(trylast=True)  # after what parametrizes a scenario by itself
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    repeat(metafunc, metafunc.config.getoption("full"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _leave_for_sign_off(config, items)
     for item in items:
-        for marker in item.iter_markers("requirement"):
-            for requirement in marker.args:
-                catalogue().get(requirement)
+        for requirement in requirements_of(item):
+            catalogue().get(requirement)
         for marker in item.iter_markers("engine"):
             if marker.args[0] != (chosen := config.getoption("heartbeat")):
                 reason = f"about {marker.args[0]}, and the pair runs {chosen}"
@@ -120,12 +161,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Give each guide's scenarios to one worker, whatever --dist says: a lab is shared."""
-    if not any("scenarios" in Path(argument).parts for argument in config.args):
+    """Let any worker take the next scenario, long ones first, whatever --dist says."""
+    if not ask_for_scenarios(config.args):
         return None
-    from scenarios.workers import OneWorkerAGuide  # needs xdist, which need not be there
+    from scenarios.workers import LongestFirst  # needs xdist, which need not be there
 
-    return OneWorkerAGuide(config, log)
+    return LongestFirst(config, log, Durations.remembered())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str) -> None:
+    """Let no requirement go unmentioned of a scenario whose worker died."""
+    # The hook has no config; the run's directory is known to all of its processes.
+    broke_off(Path(os.environ[_EVIDENCE_OF_RUN]), crashitem)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    item.stash[NEXT] = nextitem
+
+
+def requirements_of(item: pytest.Item) -> list[str]:
+    """Return the requirements that a scenario is marked to show."""
+    return [name for marker in item.iter_markers("requirement") for name in marker.args]
 
 
 def _leave_for_sign_off(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -175,9 +233,15 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
             uri=config.getoption("libvirt_uri"),
         )
 
-    worker = getattr(config, "workerinput", {}).get("workerid", "")
-    keep = config.getoption("keep")
-    labs = Labs(run.directory, deployer, keep, worker=worker, on_start=run.note_lab)
+    worker = getattr(config, "workerinput", {})
+    labs = Labs(
+        run.directory,
+        deployer,
+        config.getoption("keep"),
+        worker=worker.get("workerid", ""),
+        ahead=_may_thaw_ahead(config),
+        on_start=run.note_lab,
+    )
     try:
         yield labs
     finally:
@@ -185,6 +249,13 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
         if hasattr(config, "workeroutput"):  # of a worker of xdist: the controller prints it
             config.workeroutput[_LEFT_UP_BY_WORKER] = left_up
         config.stash[_LEFT_UP] = left_up
+
+
+def _may_thaw_ahead(config: pytest.Config) -> bool:
+    if hasattr(config, "workerinput"):
+        return bool(config.workerinput[_MAY_THAW_AHEAD])
+    labs = config.stash.get(_LABS, None)
+    return labs is not None and labs.ahead
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -196,8 +267,8 @@ def pytest_testnodedown(node: WorkerController, error: object) -> None:  # noqa:
 
 @pytest.fixture
 def guide(request: pytest.FixtureRequest) -> str:
-    """The guide a scenario belongs to: the folder it lies in."""
-    return request.path.parent.name
+    """The guide a scenario belongs to."""
+    return guide_of(request.node)
 
 
 @pytest.fixture
@@ -205,7 +276,10 @@ def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]
     """The lab of the scenario's guide, as fresh as the scenario's marker wants it."""
     pristine = request.node.get_closest_marker("pristine") is not None
     try:
-        yield labs.get(guide, pristine=pristine)
+        lab = labs.get(guide, pristine=pristine)
+        if following := needed_next(request.node):
+            labs.make_ahead(following)
+        yield lab
     except LabFailedBefore as error:
         pytest.skip(str(error))  # the scenario that first needed it has failed, with the reason
     finally:
@@ -218,10 +292,16 @@ def history(request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs) ->
     """The run's history, on behalf of this scenario."""
     scenario = request.node.nodeid
     with request.config.stash[_RUN].history(scenario) as history:
-        history.record("scenario.start", "pytest", nodeid=scenario, lab=labs.name(guide))
+        history.record(
+            START,
+            "pytest",
+            nodeid=scenario,
+            lab=labs.name(guide),
+            requirements=requirements_of(request.node),
+        )
         yield history
         lab.wire.flush()
-        history.record("scenario.end", "pytest", nodeid=scenario)
+        history.record(END, "pytest", nodeid=scenario)
 
 
 @pytest.fixture
@@ -256,16 +336,27 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     """Keep the lab if asked to, and let no requirement of a broken scenario go unmentioned."""
     labs = item.funcargs.get("labs")  # type: ignore[attr-defined]  # pytest's functions have it
     if isinstance(labs, Labs) and isinstance(item.funcargs.get("lab"), Lab):  # type: ignore[attr-defined]
-        labs.note_failure(item.path.parent.name, item.nodeid)
+        labs.note_failure(guide_of(item), item.nodeid)
     directory = item.config.stash[_RUN].directory
     if not directory.exists() or call.excinfo is None:
         return
     judged = read_verdicts(directory).by_requirement
-    for marker in item.iter_markers("requirement"):
-        for requirement in marker.args:
-            if item.nodeid not in judged.get(requirement, {}):
-                reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
-                record_verdict(directory, requirement, item.nodeid, unknown(reason))
+    for requirement in requirements_of(item):
+        if item.nodeid not in judged.get(requirement, {}):
+            reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
+            record_verdict(directory, requirement, item.nodeid, unknown(reason))
+
+
+@pytest.hookimpl(trylast=True)  # when no scenario, and no worker, writes any more
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Judge what was repeated over all repetitions, on behalf of all workers."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        return
+    verdicts = judge_series(config.stash[_RUN].directory)
+    config.stash[_SERIES] = verdicts
+    if session.exitstatus == pytest.ExitCode.OK and fail_the_run(verdicts, config.args):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
@@ -273,6 +364,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     verdicts = read_verdicts(directory)
     if not verdicts.by_requirement:
         return
+    series = config.stash.get(_SERIES, [])
     terminalreporter.section("verdicts")
     for requirement in sorted(verdicts.by_requirement):
         verdict = verdicts.of(requirement)
@@ -283,6 +375,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
             red=verdict.status is Status.FAIL,
             yellow=verdict.status is Status.UNKNOWN,
         )
+        for line in in_words(series, requirement):
+            terminalreporter.write_line(f"       {line}")
     terminalreporter.write_line(f"evidence: {directory}")
     terminalreporter.write_line(f"judge it again: python -m checks verify {directory}")
     for line in config.stash.get(_LEFT_UP, []):

@@ -55,7 +55,6 @@ from scenarios.failover import faults
 from scenarios.failover.faults import Fault, Moment
 from scenarios.failover.pair import Pair
 from scenarios.failover.takeover import (
-    FULL_TIMES,
     PROBE_ADDRESS,
     PROBE_MAC,
     Meanwhile,
@@ -64,6 +63,7 @@ from scenarios.failover.takeover import (
 )
 from scenarios.failover.tunnels import Outside, Traveller
 from scenarios.labs import Labs
+from scenarios.repetitions import FULL_TIMES
 from scenarios.run import Run
 
 summary = "takeovers of the failover pair, stage by stage, by what befell the active node"

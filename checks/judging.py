@@ -1,7 +1,8 @@
 """Judging a scenario while it runs, and a whole run again later, by the same evidence.
 
 `judge_now` marks the moment of judging in the history first; what is recorded after the mark
-(the tidying up, other scenarios) is no evidence for this verdict. `judge_again` finds the marks.
+(the tidying up, other scenarios) is no evidence for this verdict. `judge_again` finds the marks,
+also those of series, which `checks.series` judges once a run is over.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks.evidence import JUDGE, Evidence
+from checks.evidence import JUDGE, START, Evidence
 from checks.history import FILE_NAME, History, read_history
 from checks.registry import judge
 from checks.requirements import catalogue
+from checks.series import judge_marked_series
 from checks.verdict import Verdict, unknown
 from checks.verdicts import read_verdicts, record_verdict
 
@@ -45,6 +47,21 @@ def judge_now(directory: Path, history: History, requirement_id: str) -> Verdict
     return verdict
 
 
+def broke_off(directory: Path, scenario: str) -> None:
+    """Keep an UNKNOWN for each requirement that a scenario whose process died has not judged.
+
+    Which these are, its beginning says in the history; one that had not begun is passed over.
+    """
+    if not (directory / FILE_NAME).exists():
+        return
+    judged = read_verdicts(directory).by_requirement
+    for event in read_history(directory / FILE_NAME).events(START, scenario=scenario)[-1:]:
+        for requirement in event.data.get("requirements", ()):
+            if scenario not in judged.get(requirement, {}):
+                reason = "its process died before it was judged"
+                record_verdict(directory, requirement, scenario, unknown(reason))
+
+
 def judge_again(directory: Path) -> Iterator[Rejudged]:
     """Judge a recorded run again: every mark in its history, every verdict in its file.
 
@@ -59,6 +76,11 @@ def judge_again(directory: Path) -> Iterator[Rejudged]:
     for requirement, scenario in marks:
         again = judge(requirement, Evidence(directory, scenario, requirement))
         yield Rejudged(requirement, scenario, recorded.get(requirement, {}).get(scenario), again)
+    for one in judge_marked_series(directory):
+        requirement, scenario = one.series.requirement, one.series.name
+        marks[requirement, scenario] = None
+        said = recorded.get(requirement, {}).get(scenario)
+        yield Rejudged(requirement, scenario, said, one.verdict)
     for requirement, parts in recorded.items():
         for scenario, verdict in parts.items():
             if (requirement, scenario) not in marks:

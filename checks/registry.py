@@ -8,29 +8,34 @@ function from `Evidence` to `Verdict`, registered under the requirement's id:
 
 `judge` never lets a check pass by accident, nor a host fail a deployment. Missing evidence
 (`Missing`), evidence too coarse (`Imprecise`), a damaged file (`BadEvidence`), a check that crashes
-and a host whose clock was set meanwhile are all UNKNOWN, with the reason. Checks live in the topic
-modules of the packages below; they are imported at first need.
+and a host whose clock was set meanwhile are all UNKNOWN, with the reason. A check may be
+accompanied by what is measured over repetitions of a scenario (`measures`). Checks live in the
+topic modules of the packages below; they are imported at first need.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import pkgutil
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
 from checks.errors import CheckError
 from checks.evidence import Evidence
 from checks.requirements import catalogue
+from checks.takeover import Timeline, statistics
 from checks.verdict import Status, Verdict, unknown
 
 Check = Callable[[Evidence], Verdict]
+Measure = Callable[[Evidence], Sequence[Timeline]]
 
 TOPICS = ("checks.multi_node", "checks.failover")
 
 _checks: dict[str, Check] = {}
+_measures: dict[str, Measure] = {}
 
 
 def check(requirement_id: str) -> Callable[[Check], Check]:
@@ -45,6 +50,17 @@ def check(requirement_id: str) -> Callable[[Check], Check]:
         if present is not None and _name(present) != _name(function):
             raise ValueError(f"{requirement_id} is judged by {_name(present)} already")
         _checks[requirement_id] = function
+        return function
+
+    return register
+
+
+def measures(requirement_id: str) -> Callable[[Measure], Measure]:
+    """Register what a requirement's repetitions are measured by: the takeovers in one of them."""
+    catalogue().get(requirement_id)
+
+    def register(function: Measure) -> Measure:
+        _measures[requirement_id] = function
         return function
 
     return register
@@ -87,6 +103,22 @@ def judge(requirement_id: str, evidence: Evidence) -> Verdict:
         return verdict
     notes = dict.fromkeys((*verdict.reasons, *evidence.notes))
     return Verdict(verdict.status, tuple(notes), verdict.evidence)
+
+
+def figures(requirement_id: str, series: Iterable[Evidence]) -> list[str]:
+    """Put the spread of what was measured over a series into words; none where nothing is.
+
+    A repetition that cannot be measured is left out: its own verdict says why.
+    """
+    _load()
+    measure = _measures.get(requirement_id)
+    if measure is None:
+        return []
+    timelines: list[Timeline] = []
+    for evidence in series:
+        with contextlib.suppress(CheckError):
+            timelines += measure(evidence)
+    return [f"{stage}: {spread}" for stage, spread in statistics(timelines).items()]
 
 
 def _run(function: Check, evidence: Evidence) -> Verdict:

@@ -17,6 +17,7 @@ from typing import Any
 from filelock import FileLock
 
 from checks.errors import BadEvidence
+from checks.repetition import Repetition
 from checks.verdict import Status, Verdict, combine
 
 FILE_NAME = "verdicts.json"
@@ -29,13 +30,22 @@ class Verdicts:
     by_requirement: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
 
     def of(self, requirement_id: str) -> Verdict:
-        """Return a requirement's verdict over all its scenarios; UNKNOWN when none judged it."""
-        return combine(self.by_requirement.get(requirement_id, {}).values())
+        """Return a requirement's verdict over all its scenarios; UNKNOWN when none judged it.
+
+        Repetitions don't count beside the verdict over all of them, which knows more.
+        """
+        parts = self.by_requirement.get(requirement_id, {})
+        return combine(part for name, part in parts.items() if not _is_covered(name, parts))
 
     def including(self, requirement_id: str, scenario: str, verdict: Verdict) -> Verdicts:
         """Return these verdicts with one more, which replaces the scenario's former one."""
         parts = {**self.by_requirement.get(requirement_id, {}), scenario: verdict}
         return Verdicts({**self.by_requirement, requirement_id: parts})
+
+
+def _is_covered(scenario: str, parts: Mapping[str, Verdict]) -> bool:
+    repetition = Repetition.named(scenario)
+    return repetition is not None and repetition.series in parts
 
 
 def read_verdicts(directory: Path) -> Verdicts:

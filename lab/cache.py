@@ -9,11 +9,11 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from lab.errors import ImageError
@@ -54,12 +54,23 @@ def require_space(directory: Path, needed_mib: int, what: str) -> None:
 
 
 @contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Hold the cache's lock called `name`; a second process waits until the first is done."""
+def locked(name: str, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the cache's lock called `name`; a second process waits until the first is done.
+
+    `wait` is called before that, if it comes to it.
+    """
     locks = cache_root() / "locks"
     locks.mkdir(exist_ok=True)
-    with FileLock(locks / f"{name}.lock"):
+    lock = FileLock(locks / f"{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        wait()
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager

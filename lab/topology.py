@@ -230,9 +230,19 @@ def _complaint(content: object, item: object) -> str:
     return f"{'.'.join(keys)}:{value} {message[0].lower()}{message[1:]}"
 
 
+def free_memory_mib() -> int:
+    """Return the memory of this host that can be had now, in MiB."""
+    return int(psutil.virtual_memory().available // 2**20)
+
+
+def has_memory(topology: Topology) -> bool:
+    """Whether this host can hold the lab's memory now, beside what runs on it."""
+    return topology.memory_mib <= free_memory_mib()
+
+
 def check_memory(topology: Topology, available_mib: int | None = None) -> None:
     """Raise TopologyError when this host cannot hold the lab's memory (MiB, by default now)."""
-    free = psutil.virtual_memory().available // 2**20 if available_mib is None else available_mib
+    free = free_memory_mib() if available_mib is None else available_mib
     if topology.memory_mib > free:
         largest = max(topology.machines, key=lambda machine: machine.memory_mib)
         raise TopologyError(

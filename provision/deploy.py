@@ -2,11 +2,13 @@
 
 A checkpoint is keyed by everything that led to it: image, topology, software, and the sources and
 inputs of each step. So a changed step is applied again, with those after it, on top of the last
-checkpoint before it. Sections are frozen as they end, when enough was done to be worth it.
+checkpoint before it. Sections are frozen as they end, when enough was done to be worth it. Of
+processes that need the same guide, one follows it; the others wait, and thaw what it has frozen.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.accelerator import Accelerator
+from lab.cache import locked
 from lab.checkpoint import (
     Checkpoint,
     CheckpointDamaged,
@@ -36,7 +39,7 @@ from lab.image import Image
 from lab.lab import Lab
 from lab.progress import Progress
 from lab.timing import Kind, spending
-from lab.topology import Topology, read_topology
+from lab.topology import Topology, has_memory, read_topology
 from provision import failover, multi_node
 from provision.errors import PlanError
 from provision.notes import Notes
@@ -112,8 +115,39 @@ class Deployer:
             _discard(capture)
             return self._deploy(capture)
 
+    def thaws_now(self) -> bool:
+        """Whether a lab costs a thaw and no more: the whole guide is frozen, and memory free."""
+        topology = read_topology(self.guide.topology)
+        return has_memory(topology) and self._is_frozen(self.plan, topology)
+
     def _deploy(self, capture: Path | None) -> Lab:
         plan, topology = self.plan, read_topology(self.guide.topology)
+        with self._alone(plan, topology):
+            return self._bring_up(plan, topology, capture)
+
+    @contextlib.contextmanager
+    def _alone(self, plan: Plan, topology: Topology) -> Iterator[None]:
+        """Keep other processes from following the same guide meanwhile, unless it is frozen."""
+        if not (self._uses_checkpoints and self._freezes) or self._is_frozen(plan, topology):
+            yield
+            return
+        waiting = (
+            f"another process follows the guide of {topology.name}; waiting for what it freezes"
+        )
+        with locked(f"following-{topology.name}", lambda: self.progress.say(waiting)):
+            yield
+
+    def _is_frozen(self, plan: Plan, topology: Topology) -> bool:
+        """Whether there is a checkpoint of all steps."""
+        if not self._uses_checkpoints:
+            return False
+        try:
+            return Store().find(key_of(self._made_of(plan, topology, len(plan.steps)))) is not None
+        except CheckpointDamaged as error:
+            self.progress.say(str(error))
+            return False
+
+    def _bring_up(self, plan: Plan, topology: Topology, capture: Path | None) -> Lab:
         lab, found = self._thaw_longest(plan, topology, capture)
         if lab is None:
             with spending(Kind.PROVISION):

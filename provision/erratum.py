@@ -6,6 +6,7 @@ An erratum is attached to the step that departs from the guide, and goes into th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +36,6 @@ class Erratum:
 
 def write_errata(errata: Iterable[Erratum], path: Path) -> None:
     """Write errata as a JSON list, whole, each as an object with the fields of `Erratum`."""
-    fresh = path.with_name(path.name + ".new")
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")  # others may write the same
     fresh.write_text(json.dumps([asdict(erratum) for erratum in errata], indent=2) + "\n")
     fresh.replace(path)

@@ -5,6 +5,10 @@ was; `pristine` that it wants one that nobody used; `destructive` that the next 
 inherit what it leaves behind. A lab that cannot be made fails one scenario; those after it are
 skipped, with the reason: one failure to read instead of eighty. One that was made before in the
 same run is made once more, and said to be: a run of hours does not end by one machine that hung.
+
+There is one lab at a time: a guide's lab makes way for that of another guide. While one is used,
+the next may be thawed already, on a thread of its own. Whether that went well is found out when
+the lab is asked for; one that nobody asked for is taken down at the end.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -33,12 +38,29 @@ class LabFailedBefore(LabError):
     """The lab could not be made earlier in this run; what depends on it is skipped."""
 
 
+@dataclass(frozen=True)
+class _Running:
+    """A lab, and its name, which its evidence bears."""
+
+    name: str
+    lab: Lab
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """A lab that is being made before it is needed."""
+
+    name: str
+    running: Future[_Running]
+
+
 @dataclass
 class _Place:
-    """The lab of one guide: what runs now, and what became of earlier ones."""
+    """The lab of one guide: what runs now, what is made ahead, what became of earlier ones."""
 
     deployer: Deployer
-    lab: Lab | None = None
+    running: _Running | None = None
+    ahead: _Ahead | None = None
     used: bool = False
     made: int = 0
     proven: bool = False
@@ -48,7 +70,10 @@ class _Place:
 
 
 class Labs:
-    """The labs of a run by guide, until its `end`."""
+    """The labs of a run by guide, until its `end`.
+
+    `ahead`: whether this host has room for a second one, so that the next may be thawed already.
+    """
 
     def __init__(
         self,
@@ -57,6 +82,7 @@ class Labs:
         keep: Keep,
         *,
         worker: str = "",
+        ahead: bool = False,
         on_start: Callable[[str, Lab], None] = lambda _name, _lab: None,
     ) -> None:
         self.directory = directory
@@ -65,39 +91,50 @@ class Labs:
         self._keep = keep
         self._suffix = f"-{worker}" if worker else ""
         self._places: dict[str, _Place] = {}
+        self._beside = ThreadPoolExecutor(1, "thaw-ahead") if ahead else None
 
     def get(self, guide: str, *, pristine: bool = False) -> Lab:
         """Return the running lab of `guide`; with `pristine`, one that no scenario has used."""
-        if guide not in self._places:
-            self._places[guide] = _Place(self._deployer(guide))
-        place = self._places[guide]
+        place = self._place(guide)
         if place.failure is not None:
             raise LabFailedBefore(f"the lab of {guide} could not be made: {place.failure.message}")
-        if place.lab is not None and pristine and place.used:
+        if place.running is not None and pristine and place.used:
             self.discard(guide)
-        if place.lab is None:
-            place.lab = self._make(guide, place)
-            self._keep_deployment(guide, place.deployer, place.lab)
-            self._on_start(self.name(guide), place.lab)
+        if place.running is None:
+            self._make_way(guide)
+            place.running = self._make(guide, place)
+            self._keep_deployment(guide, place.deployer, place.running)
+            self._on_start(self.name(guide), place.running.lab)
         place.used = True
-        return place.lab
+        return place.running.lab
+
+    def make_ahead(self, guide: str) -> None:
+        """Begin to thaw the next lab of `guide`, if there is room, and no more to do than that."""
+        if self._beside is None or any(place.ahead for place in self._places.values()):
+            return
+        place = self._place(guide)
+        if place.failure is None and place.deployer.thaws_now():
+            name = self._next_name(guide, place)
+            place.ahead = _Ahead(name, self._beside.submit(self._deploy, name, place))
 
     def name(self, guide: str) -> str:
         """Return the name of the lab that runs for `guide`, as evidence files bear it."""
-        made = self._places[guide].made
-        return f"{guide}{self._suffix}" + (f"-{made}" if made > 1 else "")
+        running = self._places[guide].running
+        if running is None:
+            raise LabError(f"no lab of {guide} runs")
+        return running.name
 
     def discard(self, guide: str) -> None:
         """Take the lab of `guide` down: the next scenario gets another."""
         place = self._places[guide]
-        lab, place.lab, place.used = place.lab, None, False
+        running, place.running, place.used = place.running, None, False
         place.failed_scenarios.clear()
-        if lab is None:
+        if running is None:
             return
         try:
-            self._keep_consoles(guide, lab)
+            self._keep_consoles(running)
         finally:
-            lab.down()
+            running.lab.down()
 
     def note_failure(self, guide: str, scenario: str) -> None:
         """Remember that `scenario` failed in the lab that runs now."""
@@ -110,36 +147,88 @@ class Labs:
         """
         lines: list[str] = []
         with contextlib.ExitStack() as each:
+            if self._beside is not None:
+                each.callback(self._beside.shutdown)
             for guide, place in reversed(self._places.items()):
                 each.callback(lambda *one: lines.extend(self._end(*one)), guide, place)
+                each.callback(self._drop_ahead, place)
         return lines
 
+    def _place(self, guide: str) -> _Place:
+        if guide not in self._places:
+            self._places[guide] = _Place(self._deployer(guide))
+        return self._places[guide]
+
+    def _is_kept(self, place: _Place) -> bool:
+        return self._keep == "always" or (self._keep == "failed" and bool(place.failed_scenarios))
+
     def _end(self, guide: str, place: _Place) -> list[str]:
-        wanted = self._keep == "always" or (self._keep == "failed" and place.failed_scenarios)
-        if place.lab is None or not wanted:
+        if place.running is None or not self._is_kept(place):
             self.discard(guide)
             return []
-        place.lab.keep()
-        self._keep_consoles(guide, place.lab)
-        return [f"{guide} is left up:", *how_to_look(place.lab.directory)]
+        place.running.lab.keep()
+        self._keep_consoles(place.running)
+        return [f"{guide} is left up:", *how_to_look(place.running.lab.directory)]
 
-    def _make(self, guide: str, place: _Place) -> Lab:
+    def _make_way(self, guide: str) -> None:
+        """Take down what other guides have: memory may suffice for one lab only."""
+        for other, place in self._places.items():
+            if other != guide:
+                self._drop_ahead(place)
+                if not self._is_kept(place):
+                    self.discard(other)
+
+    def _drop_ahead(self, place: _Place) -> None:
+        """Take down a lab that was made ahead, and is not needed after all."""
+        ahead, place.ahead = place.ahead, None
+        if ahead is None:
+            return
         try:
-            lab = self._deploy(guide, place)
+            lab = ahead.running.result().lab
+        except LabError as error:
+            self._tell(place, f"{ahead.name} failed, and was not needed: {error}")
+        else:
+            lab.down()
+        self._capture(ahead.name).unlink(missing_ok=True)  # a recording of nothing
+
+    def _make(self, guide: str, place: _Place) -> _Running:
+        name = place.ahead.name if place.ahead else self._next_name(guide, place)
+        try:
+            running = self._take_ahead(place) or self._deploy(name, place)
         except LabError as error:
             if not place.proven:
                 place.failure = error
                 raise
-            self._tell(place, f"{self.name(guide)} failed, and is made once more: {error}")
+            self._tell(place, f"{name} failed, and is made once more: {error}")
             place.proven = False  # twice in a row is no accident
             return self._make(guide, place)
         place.proven = True
-        return lab
+        return running
 
-    def _deploy(self, guide: str, place: _Place) -> Lab:
+    def _take_ahead(self, place: _Place) -> _Running | None:
+        """Return the lab that was made ahead, once it is there; its failure is raised here.
+
+        Ctrl-C leaves it to `end`.
+        """
+        if place.ahead is None:
+            return None
+        try:
+            running = place.ahead.running.result()
+        except Exception:
+            place.ahead = None
+            raise
+        place.ahead = None
+        return running
+
+    def _next_name(self, guide: str, place: _Place) -> str:
         place.made += 1
-        capture = self.directory / "wire" / f"{self.name(guide)}.pcapng"
-        return place.deployer.deploy(capture=capture)
+        return f"{guide}{self._suffix}" + (f"-{place.made}" if place.made > 1 else "")
+
+    def _deploy(self, name: str, place: _Place) -> _Running:
+        return _Running(name, place.deployer.deploy(capture=self._capture(name)))
+
+    def _capture(self, name: str) -> Path:
+        return self.directory / "wire" / f"{name}.pcapng"
 
     def _tell(self, place: _Place, trouble: str) -> None:
         """Say on the terminal, and in the evidence, what no scenario will."""
@@ -147,19 +236,20 @@ class Labs:
         with (self.directory / TROUBLE_LOG).open("a", encoding="utf-8") as log:
             log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {trouble}\n")
 
-    def _keep_deployment(self, guide: str, deployer: Deployer, lab: Lab) -> None:
+    def _keep_deployment(self, guide: str, deployer: Deployer, running: _Running) -> None:
         """Put what was typed, and where that departs from the guide, with the evidence."""
         write_errata(deployer.plan.errata, self.directory / f"errata-{guide}.json")
-        self._copy(lab.directory / "transcripts", "transcripts", guide)
+        self._copy(running, "transcripts")
 
-    def _keep_consoles(self, guide: str, lab: Lab) -> None:
-        self._copy(lab.directory / "consoles", "consoles", guide)
+    def _keep_consoles(self, running: _Running) -> None:
+        self._copy(running, "consoles")
 
-    def _copy(self, source: Path, kind: str, guide: str) -> None:
+    def _copy(self, running: _Running, kind: str) -> None:
+        source = running.lab.directory / kind
         if source.is_dir():  # a plan without steps types nothing
             shutil.copytree(
                 source,
-                self.directory / kind / self.name(guide),
+                self.directory / kind / running.name,
                 ignore=shutil.ignore_patterns("*.agent"),  # sockets, beside the consoles' logs
                 dirs_exist_ok=True,
             )

@@ -11,7 +11,7 @@ from checks.evidence import Evidence
 from checks.failover import whole_run
 from checks.failover.pair import Recorded
 from checks.history import Event
-from checks.registry import check
+from checks.registry import check, measures
 from checks.takeover import Fault, Stage, Timeline
 from checks.verdict import Findings, Verdict, combine
 
@@ -31,6 +31,12 @@ def a_crash_makes_the_standby_active(evidence: Evidence) -> Verdict:
             whole_run.no_unexplained_role_change(recorded),
         ]
     )
+
+
+@measures("FO-24")
+def the_crashes(evidence: Evidence) -> Sequence[Timeline]:
+    """Measure the takeovers after crashes."""
+    return _measurable(Recorded(evidence), but=(CLEAN_STOP, RESTART))
 
 
 def judge_takeovers(recorded: Recorded, *, guide: bool) -> Verdict:
@@ -83,6 +89,11 @@ def measured(found: Findings, recorded: Recorded, event: Event, fault: Fault) ->
     except (Missing, Imprecise) as error:
         found.gap(error.message)
         return None
+
+
+def _measurable(recorded: Recorded, *, but: Sequence[str]) -> list[Timeline]:
+    """Measure what takeovers can be measured; that one cannot, its judging has said."""
+    return [timeline for _, _, timeline in each_takeover(Findings(), recorded, but=but)]
 
 
 def each_takeover(
@@ -139,6 +150,20 @@ def the_service_is_back_soon(evidence: Evidence) -> Verdict:
     takeover.judge_stage(found, timelines, Stage.SERVICE, limit)
     asked = ", ".join(f"{protocol} {port}" for protocol, port in recorded.services())
     return found.verdict(f"{asked} on the virtual IP", *figures(timelines))
+
+
+@measures("FO-25")
+def the_takeovers_of_services(evidence: Evidence) -> Sequence[Timeline]:
+    """Measure the takeovers after which services are asked for."""
+    return _measurable(Recorded(evidence), but=(RESTART,))
+
+
+@measures("FO-27")
+def the_clean_stops(evidence: Evidence) -> Sequence[Timeline]:
+    """Measure the takeovers after clean stops."""
+    recorded = Recorded(evidence)
+    others = {fault.name for _, fault in faults_but(recorded)} - {CLEAN_STOP}
+    return _measurable(recorded, but=tuple(others))
 
 
 @check("FO-27")

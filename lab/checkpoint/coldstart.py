@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab import layout
 from lab.accelerator import Accelerator
+from lab.cache import locked
 from lab.checkpoint.freeze import freeze
 from lab.checkpoint.greeting import bring_to_the_present, greet
 from lab.checkpoint.identity import becoming
@@ -99,16 +100,17 @@ class Shape:
 def _template(
     image: Image, accelerator: Accelerator, shape: Shape, progress: Progress
 ) -> Checkpoint:
-    """Return a frozen guest of `image`; booted now if there is none."""
+    """Return a frozen guest of `image`; booted now if there is none, by one process for all."""
     topology = shape.topology()
     made_of = ingredients(topology, image, accelerator)
-    try:
-        if found := Store().find(key_of(made_of)):
-            return found
-    except CheckpointDamaged as error:
-        progress.say(str(error))
-    with Lab.boot(topology, image, accelerator, progress=progress) as lab:
-        return freeze(lab, made_of, f"one fresh guest of {image.name}", keep_running=False)
+    with locked("template"):
+        try:
+            if found := Store().find(key_of(made_of)):
+                return found
+        except CheckpointDamaged as error:
+            progress.say(str(error))
+        with Lab.boot(topology, image, accelerator, progress=progress) as lab:
+            return freeze(lab, made_of, f"one fresh guest of {image.name}", keep_running=False)
 
 
 def _thaw_as_many(

@@ -1,9 +1,9 @@
-"""A takeover, provoked and recorded, as often as wanted.
+"""A takeover, provoked and recorded.
 
-Each repetition begins with a pair that is ready. What is measured is measured from the wire's
-recording afterwards; here it is only seen to that there is enough of it. Between two repetitions
-the whole lab is rewound to how it was frozen; a lab without a frozen state repairs itself, which
-takes minutes where a machine boots, and then the roles are swapped.
+It begins with a pair that is ready. What is measured is measured from the wire's recording
+afterwards; here it is only seen to that there is enough of it. Between two takeovers in one lab the
+whole lab is rewound to how it was frozen; a lab without a frozen state repairs itself, which takes
+minutes where a machine boots, and then the roles are swapped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from scenarios.failover.faults import SERVICE_STOP, Fault, Moment
 from scenarios.failover.pair import HEARTBEAT, Pair
 from scenarios.run import record_start
 
-TIMES, FULL_TIMES = 3, 20
 PORTS = {943: 0.1, 443: 0.5}
 """What is asked for over TCP while a node fails, and how often (s): the web service, and OpenVPN,
 which logs every connection."""
@@ -35,19 +34,6 @@ _UNDISTURBED_S = 8.0  # to see that no takeover comes
 _ANSWERS_S = 60.0
 
 Meanwhile = Callable[[str, Moment], None]
-
-
-def repetitions(full: bool) -> int:
-    """Return how often a fault is provoked in one scenario."""
-    return FULL_TIMES if full else TIMES
-
-
-def repeat(pair: Pair, fault: Fault, probe: Probe, times: int) -> None:
-    """Provoke and record a fault of the active node `times`, restoring the pair in between."""
-    for number in range(times):
-        victim = provoke(pair, fault, probe)
-        if number + 1 < times:
-            restore(pair, fault, victim)
 
 
 def provoke(

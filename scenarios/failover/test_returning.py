@@ -11,7 +11,8 @@ from lab.probe import Probe
 from lab.wait import pause
 from scenarios.failover import faults, observe
 from scenarios.failover.pair import Pair
-from scenarios.failover.takeover import boot, provoke, repetitions
+from scenarios.failover.takeover import boot, provoke
+from scenarios.repetitions import repetitions
 
 Judge = Callable[[str], object]
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from checks.evidence import Evidence
+from checks.registry import figures
 from tests.failover_checks.recording import (
     ADDRESS,
     MAC,
+    SCENARIO,
     VIRTUAL_IP,
     Run,
     passes,
@@ -26,6 +29,38 @@ def test_a_takeover_as_it_should_be_passes(tmp_path: Path, requirement: str) -> 
 def test_the_verdict_gives_the_spread_of_every_stage(tmp_path: Path) -> None:
     verdict = takeover(tmp_path).judge("FO-24")
     assert "n=1 min=3.200 median=3.200 p95=3.200 max=3.200" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("requirement", "fault", "stage"),
+    [
+        ("FO-24", "power-off", "last advertisement to the peer's first"),
+        ("FO-25", "power-off", "last advertisement to the peer's first"),
+        ("FO-27", "service-stop", "last advertisement to the peer's first"),
+    ],
+)
+def test_figures_are_measured_over_repetitions(
+    tmp_path: Path, requirement: str, fault: str, stage: str
+) -> None:
+    series = []
+    for silence in (3.2, 3.4, 3.9):
+        directory = tmp_path / str(silence)
+        directory.mkdir()
+        takeover(directory, fault, silence=silence).write()
+        series.append(Evidence(directory, SCENARIO, requirement))
+    cut_off = Evidence(tmp_path / "3.2", "another", requirement)
+    found = figures(requirement, [*series, cut_off])
+    assert f"{stage}: n=3 min=3.200 median=3.400 p95=3.900 max=3.900" in found
+
+
+def test_figures_of_crashes_are_not_those_of_clean_stops(tmp_path: Path) -> None:
+    takeover(tmp_path, "service-stop").write()
+    assert figures("FO-24", [Evidence(tmp_path, SCENARIO, "FO-24")]) == []
+
+
+def test_what_is_not_measured_has_no_figures(tmp_path: Path) -> None:
+    takeover(tmp_path).write()
+    assert figures("FO-20", [Evidence(tmp_path, SCENARIO, "FO-20")]) == []
 
 
 def test_deadratio_10_is_too_slow_for_the_configured_3(tmp_path: Path) -> None:

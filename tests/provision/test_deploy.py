@@ -5,7 +5,8 @@ Labs and checkpoints are pretended at this module's edge; plan, notes and transc
 
 from __future__ import annotations
 
-import time
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from lab.timing import Kind, Recorder
 from provision import deploy
 from provision.deploy import Deployer, Guide, guide_named
 from provision.errors import PlanError, StepFailed
+from tests.provision.machines import Said
 from tests.provision.world import World
 
 IMAGE = Image("debian-12", "debian", "recipe", Path("/disk.qcow2"))
@@ -27,6 +29,7 @@ IMAGE = Image("debian-12", "debian", "recipe", Path("/disk.qcow2"))
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
+    monkeypatch.setenv("VPNPROOF_CACHE", str(tmp_path / "cache"))  # locks are real
     for name, stands_in in {
         "Store": made,
         "thaw": made.thaw,
@@ -243,6 +246,44 @@ def test_starting_machines_and_applying_steps_is_provisioning(
 ) -> None:
     deployer.deploy()
     assert recorder.take().shares[Kind.PROVISION].count == 2
-    world.settle = lambda _lab: time.sleep(0.05)  # type: ignore[method-assign]
-    making(world).deploy()
-    assert recorder.take().shares[Kind.PROVISION].own_s < 0.05
+
+
+def test_a_lab_costs_a_thaw_once_all_of_the_guide_is_frozen(
+    world: World, deployer: Deployer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not deployer.thaws_now()
+    deployer.deploy()
+    assert deployer.thaws_now()
+    monkeypatch.setattr(deploy, "has_memory", lambda _topology: False)
+    assert not deployer.thaws_now()
+
+
+@pytest.mark.parametrize("options", [{"fresh": True}, {"uri": "qemu:///session"}])
+def test_without_checkpoints_a_lab_costs_more_than_a_thaw(
+    world: World, deployer: Deployer, options: dict[str, Any]
+) -> None:
+    deployer.deploy()
+    assert not making(world, **options).thaws_now()
+
+
+def test_of_two_that_need_a_guide_one_follows_it_and_the_other_thaws(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = threading.Event()
+
+    def say(line: str) -> None:
+        if "waiting for what it freezes" in line:
+            waits.set()
+
+    def apply(command: str, **_: object) -> Said:
+        assert waits.wait(20), "the second does not wait"
+        return genuine(command)
+
+    genuine = world.run
+    monkeypatch.setattr(world, "say", say)
+    monkeypatch.setattr(world, "run", apply)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(making(world).deploy) for _ in range(2)]:
+            done.result()
+    assert world.told.count("cold start") == 1
+    assert world.told[-2:] == ["thaw multi_node, C", "settle"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -31,35 +30,6 @@ def test_a_sign_off_run_leaves_nothing_out() -> None:
     found = collected("scenarios/", "--full")
     assert LONG in found
     assert "deselected" not in found
-
-
-#: Says instead of running a scenario which worker it would run on.
-WHO = """
-import os, pytest
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item, nextitem):
-    with open(os.environ["WHO"], "a") as told:
-        print(os.environ["PYTEST_XDIST_WORKER"], item.path.parent.name, file=told)
-    return True
-"""
-
-
-def test_with_workers_each_guide_is_one_workers(tmp_path: Path) -> None:
-    (tmp_path / "who.py").write_text(WHO)
-    told = tmp_path / "told"
-    paths = os.pathsep.join((str(tmp_path), str(PROJECT)))
-    options = ["-p", "who", "-p", "no:cacheprovider", "-q", "-n", "2"]
-    evidence = f"--evidence={tmp_path / 'evidence'}"
-    subprocess.run(
-        [sys.executable, "-m", "pytest", *options, evidence, "scenarios/"],
-        cwd=PROJECT,
-        env=os.environ | {"PYTHONPATH": paths, "WHO": str(told)},
-        capture_output=True,
-        check=False,  # no scenario has an outcome
-    )
-    workers = {tuple(line.split()) for line in told.read_text().splitlines()}
-    assert {guide for _, guide in workers} == {"failover", "multi_node"}
-    assert len(workers) == len({worker for worker, _ in workers}) == 2
 
 
 def test_a_scenario_that_is_named_runs_however_long_it_takes() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,6 +39,8 @@ class PretendLab:
 
     def keep(self) -> None:
         self.state = "kept"
+        if self.breaks:
+            raise LabError("it will not be kept")
 
 
 class World:
@@ -47,17 +51,22 @@ class World:
         self.made: list[PretendLab] = []
         self.deployers = 0
         self.fails: list[BaseException] = []
+        self.frozen = True
+        self.gate = threading.Event()  # what is made ahead waits for it
+        self.gate.set()
         self.said: list[str] = []
 
     def deployer(self, _guide: str) -> SimpleNamespace:
         self.deployers += 1
         return SimpleNamespace(
             deploy=self.deploy,
+            thaws_now=lambda: self.frozen,
             plan=SimpleNamespace(errata=(ERRATUM,)),
             progress=SimpleNamespace(say=self.said.append),
         )
 
     def deploy(self, *, capture: Path) -> PretendLab:
+        self.gate.wait()
         if self.fails:
             raise self.fails.pop(0)
         self.made.append(PretendLab(self.place / f"lab-{len(self.made) + 1}", capture))
@@ -76,8 +85,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return World(tmp_path)
 
 
-def making(world: World, evidence: Path, keep: Keep = "never", worker: str = "") -> Labs:
-    return Labs(evidence, world.deployer, keep, worker=worker)  # type: ignore[arg-type]
+def making(
+    world: World, evidence: Path, keep: Keep = "never", worker: str = "", *, ahead: bool = False
+) -> Labs:
+    return Labs(evidence, world.deployer, keep, worker=worker, ahead=ahead)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -236,13 +247,30 @@ def test_at_the_end_nothing_is_left(labs: Labs, world: World) -> None:
     assert [lab.state for lab in world.made] == ["down", "down"]
 
 
-def test_one_that_will_not_end_keeps_none_of_the_others_up(labs: Labs, world: World) -> None:
+def test_one_that_will_not_be_kept_keeps_none_of_the_others_up(
+    world: World, evidence: Path
+) -> None:
+    labs = making(world, evidence, "failed")
     labs.get("multi_node")
+    labs.note_failure("multi_node", "test_one")
     labs.get("failover")
+    world.made[0].breaks = True
+    with pytest.raises(LabError, match="it will not be kept"):
+        labs.end()
+    assert [lab.state for lab in world.made] == ["kept", "down"]
+
+
+def test_a_lab_that_will_not_end_is_an_error_of_the_run(labs: Labs, world: World) -> None:
+    labs.get("multi_node")
     world.made[0].breaks = True
     with pytest.raises(LabError, match="it will not end"):
         labs.end()
-    assert [lab.state for lab in world.made] == ["down", "down"]
+
+
+def test_a_guides_lab_makes_way_for_that_of_another(labs: Labs, world: World) -> None:
+    labs.get("multi_node")
+    labs.get("failover")
+    assert [lab.state for lab in world.made] == ["down", "running"]
 
 
 def test_keeping_always_leaves_all_up_and_says_how_to_look(world: World, evidence: Path) -> None:
@@ -274,3 +302,138 @@ def test_a_failure_in_a_lab_that_is_gone_keeps_no_other_up(world: World, evidenc
     labs.discard("multi_node")
     labs.get("multi_node")
     assert labs.end() == []
+
+
+@pytest.fixture
+def eager(world: World, evidence: Path) -> Iterator[Labs]:
+    """Labs of a run that may thaw ahead."""
+    labs = making(world, evidence, ahead=True)
+    yield labs
+    world.gate.set()
+    labs.end()
+
+
+def test_a_lab_made_ahead_is_the_next_one(eager: Labs, world: World, evidence: Path) -> None:
+    harmed = eager.get("failover")
+    eager.make_ahead("failover")
+    assert eager.name("failover") == "failover"
+    assert eager.get("failover") is harmed
+    eager.discard("failover")
+    fresh = eager.get("failover", pristine=True)
+    assert fresh is world.made[1]
+    assert eager.name("failover") == "failover-2"
+    assert (evidence / "transcripts" / "failover-2" / "node-a.log").exists()
+    assert world.made[1].capture == evidence / "wire" / "failover-2.pcapng"
+
+
+def test_a_lab_is_made_while_another_is_used(eager: Labs, world: World) -> None:
+    eager.get("failover")
+    world.gate.clear()
+    eager.make_ahead("failover")
+    eager.discard("failover")
+    world.gate.set()
+    assert eager.get("failover") is world.made[1]
+
+
+def test_only_one_lab_is_made_ahead(eager: Labs, world: World) -> None:
+    eager.get("failover")
+    eager.make_ahead("failover")
+    eager.make_ahead("failover")
+    eager.make_ahead("multi_node")
+    eager.discard("failover")
+    eager.get("failover")
+    eager.end()
+    assert len(world.made) == 2
+
+
+def test_nothing_is_made_ahead_without_room_for_two(labs: Labs, world: World) -> None:
+    labs.get("failover")
+    labs.make_ahead("failover")
+    labs.end()
+    assert len(world.made) == 1
+
+
+def test_nothing_is_made_ahead_that_is_more_than_a_thaw(eager: Labs, world: World) -> None:
+    eager.get("failover")
+    world.frozen = False
+    eager.make_ahead("failover")
+    eager.end()
+    assert len(world.made) == 1
+
+
+def test_a_lab_of_another_guide_can_be_made_ahead(eager: Labs, world: World) -> None:
+    eager.get("failover")
+    eager.make_ahead("multi_node")
+    assert eager.get("multi_node") is world.made[1]
+    assert [lab.state for lab in world.made] == ["down", "running"]
+
+
+def test_that_a_lab_ahead_failed_is_said_when_it_is_asked_for(
+    eager: Labs, world: World, evidence: Path
+) -> None:
+    eager.get("failover")
+    world.fails.append(LabError("node-a hung"))
+    eager.make_ahead("failover")
+    eager.discard("failover")
+    assert eager.get("failover") is world.made[1]
+    assert eager.name("failover") == "failover-3"
+    assert "failover-2 failed, and is made once more: node-a hung" in (
+        (evidence / "trouble.log").read_text()
+    )
+
+
+def test_a_first_lab_that_failed_ahead_fails_the_scenario_that_needs_it(
+    eager: Labs, world: World
+) -> None:
+    eager.get("failover")
+    world.fails.append(LabError("no memory"))
+    eager.make_ahead("multi_node")
+    with pytest.raises(LabError, match="no memory"):
+        eager.get("multi_node")
+    with pytest.raises(LabFailedBefore):
+        eager.get("multi_node")
+
+
+def test_a_lab_made_ahead_that_nobody_needed_leaves_nothing(
+    eager: Labs, world: World, evidence: Path
+) -> None:
+    eager.get("failover")
+    eager.make_ahead("failover")
+    (evidence / "wire").mkdir()
+    unused = evidence / "wire" / "failover-2.pcapng"
+    unused.touch()
+    assert eager.end() == []
+    assert [lab.state for lab in world.made] == ["down", "down"]
+    assert not unused.exists()
+
+
+def test_a_failure_ahead_that_nobody_met_is_told_at_the_end(
+    eager: Labs, world: World, evidence: Path
+) -> None:
+    eager.get("failover")
+    world.fails.append(LabError("node-a hung"))
+    eager.make_ahead("failover")
+    eager.end()
+    trouble = (evidence / "trouble.log").read_text()
+    assert "failover-2 failed, and was not needed: node-a hung" in trouble
+    assert world.made[0].state == "down"
+
+
+def test_ctrl_c_while_a_lab_is_awaited_leaves_nothing(
+    eager: Labs, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eager.get("failover")
+    world.gate.clear()
+    eager.make_ahead("failover")
+    eager.discard("failover")
+
+    def interrupted(_future: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("concurrent.futures.Future.result", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            eager.get("failover")
+    world.gate.set()
+    eager.end()
+    assert [lab.state for lab in world.made] == ["down", "down"]

@@ -1,0 +1,90 @@
+"""How long scenarios take: as they did last time on this machine, or by estimate before that.
+
+It only decides which scenario is begun first. The repetitions of one share a figure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from checks.repetition import Repetition
+from lab.cache import cache_root, locked, replacing
+
+_ESTIMATES_S = {
+    "::test_a_node_that_reboots_over_and_over": 300.0,
+    "::test_restarting_the_active_secondary": 300.0,
+    "::test_what_the_last_sync_held_survives": 180.0,
+    "/test_platforms.py": 150.0,
+    "/test_keepalived.py": 150.0,
+    "/test_heartbeat.py": 70.0,
+    "/test_sessions.py": 60.0,
+    "/failover/": 40.0,
+}
+"""By a part of a scenario's name, the first that fits; rough, for machines without KVM."""
+_OTHERS_S = 10.0
+
+
+class Durations:
+    """Seconds by scenario, kept from run to run."""
+
+    def __init__(self, known: Mapping[str, float]) -> None:
+        self._known = known
+
+    @classmethod
+    def remembered(cls) -> Durations:
+        """Return what earlier runs took; a damaged file is as good as none."""
+        return cls(_read(_path()))
+
+    def expected_s(self, scenario: str) -> float:
+        """Return how long a scenario will take, as far as anybody knows."""
+        guesses = (seconds for part, seconds in _ESTIMATES_S.items() if part in scenario)
+        return self._known.get(_key(scenario)) or next(guesses, _OTHERS_S)
+
+
+class Stopwatch:
+    """A plugin of pytest that remembers how long each scenario took that passed."""
+
+    def __init__(self) -> None:
+        self._took: dict[str, float] = defaultdict(float)
+        self._passed: dict[str, bool] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add up what a scenario's phases took, wherever it ran."""
+        self._took[report.nodeid] += report.duration
+        self._passed[report.nodeid] = self._passed.get(report.nodeid, True) and report.passed
+
+    def pytest_sessionfinish(self) -> None:
+        """Remember all of it for the next run."""
+        took = {_key(name): self._took[name] for name, good in self._passed.items() if good}
+        if took:
+            remember(took)
+
+
+def remember(took: Mapping[str, float]) -> None:
+    """Put newer figures in the place of older ones."""
+    path = _path()
+    with locked("durations"):
+        known = {**_read(path), **{name: round(seconds, 1) for name, seconds in took.items()}}
+        with replacing(path) as fresh:
+            fresh.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n")
+
+
+def _path() -> Path:
+    return cache_root() / "durations.json"
+
+
+def _key(scenario: str) -> str:
+    repetition = Repetition.named(scenario)
+    return scenario if repetition is None else repetition.series
+
+
+def _read(path: Path) -> dict[str, float]:
+    try:
+        return {str(name): float(value) for name, value in json.loads(path.read_text()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

@@ -1,0 +1,108 @@
+"""How many labs run side by side: as many as there are cores, and as their memory allows.
+
+Each lab has a worker of pytest-xdist. One lab needs no workers: pytest runs it itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pytest
+
+from lab.topology import Topology, free_memory_mib, read_topology
+from provision.deploy import GUIDES
+from scenarios.arguments import ask_for_scenarios, at_most, guides_of
+
+_NO_RUN = (  # of pytest's options: with these nothing runs, or only in pytest's own process
+    "collectonly",
+    "usepdb",
+    "looponfail",
+    "distload",
+    "tx",
+    "help",
+    "version",
+    "markers",
+    "showfixtures",
+    "show_fixtures_per_test",
+    "setuponly",
+    "setupplan",
+    "cacheshow",
+)
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Labs that run at once; `ahead`: each may have its next one thawed meanwhile."""
+
+    labs: int
+    ahead: bool
+    cores: int
+    free_mib: int
+    lab_mib: int
+
+    @classmethod
+    def chosen(
+        cls,
+        topologies: Iterable[Topology],
+        cores: int,
+        free_mib: int,
+        *,
+        scenarios: int | None = None,
+        labs: int | None = None,
+    ) -> SideBySide:
+        """Choose how many labs there are to be, unless `labs` says so; one at least.
+
+        No more than there are `scenarios`, if that is known. The largest lab must fit everywhere.
+        """
+        lab_mib = max((one.memory_mib for one in topologies), default=0)
+        fit = free_mib // lab_mib if lab_mib else cores
+        most = min(cores, fit) if scenarios is None else min(cores, fit, scenarios)
+        count = max(1, most) if labs is None else labs
+        return cls(count, fit >= 2 * count, cores, free_mib, lab_mib)
+
+    def __str__(self) -> str:
+        ahead = ", each with the next one thawed ahead" if self.ahead else ""
+        why = f"{self.cores} cores, {self.free_mib} MiB free, a lab needs {self.lab_mib} MiB"
+        return f"{self.labs} side by side{ahead} ({why})"
+
+
+def side_by_side(config: pytest.Config, labs: int | None = None) -> SideBySide:
+    """Return how many labs a run of pytest has at once, by what this host has free now."""
+    guides = guides_of(config.args, GUIDES)
+    return SideBySide.chosen(
+        [read_topology(GUIDES[guide].topology) for guide in guides],
+        len(os.sched_getaffinity(0)),
+        free_memory_mib(),
+        scenarios=at_most(config.args, full=config.getoption("full")),
+        labs=labs,
+    )
+
+
+def workers(config: pytest.Config) -> int:
+    """Return how many workers there are now, 0 when pytest runs everything itself."""
+    tx = config.getoption("tx", None) or []
+    return len(tx) if config.getoption("dist", "no") != "no" else 0
+
+
+def let_them_be_chosen(config: pytest.Config) -> None:
+    """Ask xdist to choose the number of workers, if scenarios are to run and nobody chose it."""
+    option = config.option
+    if (
+        config.pluginmanager.hasplugin("xdist")
+        and not hasattr(config, "workerinput")
+        and ask_for_scenarios(config.args)
+        and option.numprocesses is None
+        and option.dist == "no"
+        and not any(getattr(option, name, False) for name in _NO_RUN)
+    ):
+        option.numprocesses = "auto"
+
+
+def automatic(config: pytest.Config) -> int | None:
+    """Return how many workers xdist is to start: none for one lab; None to let xdist choose."""
+    if not ask_for_scenarios(config.args) or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    labs = side_by_side(config).labs
+    return labs if labs > 1 else 0

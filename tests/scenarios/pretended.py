@@ -1,0 +1,111 @@
+"""Runs of pytest over the genuine scenarios in which none is run: each is only told of.
+
+A plugin of pytest takes each scenario's place. It tells which worker it was given to, records what
+a scenario does in the history, and can die in the middle, as a worker that is killed does.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+
+_OF_THIS_RUN = ("VPNPROOF_EVIDENCE_OF_RUN", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_TESTRUNUID")
+_PLUGIN = """
+import os, pathlib, signal, pytest
+import checks.series, lab.accelerator, lab.image
+from checks.evidence import END, JUDGE, START
+from checks.history import History
+from checks.verdict import failed, passed
+from checks.verdicts import record_verdict
+
+PLACE = pathlib.Path(__file__).parent
+RUN = pathlib.Path(os.environ["PRETENDED_EVIDENCE"])
+
+def judge(requirement, evidence):
+    bad = os.environ.get("PRETENDED_BAD") == evidence.scenario
+    return failed("as told") if bad else passed("as told")
+
+checks.series.judge = judge
+lab.image.prepare = lambda *_, **__: "pretended image"
+lab.accelerator.choose = lambda *_: "pretended accelerator"
+
+def told(word, item):
+    with open(PLACE / "told", "a") as file:
+        print(os.environ.get("PYTEST_XDIST_WORKER", "alone"), word, item.nodeid, file=file)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    told("begins", item)
+    RUN.mkdir(exist_ok=True)
+    requirements = [name for mark in item.iter_markers("requirement") for name in mark.args]
+    with History(RUN / "history.jsonl", item.nodeid) as history:
+        history.record(START, "pytest", lab="lab", requirements=requirements)
+        if os.environ.get("PRETENDED_DIES") == item.nodeid and not (PLACE / "died").exists():
+            (PLACE / "died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        for requirement in requirements:
+            history.record(JUDGE, "judge", requirement=requirement)
+            record_verdict(RUN, requirement, item.nodeid, passed("as told"))
+        history.record(END, "pytest")
+    call = pytest.CallInfo.from_call(lambda: None, "call")
+    report = pytest.TestReport.from_item_and_call(item, call)
+    item.ihook.pytest_runtest_logreport(report=report)
+    told("ends", item)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+"""
+
+
+@dataclass(frozen=True)
+class Pretended:
+    """What became of such a run: who was told what, its exit status, what it printed."""
+
+    evidence: Path
+    status: int
+    said: str
+    told: list[tuple[str, str, str]]
+
+    @property
+    def begun(self) -> list[str]:
+        """The scenarios in the order in which they began."""
+        return [scenario for _, word, scenario in self.told if word == "begins"]
+
+    @property
+    def workers(self) -> set[str]:
+        """Who was given any."""
+        return {worker for worker, _, _ in self.told}
+
+
+def pretend(place: Path, *arguments: str, dies: str = "", bad: str = "", **more: str) -> Pretended:
+    """Run pytest in the project; `dies` names the scenario that kills its worker, once."""
+    (place / "pretended_scenarios.py").write_text(_PLUGIN)
+    evidence = place / "evidence"
+    own = {
+        "PYTHONPATH": os.pathsep.join((str(place), str(PROJECT))),
+        "PRETENDED_EVIDENCE": str(evidence),
+        "PRETENDED_DIES": dies,
+        "PRETENDED_BAD": bad,
+        "VPNPROOF_CACHE": str(place / "cache"),
+        **more,
+    }
+    inherited = {name: value for name, value in os.environ.items() if name not in _OF_THIS_RUN}
+    options = ["-p", "pretended_scenarios", "-p", "no:cacheprovider", f"--evidence={evidence}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *arguments],
+        cwd=PROJECT,
+        env=inherited | own,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    path = place / "told"
+    lines = path.read_text().splitlines() if path.exists() else []
+    told = [(one, word, scenario) for one, word, scenario in (x.split(" ", 2) for x in lines)]
+    return Pretended(evidence, done.returncode, done.stdout + done.stderr, told)

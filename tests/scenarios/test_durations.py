@@ -1,0 +1,66 @@
+"""How long scenarios take: remembered from run to run, and guessed before the first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scenarios.durations import Durations, Stopwatch, remember
+
+LONG = "scenarios/failover/test_returning.py::test_a_node_that_reboots_over_and_over_moves_nothing"
+SHORT = "scenarios/multi_node/test_controller.py::test_profiles_share_neither_number_nor_range"
+FAULT = "scenarios/failover/test_takeover.py::test_it"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VPNPROOF_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def report(scenario: str, seconds: float, *, passed: bool = True) -> Any:
+    return SimpleNamespace(nodeid=scenario, duration=seconds, passed=passed)
+
+
+def test_before_the_first_run_long_ones_are_known_to_be_long() -> None:
+    durations = Durations.remembered()
+    assert durations.expected_s(LONG) > durations.expected_s(FAULT) > durations.expected_s(SHORT)
+
+
+def test_all_phases_of_a_scenario_count(cache: Path) -> None:
+    watch = Stopwatch()
+    for seconds in (2.0, 70.0, 1.0):
+        watch.pytest_runtest_logreport(report(SHORT, seconds))
+    watch.pytest_sessionfinish()
+    assert Durations.remembered().expected_s(SHORT) == 73.0
+
+
+def test_repetitions_share_a_figure() -> None:
+    remember({FAULT: 33.0})
+    assert Durations.remembered().expected_s(f"{FAULT}[7/20]") == 33.0
+
+
+def test_what_failed_says_nothing_about_how_long_it_takes() -> None:
+    watch = Stopwatch()
+    watch.pytest_runtest_logreport(report(SHORT, 5.0))
+    watch.pytest_runtest_logreport(report(SHORT, 500.0, passed=False))
+    watch.pytest_sessionfinish()
+    assert Durations.remembered().expected_s(SHORT) < 100
+
+
+def test_what_did_not_run_this_time_is_not_forgotten() -> None:
+    remember({SHORT: 3.0, LONG: 4.0})
+    remember({SHORT: 5.0})
+    durations = Durations.remembered()
+    assert (durations.expected_s(SHORT), durations.expected_s(LONG)) == (5.0, 4.0)
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"a": "b"}', "\0"])
+def test_a_damaged_file_is_as_good_as_none(cache: Path, content: str) -> None:
+    (cache / "durations.json").write_text(content)
+    assert Durations.remembered().expected_s(SHORT) > 0
+    remember({SHORT: 5.0})
+    assert Durations.remembered().expected_s(SHORT) == 5.0
