@@ -151,6 +151,7 @@ def _frozen(lab: Lab, folder: Path) -> Iterator[tuple[Checkpoint, _Before]]:
     try:
         yield checkpoint, before
     finally:
+        lab.down()  # it stands on the checkpoint
         Store().remove(checkpoint.key)
 
 
