@@ -31,7 +31,7 @@ from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Durations, Stopwatch
 from scenarios.labs import LabFailedBefore, Labs
 from scenarios.repetitions import fail_the_run, in_words, repeat
-from scenarios.run import Run
+from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN, Run, forget_run, terminal_of_run
 from scenarios.side_by_side import (
     SideBySide,
     automatic,
@@ -52,7 +52,6 @@ _LEFT_UP_BY_WORKER = "vpnproof_left_up"
 _LABS = pytest.StashKey[SideBySide]()
 _MAY_THAW_AHEAD = "vpnproof_may_thaw_ahead"
 _TERMINAL = pytest.StashKey[TextIO]()
-_EVIDENCE_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN"  # tells the workers of one run its directory
 
 Judge = Callable[[str], Verdict]
 
@@ -98,11 +97,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    chosen = os.environ.get(_EVIDENCE_OF_RUN) or config.getoption("evidence")
+    chosen = os.environ.get(EVIDENCE_OF_RUN) or config.getoption("evidence")
     directory = Path(chosen) if chosen else Run.fresh_directory(ROOT)
     config.stash[_RUN] = Run(directory.absolute(), ROOT)
     # Taken before pytest captures it: a lab takes minutes, and silence looks like death.
-    terminal = os.fdopen(os.dup(1), "w", buffering=1)
+    terminal = terminal_of_run()
     config.stash[_TERMINAL] = terminal
     config.add_cleanup(terminal.close)
     timings = TimingPlugin(
@@ -113,8 +112,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(timings)
     if hasattr(config, "workerinput"):
         return
-    os.environ[_EVIDENCE_OF_RUN] = str(config.stash[_RUN].directory)
-    config.add_cleanup(_forget_evidence)
+    os.environ[EVIDENCE_OF_RUN] = str(config.stash[_RUN].directory)
+    os.environ[TERMINAL_OF_RUN] = f"/proc/{os.getpid()}/fd/{terminal.fileno()}"
+    config.add_cleanup(forget_run)
     if ask_for_scenarios(config.args):
         config.stash[_LABS] = side_by_side(config, max(1, workers(config)))
         config.pluginmanager.register(Stopwatch(), "vpnproof-stopwatch")
@@ -128,7 +128,7 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 
 def _forget_evidence() -> None:
-    os.environ.pop(_EVIDENCE_OF_RUN, None)
+    os.environ.pop(EVIDENCE_OF_RUN, None)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -173,7 +173,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 def pytest_handlecrashitem(crashitem: str) -> None:
     """Let no requirement go unmentioned of a scenario whose worker died."""
     # The hook has no config; the run's directory is known to all of its processes.
-    broke_off(Path(os.environ[_EVIDENCE_OF_RUN]), crashitem)
+    broke_off(Path(os.environ[EVIDENCE_OF_RUN]), crashitem)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -25,6 +25,7 @@ from typing import Literal
 from lab.cli import how_to_look
 from lab.errors import LabError
 from lab.lab import Lab
+from lab.quiet import quiet
 from provision.deploy import Deployer
 from provision.erratum import write_errata
 
@@ -225,7 +226,9 @@ class Labs:
         return f"{guide}{self._suffix}" + (f"-{place.made}" if place.made > 1 else "")
 
     def _deploy(self, name: str, place: _Place) -> _Running:
-        return _Running(name, place.deployer.deploy(capture=self._capture(name)))
+        """Make a lab; a mere thaw waits until nothing is timed in another one."""
+        with quiet() if place.deployer.thaws_now() else contextlib.nullcontext():
+            return _Running(name, place.deployer.deploy(capture=self._capture(name)))
 
     def _capture(self, name: str) -> Path:
         return self.directory / "wire" / f"{name}.pcapng"

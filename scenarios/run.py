@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -13,12 +14,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 from filelock import FileLock
 
 from checks.history import History
 from lab.checkpoint import stands_on
 from lab.lab import Lab
+
+EVIDENCE_OF_RUN, TERMINAL_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN", "VPNPROOF_TERMINAL_OF_RUN"
+"""Tell the workers of one run, by the environment, its directory and where it says what it does."""
 
 LATEST = "latest"
 _PACKAGES = ("vpnproof", "pytest", "libvirt-python", "paramiko", "pytest-testinfra", "scapy")
@@ -115,6 +120,24 @@ def record_start(history: History, lab: Lab, name: str = "") -> None:
         generation=lab.wire.counters()["generation"],
         clock=asdict(lab.clock),
     )
+
+
+def terminal_of_run() -> TextIO:
+    """Open the terminal of this run: that of the process which started the workers, in a worker.
+
+    A file is left to that process: two that open it write over each other.
+    """
+    with contextlib.suppress(KeyError, OSError):  # some standard outputs cannot be opened again
+        path = Path(os.environ[TERMINAL_OF_RUN])
+        if not path.is_file():
+            return path.open("a", buffering=1)
+    return os.fdopen(os.dup(1), "w", buffering=1)
+
+
+def forget_run() -> None:
+    """Let what runs in this process later be another run."""
+    for name in (EVIDENCE_OF_RUN, TERMINAL_OF_RUN):
+        os.environ.pop(name, None)
 
 
 def _git(root: Path, *arguments: str) -> str:

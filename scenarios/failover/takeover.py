@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from lab.checkpoint.rewind import frozen_state, rewind
 from lab.errors import DeadlinePassed
 from lab.probe import Answer, Probe
+from lab.quiet import quiet
 from lab.wait import pause, until
 from lab.wire import Match
 from scenarios.failover import observe
@@ -65,14 +66,13 @@ def provoke(
         )
         if before is not None:
             before()
-        struck = fault.strike(pair.lab, victim)
-        _record_fault(pair, fault, victim, struck)
-        if fault.takes_over:
-            heard.take(_TAKEOVER_S)
-            _wait_for_answers(answers.values(), struck, pair.mac(peer))
-            pause(_SECOND_ARP_S)
-        else:
-            pause(_UNDISTURBED_S)
+        with quiet():
+            struck = fault.strike(pair.lab, victim)
+            _record_fault(pair, fault, victim, struck)
+            if fault.takes_over:
+                heard.take(_TAKEOVER_S)
+                _wait_for_answers(answers.values(), struck, pair.mac(peer))
+        pause(_SECOND_ARP_S if fault.takes_over else _UNDISTURBED_S)
     for port, came in answers.items():
         _record_answers(pair, port, came, struck, peer)
     _record_aftermath(pair, fault, victim, peer, struck)

@@ -12,9 +12,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN
+
 PROJECT = Path(__file__).parents[2]
 
-_OF_THIS_RUN = ("VPNPROOF_EVIDENCE_OF_RUN", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_TESTRUNUID")
+_OF_THIS_RUN = {
+    EVIDENCE_OF_RUN,
+    TERMINAL_OF_RUN,
+    "PYTEST_XDIST_WORKER",
+    "PYTEST_XDIST_TESTRUNUID",
+}
 _PLUGIN = """
 import os, pathlib, signal, pytest
 import checks.series, lab.accelerator, lab.image
@@ -22,6 +29,7 @@ from checks.evidence import END, JUDGE, START
 from checks.history import History
 from checks.verdict import failed, passed
 from checks.verdicts import record_verdict
+from scenarios.run import terminal_of_run
 
 PLACE = pathlib.Path(__file__).parent
 RUN = pathlib.Path(os.environ["PRETENDED_EVIDENCE"])
@@ -33,6 +41,12 @@ def judge(requirement, evidence):
 checks.series.judge = judge
 lab.image.prepare = lambda *_, **__: "pretended image"
 lab.accelerator.choose = lambda *_: "pretended accelerator"
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config):
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        with terminal_of_run() as terminal:
+            print(worker, "speaks", file=terminal)
 
 def told(word, item):
     with open(PLACE / "told", "a") as file:

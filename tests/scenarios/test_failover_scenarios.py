@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -57,7 +58,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setenv("VPNPROOF_LABS", str(tmp_path / "labs"))
     (tmp_path / "wire").mkdir()
     with (
         played_lab(tmp_path, tmp_path / "wire" / "lab.pcapng") as lab,
@@ -86,6 +88,29 @@ def test_a_clean_stop_is_provoked_and_recorded_so_that_it_can_be_judged(stage: S
     (ended,) = history.events("service.stopped")
     read = next(event for event in history.events("addresses") if event.source == "primary")
     assert read.at_ns - ended.at_ns == 250_000_000
+
+
+def test_nothing_else_is_thawed_or_timed_from_the_fault_until_the_service_is_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments: dict[str, int] = {}
+
+    @contextmanager
+    def quiet() -> Iterator[None]:
+        moments["from"] = time.time_ns()
+        yield
+        moments["until"] = time.time_ns()
+
+    monkeypatch.setattr(takeover, "quiet", quiet)
+    takeover.provoke(stage.pair, faults.POWER_OFF, stage.probe)
+    history = read_history(stage.history.path)
+    (fault,) = history.events("fault.begin")
+    back = [probe for probe in history.events("probe") if probe.at_ns > fault.at_ns]
+    assert moments["from"] < fault.at_ns
+    assert (
+        max(min(p.at_ns for p in back if p["port"] == port) for port in takeover.PORTS)
+        < (moments["until"])
+    )
 
 
 def test_a_takeover_without_service_is_recorded_as_one(

@@ -6,12 +6,14 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from lab.errors import LabError
+from lab.quiet import quiet
 from provision.erratum import Erratum
 from scenarios import labs as module
 from scenarios.labs import Keep, LabFailedBefore, Labs
@@ -82,6 +84,7 @@ def evidence(tmp_path: Path) -> Path:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(module, "how_to_look", lambda path: [f"look at {path.name}"])
+    monkeypatch.setenv("VPNPROOF_LABS", str(tmp_path / "labs"))
     return World(tmp_path)
 
 
@@ -302,6 +305,21 @@ def test_a_failure_in_a_lab_that_is_gone_keeps_no_other_up(world: World, evidenc
     labs.discard("multi_node")
     labs.get("multi_node")
     assert labs.end() == []
+
+
+def test_a_thaw_waits_until_nothing_is_timed_elsewhere(labs: Labs, world: World) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with quiet():
+            waiting = pool.submit(labs.get, "failover")
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+        assert waiting.result(10) is world.made[0]
+
+
+def test_following_a_guide_takes_minutes_and_waits_for_no_quiet(labs: Labs, world: World) -> None:
+    world.frozen = False
+    with ThreadPoolExecutor(1) as pool, quiet():
+        assert pool.submit(labs.get, "failover").result(10) is world.made[0]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.run import Revision, Run
+from scenarios.run import TERMINAL_OF_RUN, Revision, Run, forget_run, terminal_of_run
 
 PROJECT = Path(__file__).parents[2]
 
@@ -123,3 +123,28 @@ def test_the_history_of_a_run_is_one_file_for_all_its_scenarios(checkout: Path) 
             history.record("scenario.start", "pytest", nodeid=scenario)
     lines = (run.directory / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["scenario"] for line in lines] == ["first", "second"]
+
+
+def test_a_worker_says_what_it_does_where_its_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setenv(TERMINAL_OF_RUN, f"/proc/self/fd/{writing}")
+    with terminal_of_run() as terminal:
+        terminal.write("thawing\n")
+    assert os.read(reading, 100) == b"thawing\n"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_workers_words_overwrite_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "log"
+    log.write_text("what pytest said")
+    monkeypatch.setenv(TERMINAL_OF_RUN, str(log))
+    with terminal_of_run() as terminal:
+        terminal.write("thawing\n")
+    assert log.read_text() == "what pytest said"
+
+
+def test_a_run_that_is_over_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TERMINAL_OF_RUN, "/dev/null")
+    forget_run()
+    assert TERMINAL_OF_RUN not in os.environ

@@ -143,6 +143,7 @@ def test_without_a_number_workers_are_as_many_as_labs_and_share_all_scenarios(
     run = on_two_cores(tmp_path, "scenarios/")
     assert "labs: 2 side by side, each with the next one thawed ahead (2 cores" in run.said
     assert run.workers == {"gw0", "gw1"}
+    assert {"gw0 speaks", "gw1 speaks"} <= set(run.said.splitlines()), "workers were silent"
     assert len(run.begun) == len(set(run.begun)) > 30
     assert run.status == 0, run.said
     by_guide = {(who, scenario.split("/")[1]) for who, _, scenario in run.told}
