@@ -30,6 +30,7 @@ from lab.errors import VpnproofError
 
 _ROOT = Path(__file__).parent.parent
 BENCHMARKS = ("wire", "lab", "suite", "continuity", "takeover")
+_WIDE = 130  # columns that the widest table needs: a narrow terminal folds it, and loses nothing
 
 
 class Benchmark(Protocol):
@@ -70,7 +71,7 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(figures))
     else:
         shown = getattr(chosen, "table", partial(_table, chosen.summary))
-        Console().print(shown(figures))
+        Console(width=max(Console().width, _WIDE)).print(shown(figures))
         print(f"kept in {kept}")
     return 0
 

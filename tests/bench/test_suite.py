@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from bench import suite
+from bench.__main__ import main
 from lab.errors import LabError
 from lab.timing import Account, Kind, Share
 from scenarios.timings import Phase, Timing, write
@@ -145,12 +145,15 @@ def test_a_run_of_no_scenario_has_no_figures(project: Path) -> None:
 
 
 def test_the_table_has_a_line_for_each_scenario_and_one_for_all(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("bench.__main__._ROOT", project)
     told(project, "scenarios/failover/test_it.py::test_one_takes_over")
-    Console(width=150).print(suite.table(suite.measure(given())))
+    assert main(["suite"]) == 0
     said = capsys.readouterr().out
     assert "one_takes_over" in said
     assert any(line.split()[:1] == ["all"] for line in said.splitlines())
     assert "warm:" in said
     assert "cold" not in said
+    assert "…" not in said

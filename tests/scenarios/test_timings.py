@@ -52,7 +52,7 @@ def ran(tmp_path: Path, *options: str) -> tuple[str, list[dict[str, object]]]:
     done = subprocess.run(
         [*command, f"--evidence={evidence}", *options, str(tmp_path / "test_timed.py")],
         cwd=PROJECT,
-        env=usual | {"COLUMNS": "150"},
+        env=usual | {"COLUMNS": "80"},
         capture_output=True,
         text=True,
         check=False,
@@ -70,10 +70,13 @@ def test_each_scenario_has_a_row_and_the_ten_worst_are_printed(
     assert {bool(row["worker"]) for row in rows} == {workers != "0"}
     asks = next(row for row in rows if str(row["scenario"]).endswith("test_asks"))
     assert asks["outcome"] == "failed"
-    assert asks["parts"]["thaw"]["own_s"] == pytest.approx(0.2, abs=0.05)
-    assert asks["parts"]["command"]["own_s"] == pytest.approx(0.5, abs=0.05)
-    assert asks["protocol_wait_s"] == pytest.approx(0.1, abs=0.05)
-    assert asks["wall_s"] >= 0.8
+    # No upper limits: nobody knows what else this machine has to do.
+    assert asks["thaws_s"] >= 0.2
+    assert asks["commands_s"] >= 0.5
+    assert asks["protocol_wait_s"] >= 0.1
+    assert asks["parts"]["wait"]["wall_s"] >= asks["protocol_wait_s"] + 0.7
+    owned = sum(part["own_s"] for part in asks["parts"].values())
+    assert owned + asks["other_s"] == pytest.approx(asks["wall_s"], abs=0.02)
     assert list(asks["phases_s"]) == ["setup", "call", "teardown"]
     assert "the 10 worst of 13 scenarios" in said
     table = said[said.index("the 10 worst") :].splitlines()
@@ -82,6 +85,7 @@ def test_each_scenario_has_a_row_and_the_ten_worst_are_printed(
     assert len(worst) == 10
     assert worst[0] == "asks"
     assert "all" in first
+    assert "…" not in said[said.index("the 10 worst") :]
 
 
 def test_nothing_is_printed_unless_it_is_asked_for(tmp_path: Path) -> None:
