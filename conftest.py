@@ -101,7 +101,7 @@ def pytest_configure(config: pytest.Config) -> None:
     directory = Path(chosen) if chosen else Run.fresh_directory(ROOT)
     config.stash[_RUN] = Run(directory.absolute(), ROOT)
     # Taken before pytest captures it: a lab takes minutes, and silence looks like death.
-    terminal = terminal_of_run()
+    terminal = terminal_of_run(in_worker=hasattr(config, "workerinput"))
     config.stash[_TERMINAL] = terminal
     config.add_cleanup(terminal.close)
     timings = TimingPlugin(
@@ -125,10 +125,6 @@ def pytest_configure_node(node: WorkerController) -> None:
     """Tell a worker of xdist what it may do beside the others."""
     labs = node.config.stash.get(_LABS, None)
     node.workerinput[_MAY_THAW_AHEAD] = labs is not None and labs.ahead
-
-
-def _forget_evidence() -> None:
-    os.environ.pop(EVIDENCE_OF_RUN, None)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -351,7 +347,7 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Judge what was repeated over all repetitions, on behalf of all workers."""
     config = session.config
-    if hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return
     verdicts = judge_series(config.stash[_RUN].directory)
     config.stash[_SERIES] = verdicts

@@ -122,14 +122,14 @@ def record_start(history: History, lab: Lab, name: str = "") -> None:
     )
 
 
-def terminal_of_run() -> TextIO:
-    """Open the terminal of this run: that of the process which started the workers, in a worker.
+def terminal_of_run(*, in_worker: bool) -> TextIO:
+    """Open what this run speaks on: in a worker that of the process which started the workers.
 
     A file is left to that process: two that open it write over each other.
     """
     with contextlib.suppress(KeyError, OSError):  # some standard outputs cannot be opened again
         path = Path(os.environ[TERMINAL_OF_RUN])
-        if not path.is_file():
+        if in_worker and not path.is_file():
             return path.open("a", buffering=1)
     return os.fdopen(os.dup(1), "w", buffering=1)
 

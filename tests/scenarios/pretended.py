@@ -45,7 +45,7 @@ lab.accelerator.choose = lambda *_: "pretended accelerator"
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        with terminal_of_run() as terminal:
+        with terminal_of_run(in_worker=True) as terminal:
             print(worker, "speaks", file=terminal)
 
 def told(word, item):

@@ -128,7 +128,7 @@ def test_the_history_of_a_run_is_one_file_for_all_its_scenarios(checkout: Path) 
 def test_a_worker_says_what_it_does_where_its_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     monkeypatch.setenv(TERMINAL_OF_RUN, f"/proc/self/fd/{writing}")
-    with terminal_of_run() as terminal:
+    with terminal_of_run(in_worker=True) as terminal:
         terminal.write("thawing\n")
     assert os.read(reading, 100) == b"thawing\n"
     os.close(reading)
@@ -139,9 +139,18 @@ def test_a_workers_words_overwrite_no_file(tmp_path: Path, monkeypatch: pytest.M
     log = tmp_path / "log"
     log.write_text("what pytest said")
     monkeypatch.setenv(TERMINAL_OF_RUN, str(log))
-    with terminal_of_run() as terminal:
+    with terminal_of_run(in_worker=True) as terminal:
         terminal.write("thawing\n")
     assert log.read_text() == "what pytest said"
+
+
+def test_a_run_within_a_run_speaks_for_itself(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(TERMINAL_OF_RUN, "/dev/null")
+    with terminal_of_run(in_worker=False) as terminal:
+        terminal.write("thawing\n")
+    assert capfd.readouterr().out == "thawing\n"
 
 
 def test_a_run_that_is_over_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
