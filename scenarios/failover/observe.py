@@ -130,36 +130,30 @@ def tcpdump(pair: Pair, node: str, seconds: int, *, service_stopped: bool) -> No
 
 
 _HASHES = """\
-import hashlib, json, pathlib, sqlite3, sys
-def asked(path, query, needed=False):
-    if not pathlib.Path(path).is_file():
-        return "absent"
-    rows = sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute(query).fetchall()
-    if needed and not rows:
-        return "absent"
-    return hashlib.sha256(json.dumps(sorted(rows)).encode()).hexdigest()
-place = sys.argv[1]
-print(json.dumps({
-    "users": asked(place + "/userprop.db", "SELECT user, key, value FROM properties"),
-    "revocations": asked(place + "/certs.db",
-        "SELECT serial, common_name FROM certificates WHERE revoked_at IS NOT NULL"),
-    "configuration": asked(place + "/config.db", "SELECT key, value FROM config"),
-    "licence": asked(place + "/config.db",
-        "SELECT key, value FROM config WHERE key LIKE 'subscription.%'", True),
-    "session secret": asked(place + "/certs.db",
-        "SELECT value FROM secrets WHERE name = 'auth-token.key'", True),
-}))
+ask() { [ ! -f "$1" ] || sqlite3 -readonly "$1" "$2"; }
+ask "$1/userprop.db" "SELECT 'users', hex(sha3_query(
+    'SELECT user, key, value FROM properties ORDER BY 1, 2, 3'))"
+ask "$1/certs.db" "SELECT 'revocations', hex(sha3_query(
+    'SELECT serial, common_name FROM certificates WHERE revoked_at IS NOT NULL ORDER BY 1, 2'));
+  SELECT 'session secret', hex(sha3(value)) FROM secrets WHERE name = 'auth-token.key'"
+ask "$1/config.db" "SELECT 'configuration', hex(sha3_query(
+    'SELECT key, value FROM config ORDER BY 1, 2'));
+  SELECT 'licence', hex(sha3_query(
+    'SELECT key, value FROM config WHERE key LIKE ''subscription.%'' ORDER BY 1, 2'))
+    WHERE EXISTS (SELECT 1 FROM config WHERE key LIKE 'subscription.%')"
 """
+_ITEMS = ("users", "revocations", "session secret", "configuration", "licence")
 LIVE, STAGED = f"{ETC}/db", f"{ETC}/staging/complete"
 
 
 def hashes(machine: Machine, place: str) -> dict[str, str]:
     """Return a hash of each item in `place`, LIVE or STAGED: users, revocations, and so on.
 
-    The configuration is compared whole: what belongs to a node alone is not in its databases.
+    "absent" is one that is not there. The configuration is compared whole: what belongs to a node
+    alone is not in its databases.
     """
-    found: dict[str, str] = json.loads(machine.run(f"python3 - {place}", stdin=_HASHES).stdout)
-    return found
+    lines = machine.run(f"sh -s {place}", stdin=_HASHES).stdout.splitlines()
+    return dict.fromkeys(_ITEMS, "absent") | dict(line.split("|") for line in lines)
 
 
 def subscription(pair: Pair, node: str, *, active: bool, loaded_on: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from checks.history import History
 from lab.lab import Lab
 from lab.machine import Machine
+from lab.quiet import quiet
 from lab.wait import pause, until
 from provision.failover.access_server import ETC, SACLI
 from scenarios.failover import observe, validation
@@ -232,11 +233,12 @@ def test_commit_and_restart_brings_the_virtual_ip_up_unaided(pair: Pair, judge: 
     pair.make_active("primary")
     pair.service("secondary", "stop")
     asked = validation.request(pair)
-    accepted, said = validation.ask(pair, "FailoverCommit", asked)
-    committed = pair.history.record("commit.done", "primary", node="primary")
-    assert accepted, said
-    wait_for_restart(pair, committed.at_ns)
-    observe.addresses(pair, "primary")
+    with quiet():
+        accepted, said = validation.ask(pair, "FailoverCommit", asked)
+        committed = pair.history.record("commit.done", "primary", node="primary")
+        assert accepted, said
+        wait_for_restart(pair, committed.at_ns)
+        observe.addresses(pair, "primary")
     observe.log_lines(pair, "primary", committed.at_ns)
     pause(10)
     judge("FO-11")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 import time
 from collections.abc import Callable
 
@@ -25,18 +25,16 @@ WRITE_FOR_S = 90.0
 WRITER = "writer"
 LICENCE = "LAB-46-scenario-key"
 
-_SERIALS = """\
-import json, sqlite3, sys
-query = "SELECT key FROM properties WHERE user = 'writer' AND key LIKE 'serial_%'"
-rows = sqlite3.connect("file:" + sys.argv[1] + "/userprop.db?mode=ro", uri=True).execute(query)
-print(json.dumps(sorted(int(key[7:]) for key, in rows)))
-"""
+_SERIALS = (
+    "SELECT CAST(substr(key, 8) AS INTEGER) FROM properties "
+    "WHERE user = 'writer' AND key LIKE 'serial_%' ORDER BY 1"
+)
 
 
 def serials(machine: Machine, place: str) -> list[int]:
     """Return which writes are in a node's configuration at `place`: LIVE or STAGED."""
-    found: list[int] = json.loads(machine.run(f"python3 - {place}", stdin=_SERIALS).stdout)
-    return found
+    command = f"sqlite3 -readonly {place}/userprop.db {shlex.quote(_SERIALS)}"
+    return [int(line) for line in machine.run(command).stdout.split()]
 
 
 def write(pair: Pair, active: str, serial: int) -> None:

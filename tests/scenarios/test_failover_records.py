@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -93,19 +92,50 @@ def test_a_change_touches_every_item_that_must_be_seen_to_arrive() -> None:
     assert all(action in script for action in actions.values())
 
 
+class Here:
+    """A machine that is this one."""
+
+    def run(self, command: str, *, stdin: str = "") -> SimpleNamespace:
+        done = subprocess.run(
+            ["sh", "-c", command], input=stdin, capture_output=True, text=True, check=True
+        )
+        assert done.stderr == ""
+        return SimpleNamespace(stdout=done.stdout)
+
+
 def hashes(directory: Path) -> dict[str, str]:
-    command = ["python3", "-", str(directory)]
-    said = subprocess.run(
-        command, input=observe._HASHES, capture_output=True, text=True, check=True
-    )
-    found: dict[str, str] = json.loads(said.stdout)
-    return found
+    return observe.hashes(cast(Any, Here()), str(directory))
 
 
 def write(database: Path, *statements: str) -> None:
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
+
+
+def test_users_are_hashed_whatever_order_they_were_written_in(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    rows = [
+        "INSERT INTO properties VALUES ('a', 'b', 'c')",
+        "INSERT INTO properties VALUES (1, 2, 3)",
+    ]
+    for place, order in ((one, rows), (other, rows[::-1])):
+        place.mkdir()
+        assert set(hashes(place).values()) == {"absent"}
+        write(place / "userprop.db", "CREATE TABLE properties (user, key, value)")
+        empty = hashes(place)
+        write(place / "userprop.db", *order)
+        assert {item for item in empty if hashes(place)[item] != empty[item]} == {"users"}
+    assert hashes(one) == hashes(other)
+
+
+def test_serials_are_read_in_their_order(tmp_path: Path) -> None:
+    write(tmp_path / "userprop.db", "CREATE TABLE properties (user, key, value)")
+    assert test_survival.serials(cast(Any, Here()), str(tmp_path)) == []
+    for row in ("('writer', 'serial_10', '')", "('writer', 'serial_9', '')"):
+        write(tmp_path / "userprop.db", f"INSERT INTO properties VALUES {row}")
+    write(tmp_path / "userprop.db", "INSERT INTO properties VALUES ('alice', 'serial_7', 'x')")
+    assert test_survival.serials(cast(Any, Here()), str(tmp_path)) == [9, 10]
 
 
 def test_a_key_that_is_set_changes_the_configurations_hash_alone(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -270,33 +269,6 @@ def test_a_guests_log_lines_are_dated_by_the_wire(
 
 def test_the_subscription_is_a_python_value_not_json() -> None:
     assert observe.python_value("{'name': 'LAB-1', 'error': None}\n")["error"] is None
-
-
-def test_hashes_of_a_configuration_change_with_its_users_alone(tmp_path: Path) -> None:
-    import sqlite3
-
-    def hashes() -> dict[str, str]:
-        said = subprocess.run(
-            ["python3", "-", str(tmp_path)],
-            input=observe._HASHES,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        found: dict[str, str] = json.loads(said.stdout)
-        return found
-
-    assert set(hashes().values()) == {"absent"}
-    with sqlite3.connect(tmp_path / "userprop.db") as users:
-        users.execute("CREATE TABLE properties (user, key, value)")
-    users.close()
-    before = hashes()
-    with sqlite3.connect(tmp_path / "userprop.db") as users:
-        users.execute("INSERT INTO properties VALUES ('a', 'b', 'c')")
-    users.close()
-    after = hashes()
-    assert after["users"] != before["users"]
-    assert after["revocations"] == "absent"
 
 
 def test_a_foreign_pairs_advertisement_is_right_in_every_respect() -> None:
