@@ -132,9 +132,12 @@ def test_users_are_hashed_whatever_order_they_were_written_in(tmp_path: Path) ->
 def test_serials_are_read_in_their_order(tmp_path: Path) -> None:
     write(tmp_path / "userprop.db", "CREATE TABLE properties (user, key, value)")
     assert test_survival.serials(cast(Any, Here()), str(tmp_path)) == []
-    for row in ("('writer', 'serial_10', '')", "('writer', 'serial_9', '')"):
-        write(tmp_path / "userprop.db", f"INSERT INTO properties VALUES {row}")
-    write(tmp_path / "userprop.db", "INSERT INTO properties VALUES ('alice', 'serial_7', 'x')")
+    write(
+        tmp_path / "userprop.db",
+        "INSERT INTO properties VALUES ('writer', 'serial_10', '')",
+        "INSERT INTO properties VALUES ('writer', 'serial_9', '')",
+        "INSERT INTO properties VALUES ('alice', 'serial_7', '')",
+    )
     assert test_survival.serials(cast(Any, Here()), str(tmp_path)) == [9, 10]
 
 
