@@ -29,17 +29,27 @@ class Window:
 
 
 class Evidence:
-    """The evidence of one scenario in a run's directory, for judging one requirement."""
+    """The evidence of one scenario in a run's directory, for judging one requirement.
 
-    def __init__(self, directory: Path, scenario: str, requirement: str = "") -> None:
+    `history` is the run's, for who has read it already.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        scenario: str,
+        requirement: str = "",
+        history: Recording | None = None,
+    ) -> None:
         self.directory = directory
         self.scenario = scenario
         self.requirement = requirement
         self.notes: list[str] = []
+        self._history = history
 
     @cached_property
     def _own(self) -> Recording:
-        recording = read_history(self.directory / FILE_NAME)
+        recording = self._history or read_history(self.directory / FILE_NAME)
         if recording.torn:
             lines = ", ".join(map(str, recording.torn))
             self.notes.append(f"{FILE_NAME}: torn and left out: line {lines}")

@@ -83,10 +83,11 @@ def judge_series(directory: Path) -> list[SeriesVerdict]:
     if not path.exists():
         return []
     verdicts = []
-    for series in series_in(read_history(path)):
+    recording = read_history(path)
+    for series in series_in(recording):
         with History(path, series.name) as history:
             history.record(SERIES_JUDGE, "judge", requirement=series.requirement)
-        verdict = judge_one_series(directory, series)
+        verdict = _judge(directory, series, recording)
         record_verdict(directory, series.requirement, series.name, verdict.verdict)
         verdicts.append(verdict)
     return verdicts
@@ -103,22 +104,21 @@ def judge_marked_series(directory: Path) -> list[SeriesVerdict]:
     for (name, requirement), line in marks.items():
         before = Recording([event for event in recording if event.line < line])
         found += [
-            judge_one_series(directory, series)
+            _judge(directory, series, recording)
             for series in series_in(before)
             if (series.name, series.requirement) == (name, requirement)
         ]
     return found
 
 
-def judge_one_series(directory: Path, series: Series) -> SeriesVerdict:
-    """Judge one series; nothing is written."""
+def _judge(directory: Path, series: Series, recording: Recording) -> SeriesVerdict:
     marked = {
         event.scenario
-        for event in read_history(directory / FILE_NAME).events(JUDGE)
+        for event in recording.events(JUDGE)
         if event["requirement"] == series.requirement
     }
     evidence = {
-        number: Evidence(directory, scenario, series.requirement)
+        number: Evidence(directory, scenario, series.requirement, recording)
         for number, scenario in sorted(series.begun.items())
         if scenario in marked
     }
