@@ -5,7 +5,8 @@ Events read:
                       addresses} in the order they came (what dig printed)
     tunnel            see `tunnels`; here each client connected by the shared name
     connection.log    of the controller: `rows`, its connection_log of the scenario's time, each
-                      {profile_id, ip4, connected_at, disconnected_at}
+                      {profile_id, ip4, connected_at, disconnected_at, connected_ns}: the last is
+                      the wire's time of connected_at
 
 Both are judged by what stands on the wire, and cross-checked with what the client and the
 controller say: contradictory evidence is UNKNOWN. The test is exact, its false-alarm rate is stated

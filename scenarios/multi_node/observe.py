@@ -11,9 +11,11 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 from checks.history import History
+from lab.clock import NS
 from lab.machine import Machine
 
 _MARK = "@@@"  # begins a line that separates the parts of one answer
@@ -181,14 +183,26 @@ def server_state(history: History, node: Machine) -> None:
 
 
 def connection_log(history: History, controller: Machine) -> None:
-    """Record the controller's open connections as `connection.log`."""
+    """Record the controller's open connections as `connection.log`.
+
+    The controller dates them by its own clock, to a second; `connected_ns` is the wire's time.
+    """
     program = (
         '$d = new PDO("sqlite:/var/lib/vpn-server-api/db.sqlite"); echo json_encode($d->query('
         '"SELECT profile_id, ip4, connected_at, disconnected_at FROM connection_log'
         ' WHERE disconnected_at IS NULL")->fetchAll(PDO::FETCH_ASSOC));'
     )
     rows = _json(controller, f"php -r {shlex.quote(program)}")
-    history.record("connection.log", controller.name, rows=rows)
+    offset = controller.clock()
+    for row in rows:
+        dated_ns = int(datetime.fromisoformat(row["connected_at"]).timestamp()) * NS
+        row["connected_ns"] = offset.on_host(dated_ns)
+    history.record(
+        "connection.log",
+        controller.name,
+        uncertainty_ns=offset.uncertainty_ns + NS,
+        rows=rows,
+    )
 
 
 def _json(machine: Machine, command: str) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -10,11 +10,12 @@ from typing import Any, cast
 
 import pytest
 
-from checks.history import History
+from checks.history import History, read_history
 from checks.judging import judge_now
 from checks.multi_node.guide import HOSTS, NODES, RECORD_TYPE
 from checks.multi_node.tunnels import process_ranges
 from checks.verdict import Status
+from lab.clock import NS, ClockOffset
 from lab.errors import DeadlinePassed
 from provision.vpn_clients import Client, Tunnel
 from scenarios.multi_node import (
@@ -44,6 +45,9 @@ class ScriptedMachine:
         said = next(answer for key, answer in self.script.items() if key in command)
         text = said if isinstance(said, str) else said(command, stdin)
         return SimpleNamespace(status=0, stdout=text, stderr="")
+
+    def clock(self) -> ClockOffset:
+        return ClockOffset(4150 * NS, NS // 100)
 
 
 def dig_block(number: int, name: str, kind: str, addresses: Sequence[str]) -> str:
@@ -289,7 +293,11 @@ def test_sixteen_clients_take_the_way_they_find(stage: Stage) -> None:
         stage.judge(requirement)
 
     rows = [
-        {"profile_id": NODES[n % 2], "ip4": str(process_ranges(NODES[n % 2])[0][0][n + 2])}
+        {
+            "profile_id": NODES[n % 2],
+            "ip4": str(process_ranges(NODES[n % 2])[0][0][n + 2]),
+            "connected_at": "2026-11-28T12:00:00+00:00",
+        }
         for n in range(16)
     ]
     lab["controller"].script = {"connection_log": as_json(rows)}
@@ -297,6 +305,8 @@ def test_sixteen_clients_take_the_way_they_find(stage: Stage) -> None:
         cast(Any, lab), cast(Any, clients), [PROFILE] * 16, stage.history, judge
     )
     assert stage.verdict.status is Status.PASS, stage.verdict.text
+    (log,) = read_history(stage.history.path).events("connection.log")
+    assert {row["connected_ns"] for row in log["rows"]} == {(1795867200 + 4150) * NS}
 
 
 def test_a_way_leaves_one_remote_in_a_profile() -> None:
