@@ -1,7 +1,7 @@
 """What a node's own command line says of it, for those who watch or steer a running pair.
 
-Each call starts a program in the guest, which takes about a second where it is emulated: nothing
-that is measured should be asked this way.
+Each call starts two small programs in the guest, and an interpreter where the service does not
+run: about a second, where it is emulated. Nothing that is measured should be asked this way.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ ask() {
         {
             printf '%s\0' "$#" "$@"
             [ -z "${value+set}" ] || printf 'v%s' "$value"
-        } | curl -q -s --noproxy '*' --unix-socket "$socket" -H 'Expect:' -H 'Content-Type:' \
+        } 2>/dev/null | curl -q -s --noproxy '*' --unix-socket "$socket" -H 'Expect:' -H 'Content-Type:' \
             --data-binary @- "http://localhost/$program"
     )
     case $? in
