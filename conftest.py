@@ -50,6 +50,7 @@ _SERIES = pytest.StashKey[list[SeriesVerdict]]()
 _LEFT_UP = pytest.StashKey[list[str]]()
 _LEFT_UP_BY_WORKER = "vpnproof_left_up"
 _LABS = pytest.StashKey[SideBySide]()
+_A_WORKER_DIED = pytest.StashKey[bool]()
 _MAY_THAW_AHEAD = "vpnproof_may_thaw_ahead"
 _TERMINAL = pytest.StashKey[TextIO]()
 
@@ -255,8 +256,10 @@ def _may_thaw_ahead(config: pytest.Config) -> bool:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: WorkerController, error: object) -> None:  # noqa: ARG001 - xdist's
+def pytest_testnodedown(node: WorkerController, error: object) -> None:
     """Take from a worker of xdist what it left up; one that crashed has nothing to say."""
+    if error:
+        node.config.stash[_A_WORKER_DIED] = True
     said = getattr(node, "workeroutput", {})
     node.config.stash.setdefault(_LEFT_UP, []).extend(said.get(_LEFT_UP_BY_WORKER, []))
 
@@ -349,6 +352,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return
+    if config.stash.get(_A_WORKER_DIED, False):
+        collect_garbage()  # its machines have ended with it
     verdicts = judge_series(config.stash[_RUN].directory)
     config.stash[_SERIES] = verdicts
     if session.exitstatus == pytest.ExitCode.OK and fail_the_run(verdicts, config.args):

@@ -24,7 +24,7 @@ _OF_THIS_RUN = {
 }
 _PLUGIN = """
 import os, pathlib, signal, pytest
-import checks.series, lab.accelerator, lab.image
+import checks.series, lab.accelerator, lab.cli, lab.image
 from checks.evidence import END, JUDGE, START
 from checks.history import History
 from checks.verdict import failed, passed
@@ -39,6 +39,7 @@ def judge(requirement, evidence):
     return failed("as told") if bad else passed("as told")
 
 checks.series.judge = judge
+lab.cli.collect_garbage = (PLACE / "collected").touch
 lab.image.prepare = lambda *_, **__: "pretended image"
 lab.accelerator.choose = lambda *_: "pretended accelerator"
 

@@ -147,6 +147,7 @@ def test_without_a_number_workers_are_as_many_as_labs_and_share_all_scenarios(
     assert len(run.begun) == len(set(run.begun)) > 30
     assert run.status == 0, run.said
     by_guide = {(who, scenario.split("/")[1]) for who, _, scenario in run.told}
+    assert not (tmp_path / "collected").exists()
     assert len(by_guide) > 2, "no guide's scenarios are one worker's alone"
 
 
@@ -198,6 +199,7 @@ def test_a_worker_that_dies_costs_its_scenario_and_the_others_go_on(tmp_path: Pa
         [ONE, *(f"{name}[{number}/3]" for name in (POWER_OFF, CLEAN_STOP) for number in (1, 2, 3))]
     )
     assert "6 passed" in run.said
+    assert (tmp_path / "collected").exists(), "what is left of its lab was not removed"
     verdicts = read_verdicts(run.evidence)
     assert verdicts.by_requirement["FO-24"][POWER_OFF].status is Status.UNKNOWN
     assert "2 of 3 repetitions; not judged: 2" in run.said
