@@ -26,6 +26,7 @@ from lab.agent import Agent
 from lab.clock import ClockOffset
 from lab.errors import CommandFailed, DeadlinePassed, MachineError, ScenarioError
 from lab.hypervisor import Hypervisor
+from lab.quiet import busy
 from lab.ssh import Access, connect, exchange
 from lab.timing import Kind, spending
 from lab.wait import Deadline, until
@@ -153,7 +154,7 @@ class Machine:
                 return False
             return True
 
-        with spending(Kind.POWER):
+        with busy(self._lab), spending(Kind.POWER):
             until(
                 answers,
                 seconds,
@@ -267,6 +268,11 @@ class Machine:
             raise CommandFailed(self.name, command, status, err.decode(errors="replace"))
         return out
 
+    @property
+    def _lab(self) -> Path:
+        """The directory of the machine's lab, which has the key to it."""
+        return self.access.key.parent.parent
+
     def _lose(self) -> None:
         """Forget what a machine that loses its power no longer has."""
         self.channel = None
@@ -304,6 +310,12 @@ class Machine:
         return transport
 
     def _execute(
+        self, command: str, stdin: bytes | None, timeout: float
+    ) -> tuple[int, bytes, bytes]:
+        with busy(self._lab):
+            return self._execute_now(command, stdin, timeout)
+
+    def _execute_now(
         self, command: str, stdin: bytes | None, timeout: float
     ) -> tuple[int, bytes, bytes]:
         deadline = Deadline(timeout, f"`{command}` on {self.name}")

@@ -25,7 +25,7 @@ from typing import Literal
 from lab.cli import how_to_look
 from lab.errors import LabError
 from lab.lab import Lab
-from lab.quiet import quiet
+from lab.quiet import busy
 from provision.deploy import Deployer
 from provision.erratum import write_errata
 
@@ -227,7 +227,7 @@ class Labs:
 
     def _deploy(self, name: str, place: _Place) -> _Running:
         """Make a lab; a mere thaw waits until nothing is timed in another one."""
-        with quiet() if place.deployer.thaws_now() else contextlib.nullcontext():
+        with busy() if place.deployer.thaws_now() else contextlib.nullcontext():
             return _Running(name, place.deployer.deploy(capture=self._capture(name)))
 
     def _capture(self, name: str) -> Path:

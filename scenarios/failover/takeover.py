@@ -66,7 +66,7 @@ def provoke(
         )
         if before is not None:
             before()
-        with quiet():
+        with quiet(pair.lab.directory):
             struck = fault.strike(pair.lab, victim)
             _record_fault(pair, fault, victim, struck)
             if fault.takes_over:

@@ -12,12 +12,10 @@ from lab.wait import pause
 from scenarios.failover import preflight
 from scenarios.failover.pair import Pair
 from scenarios.failover.test_troubleshooting import (
-    HEALED_S,
-    SPLIT_S,
     macs_filtered,
     nodes_isolated,
-    recorded,
     vrrp_filtered,
+    watched,
 )
 
 Judge = Callable[[str], object]
@@ -40,9 +38,7 @@ def network(pair: Pair, profile: str) -> AbstractContextManager[Callable[[], int
 @pytest.mark.requirement("FO-48")
 def test_each_row_of_the_platform_table_behaves_and_is_diagnosed(pair: Pair, judge: Judge) -> None:
     for profile in PROFILES:
-        with network(pair, profile) as hits, recorded(pair, "profile", profile, hits):
-            pause(SPLIT_S)
+        with watched(pair, network(pair, profile), "profile", profile):
             preflight.record(pair, profile)
             pause(2)
-        pause(HEALED_S)
     judge("FO-48")

@@ -233,7 +233,7 @@ def test_commit_and_restart_brings_the_virtual_ip_up_unaided(pair: Pair, judge: 
     pair.make_active("primary")
     pair.service("secondary", "stop")
     asked = validation.request(pair)
-    with quiet():
+    with quiet(pair.lab.directory):
         accepted, said = validation.ask(pair, "FailoverCommit", asked)
         committed = pair.history.record("commit.done", "primary", node="primary")
         assert accepted, said

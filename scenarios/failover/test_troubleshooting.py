@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import pytest
 
 from lab.lab import Lab
+from lab.quiet import quiet
 from lab.wait import pause
 from lab.wire import Drop, Match, Rule
 from scenarios.failover import observe, preflight, validation
@@ -69,6 +70,31 @@ def recorded(pair: Pair, kind: str, name: str, hits: Callable[[], int]) -> Itera
     pair.history.record(f"{kind}.end", "wire", hits=hits(), **what)
 
 
+@contextmanager
+def watched(
+    pair: Pair,
+    network: AbstractContextManager[Callable[[], int]],
+    kind: str,
+    name: str,
+    *,
+    heals_s: float = HEALED_S,
+) -> Iterator[None]:
+    """Let the network be of this kind: recorded, and long enough to see what the pair makes of it.
+
+    How soon it splits and heals is timed, so the host is kept quiet meanwhile; for the block in
+    between it is not.
+    """
+    with ExitStack() as lasts:
+        with quiet(pair.lab.directory):
+            hits = lasts.enter_context(network)
+            lasts.enter_context(recorded(pair, kind, name, hits))
+            pause(SPLIT_S)
+        yield
+        with quiet(pair.lab.directory):
+            lasts.close()
+            pause(heals_s)
+
+
 @pytest.mark.engine("ucarp")  # the guide's lines are of its advertisements
 @pytest.mark.requirement("FO-21", "FO-41")
 def test_tcpdump_on_a_stopped_secondary_sees_the_heartbeat(
@@ -108,15 +134,11 @@ def test_a_filtered_heartbeat_splits_the_pair_and_healing_leaves_one(
     pair: Pair, judge_each: JudgeEach
 ) -> None:
     standby = pair.other(pair.active())
-    with (
-        firewalled_inside(pair, standby) as hits,
-        recorded(pair, "filter", "guest-firewall", hits),
-    ):
-        pause(SPLIT_S)
-    with vrrp_filtered(pair.lab) as hits, recorded(pair, "filter", "vrrp", hits):
-        pause(SPLIT_S)
+    inside = firewalled_inside(pair, standby)
+    with watched(pair, inside, "filter", "guest-firewall", heals_s=0):  # nothing splits by that
+        pass
+    with watched(pair, vrrp_filtered(pair.lab), "filter", "vrrp"):
         preflight.record(pair, "vrrp-filter")
-    pause(HEALED_S)
     judge_each("FO-42", "FO-43")
 
 
@@ -127,9 +149,8 @@ def test_a_filter_of_source_macs_breaks_the_pair_until_spoofing_is_allowed(
     pair: Pair, judge_each: JudgeEach
 ) -> None:
     pause(QUIET_S)
-    with macs_filtered(pair) as hits, recorded(pair, "filter", "source-mac", hits):
-        pause(SPLIT_S)
-    pause(HEALED_S)
+    with watched(pair, macs_filtered(pair), "filter", "source-mac"):
+        pass
     judge_each("FO-43", "FO-44")
 
 
@@ -138,8 +159,6 @@ def test_a_filter_of_source_macs_breaks_the_pair_until_spoofing_is_allowed(
 @pytest.mark.requirement("FO-43", "FO-45")
 def test_nodes_in_two_segments_cannot_be_a_pair(pair: Pair, judge_each: JudgeEach) -> None:
     pair.make_active("primary")
-    with nodes_isolated(pair) as hits, recorded(pair, "filter", "isolation", hits):
-        pause(SPLIT_S)
+    with watched(pair, nodes_isolated(pair), "filter", "isolation"):
         validation.validate(pair, "isolation", validation.ALL_OF_PARTNER)
-    pause(HEALED_S)
     judge_each("FO-43", "FO-45")

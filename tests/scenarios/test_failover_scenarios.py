@@ -95,7 +95,7 @@ def test_nothing_else_is_thawed_or_timed_from_the_fault_until_the_service_is_bac
     moments: dict[str, int] = {}
 
     @contextmanager
-    def quiet() -> Iterator[None]:
+    def quiet(_lab: Path) -> Iterator[None]:
         moments["from"] = time.time_ns()
         yield
         moments["until"] = time.time_ns()

@@ -309,7 +309,7 @@ def test_a_failure_in_a_lab_that_is_gone_keeps_no_other_up(world: World, evidenc
 
 def test_a_thaw_waits_until_nothing_is_timed_elsewhere(labs: Labs, world: World) -> None:
     with ThreadPoolExecutor(1) as pool:
-        with quiet():
+        with quiet(Path("/a/lab")):
             waiting = pool.submit(labs.get, "failover")
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
@@ -318,7 +318,7 @@ def test_a_thaw_waits_until_nothing_is_timed_elsewhere(labs: Labs, world: World)
 
 def test_following_a_guide_takes_minutes_and_waits_for_no_quiet(labs: Labs, world: World) -> None:
     world.frozen = False
-    with ThreadPoolExecutor(1) as pool, quiet():
+    with ThreadPoolExecutor(1) as pool, quiet(Path("/a/lab")):
         assert pool.submit(labs.get, "failover").result(10) is world.made[0]
 
 
