@@ -8,8 +8,8 @@ of its own, with the user's image in it and nothing frozen; so it starts cold an
   nothing frozen: one boot, or one for each shape of a guest, and as many thaws as machines.
 - `provision_s`: the guide followed on them, start and freezing included; only the frozen fresh
   guest that `cold_s` left is there already.
-- `thaw_s`: that lab thawed until every machine runs with its clock set, and has answered;
-  nobody has logged in yet (but where no program waits for the thaw: see `lab.checkpoint.waiter`).
+- `thaw_s`: that lab thawed until every machine runs and has told the time, its sign of life;
+  nobody has logged in yet (but where a guest has no agent: see `lab.agent`).
 - `reconnected_s`: the same thaws, timed on until every machine has answered a command over SSH.
 - `ready_s`: what a scenario waits for before it begins: the checkpoint found and checked, thawed,
   and the lab ready.

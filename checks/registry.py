@@ -116,8 +116,10 @@ def figures(requirement_id: str, series: Iterable[Evidence]) -> list[str]:
         return []
     timelines: list[Timeline] = []
     for evidence in series:
-        with contextlib.suppress(CheckError):
-            timelines += measure(evidence)
+        # Whatever a measure trips over, its check does, too, and says so in the verdict.
+        with contextlib.suppress(Exception):
+            if not evidence.clock_complaints:
+                timelines += measure(evidence)
     return [f"{stage}: {spread}" for stage, spread in statistics(timelines).items()]
 
 

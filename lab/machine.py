@@ -180,10 +180,13 @@ class Machine:
                     return conversation.clock()
             except MachineError:
                 self.channel = None
-        self.run("true")  # the time it takes to log in is no part of the uncertainty
-        asked_ns = time.time_ns()
-        said = self.run("date +%s%N").stdout
-        return ClockOffset.measured(asked_ns, int(said), time.time_ns())
+        with busy(
+            self._lab
+        ):  # to wait for another lab's quiet in between would look like an offset
+            self.run("true")  # the time it takes to log in is no part of the uncertainty
+            asked_ns = time.time_ns()
+            said = self.run("date +%s%N").stdout
+            return ClockOffset.measured(asked_ns, int(said), time.time_ns())
 
     def agent(self, channel: Path, seconds: float = agent.ANSWERS_S) -> Agent:
         """Open a conversation with the machine's agent; MachineError when nobody listens."""
@@ -195,8 +198,8 @@ class Machine:
         A guest without Python, or too busy, goes without it.
         """
         try:
-            if self.run(agent.START, stdin=agent.SOURCE, check=False, timeout=15).status == 0:
-                self.channel = channel
+            started = self.run(agent.START, stdin=agent.SOURCE, check=False, timeout=15)
+            self.channel = channel if started.status == 0 else None
         except (MachineError, DeadlinePassed):
             self.channel = None
         return self.channel is not None

@@ -25,7 +25,7 @@ from typing import Literal
 from lab.cli import how_to_look
 from lab.errors import LabError
 from lab.lab import Lab
-from lab.quiet import busy
+from lab.timing import Kind, beside, spending
 from provision.deploy import Deployer
 from provision.erratum import write_errata
 
@@ -116,7 +116,7 @@ class Labs:
         place = self._place(guide)
         if place.failure is None and place.deployer.thaws_now():
             name = self._next_name(guide, place)
-            place.ahead = _Ahead(name, self._beside.submit(self._deploy, name, place))
+            place.ahead = _Ahead(name, self._beside.submit(self._deploy_ahead, name, place))
 
     def name(self, guide: str) -> str:
         """Return the name of the lab that runs for `guide`, as evidence files bear it."""
@@ -193,11 +193,12 @@ class Labs:
         self._capture(ahead.name).unlink(missing_ok=True)  # a recording of nothing
 
     def _make(self, guide: str, place: _Place) -> _Running:
+        ahead = place.ahead is not None
         name = place.ahead.name if place.ahead else self._next_name(guide, place)
         try:
             running = self._take_ahead(place) or self._deploy(name, place)
         except LabError as error:
-            if not place.proven:
+            if not (place.proven or ahead):  # beside another lab there may have been no memory
                 place.failure = error
                 raise
             self._tell(place, f"{name} failed, and is made once more: {error}")
@@ -214,7 +215,8 @@ class Labs:
         if place.ahead is None:
             return None
         try:
-            running = place.ahead.running.result()
+            with spending(Kind.THAW):
+                running = place.ahead.running.result()
         except Exception:
             place.ahead = None
             raise
@@ -226,9 +228,11 @@ class Labs:
         return f"{guide}{self._suffix}" + (f"-{place.made}" if place.made > 1 else "")
 
     def _deploy(self, name: str, place: _Place) -> _Running:
-        """Make a lab; a mere thaw waits until nothing is timed in another one."""
-        with busy() if place.deployer.thaws_now() else contextlib.nullcontext():
-            return _Running(name, place.deployer.deploy(capture=self._capture(name)))
+        return _Running(name, place.deployer.deploy(capture=self._capture(name)))
+
+    def _deploy_ahead(self, name: str, place: _Place) -> _Running:
+        with beside():  # nobody waits for it
+            return self._deploy(name, place)
 
     def _capture(self, name: str) -> Path:
         return self.directory / "wire" / f"{name}.pcapng"

@@ -20,7 +20,6 @@ from lab.cache import replacing
 from lab.timing import Account, Kind, Share
 
 FILE_NAME = "timings.json"
-PHASES = ("setup", "call", "teardown")
 
 _COLUMNS = {
     "waiting": ("protocol_wait_s", Kind.WAIT),

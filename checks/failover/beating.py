@@ -18,7 +18,7 @@ GAP_FACTOR = 1.2
 DEFAULT_VHID = 94
 NEIGHBOURS_S = 60.0
 TCPDUMP_LINES = 3
-UNSETTLED_PERIODS = 2
+DISPUTED_PERIODS = 2
 """For so long after a split the counter is not judged: the one that stays may have frames of the
 other still to hear, and answers each with the other's count."""
 
@@ -155,15 +155,15 @@ def the_counter_runs_on_over_a_takeover(evidence: Evidence) -> Verdict:
     found.saw(evidence.capture_place)
     recorded.heard_of_pair()
     frozen_apart = _between_thaws(recorded)
-    settled = [stretch for beats in frozen_apart for stretch in _settled(recorded, beats)]
+    undisputed = [stretch for beats in frozen_apart for stretch in _undisputed(recorded, beats)]
     for beats in frozen_apart:
         for beat in heartbeat.replays(beats):
             old = f"an advertisement of {beat.sender} was replayed: its counter is old"
             found.require(False, old)
-    for stretch in settled:
+    for stretch in undisputed:
         for broken in heartbeat.counter_breaks(stretch):
             found.require(False, str(broken))
-    if not any(heartbeat.role_changes(stretch, recorded.pair.vhid) for stretch in settled):
+    if not any(heartbeat.role_changes(stretch, recorded.pair.vhid) for stretch in undisputed):
         found.gap("no takeover was recorded that the counter could run on over")
     return found.verdict("gapless, over a takeover too")
 
@@ -181,15 +181,15 @@ def _between_thaws(recorded: Recorded) -> list[heartbeat.Heartbeat]:
     return [*stretches, recorded.passed.between(since_ns, window.until_ns + 1)]
 
 
-def _settled(recorded: Recorded, beats: heartbeat.Heartbeat) -> list[heartbeat.Heartbeat]:
+def _undisputed(recorded: Recorded, beats: heartbeat.Heartbeat) -> list[heartbeat.Heartbeat]:
     """Leave out each split: two masters count apart until they have heard each other."""
     duals = heartbeat.dual_spans(recorded.sent, recorded.pair.vhid)
     slowest_s = max(node.engine.period_s for node in recorded.pair.nodes.values())
-    unsettled_ns = int(UNSETTLED_PERIODS * slowest_s * heartbeat.NS)
+    disputed_ns = int(DISPUTED_PERIODS * slowest_s * heartbeat.NS)
     stretches: list[list[heartbeat.Beat]] = [[]]
     for beat in beats:
         if any(
-            span.start_ns <= beat.at_ns <= span.end_ns + unsettled_ns and span.seconds
+            span.start_ns <= beat.at_ns <= span.end_ns + disputed_ns and span.seconds
             for span in duals
         ):
             stretches.append([])

@@ -76,14 +76,26 @@ class Agent:
     def _ask(self, question: str) -> ClockOffset:
         deadline = Deadline(self._seconds, f"the agent in {self._machine} to answer")
         answer = b""
-        asked_ns = time.time_ns()
         try:
+            self._forget_what_came()
+            asked_ns = time.time_ns()
             self._socket.sendall(f"{question}\n".encode())
             while not answer.endswith(b"\n"):
                 answer += self._more(deadline)
             return ClockOffset.measured(asked_ns, int(answer), time.time_ns())
         except (OSError, ValueError) as error:
             raise self._error(f"its agent does not answer: {error}") from error
+
+    def _forget_what_came(self) -> None:
+        """Take what answers a question that nobody waits for any more."""
+        self._socket.setblocking(False)
+        try:
+            while self._socket.recv(4096):
+                continue
+        except BlockingIOError:
+            pass
+        finally:
+            self._socket.settimeout(_LOOKS_UP_S)
 
     def _more(self, deadline: Deadline) -> bytes:
         while not (self._given_up() or deadline.passed):

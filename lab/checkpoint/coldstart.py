@@ -28,6 +28,7 @@ from lab.image import Image
 from lab.lab import Lab, assembling
 from lab.machine import Machine
 from lab.progress import Progress
+from lab.quiet import busy
 from lab.state import LabState
 from lab.topology import MachineSpec, Topology, check_memory
 
@@ -146,6 +147,11 @@ def _thaw_as_many(
 
 def _become(lab: Lab, machine: Machine, template: Checkpoint, script: str) -> None:
     """Thaw the template as `machine` and make it that machine."""
+    with busy(lab.directory):
+        _become_now(lab, machine, template, script)
+
+
+def _become_now(lab: Lab, machine: Machine, template: Checkpoint, script: str) -> None:
     spec = lab.topology.machine(machine.name)
     saved = lab.directory / "disks" / f"{machine.name}.save"
     image = SaveImage.read(template.memory(_TEMPLATE))

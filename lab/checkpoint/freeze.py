@@ -30,6 +30,7 @@ from lab.image import Image
 from lab.lab import Lab, assembling
 from lab.machine import Machine
 from lab.progress import Progress
+from lab.quiet import busy
 from lab.timing import Kind, spending
 from lab.topology import Topology, check_memory
 
@@ -61,7 +62,7 @@ def freeze(
     with store.making(key, _expected_size(lab)) as fresh:
         if fresh is None:
             return _made_meanwhile(store, key)
-        with _lost_if_this_fails(lab):
+        with _lost_if_this_fails(lab), busy(lab.directory):
             agents = _put_all_away(lab, fresh, attach or {})
             checkpoint = store.complete(fresh, _manifest(lab, store, made_of, label, agents))
             (lab.directory / STANDS_ON).write_text(key)
@@ -234,13 +235,14 @@ def bring_back(lab: Lab, checkpoint: Checkpoint, *, new_generation: bool) -> Non
         has_agent = machine.name in checkpoint.manifest.agents
         clocks.append(greet(machine, lab.placement(machine.name).channel if has_agent else None))
 
-    lab.each(come_back)
-    asked_ns = time.time_ns()
-    lab.wire.resume(new_generation=new_generation)
-    lab.started_uncertainty_ns = (time.time_ns() - asked_ns + 1) // 2
-    lab.started_ns = asked_ns + lab.started_uncertainty_ns
-    lab.each(lambda machine: lab.hypervisor.resume(lab.domain_name(machine.name)))
-    lab.each(meet)
+    with busy(lab.directory):
+        lab.each(come_back)
+        asked_ns = time.time_ns()
+        lab.wire.resume(new_generation=new_generation)
+        lab.started_uncertainty_ns = (time.time_ns() - asked_ns + 1) // 2
+        lab.started_ns = asked_ns + lab.started_uncertainty_ns
+        lab.each(lambda machine: lab.hypervisor.resume(lab.domain_name(machine.name)))
+        lab.each(meet)
     lab.set_clock(ClockOffset.spanning(clocks))
 
 

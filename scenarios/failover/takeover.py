@@ -64,9 +64,9 @@ def provoke(
             _ANSWERS_S,
             f"answers of {pair.virtual_ip} before the fault, at ports {', '.join(map(str, PORTS))}",
         )
-        if before is not None:
-            before()
         with quiet(pair.lab.directory):
+            if before is not None:
+                before()
             struck = fault.strike(pair.lab, victim)
             _record_fault(pair, fault, victim, struck)
             if fault.takes_over:

@@ -16,6 +16,7 @@ from checks import heartbeat
 from checks.history import History
 from lab.machine import Machine
 from lab.probe import Probe
+from lab.quiet import quiet
 from lab.wait import pause
 from lab.wire import Match
 from scenarios.failover import faults
@@ -105,7 +106,7 @@ def test_a_standby_whose_clock_is_set_back_waits_so_much_longer(pair: Pair) -> N
     active = pair.active()
     standby = pair.other(active)
     adverts = Match(protocol=HEARTBEAT, from_ports=(pair.port(standby),))
-    with pair.lab.wire.frames(adverts) as heard:
+    with quiet(pair.lab.directory), pair.lab.wire.frames(adverts) as heard:
         struck = faults.during(pair.machine(active).kill)
         pair.machine(standby).run(f'date -s "@$(( $(date +%s) - {STEP_BACK_S} ))"')
         first = heard.take(STEP_BACK_S + 30)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from lab.checkpoint.rewind import rewind
 from lab.clock import NS, ClockOffset
 from lab.errors import DeadlinePassed, MachineError
 from lab.machine import Machine
+from lab.quiet import quiet
 from lab.timing import Kind, Recorder
 from tests.checkpoint.pretend import TCG, PretendLab, PretendMachine, key, make, stand_on
 
@@ -233,6 +235,20 @@ def test_the_wire_forwards_before_a_thawed_machine_runs(
     monkeypatch.setattr(thawed.hypervisor, "resume", lambda name: told.append(f"{name} runs"))
     thaw(frozen, lab.image, TCG)
     assert told == ["pause", "resume as new", "one runs", "two runs"]
+
+
+def test_a_thaw_waits_until_nothing_is_timed_in_another_lab(
+    lab: PretendLab, thawed: PretendLab
+) -> None:
+    frozen = freeze(lab, MADE_OF, "two machines")
+    with ThreadPoolExecutor(1) as pool:
+        with quiet(Path("/another/lab")):
+            waiting = pool.submit(thaw, frozen, lab.image, TCG)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+            assert thawed.hypervisor.told == []
+        waiting.result(10)
+    assert ("resume", "two") in thawed.hypervisor.told
 
 
 def test_the_labs_clock_is_kept_such_that_it_is_true_of_each_machine(

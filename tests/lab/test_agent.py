@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -120,10 +121,25 @@ def test_an_answer_that_is_none_names_the_machine(tmp_path: Path, answer: bytes,
         listening.listen()
         with Agent("one", tmp_path / "one.agent") as conversation:
             guest, _ = listening.accept()
-            guest.sendall(answer)
-            guest.shutdown(socket.SHUT_WR)
-            with guest, pytest.raises(MachineError, match=f"^one: .*{told}"):
-                conversation.clock()
+            with guest, ThreadPoolExecutor(1) as beside:
+                beside.submit(lambda: (guest.recv(99), guest.sendall(answer), guest.shutdown(1)))
+                with pytest.raises(MachineError, match=f"^one: .*{told}"):
+                    conversation.clock()
+
+
+def test_an_answer_to_an_earlier_question_is_not_taken_for_this_ones(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "one.agent"))
+        listening.listen()
+        with Agent("one", tmp_path / "one.agent") as conversation:
+            guest, _ = listening.accept()
+            guest.sendall(b"17\n")
+            with guest, ThreadPoolExecutor(1) as beside:
+                now_ns = time.time_ns()
+                beside.submit(lambda: (guest.recv(99), guest.sendall(b"%d\n" % now_ns)))
+                conversation.mix_in_randomness()
+                beside.submit(lambda: (guest.recv(99), guest.sendall(b"%d\n" % now_ns)))
+                assert abs(conversation._ask("").behind_s) < 60
 
 
 def test_a_channel_that_does_not_open_is_named(tmp_path: Path) -> None:
