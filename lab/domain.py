@@ -22,8 +22,6 @@ _COMMANDLINE = f"{{{QEMU_NAMESPACE}}}commandline"
 MANAGEMENT_ADDRESS = "10.0.2.15"
 #: The same for every machine: each has a management network of its own.
 MANAGEMENT_MAC = "52:54:00:00:00:01"
-#: A machine that comes back from disk is where it was: QEMU need not announce it to any switch.
-_QUIET = "migration.announce-rounds=0"
 
 ET.register_namespace("qemu", QEMU_NAMESPACE)
 
@@ -180,7 +178,7 @@ def _management(domain: ET.Element, placement: Placement) -> None:
     for old in domain.findall(_COMMANDLINE):
         domain.remove(old)
     commandline = ET.SubElement(domain, _COMMANDLINE)
-    for argument in ("-netdev", netdev, "-device", device, "-global", _QUIET):
+    for argument in ("-netdev", netdev, "-device", device):
         ET.SubElement(commandline, f"{{{QEMU_NAMESPACE}}}arg", value=argument)
 
 

@@ -2,8 +2,9 @@
 
 Freeze: the wire and every machine stop at one instant, memory and disks are put away, and the lab
 goes on where it was. Thaw: new disks on top of the frozen ones, new ports, the memory of all
-machines restored side by side, and all of them let go at one instant. Nothing in a guest notices:
-its clock goes on from the moment that it was frozen at, and how far that is behind this host's is
+machines restored side by side, and all of them let go at one instant. A guest notices nothing but
+that QEMU announces its NICs (told not to, by `announce-rounds`, QEMU 7.2 ends at the next reset).
+Its clock goes on from the moment that it was frozen at; how far that is behind this host's is
 measured once and kept (`lab.clock`). What was ready when it was frozen is ready when it is thawed.
 """
 

@@ -97,7 +97,7 @@ def test_the_management_nic_reaches_nothing_and_forwards_one_port() -> None:
     arguments = [
         argument.get("value", "") for argument in parsed(written()).iter(f"{{{QEMU_NAMESPACE}}}arg")
     ]
-    assert arguments[0::2] == ["-netdev", "-device", "-global"]
+    assert arguments[0::2] == ["-netdev", "-device"]
     assert "restrict=on" in arguments[1].split(",")
     assert arguments[1].count("hostfwd") == 1
     assert "hostfwd=tcp:127.0.0.1:40000-10.0.2.15:22" in arguments[1]
@@ -114,11 +114,6 @@ def test_a_machine_that_is_switched_on_begins_with_the_labs_time() -> None:
 def test_the_clock_on_the_board_stands_while_the_guest_does() -> None:
     (timer,) = parsed(written()).findall("clock/timer[@name='rtc']")
     assert timer.get("track") == "guest"
-
-
-def test_nobody_announces_a_machine_that_comes_back() -> None:
-    arguments = [each.get("value") for each in parsed(written()).iter(f"{{{QEMU_NAMESPACE}}}arg")]
-    assert "migration.announce-rounds=0" in arguments
 
 
 def test_a_direct_boot_names_kernel_initrd_and_command_line() -> None:

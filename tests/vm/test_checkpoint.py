@@ -294,16 +294,6 @@ def test_no_frame_of_the_old_run_is_on_the_new_wires(scene: Scene) -> None:
         assert min(frame.at_ns for frame in Capture(scene.captures[name])) > scene.thawed_at * 1e9
 
 
-def test_nobody_announces_a_thawed_machine(scene: Scene) -> None:
-    """QEMU would, by reverse ARP, and have the guest do so, too: it is where it was."""
-    reverse_arp, arp = b"\x80\x35", b"\x08\x06"
-    for name in ("first", "second"):
-        for frame in Capture(scene.captures[name]):
-            assert frame.data[12:14] != reverse_arp
-            if frame.data[12:14] == arp:
-                assert frame.data[28:32] != frame.data[38:42]  # asks for its own address
-
-
 def test_a_machine_that_is_switched_on_begins_with_the_labs_time(scene: Scene) -> None:
     machine = scene.second["two"]
     assert machine.channel is not None
