@@ -40,6 +40,6 @@ def rewind(lab: Lab, checkpoint: Checkpoint) -> None:
         lab.wire.pause()
         lab.each(Machine.kill)
         for name in lab.machines:
-            layout.placement(lab.directory, lab.state, name).disk.unlink(missing_ok=True)
+            lab.placement(name).disk.unlink(missing_ok=True)
         layout.write_overlays(lab.directory, checkpoint.disks)
         bring_back(lab, checkpoint, new_generation=True)
