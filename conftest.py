@@ -11,13 +11,13 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from rich.console import Console
 
-from checks.evidence import END, START
-from checks.history import History
-from checks.judging import broke_off, judge_now
-from checks.requirements import catalogue
-from checks.series import SeriesVerdict, judge_series
-from checks.verdict import Status, Verdict, unknown
-from checks.verdicts import read_verdicts, record_verdict
+from checks.engine.judging import broke_off, judge_now
+from checks.engine.requirements import catalogue
+from checks.engine.series import SeriesVerdict, judge_series
+from checks.engine.verdict import Status, Verdict, unknown
+from checks.engine.verdicts import read_verdicts, record_verdict
+from evidence.history import History
+from evidence.scenario import END, START
 from lab.accelerator import choose
 from lab.cli import collect_garbage
 from lab.errors import ConformanceFailure, LabError

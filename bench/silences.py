@@ -13,8 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from checks.capture import Capture
-from checks.heartbeat import NS, listen
-from checks.history import FILE_NAME, Recording, read_history
+from checks.protocols.heartbeat import NS, listen
+from evidence.history import FILE_NAME, Recording, read_history
 
 _QUIET_S = 1.5
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from checks import budgets, heartbeat, takeover
-from checks.budgets import Budget
-from checks.evidence import Evidence
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
+from checks.failover import timeline as takeover
 from checks.failover.pair import Recorded
 from checks.failover.takeovers import RESTART, each_takeover
-from checks.registry import check
-from checks.takeover import Fault, Stage, Timeline
-from checks.verdict import Findings, Verdict
+from checks.failover.timeline import Fault, Stage, Timeline
+from checks.protocols import budgets, heartbeat
+from checks.protocols.budgets import Budget
+from evidence.scenario import Evidence
 
 ANNOUNCE_S = 0.1
 """FO-26: the first gratuitous ARP this close to the first advertisement, before or after."""

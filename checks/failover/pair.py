@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from checks import arp, budgets, carp, heartbeat, takeover
 from checks.capture import Capture, Frame
-from checks.errors import Missing
-from checks.evidence import Evidence
-from checks.history import JSON, Event
+from checks.failover import timeline as takeover
+from checks.protocols import arp, budgets, carp, heartbeat
+from evidence.errors import Missing
+from evidence.history import JSON, Event
+from evidence.scenario import Evidence
 
 
 @dataclass(frozen=True)

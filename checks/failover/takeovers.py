@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from checks import budgets, heartbeat, takeover
-from checks.budgets import Budget
-from checks.errors import Imprecise, Missing
-from checks.evidence import Evidence
+from checks.engine.registry import check, measures
+from checks.engine.verdict import Findings, Verdict, combine
+from checks.failover import timeline as takeover
 from checks.failover import whole_run
 from checks.failover.pair import Recorded
-from checks.history import Event
-from checks.registry import check, measures
-from checks.takeover import Fault, Stage, Timeline
-from checks.verdict import Findings, Verdict, combine
+from checks.failover.timeline import Fault, Stage, Timeline
+from checks.protocols import budgets, heartbeat
+from checks.protocols.budgets import Budget
+from evidence.errors import Imprecise, Missing
+from evidence.history import Event
+from evidence.scenario import Evidence
 
 CLEAN_STOP = "service-stop"
 RESTART = "service-restart"

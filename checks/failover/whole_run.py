@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checks import heartbeat, temporal
+from checks.engine import temporal
+from checks.engine.verdict import Verdict, passed
 from checks.failover.pair import Recorded
-from checks.history import Event
-from checks.verdict import Verdict, passed
+from checks.protocols import heartbeat
+from evidence.history import Event
 
 DISTURBED = ("filter", "profile", "neighbours")
 """Spans in which the wire itself keeps the nodes from hearing each other, or may."""
