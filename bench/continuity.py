@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from checks.capture import Capture
+from evidence.capture import Capture
 from checks.protocols.heartbeat import intervals_s, listen
 from evidence.history import History
 from lab.accelerator import Accelerator, choose

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from checks.capture import Capture
+from evidence.capture import Capture
 from checks.protocols.heartbeat import NS, listen
 from evidence.history import FILE_NAME, Recording, read_history
 

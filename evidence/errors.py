@@ -1,14 +1,14 @@
-"""Why a check could not say PASS or FAIL, and what a caller asked for wrongly.
+"""What can be wrong with evidence.
 
-`Missing` and `Imprecise` are raised by checks and become UNKNOWN verdicts; the others reach
-whoever typed the wrong id or named the wrong directory.
+`Missing` and `Imprecise` are raised while judging and become UNKNOWN verdicts; `BadEvidence` also
+reaches whoever named the wrong directory, or writes to a disk that is full.
 """
 
 from __future__ import annotations
 
 
 class EvidenceError(Exception):
-    """An error of judging, with a hint: what the reader can do about it."""
+    """Something is wrong with the evidence; with a hint: what the reader can do about it."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -25,10 +25,6 @@ class Missing(EvidenceError):
 
 class Imprecise(EvidenceError):
     """Evidence is there, but too coarse or contradictory to decide on."""
-
-
-class UnknownRequirement(EvidenceError):
-    """An id that the catalogue of requirements does not hold."""
 
 
 class BadEvidence(EvidenceError):

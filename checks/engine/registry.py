@@ -1,16 +1,16 @@
 """Which check judges which requirement, and judging itself.
 
-The model is Jepsen's: a scenario only acts and records, a check only judges. A check is a pure
-function from `Evidence` to `Verdict`, registered under the requirement's id:
+The model is Jepsen's: a scenario only acts and records, a check only judges. A check is a function
+that reads `Evidence` and says what it owes (`obligations`), registered under a requirement's id:
 
     @check("MN-22")
-    def rotates(evidence: Evidence) -> Verdict: ...
+    def rotates(evidence: Evidence, owed: Obligations) -> None: ...
 
-`judge` never lets a check pass by accident, nor a host fail a deployment. Missing evidence
-(`Missing`), evidence too coarse (`Imprecise`), a damaged file (`BadEvidence`), a check that crashes
-and a host whose clock was set meanwhile are all UNKNOWN, with the reason. A check may be
-accompanied by what is measured over repetitions of a scenario (`measures`). Checks live in the
-topic modules of the packages below; they are imported at first need.
+`judge` never lets a check pass by accident, nor a host fail a deployment. Evidence that is missing
+(`Missing`), too coarse (`Imprecise`) or damaged (`BadEvidence`), a hole in what was recorded, a
+check that crashes and a host whose clock was set meanwhile are all UNKNOWN, with the reason. A
+check may be accompanied by what is measured over repetitions of a scenario (`measures`). Checks
+live in the topic modules of the packages below; they are imported at first need.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ import importlib
 import pkgutil
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 
+from checks.engine.obligations import Obligations
 from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, Verdict, unknown
 from checks.failover.timeline import Timeline, statistics
 from evidence.errors import EvidenceError
 from evidence.scenario import Evidence
 
-Check = Callable[[Evidence], Verdict]
+Check = Callable[[Evidence, Obligations], None]
 Measure = Callable[[Evidence], Sequence[Timeline]]
 
 TOPICS = ("checks.multi_node", "checks.failover")
@@ -98,11 +100,37 @@ def judge(requirement_id: str, evidence: Evidence) -> Verdict:
     function = checks().get(requirement.id)
     if function is None:
         return unknown(f"no check judges {requirement.id} yet")
-    verdict = _run(function, evidence)
-    if verdict.status is Status.PASS or not evidence.notes:
-        return verdict
-    notes = dict.fromkeys((*verdict.reasons, *evidence.notes))
-    return Verdict(verdict.status, tuple(notes), verdict.evidence)
+    try:
+        return _rested_on(evidence, _run(function, evidence))
+    except EvidenceError as error:
+        return unknown(f"{_kind(error)} evidence: {error.message}")
+
+
+def _run(function: Check, evidence: Evidence) -> Verdict:
+    owed = Obligations()
+    try:
+        function(evidence, owed)
+    except EvidenceError as error:
+        owed.open(f"{_kind(error)} evidence: {error.message}")
+    except Exception as error:  # noqa: BLE001 - whatever a check trips over is UNKNOWN, not a pass
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        return unknown(
+            f"the check crashed: {type(error).__name__}: {error} ({at.name}, line {at.lineno})"
+        )
+    return owed.verdict()
+
+
+def _rested_on(evidence: Evidence, verdict: Verdict) -> Verdict:
+    """Cap a verdict whose evidence has a hole or is damaged, and name what it rests on."""
+    flaws = evidence.flaws()
+    if flaws:
+        reasons = (*flaws, f"it would be {verdict.status}", *verdict.reasons)
+        verdict = replace(verdict, status=Status.UNKNOWN, reasons=reasons, late=False)
+    return replace(verdict, digests=evidence.digests())
+
+
+def _kind(error: EvidenceError) -> str:
+    return {"BadEvidence": "bad"}.get(type(error).__name__, type(error).__name__.lower())
 
 
 def figures(requirement_id: str, series: Iterable[Evidence]) -> list[str]:
@@ -118,21 +146,6 @@ def figures(requirement_id: str, series: Iterable[Evidence]) -> list[str]:
     for evidence in series:
         # Whatever a measure trips over, its check does, too, and says so in the verdict.
         with contextlib.suppress(Exception):
-            if not evidence.clock_complaints:
+            if not evidence.flaws():
                 timelines += measure(evidence)
     return [f"{stage}: {spread}" for stage, spread in statistics(timelines).items()]
-
-
-def _run(function: Check, evidence: Evidence) -> Verdict:
-    try:
-        verdict = function(evidence)
-        if evidence.clock_complaints:
-            return unknown(*evidence.clock_complaints, f"it would be {verdict.status}")
-        return verdict
-    except EvidenceError as error:
-        return unknown(f"{type(error).__name__.lower()} evidence: {error.message}")
-    except Exception as error:  # noqa: BLE001 - whatever a check trips over is UNKNOWN, not a pass
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        return unknown(
-            f"the check crashed: {type(error).__name__}: {error} ({at.name}, line {at.lineno})"
-        )

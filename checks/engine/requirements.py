@@ -15,9 +15,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from evidence.errors import BadEvidence, UnknownRequirement
+from evidence.errors import BadEvidence, EvidenceError
 
 FILE = Path(__file__).parents[1] / "requirements.toml"
+
+
+class UnknownRequirement(EvidenceError):
+    """An id that the catalogue of requirements does not hold."""
 
 
 class Requirement(BaseModel):

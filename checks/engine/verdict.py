@@ -1,12 +1,13 @@
-"""PASS, FAIL, UNKNOWN: what a check says, and how several of them become one.
+"""PASS, FAIL, UNKNOWN: what became of a requirement, and how several verdicts become one.
 
-The worst wins: FAIL over UNKNOWN over PASS. Nothing judged is UNKNOWN, never PASS.
+The worst wins: FAIL over UNKNOWN over PASS. Nothing judged is UNKNOWN, never PASS. A verdict of a
+check is made of what it owed (`obligations`), by nothing else.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -23,11 +24,20 @@ _BADNESS = {Status.PASS: 0, Status.UNKNOWN: 1, Status.FAIL: 2}
 
 @dataclass(frozen=True)
 class Verdict:
-    """A status, why, and where in the evidence directory to look (`history.jsonl:12`)."""
+    """A status, why, and where in the evidence directory to look (`history.jsonl:12`).
+
+    owed, discharged: how many obligations the check had, and how many of them were shown to be
+    kept. late: whether the host's lateness is all that keeps it from PASS. digests: SHA-256 of
+    the evidence that it rests on, by file.
+    """
 
     status: Status
     reasons: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    owed: int = 0
+    discharged: int = 0
+    late: bool = False
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -35,18 +45,8 @@ class Verdict:
         return "\n  - ".join((str(self.status), *self.reasons))
 
 
-def passed(*reasons: str, evidence: Iterable[str] = ()) -> Verdict:
-    """Say PASS, with what was seen."""
-    return Verdict(Status.PASS, reasons, tuple(evidence))
-
-
-def failed(*reasons: str, evidence: Iterable[str] = ()) -> Verdict:
-    """Say FAIL, with what was wrong."""
-    return Verdict(Status.FAIL, reasons, tuple(evidence))
-
-
 def unknown(*reasons: str, evidence: Iterable[str] = ()) -> Verdict:
-    """Say UNKNOWN, with what is missing."""
+    """Say UNKNOWN, with what is missing. PASS and FAIL are made of obligations only."""
     return Verdict(Status.UNKNOWN, reasons, tuple(evidence))
 
 
@@ -61,41 +61,13 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict:
     if not parts:
         return unknown("nothing was judged")
     status = worst(part.status for part in parts)
-    reasons = (reason for part in parts if part.status is status for reason in part.reasons)
-    evidence = (place for part in parts for place in part.evidence)
-    return Verdict(status, tuple(dict.fromkeys(reasons)), tuple(dict.fromkeys(evidence)))
-
-
-@dataclass
-class Findings:
-    """What a check has found so far; `verdict` closes it.
-
-    A violation outweighs a gap: when both are there, the verdict is FAIL and names the violations.
-    """
-
-    violations: list[str] = field(default_factory=list)
-    gaps: list[str] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
-
-    def require(self, holds: bool, otherwise: str) -> bool:
-        """Note the violation `otherwise` unless `holds`; return `holds`."""
-        if not holds:
-            self.violations.append(otherwise)
-        return holds
-
-    def gap(self, reason: str) -> None:
-        """Note evidence that should be there and is not."""
-        self.gaps.append(reason)
-
-    def saw(self, *places: str) -> None:
-        """Note where the evidence lies."""
-        self.places.extend(places)
-
-    def verdict(self, *shown: str) -> Verdict:
-        """Close: FAIL with the violations, UNKNOWN with the gaps, or PASS with `shown`."""
-        places = tuple(dict.fromkeys(self.places))
-        if self.violations:
-            return failed(*self.violations, evidence=places)
-        if self.gaps:
-            return unknown(*self.gaps, evidence=places)
-        return passed(*shown, evidence=places)
+    leading = [part for part in parts if part.status is status]
+    return Verdict(
+        status,
+        tuple(dict.fromkeys(reason for part in leading for reason in part.reasons)),
+        tuple(dict.fromkeys(place for part in parts for place in part.evidence)),
+        sum(part.owed for part in parts),
+        sum(part.discharged for part in parts),
+        status is Status.UNKNOWN and all(part.late for part in leading),
+        {file: digest for part in parts for file, digest in part.digests.items()},
+    )

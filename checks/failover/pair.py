@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from checks.capture import Capture, Frame
+from evidence.capture import Capture, Frame
 from checks.failover import timeline as takeover
 from checks.protocols import arp, budgets, carp, heartbeat
 from evidence.errors import Missing

@@ -22,7 +22,7 @@ from checks.engine.registry import check
 from checks.engine.verdict import Findings, Verdict
 from checks.multi_node.guide import FAMILIES, HOSTS, NODES, RECORD_TYPE, SHARED_NAME, node_of
 from checks.multi_node.tunnels import Traffic, Tunnel, traffic
-from checks.packets import UDP, parse
+from evidence.packets import UDP, parse
 from checks.protocols.dns import Answer, Malformed, parse_answer
 from checks.protocols.round_robin import (
     ALPHA_CLIENTS,

@@ -32,7 +32,7 @@ from checks.multi_node.guide import (
     node_of,
     owner_of,
 )
-from checks.packets import TCP, UDP, Packet, parse
+from evidence.packets import TCP, UDP, Packet, parse
 from evidence.history import Event
 from evidence.scenario import Evidence
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checks import packets
-from checks.ethernet import BROADCAST
+from evidence import packets
+from evidence.ethernet import BROADCAST
 
 REQUEST = 1
 REPLY = 2

@@ -19,7 +19,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
-from checks.ethernet import (
+from evidence.ethernet import (
     ETHERTYPE_IPV4,
     Ipv4Packet,
     MalformedFrame,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from checks.ethernet import MalformedFrame
+from evidence.ethernet import MalformedFrame
 from checks.protocols import carp, vrrp
 from checks.protocols.spread import Spread, spread
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.capture import Capture, Frame
+from evidence.capture import Capture, Frame
 from evidence.errors import BadEvidence
 from tests.checks.factories import pcapng
 

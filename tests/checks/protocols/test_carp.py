@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.ethernet import MalformedFrame
+from evidence.ethernet import MalformedFrame
 from checks.protocols import carp, vrrp
 from checks.protocols.carp import Fault
 from tests.checks.protocols import encoder

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.multi_node.guide import SHARED_NAME
-from checks.packets import parse, parse_arp
+from evidence.packets import parse, parse_arp
 from checks.protocols.dns import Answer, Malformed, parse_answer
 from tests.checks.factories import dns_answer, tcp, udp
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.ethernet import MalformedFrame
+from evidence.ethernet import MalformedFrame
 from checks.protocols import carp, vrrp
 from checks.protocols.vrrp import Checksum, Fault
 from tests.checks.protocols import encoder

@@ -11,11 +11,12 @@ opt_comment. Other blocks are stepped over.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from evidence.coverage import Coverage
 from evidence.errors import BadEvidence
 
 _SECTION, _INTERFACE, _ENHANCED = 0x0A0D0D0A, 1, 6
@@ -50,6 +51,10 @@ class Capture:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.cut = False
+
+    def coverage(self) -> Coverage:
+        """Return what it covers."""
+        return Coverage()
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield each whole frame; raise BadEvidence when this is no capture at all."""
@@ -168,3 +173,14 @@ def _options(order: str, text: bytes) -> dict[int, bytes]:
         found[code] = text[at + 4 : at + 4 + length]
         at += 4 + length + -length % 4
     return {code: value for code, value in found.items() if value}
+
+
+def without_duplicates(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Leave out what came in twice at one interface within a millisecond."""
+    last: dict[tuple[str, bytes], int] = {}
+    for frame in frames:
+        key = frame.interface, frame.data
+        before = last.get(key)
+        last[key] = frame.at_ns
+        if before is None or frame.at_ns - before > 1_000_000:
+            yield frame
