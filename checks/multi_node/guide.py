@@ -72,6 +72,26 @@ MERGED_PROFILES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+# What an installed profile has beside that (vpn-server-api 2.1.5), with the values that change
+# nothing: as installed, or as if it were not there. Without values: it depends on the machine.
+INSTALLED: Mapping[str, tuple[Any, ...]] = {
+    "listen": ("::",),
+    "defaultGateway": (True,),
+    "blockLan": (True,),
+    "dns": (),
+    "vpnProtoPorts": (["udp/1194", "tcp/1194"],),
+    "tlsProtection": ("tls-crypt",),
+    "hideProfile": (False,),
+    "clientToClient": (False,),
+    "enableLog": (False,),
+    "enableAcl": (False,),
+    "routes": ([],),
+    "dnsSuffix": ([],),
+    "aclPermissionList": ([],),
+    "exposedVpnProtoPorts": ([],),
+}
+
+
 def node_of(address: str) -> str | None:
     """Return the node that has `address`; None when neither has."""
     return next((node for node in NODES if address in _addresses(node)), None)
