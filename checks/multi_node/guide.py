@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evidence.events.multi_node import Family, RecordType, Transport
+
 
 @dataclass(frozen=True)
 class Host:
@@ -33,9 +35,9 @@ HOSTS: Mapping[str, Host] = {
     "client": Host("client.tuxed.net", "145.0.6.20", "2001:610:188:418:145:0:6:20"),
 }
 NODES = ("node-a", "node-b")
-FAMILIES = (4, 6)
-TRANSPORTS = ("udp", "tcp")
-RECORD_TYPE = {4: "A", 6: "AAAA"}
+FAMILIES: tuple[Family, ...] = (4, 6)
+TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp")
+RECORD_TYPE: Mapping[int, RecordType] = {4: "A", 6: "AAAA"}
 PORT = 1194
 
 # section "Load Balancing"

@@ -12,6 +12,8 @@ from evidence.event import Count, Event, Name, Value
 
 Family = Literal[4, 6]
 RecordType = Literal["A", "AAAA"]
+Transport = Literal["udp", "tcp"]
+Credentials = Literal["none", "wrong", "right"]
 Address = Annotated[Name, AfterValidator(lambda text: str(ipaddress.ip_address(text)))]
 """An IPv4 or IPv6 address, as Python writes it: compare it as text."""
 NoAddress = Literal[""]
@@ -119,7 +121,7 @@ class ApiAnswered(Event):
     kind: Literal["api.answered"] = "api.answered"
     url: Name
     family: Family
-    credentials: Literal["none", "wrong", "right"]
+    credentials: Credentials
     status: Count
     content_type: str
     body: str
@@ -168,7 +170,7 @@ class TunnelTried(Event):
 
     kind: Literal["tunnel.tried"] = "tunnel.tried"
     client: Name
-    transport: Literal["udp", "tcp", ""]
+    transport: Transport | Literal[""]
     family: Family
     remote: Address | NoAddress
     address4: Address
