@@ -10,9 +10,10 @@ from pathlib import Path
 
 from checks.engine import registry
 from checks.engine.verdict import Status, Verdict
+from evidence.capture import Frame
 from evidence.history import History
 from evidence.scenario import END, START, Evidence
-from lab.wire import pcapng
+from tests.captures import capture
 from tests.checks.protocols import encoder
 
 NS = 10**9
@@ -118,14 +119,13 @@ class Run:
     def write(self) -> None:
         wire = self.directory / "wire"
         wire.mkdir(exist_ok=True)
-        names = sorted({interface for _, interface, _, _ in self.frames})
-        blocks = [pcapng.section_block("tests")]
-        blocks += [pcapng.interface_block(name, "") for name in names]
-        blocks += [
-            pcapng.packet_block(names.index(interface), stamp(at), raw, comment)
+        frames = [
+            Frame(stamp(at), interface, raw, comment)
             for at, interface, raw, comment in sorted(self.frames, key=lambda frame: frame[0])
         ]
-        (wire / "lab.pcapng").write_bytes(b"".join(blocks))
+        times = [EPOCH, stamp(self.seconds), *(frame.at_ns for frame in frames)]
+        content = capture(frames, min(times) - NS, max(times) + NS)
+        (wire / "lab.pcapng").write_bytes(content)
         path = self.directory / "history.jsonl"
         path.unlink(missing_ok=True)
         with History(path, SCENARIO) as history:
