@@ -118,8 +118,9 @@ def _owe_state_line(owed: Obligations, takeover: Takeover, state: list[LogLine])
         files = sorted({line.file for line in state}) or "no file"
         one.broken(f"{takeover}: the MASTER line is in {files}, not in {STATE_LOG}")
         return
-    line = min(right, key=lambda line: abs(line.at_ns - takeover.first.at_ns))
-    apart_s = abs(line.at_ns - takeover.first.at_ns) / NS
+    first_ns = takeover.first.at_ns
+    line = min(right, key=lambda line: abs(line.at_ns - first_ns))
+    apart_s = abs(line.at_ns - first_ns) / NS
     unsure_s = line.uncertainty_ns / NS
     what = f"the MASTER line is {apart_s:.1f} s +- {unsure_s:.1f} s from the wire's event"
     if apart_s - unsure_s > LOG_S:

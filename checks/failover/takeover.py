@@ -1,4 +1,4 @@
-"""One takeover: a fault, who held the role before, who holds it after, and until when it was watched.
+"""One takeover: a fault, who held the role before and who after, until when it was watched.
 
     fault -> last advertisement of the old holder -> first of the peer -> its gratuitous ARP
           -> each service answering on the virtual IP -> each client's traffic
@@ -280,8 +280,8 @@ def _followed(
     return Served(
         service,
         len(asked),
-        back and back.moment,
-        last and last.moment,
+        back.moment if back else None,
+        last.moment if last else None,
         tuple(elsewhere),
         tuple(one.place for one in (back, last) if one is not None),
     )

@@ -13,6 +13,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
+from checks.protocols import carp
 from evidence.ethernet import (
     ETHERTYPE_IPV4,
     Ipv4Packet,
@@ -21,7 +22,6 @@ from evidence.ethernet import (
     parse_ethernet,
     parse_ipv4,
 )
-from checks.protocols import carp
 
 _AUTHENTICATION_BYTES = 8
 
