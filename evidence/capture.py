@@ -18,7 +18,7 @@ from evidence.coverage import Coverage, coverage_of
 from evidence.errors import BadEvidence
 from evidence.pcapng import Frame
 
-__all__ = ["Capture", "Frame", "without_duplicates"]
+__all__ = ["Capture", "Frame", "verify", "without_duplicates"]
 
 _PCAP_MICROSECONDS, _PCAP_NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
 _LARGEST_FRAME = 16 * 1024 * 1024  # a frame has at most 64 KiB: more is a damaged length
@@ -108,6 +108,14 @@ class Capture:
 
 def _begins_like_pcapng(first: bytes) -> bool:
     return len(first) < 4 or first == pcapng.SECTION.to_bytes(4, "big")
+
+
+def verify(path: Path) -> str | None:
+    """Recompute the digest of every mark; say what is wrong with the capture, None if nothing is.
+
+    What is named is the first mark that differs, or where the file is cut or damaged.
+    """
+    return next(iter(Capture(path).coverage().problems), None)
 
 
 class without_duplicates:  # noqa: N801 - used as the function that it is, with a count afterwards

@@ -120,11 +120,6 @@ def coverage_of(path: Path) -> Coverage:
         raise BadEvidence(f"{path}: no capture can be read: {error.strerror}") from error
 
 
-def verify(path: Path) -> str:
-    """Say what is wrong with the capture at `path`: the first mark that differs; "" if nothing."""
-    return next(iter(coverage_of(path).problems), "")
-
-
 @lru_cache(maxsize=16)
 def _read(path: Path, _: tuple[int, int, int]) -> Coverage:
     """Read a file in one state of it; many verdicts are about the same."""
