@@ -32,6 +32,7 @@ from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import History
 from evidence.packets import parse
 from evidence.scenario import Evidence
+from tests.captures import capture
 
 START_NS = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -71,7 +72,7 @@ class Run:
             end_ns = START_NS + 100 * SECOND
             history.record(ScenarioEnded(source="pytest", at_ns=end_ns, events=history.recorded))
         (directory / "wire").mkdir()
-        content = capture(dated(self.frames), START_NS, end_ns)
+        content = capture(dated(self.frames), START_NS - SECOND, end_ns + SECOND)
         (directory / "wire" / "lab.pcapng").write_bytes(content)
 
     def judge(self, requirement: str, directory: Path) -> Verdict:
@@ -79,33 +80,15 @@ class Run:
         return judge(requirement, Evidence(directory, SCENARIO, requirement))
 
 
-def block(kind: int, body: bytes, order: str = "<") -> bytes:
-    body += bytes(-len(body) % 4)
-    length = struct.pack(f"{order}I", len(body) + 12)
-    return struct.pack(f"{order}I", kind) + length + body + length
-
-
-def option(code: int, value: bytes, order: str = "<") -> bytes:
-    return struct.pack(f"{order}HH", code, len(value)) + value + bytes(-len(value) % 4)
-
-
 def pcapng(
     frames: Iterable[tuple[int, bytes]],
     *,
     interface: str = "client/wire0",
     comment: str = "",
-    order: str = "<",
 ) -> bytes:
-    content = block(0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1), order)
-    options = option(2, interface.encode(), order) + option(9, b"\x09", order) + bytes(4)
-    content += block(1, struct.pack(f"{order}HHI", 1, 0, 0) + options, order)
-    for at_ns, data in frames:
-        head = struct.pack(
-            f"{order}IIIII", 0, at_ns >> 32, at_ns & 0xFFFFFFFF, len(data), len(data)
-        )
-        tail = option(1, comment.encode(), order) + bytes(4) if comment else b""
-        content += block(6, head + data + bytes(-len(data) % 4) + tail, order)
-    return content
+    """Return a capture of these frames that covers the scenario, and a second at either end."""
+    written = [Frame(at_ns, interface, data, comment) for at_ns, data in frames]
+    return capture(written, START_NS - SECOND, START_NS + 101 * SECOND)
 
 
 def dated(frames: Iterable[Frame]) -> list[Frame]:
@@ -114,22 +97,6 @@ def dated(frames: Iterable[Frame]) -> list[Frame]:
         replace(frame, at_ns=frame.at_ns or START_NS + 2 * SECOND + 2_000_000 * number)
         for number, frame in enumerate(frames)
     ]
-
-
-def capture(frames: Iterable[Frame], from_ns: int = 0, until_ns: int = 0) -> bytes:
-    """Return the octets of a capture of frames that came in at several ports."""
-    left = list(frames)
-    names = sorted({frame.interface for frame in left})
-    content = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
-    for name in names:
-        options = option(2, name.encode()) + option(9, b"\x09") + bytes(4)
-        content += block(1, struct.pack("<HHI", 1, 0, 0) + options)
-    for frame in left:
-        time, size = (frame.at_ns >> 32, frame.at_ns & 0xFFFFFFFF), len(frame.data)
-        head = struct.pack("<IIIII", names.index(frame.interface), *time, size, size)
-        tail = option(1, frame.comment.encode()) + bytes(4) if frame.comment else b""
-        content += block(6, head + frame.data + bytes(-size % 4) + tail)
-    return content
 
 
 def sent(data: bytes, comment: str = "") -> Frame:

@@ -31,8 +31,9 @@ from scenarios.multi_node import (
     test_requirements,
 )
 from scenarios.multi_node.clients import Way
+from tests.captures import capture
 from tests.checks import factories
-from tests.checks.factories import capture, dns_answer, good_config, sent, udp
+from tests.checks.factories import dns_answer, good_config, sent, udp
 
 BEHIND_S = 4150
 """How far the machines' clocks are behind the host's."""
@@ -204,7 +205,7 @@ class Stage:
             for number, frame in enumerate(frames)
         ]
         (self.directory / "wire").mkdir()
-        content = capture(dated, self.began_ns, now_ns)
+        content = capture(dated, self.began_ns - NS, now_ns + 60 * NS)
         (self.directory / "wire" / "lab.pcapng").write_bytes(content)
 
 
