@@ -14,8 +14,8 @@ from evidence.events.multi_node import Family, RecordType, Transport
 
 
 @dataclass(frozen=True)
-class Host:
-    """A machine's DNS name and static addresses."""
+class GuideHost:
+    """A machine of the guide's table of hosts: its DNS name and static addresses."""
 
     name: str
     ipv4: str
@@ -27,12 +27,12 @@ class Host:
 
 
 # section "Requirements": the table of hosts; services and client are the lab's own
-HOSTS: Mapping[str, Host] = {
-    "controller": Host("frkovpn.tuxed.net", "145.0.6.71", "2001:610:188:418:145:0:6:71"),
-    "node-a": Host("node-a.frkovpn.tuxed.net", "145.0.6.72", "2001:610:188:418:145:0:6:72"),
-    "node-b": Host("node-b.frkovpn.tuxed.net", "145.0.6.73", "2001:610:188:418:145:0:6:73"),
-    "services": Host("ns.tuxed.net", "145.0.6.10", "2001:610:188:418:145:0:6:10"),
-    "client": Host("client.tuxed.net", "145.0.6.20", "2001:610:188:418:145:0:6:20"),
+HOSTS: Mapping[str, GuideHost] = {
+    "controller": GuideHost("frkovpn.tuxed.net", "145.0.6.71", "2001:610:188:418:145:0:6:71"),
+    "node-a": GuideHost("node-a.frkovpn.tuxed.net", "145.0.6.72", "2001:610:188:418:145:0:6:72"),
+    "node-b": GuideHost("node-b.frkovpn.tuxed.net", "145.0.6.73", "2001:610:188:418:145:0:6:73"),
+    "services": GuideHost("ns.tuxed.net", "145.0.6.10", "2001:610:188:418:145:0:6:10"),
+    "client": GuideHost("client.tuxed.net", "145.0.6.20", "2001:610:188:418:145:0:6:20"),
 }
 NODES = ("node-a", "node-b")
 FAMILIES: tuple[Family, ...] = (4, 6)

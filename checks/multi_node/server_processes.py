@@ -104,7 +104,7 @@ def read_config(text: str) -> dict[str, list[str]]:
     An inline block stands there as `<ca>` with no arguments.
     """
     directives: dict[str, list[str]] = {}
-    for line in text.splitlines():
+    for line in map(str.strip, text.splitlines()):
         words = [] if line.startswith(("#", ";", "</")) else shlex.split(line)
         if words:
             directives.setdefault(words[0], []).append(" ".join(words[1:]))

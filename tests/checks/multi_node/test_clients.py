@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from checks.engine.registry import judge
 from checks.engine.verdict import Status
 from checks.multi_node.guide import HOSTS, NODES
 from evidence.capture import Frame
-from tests.checks.factories import SECOND, START_NS, Run, mac
+from evidence.scenario import Evidence
+from tests.checks.factories import SCENARIO, SECOND, START_NS, Run, mac
 from tests.checks.multi_node.runs import (
     judge_mutant,
     rotating,
@@ -157,6 +159,25 @@ def by_node_a(frame: Frame) -> Frame:
 def answered_by_node_a(run: Run) -> Run:
     run.frames = [by_node_a(one) if from_node_b(one) else one for one in run.frames]
     return run
+
+
+OF_THE_WIRE = {"MN-15": run_mn_15, "MN-21": run_mn_21, "MN-22": run_mn_22, "MN-23": run_mn_23}
+
+
+@pytest.mark.parametrize("requirement", OF_THE_WIRE)
+def test_nothing_passes_by_what_was_told_when_the_wire_shows_nothing(requirement, tmp_path) -> None:
+    run = OF_THE_WIRE[requirement]()
+    run.frames.clear()
+    assert run.judge(requirement, tmp_path).status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("requirement", OF_THE_WIRE)
+def test_without_a_capture_nothing_is_known(requirement: str, tmp_path: Path) -> None:
+    OF_THE_WIRE[requirement]().write(tmp_path)
+    (tmp_path / "wire" / "lab.pcapng").unlink()
+    verdict = judge(requirement, Evidence(tmp_path, SCENARIO, requirement))
+    assert verdict.status is Status.UNKNOWN
+    assert "wire/lab.pcapng is not there" in verdict.text
 
 
 ONE_MACHINE = {"MN-15": run_mn_15, "MN-21": run_mn_21, "MN-23": run_mn_23}

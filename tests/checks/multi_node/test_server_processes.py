@@ -149,6 +149,14 @@ def test_mn_13_rejects_openvpn_as_root(tmp_path: Path) -> None:
     assert "user is 'root', which is never generated" in judge_mutant(run, "MN-13", tmp_path)
 
 
+def test_mn_13_a_state_that_was_right_only_at_last_fails(tmp_path: Path) -> None:
+    run = run_mn_13()
+    first = {**run.find("server.state", "node-a"), "units": ""}
+    run.events.insert(0, ("server.state", "node-a", first))
+    text = judge_mutant(run, "MN-13", tmp_path)
+    assert "openvpn-server@node-a-0.service is not loaded, not running" in text
+
+
 def test_mn_13_takes_the_config_of_a_genuine_run(tmp_path: Path) -> None:
     run = run_mn_13()
     files = run.find("server.state", "node-a")["files"]
