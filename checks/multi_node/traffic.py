@@ -58,8 +58,11 @@ class Traffic:
 
     def established(self, flow: Flow, during: Window) -> bool:
         """Whether a TLS handshake can have taken place."""
-        asked = _octets(self.to_server[flow], during, lambda one: one.carried)
-        return asked > 0 and self.arrived(flow, during) >= HANDSHAKE_BYTES
+        return self.asked(flow, during) > 0 and self.arrived(flow, during) >= HANDSHAKE_BYTES
+
+    def asked(self, flow: Flow, during: Window) -> int:
+        """How many bytes of the client the wire took to the server."""
+        return _octets(self.to_server[flow], during, lambda one: one.carried)
 
     def arrived(self, flow: Flow, during: Window) -> int:
         """How many bytes of the server the wire took to the client."""

@@ -54,7 +54,9 @@ class Attempt:
             one.broken(f"{self.name}: {why}", self.tried.place)
         if wrong:
             return
-        arrived, dropped = (count(self.flow, self.during) for count in (seen.arrived, seen.dropped))
+        asked, arrived, dropped = (
+            count(self.flow, self.during) for count in (seen.asked, seen.arrived, seen.dropped)
+        )
         if seen.established(self.flow, self.during):
             one.met(self.tried.place, seen.capture_place)
         elif dropped:
@@ -66,7 +68,7 @@ class Attempt:
         else:
             one.doubt(
                 f"{self.name}: the wire carried {arrived} bytes from {self.flow[1]} to"
-                f" {self.flow[0]}, too few for a tunnel",
+                f" {self.flow[0]} and {asked} back, too few for a tunnel",
                 seen.capture_place,
             )
 

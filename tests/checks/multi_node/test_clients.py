@@ -53,6 +53,14 @@ def test_mn_15_does_not_believe_a_tunnel_that_the_wire_did_not_carry(tmp_path: P
     assert "the wire carried 0 bytes from 145.0.6.72 to 145.0.6.101" in verdict.text
 
 
+def test_mn_15_does_not_believe_a_tunnel_in_which_nobody_asked_the_server(tmp_path: Path) -> None:
+    run = run_mn_15()
+    del run.frames[0]
+    verdict = run.judge("MN-15", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "from 145.0.6.72 to 145.0.6.101 and 0 back, too few" in verdict.text
+
+
 def test_mn_21_rejects_a_record_that_points_at_the_controller(tmp_path: Path) -> None:
     run = run_mn_21()
     run.find("names.answered")["answers"][-2]["addresses"] = ["145.0.6.72", "145.0.6.71"]
@@ -298,6 +306,13 @@ def test_mn_22_accepts_the_order_of_a_genuine_server(tmp_path: Path) -> None:
     assert "A: the nodes came first 103:97" in verdict.text
 
 
+def test_mn_22_goes_by_the_order_on_the_wire_not_by_that_of_the_client(tmp_path: Path) -> None:
+    run = run_mn_22()
+    run.frames = [frame for turn in (0, 1) for frame in run.frames[turn::2]]
+    text = judge_mutant(run, "MN-22", tmp_path)
+    assert "A: an order is kept from answer to answer: 1 changes in 200" in text
+
+
 def test_mn_22_does_not_take_answers_of_another_machine(tmp_path: Path) -> None:
     run = run_mn_22()
     run.frames = [replace(one, interface="controller/wire0") for one in run.frames]
@@ -355,6 +370,14 @@ def test_mn_23_is_unknown_when_the_controller_has_closed_a_connection(tmp_path: 
     verdict = run.judge("MN-23", tmp_path)
     assert verdict.status is Status.UNKNOWN
     assert "not in the controller's log" in verdict.text
+
+
+def test_mn_23_does_not_believe_a_log_that_knows_what_comes(tmp_path: Path) -> None:
+    run = run_mn_23()
+    run.find("connection.log")["rows"][0]["connected_ns"] += 60 * SECOND
+    verdict = run.judge("MN-23", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "after it was read" in verdict.text
 
 
 def test_mn_23_counts_a_client_that_tried_twice_once(tmp_path: Path) -> None:

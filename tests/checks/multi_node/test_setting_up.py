@@ -9,6 +9,7 @@ from checks.multi_node.guide import PROFILES
 from tests.checks.factories import Run, good_config, good_names
 from tests.checks.multi_node.runs import (
     GOOD,
+    addresses,
     http,
     judge_mutant,
     run_config,
@@ -172,6 +173,12 @@ def test_mn_01_address_stands_on_a_nic_without_carrier(tmp_path: Path) -> None:
     run.find("interfaces.shown", "node-b")["links"][1]["operstate"] = "DOWN"
     text = judge_mutant(run, "MN-01", tmp_path)
     assert "node-b: 145.0.6.73 stands on wire0, which is DOWN" in text
+
+
+def test_mn_01_an_address_that_came_late_was_not_there(tmp_path: Path) -> None:
+    run = run_mn_01()
+    run.events.insert(0, ("interfaces.shown", "node-b", addresses("controller")))
+    assert "node-b does not have 145.0.6.73" in judge_mutant(run, "MN-01", tmp_path)
 
 
 def test_mn_01_names_first_answered_wrong_right_at_the_last_of_two_readings(tmp_path: Path) -> None:
