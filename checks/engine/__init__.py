@@ -1,0 +1,1 @@
+"""How judging works, whatever is judged: nothing here knows a requirement."""

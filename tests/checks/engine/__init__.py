@@ -1,0 +1,1 @@
+"""The rules of judging, each by itself."""
