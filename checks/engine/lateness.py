@@ -26,6 +26,8 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 from typing import Protocol
 
+from checks.verdict import Status, Verdict
+
 NS = 1_000_000_000
 
 EXPLAINED_SHARE = 0.75
@@ -86,6 +88,11 @@ def lower_bound_s(minimum_s: float, uncertainty_s: float = 0.0) -> float:
     `uncertainty_s`: that of the two moments together, where their clocks are measured ones.
     """
     return minimum_s * (1 - CLOCK_RATE) - FRAME_LATE_S - uncertainty_s
+
+
+def only_late(verdict: Verdict) -> bool:
+    """Whether all that keeps a verdict from being PASS or FAIL is that the host was too busy."""
+    return verdict.status is Status.UNKNOWN and bool(getattr(verdict, "late", False))
 
 
 _Key = tuple[str, int, int, int]
