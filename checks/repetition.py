@@ -1,8 +1,7 @@
 """The names of repetitions: one scenario, provoked several times, each time an item of its own.
 
 `test_it[3/20]` is the third of twenty repetitions of `test_it`, and `test_it[pause-3/20]` of
-`test_it[pause]`. What a name says is also the plan: twenty there are to be. `test_it[3/20 again]`
-is the third once more, because the host was too busy to tell what came of it.
+`test_it[pause]`. What a name says is also the plan: twenty there are to be.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_NAME = re.compile(
-    r"(?P<test>[^\[]+)\[(?:(?P<case>.*)-)?(?P<number>\d+)/(?P<of>\d+)(?P<again> again)?\]"
-)
+_NAME = re.compile(r"(?P<test>[^\[]+)\[(?:(?P<case>.*)-)?(?P<number>\d+)/(?P<of>\d+)\]")
 
 
 @dataclass(frozen=True)
@@ -22,8 +19,6 @@ class Repetition:
     series: str
     number: int
     of: int
-    again: bool = False
-    """Whether it is carried out for the second time."""
 
     @classmethod
     def named(cls, scenario: str) -> Repetition | None:
@@ -31,15 +26,9 @@ class Repetition:
         if (found := _NAME.fullmatch(scenario)) is None:
             return None
         case = f"[{found['case']}]" if found["case"] else ""
-        number, of = int(found["number"]), int(found["of"])
-        return cls(found["test"] + case, number, of, again=found["again"] is not None)
+        return cls(found["test"] + case, int(found["number"]), int(found["of"]))
 
 
 def identity(number: int, of: int) -> str:
     """Return what stands in a scenario's brackets for one of its repetitions."""
     return f"{number}/{of}"
-
-
-def again(scenario: str) -> str:
-    """Return what a repetition is called when it is carried out for the second time."""
-    return f"{scenario.removesuffix(']')} again]"

@@ -1,21 +1,18 @@
 """Judging a requirement over all repetitions of a scenario, which may have run anywhere, any time.
 
-Each repetition is judged by the requirement's check, on evidence of its own. One that the host was
-too busy to tell of is carried out again (`scenarios.again`): of the two, one that is UNKNOWN for
-lateness alone does not count beside one that is not, and otherwise the worse counts. The series is
-as good as its worst repetition; and UNKNOWN when fewer were judged than are planned: a worker died,
-or the run was broken off, or some were left out. `history.jsonl` says all of it: which repetitions
-began (`scenario.start`: which requirements they are for, their names: how many there are to be),
-which of them came to be judged (`scenario.judge`), and that the series was (`series.judge`).
+Each repetition is judged by the requirement's check, on evidence of its own. The series is as good
+as its worst repetition; and UNKNOWN when fewer were judged than are planned: a worker died, or the
+run was broken off, or some were left out. `history.jsonl` says all of it: which repetitions began
+(`scenario.start`: which requirements they are for, their names: how many there are to be), which of
+them came to be judged (`scenario.judge`), and that the series was (`series.judge`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from checks.engine.lateness import only_late
 from checks.evidence import JUDGE, START, Evidence
 from checks.history import FILE_NAME, History, Recording, read_history
 from checks.registry import figures, judge
@@ -29,20 +26,12 @@ _REQUIREMENTS = "requirements"
 
 @dataclass(frozen=True)
 class Series:
-    """The repetitions of one scenario for one requirement: those begun, by number, of all.
-
-    `again`: those that were carried out for the second time.
-    """
+    """The repetitions of one scenario for one requirement: those begun, by number, of all."""
 
     name: str
     requirement: str
     of: int
     begun: Mapping[int, str]
-    again: Mapping[int, str] = field(default_factory=dict)
-
-    def scenarios(self, number: int) -> list[str]:
-        """Return what was carried out as repetition `number`: at most two scenarios, in order."""
-        return [by[number] for by in (self.begun, self.again) if number in by]
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,6 @@ def series_in(recording: Recording) -> list[Series]:
     larger count.
     """
     begun: dict[tuple[str, str], dict[int, str]] = {}
-    again: dict[tuple[str, str], dict[int, str]] = {}
     planned: dict[tuple[str, str], int] = {}
     for event in recording.events(START):
         repetition = Repetition.named(event.scenario)
@@ -77,11 +65,13 @@ def series_in(recording: Recording) -> list[Series]:
         for requirement in event.data.get(_REQUIREMENTS, ()):
             key = (repetition.series, str(requirement))
             if repetition.of > planned.get(key, 0):
-                planned[key], begun[key], again[key] = repetition.of, {}, {}
+                planned[key], begun[key] = repetition.of, {}
             if repetition.of == planned[key]:
-                which = again if repetition.again else begun
-                which[key][repetition.number] = event.scenario
-    return [Series(*key, planned[key], begun[key], again[key]) for key in begun]
+                begun[key][repetition.number] = event.scenario
+    return [
+        Series(name, requirement, planned[name, requirement], scenarios)
+        for (name, requirement), scenarios in begun.items()
+    ]
 
 
 def judge_series(directory: Path) -> list[SeriesVerdict]:
@@ -127,30 +117,14 @@ def _judge(directory: Path, series: Series, recording: Recording) -> SeriesVerdi
         for event in recording.events(JUDGE)
         if event["requirement"] == series.requirement
     }
-    judged: dict[int, Verdict] = {}
-    counted: list[Evidence] = []
-    for number in sorted({*series.begun, *series.again}):
-        evidence = [
-            Evidence(directory, scenario, series.requirement, recording)
-            for scenario in series.scenarios(number)
-            if scenario in marked
-        ]
-        told = _telling([(one, judge(series.requirement, one)) for one in evidence])
-        if told:
-            counted += [one for one, _ in told]
-            judged[number] = max((verdict for _, verdict in told), key=_badness)
-    return SeriesVerdict(
-        series, judged, _over_all(series, judged, figures(series.requirement, counted))
-    )
-
-
-def _telling(attempts: list[tuple[Evidence, Verdict]]) -> list[tuple[Evidence, Verdict]]:
-    """Leave out what a busy host left undecided, if there is something else; one of two alike."""
-    return [one for one in attempts if not only_late(one[1])] or attempts[-1:]
-
-
-def _badness(verdict: Verdict) -> int:
-    return [Status.PASS, Status.UNKNOWN, Status.FAIL].index(verdict.status)
+    evidence = {
+        number: Evidence(directory, scenario, series.requirement, recording)
+        for number, scenario in sorted(series.begun.items())
+        if scenario in marked
+    }
+    judged = {number: judge(series.requirement, one) for number, one in evidence.items()}
+    measured = figures(series.requirement, list(evidence.values()))
+    return SeriesVerdict(series, judged, _over_all(series, judged, measured))
 
 
 def _over_all(series: Series, judged: Mapping[int, Verdict], measured: list[str]) -> Verdict:
@@ -158,9 +132,6 @@ def _over_all(series: Series, judged: Mapping[int, Verdict], measured: list[str]
     statuses = [one.status for one in judged.values()]
     status = worst([*statuses, Status.UNKNOWN] if missing else statuses)
     reasons = [f"{len(judged)} of {series.of} repetitions"]
-    if series.again:
-        count = len(series.again)
-        reasons[0] += f", {count} of them repeated because the host was busy"
     if missing:
         reasons[0] += f"; not judged: {_ranges(missing)}"
     reasons += [

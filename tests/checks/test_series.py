@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,9 @@ from hypothesis import strategies as st
 from checks.cli import main
 from checks.history import History, read_history
 from checks.judging import judge_again, judge_now
-from checks.repetition import Repetition, again, identity
+from checks.repetition import Repetition, identity
 from checks.series import SERIES_JUDGE, judge_series
-from checks.verdict import Status, Verdict, failed, passed, unknown
+from checks.verdict import Status, Verdict, unknown
 from checks.verdicts import read_verdicts, record_verdict
 from tests.checks.factories import good_config
 
@@ -66,12 +65,6 @@ def test_other_scenarios_are_no_repetitions(scenario: str) -> None:
 def test_whatever_case_is_repeated_its_series_is_the_case(case: str, number: int, of: int) -> None:
     found = Repetition.named(f"f.py::test_it[{case}-{identity(number, of)}]")
     assert found == Repetition(f"f.py::test_it[{case}]", number, of)
-
-
-def test_one_that_is_carried_out_again_is_the_same_repetition_of_the_same_series() -> None:
-    assert Repetition.named(again("f.py::test_it[a-3/20]")) == Repetition(
-        "f.py::test_it[a]", 3, 20, again=True
-    )
 
 
 def test_a_series_of_which_all_repetitions_pass_passes(tmp_path: Path) -> None:
@@ -175,61 +168,3 @@ def test_a_run_without_repetitions_has_no_series(tmp_path: Path) -> None:
     repetition(tmp_path, SERIES)
     assert judge_series(tmp_path) == []
     assert not read_history(tmp_path / "history.jsonl").events(SERIES_JUDGE)
-
-
-@dataclass(frozen=True)
-class Late(Verdict):
-    """A verdict that lacks nothing but a host with time."""
-
-    late: bool = True
-
-
-LATE = Late(Status.UNKNOWN, ("`secondary` was kept from running for 1.9 s",))
-DARK = unknown("no capture")
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "status"),
-    [
-        (LATE, passed("fine"), Status.PASS),
-        (LATE, failed("slow"), Status.FAIL),
-        (LATE, DARK, Status.UNKNOWN),
-        (LATE, LATE, Status.UNKNOWN),
-        (passed("fine"), LATE, Status.PASS),  # it was another requirement that was late
-        (passed("fine"), failed("slow"), Status.FAIL),
-        (passed("fine"), DARK, Status.UNKNOWN),
-        (failed("slow"), passed("fine"), Status.FAIL),
-        (failed("slow"), LATE, Status.FAIL),
-        (DARK, passed("fine"), Status.UNKNOWN),
-        (None, passed("fine"), Status.PASS),
-        (LATE, None, Status.UNKNOWN),
-    ],
-)
-def test_what_is_late_does_not_count_beside_what_is_not_and_otherwise_the_worse_does(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    first: Verdict | None,
-    second: Verdict | None,
-    status: Status,
-) -> None:
-    told = {name(2): first, again(name(2)): second}
-    monkeypatch.setattr(
-        "checks.series.judge", lambda _, one: told.get(one.scenario) or passed("fine")
-    )
-    for number in (1, 2, 3):
-        repetition(tmp_path, name(number), judged=number != 2 or first is not None)
-    repetition(tmp_path, again(name(2)), judged=second is not None)
-    verdict = combined(tmp_path)
-    assert verdict.status is status
-    assert verdict.reasons[0] == "3 of 3 repetitions, 1 of them repeated because the host was busy"
-
-
-def test_the_verdict_over_all_stands_for_those_carried_out_again_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("checks.series.judge", lambda _, __: passed("fine"))
-    for scenario in (*map(name, (1, 2, 3)), again(name(2))):
-        repetition(tmp_path, scenario)
-    record_verdict(tmp_path, "MN-05", name(2), LATE)
-    combined(tmp_path)
-    assert read_verdicts(tmp_path).of("MN-05").status is Status.PASS
