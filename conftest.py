@@ -11,15 +11,14 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from rich.console import Console
 
+from checks.engine.judging import broke_off, judge_now
 from checks.engine.lateness import only_late
-from checks.evidence import END, START
-from checks.history import History
-from checks.judging import broke_off, judge_now
-from checks.repetition import again
-from checks.requirements import catalogue
-from checks.series import SeriesVerdict, judge_series
-from checks.verdict import Status, Verdict, unknown
-from checks.verdicts import read_verdicts, record_verdict
+from checks.engine.requirements import catalogue
+from checks.engine.series import SeriesVerdict, judge_series
+from checks.engine.verdict import Status, Verdict, unknown
+from checks.engine.verdicts import read_verdicts, record_verdict
+from evidence.history import History
+from evidence.scenario import END, START
 from lab.accelerator import choose
 from lab.cli import collect_garbage
 from lab.errors import ConformanceFailure, LabError
@@ -28,7 +27,7 @@ from lab.lab import Lab
 from lab.progress import Progress
 from lab.timing import Kind, spending
 from provision.deploy import Deployer, guide_named
-from scenarios.again import HostTooBusy, OnceMore, goes_again, scenario_of
+from scenarios.again import HostTooBusy, OnceMore, goes_again
 from scenarios.ahead import NEXT, guide_of, needed_next
 from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Durations, Stopwatch
@@ -175,8 +174,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 def pytest_handlecrashitem(crashitem: str) -> None:
     """Let no requirement go unmentioned of a scenario whose worker died."""
     # The hook has no config; the run's directory is known to all of its processes.
-    for scenario in (crashitem, again(crashitem)):
-        broke_off(Path(os.environ[EVIDENCE_OF_RUN]), scenario)
+    broke_off(Path(os.environ[EVIDENCE_OF_RUN]), crashitem)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -304,7 +302,7 @@ def history(
     request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs, lateness: Lateness
 ) -> Iterator[History]:
     """The run's history, on behalf of this scenario."""
-    scenario = scenario_of(request.node)
+    scenario = request.node.nodeid
     with request.config.stash[_RUN].history(scenario) as history:
         history.record(
             START,
@@ -361,9 +359,9 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         return
     judged = read_verdicts(directory).by_requirement
     for requirement in requirements_of(item):
-        if scenario_of(item) not in judged.get(requirement, {}):
+        if item.nodeid not in judged.get(requirement, {}):
             reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
-            record_verdict(directory, requirement, scenario_of(item), unknown(reason))
+            record_verdict(directory, requirement, item.nodeid, unknown(reason))
 
 
 @pytest.hookimpl(trylast=True)  # when no scenario, and no worker, writes any more

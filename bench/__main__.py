@@ -24,7 +24,7 @@ from typing import Protocol, cast
 from rich.console import Console
 from rich.table import Table
 
-from checks.errors import CheckError
+from evidence.errors import EvidenceError
 from lab.cache import replacing
 from lab.errors import VpnproofError
 
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
     try:
         with _ended_in_order():
             figures = chosen.measure(given)
-    except (VpnproofError, CheckError) as error:
+    except (VpnproofError, EvidenceError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -107,7 +107,7 @@ def _cell(value: object) -> str:
 
 def _keep(name: str, figures: Mapping[str, object]) -> Path:
     """Write the figures beside the evidence of runs, with the day and what they were taken on."""
-    kept = _ROOT / "evidence" / "bench" / f"{name}-{time.strftime('%Y-%m-%dT%H-%M-%S')}.json"
+    kept = _ROOT / "runs" / "bench" / f"{name}-{time.strftime('%Y-%m-%dT%H-%M-%S')}.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
     host = {"host": platform.platform(), "processors": os.cpu_count()}
     with replacing(kept) as partial:

@@ -28,9 +28,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from checks.capture import Capture
-from checks.heartbeat import intervals_s, listen
-from checks.history import History
+from evidence.capture import Capture
+from checks.protocols.heartbeat import intervals_s, listen
+from evidence.history import History
 from lab.accelerator import Accelerator, choose
 from lab.checkpoint import Checkpoint, Store, freeze, ingredients, thaw
 from lab.checkpoint.rewind import rewind

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from checks.capture import Capture
-from checks.heartbeat import NS, listen
-from checks.history import FILE_NAME, Recording, read_history
+from evidence.capture import Capture
+from checks.protocols.heartbeat import NS, listen
+from evidence.history import FILE_NAME, Recording, read_history
 
 _QUIET_S = 1.5
 

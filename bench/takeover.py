@@ -41,8 +41,8 @@ from rich.text import Text
 
 from bench import takeover_figures
 from bench.takeover_series import BROKEN, SOURCE, read_series
-from checks.evidence import END, START
-from checks.history import History
+from evidence.history import History
+from evidence.scenario import END, START
 from lab.accelerator import choose
 from lab.cli import collect_garbage
 from lab.errors import VpnproofError
@@ -109,7 +109,7 @@ def measure(arguments: argparse.Namespace) -> Mapping[str, object]:
     """Provoke what is asked for, and return the figures of the recording: see the module."""
     if arguments.of is not None:
         return figures_of(arguments.of)
-    directory = _ROOT / "evidence" / "bench" / f"takeover-{time.strftime('%Y-%m-%dT%H-%M-%S')}"
+    directory = _ROOT / "runs" / "bench" / f"takeover-{time.strftime('%Y-%m-%dT%H-%M-%S')}"
     record(Run(directory, _ROOT), arguments)
     return figures_of(directory)
 

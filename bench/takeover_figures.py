@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.takeover_series import Series
-from checks import takeover
-from checks.budgets import Budget
-from checks.spread import Spread
-from checks.takeover import Stage
+from checks.failover import timeline as takeover
+from checks.failover.timeline import Stage
+from checks.protocols.budgets import Budget
+from checks.protocols.spread import Spread
 
 _TAKEN = ("min_s", "median_s", "p95_s", "max_s")
 _LIMITS = ("budget_min_s", "budget_max_s")

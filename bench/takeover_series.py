@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks import budgets
-from checks.budgets import Budget
-from checks.errors import BadEvidence, CheckError
-from checks.evidence import START, Evidence
 from checks.failover import aftermath, takeovers
 from checks.failover.pair import Recorded
-from checks.history import FILE_NAME, Event, read_history
-from checks.takeover import Fault, Stage, Timeline
+from checks.failover.timeline import Fault, Stage, Timeline
+from checks.protocols import budgets
+from checks.protocols.budgets import Budget
+from evidence.errors import BadEvidence, EvidenceError
+from evidence.history import FILE_NAME, Event, read_history
+from evidence.scenario import START, Evidence
 
 SOURCE = "bench"
 BROKEN = "repetition.broken"
@@ -84,7 +84,7 @@ def _series(directory: Path, start: Event) -> Series:
     reading = _Reading(recorded, str(start["fault"]), int(start["times"]))
     try:
         reading.read()
-    except CheckError as error:
+    except EvidenceError as error:
         reading.problems[error.message] += 1
     return reading.series(tunnels=bool(start["tunnel"]))
 
@@ -104,7 +104,7 @@ class _Reading:
         self._broken: list[str] = []
 
     def read(self) -> None:
-        """Read all of it; raises CheckError for what leaves nothing to be measured."""
+        """Read all of it; raises EvidenceError for what leaves nothing to be measured."""
         for event in self._recorded.evidence.events(BROKEN):
             self._broken.append(
                 f"broke off in repetition {event['number']} of {self._wanted}: {event['reason']}"
@@ -123,7 +123,7 @@ class _Reading:
         self._widen(peer.engine)
         try:
             timeline = self._recorded.timeline(fault)
-        except CheckError as error:
+        except EvidenceError as error:
             self.problems[error.message] += 1
             return
         if timeline.first is None:

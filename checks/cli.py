@@ -16,13 +16,13 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from checks.errors import CheckError
-from checks.judging import Rejudged, judge_again
-from checks.preflight import Cause, Observations, diagnose
-from checks.preflight_records import UNSEEN, observations, read_record
-from checks.registry import checks
-from checks.requirements import catalogue
-from checks.verdict import Status, worst
+from checks.engine.judging import Rejudged, judge_again
+from checks.engine.registry import checks
+from checks.engine.requirements import catalogue
+from checks.engine.verdict import Status, worst
+from checks.preflight.diagnosis import Cause, Observations, diagnose
+from checks.preflight.records import UNSEEN, observations, read_record
+from evidence.errors import EvidenceError
 
 _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "preflight":
             return preflight(options.records, Console())
         return show_catalogue(Console())
-    except CheckError as error:
+    except EvidenceError as error:
         Console(stderr=True).print(f"error: {escape(str(error))}", soft_wrap=True)
         return 2
 
@@ -45,11 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m checks", description="Judge recorded runs.")
     commands = parser.add_subparsers(dest="command", required=True)
     again = commands.add_parser("verify", help="judge a recorded run again and compare")
-    again.add_argument("run", type=Path, help="the run's directory, such as evidence/latest")
+    again.add_argument("run", type=Path, help="the run's directory, such as runs/latest")
     before = commands.add_parser(
         "preflight",
         help="say whether a network carries the heartbeat, and what keeps it from doing so",
-        description="Reads what checks/preflight_probe.py wrote on both hosts.",
+        description="Reads what checks/preflight/probe.py wrote on both hosts.",
     )
     before.add_argument("records", type=Path, nargs="+", metavar="RECORD")
     commands.add_parser("list", help="list every requirement and whether a check shows it")

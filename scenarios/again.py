@@ -1,9 +1,10 @@
 """A repetition that a busy host left undecided is carried out once more, by the same worker.
 
 When all that a repetition's verdicts lack is that the host was too busy to tell, the item runs its
-scenario again: fixtures anew, a scenario of its own in the history (`test_it[3/20 again]`). At most
-once: a series has at most as many again as it has repetitions. What came of both is put together by
-`checks.series`. The first is reported as "repeated", which is no failure; the second counts as any.
+scenario again: fixtures anew, another attempt of the same scenario in the history. At most once: a
+series has at most as many again as it has repetitions. What came of both is put together where the
+series is judged (`checks.engine.series`). The first is reported as "repeated", which is no failure;
+the second counts as any other.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Any
 import pytest
 from _pytest.runner import call_and_report
 
-from checks.repetition import Repetition, again
+from checks.engine.repetition import Repetition
 from lab.errors import LabError
 
-_SCENARIO = pytest.StashKey[str]()
+_AGAIN = pytest.StashKey[bool]()
 _REPEATED = "repeated"
 
 
@@ -25,17 +26,12 @@ class HostTooBusy(LabError):
     """All that keeps a requirement from being judged is that the host was too busy to tell."""
 
 
-def scenario_of(item: pytest.Item) -> str:
-    """Return what an item's scenario is called in the evidence: its node id, or `... again`."""
-    return item.stash.get(_SCENARIO, item.nodeid)
-
-
 def goes_again(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
     """Whether the scenario of `item`, which has just ended with `call`, is carried out again."""
     return (
         call.when == "call"
         and call.excinfo is not None
-        and scenario_of(item) == item.nodeid
+        and not item.stash.get(_AGAIN, False)
         and Repetition.named(item.nodeid) is not None
         and all(isinstance(one, HostTooBusy) for one in _each(call.excinfo.value))
     )
@@ -60,7 +56,7 @@ class OnceMore:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         if _run(item, nextitem):
-            item.stash[_SCENARIO] = again(item.nodeid)
+            item.stash[_AGAIN] = True
             _run(item, nextitem)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.repetition import Repetition
+from checks.engine.repetition import Repetition
 from lab.cache import cache_root, locked, replacing
 
 _ESTIMATES_S = {

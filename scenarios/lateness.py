@@ -1,12 +1,8 @@
 """How late a scenario's lab was, on its way into the history.
 
-    host.late           source: a machine's name, "wire" or "scenario"; at_ns: until when;
-                        from_ns, kept_ns (for how long of that it could run and was kept from it),
-                        pressure_ns (for how long anybody on this host waited; null: not told)
-    host.late_unknown   source: "lab"; reason: why this host cannot tell. Once a scenario.
-
-Only what was late is recorded. It is written by the scenario's own thread when it has something
-judged, and when it ends: a history has one writer a scenario.
+Only what was late is recorded (`HostLate`), and once a scenario that this host cannot tell
+(`HostLatenessUnknown`). It is written by the scenario's own thread when it has something judged,
+and when it ends: the watch's thread never waits for a history.
 """
 
 from __future__ import annotations
@@ -14,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from checks.history import History
+from evidence.events.run import HostLate, HostLatenessUnknown
+from evidence.history import History
 from lab.lab import Lab
 from lab.lateness import LatenessWatch, processes
-
-LATE, NOT_MEASURED = "host.late", "host.late_unknown"
 
 
 class Lateness:
@@ -32,16 +27,18 @@ class Lateness:
         """Record what was late since the last call; and once, if that cannot be known."""
         for late in self._watch.take():
             history.record(
-                LATE,
-                late.of,
-                at_ns=late.until_ns,
-                from_ns=late.from_ns,
-                kept_ns=late.kept_ns,
-                pressure_ns=late.pressure_ns,
+                HostLate(
+                    source="host",
+                    of=late.of,
+                    at_ns=late.until_ns,
+                    from_ns=late.from_ns,
+                    kept_ns=late.kept_ns,
+                    pressure_ns=late.pressure_ns,
+                )
             )
         if self._watch.not_measured and not self._said:
             self._said = self._watch.not_measured
-            history.record(NOT_MEASURED, "lab", reason=self._said)
+            history.record(HostLatenessUnknown(source="host", reason=self._said))
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """Repetitions of a fault as items of their own: `test_power_off[3/20]`.
 
 They run on any worker, fail one by one, and can be run again alone. Each judges what it shows by
-itself; the requirement is judged over all of them when the run is over (`checks.series`), and that
-verdict counts: a run in which every item passed fails when it is not PASS.
+itself; the requirement is judged over all of them when the run is over
+(`checks.engine.series`), and that verdict counts: a run in which every item passed fails when it
+is not PASS.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
-from checks.repetition import Repetition, identity
-from checks.series import SeriesVerdict
-from checks.verdict import Status
+from checks.engine.repetition import Repetition, identity
+from checks.engine.series import SeriesVerdict
+from checks.engine.verdict import Status
 
 TIMES, FULL_TIMES = 3, 20
 

@@ -18,7 +18,7 @@ from typing import TextIO
 
 from filelock import FileLock
 
-from checks.history import History
+from evidence.history import History
 from lab.checkpoint import stands_on
 from lab.lab import Lab
 
@@ -53,7 +53,7 @@ class Run:
     @classmethod
     def fresh_directory(cls, root: Path) -> Path:
         """Return where a run that starts now keeps its evidence by default: a place of its own."""
-        return root / "evidence" / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}"
+        return root / "runs" / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}"
 
     def history(self, scenario: str) -> History:
         """Return the run's history, to be appended to on behalf of `scenario`."""

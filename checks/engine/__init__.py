@@ -1,1 +1,1 @@
-"""How judging works, whatever is judged: nothing here knows a requirement."""
+"""Judging: requirements, what a check owes, verdicts, repetitions, and a run as a whole."""

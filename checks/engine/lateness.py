@@ -26,7 +26,7 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 from typing import Protocol
 
-from checks.verdict import Status, Verdict
+from checks.engine.verdict import Status, Verdict
 
 NS = 1_000_000_000
 
@@ -92,7 +92,7 @@ def lower_bound_s(minimum_s: float, uncertainty_s: float = 0.0) -> float:
 
 def only_late(verdict: Verdict) -> bool:
     """Whether all that keeps a verdict from being PASS or FAIL is that the host was too busy."""
-    return verdict.status is Status.UNKNOWN and bool(getattr(verdict, "late", False))
+    return verdict.status is Status.UNKNOWN and verdict.late
 
 
 _Key = tuple[str, int, int, int]

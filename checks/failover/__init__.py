@@ -58,7 +58,7 @@ token.tried: case ("lifetime-over", "clock-behind"), accepted; reason: what the 
     age_s: no less than the token's age when the answer was seen (FO-37)
 filter.begin / filter.end: filter ("vrrp", "source-mac", "isolation", "guest-firewall"); hits at
     the end (FO-42 to 45)
-preflight.observations: profile, and the fields of `checks.preflight.Observations` (FO-42, 48)
+preflight.observations: profile, and the fields of `Observations` of `checks.preflight` (FO-42, 48)
 profile.begin / profile.end: profile ("plain", "mac-filter", "vrrp-filter", "two-networks");
     hits at the end, but for "plain" (FO-48)
 staged.compared: origin, target (node names), item ("users", "revocations", "configuration"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from checks import carp, heartbeat, tcpdump, vrrp
-from checks.errors import Missing
-from checks.evidence import Evidence
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict, combine
 from checks.failover import whole_run
 from checks.failover.pair import Recorded, Steady
-from checks.registry import check
-from checks.verdict import Findings, Verdict, combine
+from checks.protocols import carp, heartbeat, tcpdump, vrrp
+from evidence.errors import Missing
+from evidence.scenario import Evidence
 
 LISTEN_S = 30.0
 GAP_FACTOR = 1.2

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from checks import heartbeat, takeover
-from checks.budgets import GUIDE_TAKEOVER_S, Budget
-from checks.evidence import Evidence
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict, combine
+from checks.failover import timeline as takeover
 from checks.failover import whole_run
 from checks.failover.pair import Recorded
 from checks.failover.takeovers import RESTART, figures, measured
-from checks.history import Event
-from checks.registry import check
-from checks.verdict import Findings, Verdict, combine
+from checks.protocols import heartbeat
+from checks.protocols.budgets import GUIDE_TAKEOVER_S, Budget
+from evidence.history import Event
+from evidence.scenario import Evidence
 
 WATCH_S = 60.0
 CYCLES = 8

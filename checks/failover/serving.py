@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from checks import arp, heartbeat
-from checks.evidence import Evidence
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
 from checks.failover.pair import Recorded, Steady
-from checks.registry import check
-from checks.verdict import Findings, Verdict
+from checks.protocols import arp, heartbeat
+from evidence.scenario import Evidence
 
 SERVICES = (("tcp", 443), ("tcp", 943), ("udp", 1194))
 """What the guide forwards: "TCP 443, TCP 943, and UDP 1194"."""

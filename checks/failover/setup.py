@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 
-from checks import heartbeat
-from checks.errors import Missing
-from checks.evidence import Evidence
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
 from checks.failover.pair import Recorded
-from checks.registry import check
-from checks.verdict import Findings, Verdict
+from checks.protocols import heartbeat
+from evidence.errors import Missing
+from evidence.scenario import Evidence
 
 BATCH_LIMIT_S = 60.0
 COMMIT_LIMIT_S = 10.0

@@ -9,15 +9,15 @@ import ipaddress
 from collections.abc import Sequence
 from datetime import timedelta
 
-from checks import carp, heartbeat, tcpdump, vrrp
-from checks.errors import Missing
-from checks.evidence import Evidence
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
 from checks.failover import whole_run
 from checks.failover.pair import Recorded
-from checks.history import Event
-from checks.preflight import Cause, Observations, diagnose
-from checks.registry import check
-from checks.verdict import Findings, Verdict
+from checks.preflight.diagnosis import Cause, Observations, diagnose
+from checks.protocols import carp, heartbeat, tcpdump, vrrp
+from evidence.errors import Missing
+from evidence.history import Event
+from evidence.scenario import Evidence
 
 DUAL_S = 5.0
 HEALED_S = 3.0

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from checks import vrrp
-from checks.evidence import Evidence
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict, combine, unknown
 from checks.failover import whole_run
 from checks.failover.aftermath import judge_tunnels
 from checks.failover.beating import judge_period, judge_silence
@@ -15,10 +15,10 @@ from checks.failover.pair import Recorded
 from checks.failover.returning import judge_return
 from checks.failover.syncing import TRANSFERS_S, judge_running
 from checks.failover.takeovers import CLEAN_STOP, judge_clean_stop, judge_takeovers
-from checks.heartbeat import NS, Beat
-from checks.history import Event
-from checks.registry import check
-from checks.verdict import Findings, Verdict, combine, unknown
+from checks.protocols import vrrp
+from checks.protocols.heartbeat import NS, Beat
+from evidence.history import Event
+from evidence.scenario import Evidence
 
 OUTSIDE = "outside"
 """The name of the client beyond the gateway, in `tunnel.back`."""

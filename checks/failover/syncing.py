@@ -5,10 +5,10 @@ Judged by hashes of what lies where; whether a sync came on the wire is not aske
 
 from __future__ import annotations
 
-from checks.errors import Missing
-from checks.evidence import Evidence
-from checks.registry import check
-from checks.verdict import Findings, Verdict
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
+from evidence.errors import Missing
+from evidence.scenario import Evidence
 
 SYNCED = frozenset({"users", "revocations", "configuration"})
 """What must be shown: a user that was added, a certificate that was revoked, a key that was set."""

@@ -7,9 +7,9 @@ that another secret made is refused too, so a refusal counts with its cause only
 
 from __future__ import annotations
 
-from checks.evidence import Evidence
-from checks.registry import check
-from checks.verdict import Findings, Verdict
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
+from evidence.scenario import Evidence
 
 EXPIRED = "auth-token from client expired"
 NOT_NOW = "out of the renewal window"

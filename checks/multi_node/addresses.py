@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from checks.evidence import Evidence
-from checks.history import Event
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
 from checks.multi_node.guide import (
     FAMILIES,
     HOSTS,
@@ -23,8 +23,8 @@ from checks.multi_node.guide import (
     owner_of,
 )
 from checks.multi_node.tunnels import Tunnel, traffic
-from checks.registry import check
-from checks.verdict import Findings, Verdict
+from evidence.history import Event
+from evidence.scenario import Evidence
 
 _PREFIX = {"inet": 24, "inet6": 64}
 

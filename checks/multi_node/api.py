@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from checks.evidence import Evidence
-from checks.history import Event
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
 from checks.multi_node.guide import FAMILIES, NODES
-from checks.registry import check
-from checks.verdict import Findings, Verdict
+from evidence.history import Event
+from evidence.scenario import Evidence
 
 STRANGERS = ("client", "services")  # machines that no `Require ip` names
 

@@ -18,22 +18,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from checks.dns import Answer, Malformed, parse_answer
-from checks.errors import Imprecise
-from checks.evidence import Evidence
-from checks.history import Event
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
 from checks.multi_node.guide import FAMILIES, HOSTS, NODES, RECORD_TYPE, SHARED_NAME, node_of
 from checks.multi_node.tunnels import Traffic, Tunnel, traffic
-from checks.packets import UDP, parse
-from checks.registry import check
-from checks.round_robin import (
+from evidence.packets import UDP, parse
+from checks.protocols.dns import Answer, Malformed, parse_answer
+from checks.protocols.round_robin import (
     ALPHA_CLIENTS,
     ALPHA_QUERIES,
     LEAST_CLIENTS,
     LEAST_QUERIES,
     fair_draw,
 )
-from checks.verdict import Findings, Verdict
+from evidence.errors import Imprecise
+from evidence.history import Event
+from evidence.scenario import Evidence
 
 _DNS_PORT = 53
 

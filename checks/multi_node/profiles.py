@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
-from checks.errors import Imprecise
-from checks.evidence import Evidence
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
 from checks.multi_node.guide import MERGED_PROFILES, NODES, PROFILES
-from checks.registry import check
-from checks.verdict import Findings, Verdict
+from evidence.errors import Imprecise
+from evidence.scenario import Evidence
 
 CONFIG = "/etc/vpn-server-api/config.php"
 # sections "Controller" and "Nodes": the PHP files a person edits

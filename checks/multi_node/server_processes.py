@@ -17,12 +17,12 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from checks.evidence import Evidence
-from checks.history import Event
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
 from checks.multi_node.guide import NODES, PORT, PROFILES, TRANSPORTS
 from checks.multi_node.tunnels import process_ranges
-from checks.registry import check
-from checks.verdict import Findings, Verdict
+from evidence.history import Event
+from evidence.scenario import Evidence
 
 MANAGEMENT_BASE, PROCESSES_A_PROFILE = 11940, 64
 

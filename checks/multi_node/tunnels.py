@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from checks.evidence import Evidence
-from checks.history import Event
+from checks.engine.registry import check
+from checks.engine.verdict import Findings, Verdict
 from checks.multi_node.guide import (
     FAMILIES,
     HOSTS,
@@ -32,9 +32,9 @@ from checks.multi_node.guide import (
     node_of,
     owner_of,
 )
-from checks.packets import TCP, UDP, Packet, parse
-from checks.registry import check
-from checks.verdict import Findings, Verdict
+from evidence.packets import TCP, UDP, Packet, parse
+from evidence.history import Event
+from evidence.scenario import Evidence
 
 HANDSHAKE_BYTES = 1000  # the server's certificate alone is more; bare TCP retries carry nothing
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from checks.history import History
+from evidence.history import History
 from lab.errors import ConformanceFailure, LabError
 from lab.lab import Lab
 from lab.probe import Probe

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from checks.history import History
+from evidence.history import History
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.wait import until

@@ -1,4 +1,4 @@
-"""The preflight, made on the lab's own nodes: what `checks/preflight_probe.py` sees there.
+"""The preflight, made on the lab's own nodes: what `checks/preflight/probe.py` sees there.
 
 The program is the one that an operator copies to two hosts; here it is copied to the pair. It uses
 a VHID of its own, so that the pair's heartbeat and it leave each other alone.
@@ -11,9 +11,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from checks import preflight_probe
-from checks.preflight import Observations
-from checks.preflight_records import observations
+from checks.preflight import probe as preflight_probe
+from checks.preflight.diagnosis import Observations
+from checks.preflight.records import observations
 from lab.wait import until
 from scenarios.failover.pair import Pair
 

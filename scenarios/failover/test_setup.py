@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from checks.history import History
+from evidence.history import History
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.quiet import quiet

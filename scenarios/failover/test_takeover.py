@@ -12,8 +12,8 @@ from dataclasses import asdict
 
 import pytest
 
-from checks import heartbeat
-from checks.history import History
+from checks.protocols import heartbeat
+from evidence.history import History
 from lab.machine import Machine
 from lab.probe import Probe
 from lab.quiet import quiet

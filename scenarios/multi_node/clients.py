@@ -11,9 +11,9 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from checks.history import History
 from checks.multi_node.guide import HOSTS, NODES, PORT, TRANSPORTS
 from checks.multi_node.tunnels import process_ranges
+from evidence.history import History
 from lab.errors import DeadlinePassed
 from provision.vpn_clients import Client, Tunnel, VpnClients
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
-from checks.history import History
+from evidence.history import History
 from lab.clock import NS
 from lab.machine import Machine
 

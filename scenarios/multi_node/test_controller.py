@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from checks.history import History
 from checks.multi_node.api import STRANGERS
 from checks.multi_node.guide import NODES
+from evidence.history import History
 from lab.lab import Lab
 from provision.multi_node.site import Site
 from scenarios.multi_node import observe

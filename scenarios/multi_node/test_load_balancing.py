@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from checks.history import History
 from checks.multi_node.guide import FAMILIES, NODES, RECORD_TYPE, SHARED_NAME
-from checks.round_robin import LEAST_QUERIES
+from checks.protocols.round_robin import LEAST_QUERIES
+from evidence.history import History
 from lab.lab import Lab
 from provision.vpn_clients import VpnClients
 from scenarios.multi_node import observe

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from checks.history import History
 from checks.multi_node.guide import FAMILIES, NODES, TRANSPORTS
+from evidence.history import History
 from lab.lab import Lab
 from provision.vpn_clients import VpnClients
 from scenarios.multi_node import observe

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from checks.history import History
 from checks.multi_node.guide import FAMILIES, HOSTS, RECORD_TYPE
 from checks.multi_node.profiles import EDITED
+from evidence.history import History
 from lab.lab import Lab
 from scenarios.multi_node import observe
 

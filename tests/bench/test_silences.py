@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.silences import silences_s
-from checks.history import FILE_NAME, History
+from evidence.history import FILE_NAME, History
 from tests.checks.factories import pcapng
-from tests.heartbeat.encoder import carp
+from tests.checks.protocols.encoder import carp
 
 NS = 10**9
 

@@ -15,15 +15,15 @@ from rich.console import Console
 from bench import __main__ as command_line
 from bench import takeover as benchmark
 from bench.takeover_series import BROKEN, SOURCE
-from checks.errors import BadEvidence
-from checks.evidence import END, START
-from checks.history import read_history
+from evidence.errors import BadEvidence
+from evidence.history import read_history
+from evidence.scenario import END, START
 from lab.errors import LabError
 from lab.progress import Progress
 from scenarios.failover import faults
 from scenarios.run import Run as RunDirectory
-from tests.failover_checks import recording
-from tests.failover_checks.recording import MAC, VIRTUAL_IP, Run
+from tests.checks.failover import recording
+from tests.checks.failover.recording import MAC, VIRTUAL_IP, Run
 
 FIRST = 13.2  # when the standby of a recording advertises first, its primary gone since 10.3
 RAN = {"image": "debian-12", "accelerator": "tcg", "heartbeat": "ucarp"}

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from checks.evidence import Evidence
-from checks.history import History
+from checks.engine.registry import judge
+from checks.engine.verdict import Verdict
 from checks.multi_node.guide import (
     FAMILIES,
     HOSTS,
@@ -25,8 +25,8 @@ from checks.multi_node.guide import (
 )
 from checks.multi_node.server_processes import Process
 from checks.multi_node.tunnels import process_ranges
-from checks.registry import judge
-from checks.verdict import Verdict
+from evidence.history import History
+from evidence.scenario import Evidence
 
 START_NS = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from checks.cli import main
-from checks.history import History
-from checks.judging import judge_now
-from checks.verdict import failed
-from checks.verdicts import record_verdict
+from checks.engine.judging import judge_now
+from checks.engine.verdict import failed
+from checks.engine.verdicts import record_verdict
+from evidence.history import History
 from tests.checks.factories import SCENARIO, Run, good_config
 from tests.checks.test_judging import recorded_run
 
@@ -66,7 +66,7 @@ def test_a_run_in_which_nothing_was_judged_ends_with_2(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_no_run_ends_with_2_and_says_what_to_name(tmp_path, capsys) -> None:
     assert main(["verify", str(tmp_path)]) == 2
-    assert "evidence/latest" in capsys.readouterr().err
+    assert "runs/latest" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("word", ["MN-22", "FO-49", "not shown"])

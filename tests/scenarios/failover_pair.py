@@ -21,7 +21,7 @@ from typing import Any
 from lab.clock import ClockOffset
 from lab.topology import read_topology
 from lab.wire import ARP, IPV4, Port, Wire, parse
-from tests.heartbeat import encoder
+from tests.checks.protocols import encoder
 from tests.wire.conftest import Nic
 
 VIRTUAL_IP, PASSWORD = encoder.VIRTUAL_IP, encoder.PASSWORD

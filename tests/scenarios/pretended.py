@@ -24,11 +24,11 @@ _OF_THIS_RUN = {
 }
 _PLUGIN = """
 import os, pathlib, signal, pytest
-import checks.series, lab.accelerator, lab.cli, lab.image
-from checks.evidence import END, JUDGE, START
-from checks.history import History
-from checks.verdict import failed, passed
-from checks.verdicts import record_verdict
+import checks.engine.series, lab.accelerator, lab.cli, lab.image
+from evidence.scenario import END, JUDGE, START
+from evidence.history import History
+from checks.engine.verdict import failed, passed
+from checks.engine.verdicts import record_verdict
 from scenarios.run import terminal_of_run
 
 PLACE = pathlib.Path(__file__).parent
@@ -38,7 +38,7 @@ def judge(requirement, evidence):
     bad = os.environ.get("PRETENDED_BAD") == evidence.scenario
     return failed("as told") if bad else passed("as told")
 
-checks.series.judge = judge
+checks.engine.series.judge = judge
 lab.cli.collect_garbage = (PLACE / "collected").touch
 lab.image.prepare = lambda *_, **__: "pretended image"
 lab.accelerator.choose = lambda *_: "pretended accelerator"

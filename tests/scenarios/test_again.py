@@ -14,12 +14,14 @@ PROJECT = Path(__file__).parents[2]
 _CONFTEST = """
 import pathlib, pytest
 from lab.errors import LabError
-from scenarios.again import HostTooBusy, OnceMore, scenario_of
+from scenarios.again import HostTooBusy, OnceMore
 
 TOLD = pathlib.Path(__file__).parent / "told"
 
 def pytest_configure(config):
     config.pluginmanager.register(OnceMore())
+
+begun = {}
 
 def tell(*words):
     with TOLD.open("a") as file:
@@ -33,13 +35,15 @@ def labs():
 
 @pytest.fixture
 def lab(labs, request):
-    tell("lab", scenario_of(request.node))
+    name = request.node.nodeid
+    begun[name] = begun.get(name, 0) + 1
+    tell("lab", name, begun[name])
     yield
     tell("lab ends")
 
 @pytest.fixture
 def attempt(lab, request):
-    return 2 if "again" in scenario_of(request.node) else 1
+    return begun[request.node.nodeid]
 """
 _TEST = """
 import pytest
@@ -91,7 +95,7 @@ def run(place: Path, body: str, *options: str) -> Ended:
 
 def test_a_repetition_that_was_decided_is_carried_out_once(tmp_path: Path) -> None:
     ended = run(tmp_path, "pass")
-    assert ended.scenarios == ["test_it[1/1]"]
+    assert ended.scenarios == ["test_it[1/1] 1"]
     assert ended.status == 0, ended.said
 
 
@@ -100,14 +104,14 @@ def test_one_that_the_host_was_too_busy_for_is_carried_out_again(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     ended = run(tmp_path, "if attempt == 1: raise busy", *options)
-    assert ended.scenarios == ["test_it[1/1]", "test_it[1/1 again]"]
+    assert ended.scenarios == ["test_it[1/1] 1", "test_it[1/1] 2"]
     assert "2 passed, 1 repeated" in ended.said
     assert ended.status == 0, ended.said
 
 
 def test_it_is_carried_out_again_only_once(tmp_path: Path) -> None:
     ended = run(tmp_path, "raise busy")
-    assert ended.scenarios == ["test_it[1/1]", "test_it[1/1 again]"]
+    assert ended.scenarios == ["test_it[1/1] 1", "test_it[1/1] 2"]
     assert "1 failed, 1 passed, 1 repeated" in ended.said
     assert ended.status == 1
 
@@ -125,13 +129,13 @@ def test_what_comes_of_the_second_one_counts(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_beside_lateness_is_not_tried_again(tmp_path: Path, body: str) -> None:
     ended = run(tmp_path, body)
-    assert ended.scenarios == ["test_it[1/1]"]
+    assert ended.scenarios == ["test_it[1/1] 1"]
     assert ended.status == 1
 
 
 def test_several_requirements_that_are_late_are_one_reason(tmp_path: Path) -> None:
     ended = run(tmp_path, 'if attempt == 1: raise ExceptionGroup("2 of 2", [busy, busy])')
-    assert ended.scenarios == ["test_it[1/1]", "test_it[1/1 again]"]
+    assert ended.scenarios == ["test_it[1/1] 1", "test_it[1/1] 2"]
     assert ended.status == 0, ended.said
 
 
@@ -139,11 +143,11 @@ def test_the_second_one_has_a_lab_of_its_own_and_what_is_shared_stays(tmp_path: 
     ended = run(tmp_path, "if attempt == 1: raise busy")
     assert ended.told == [
         "labs",
-        "lab test_small.py::test_it[1/1]",
+        "lab test_small.py::test_it[1/1] 1",
         "lab ends",
-        "lab test_small.py::test_it[1/1 again]",
+        "lab test_small.py::test_it[1/1] 2",
         "lab ends",
-        "lab test_small.py::test_after",
+        "lab test_small.py::test_after 1",
         "lab ends",
         "labs end",
     ]

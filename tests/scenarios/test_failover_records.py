@@ -15,7 +15,7 @@ import pytest
 
 from checks.failover.survival import KEPT
 from checks.failover.syncing import SYNCED
-from checks.history import History, read_history
+from evidence.history import History, read_history
 from scenarios.failover import observe, takeover, test_logs_and_sync, test_sessions, test_survival
 from scenarios.failover.faults import Moment
 from tests.scenarios.failover_pair import ScriptedMachine

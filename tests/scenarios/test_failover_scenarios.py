@@ -13,12 +13,12 @@ from typing import Any, cast
 
 import pytest
 
-from checks import carp
+from checks.engine.judging import judge_now
+from checks.engine.registry import checks
+from checks.engine.verdict import Status, Verdict
 from checks.failover import setup
-from checks.history import History, read_history
-from checks.judging import judge_now
-from checks.registry import checks
-from checks.verdict import Status, Verdict
+from checks.protocols import carp
+from evidence.history import History, read_history
 from lab.clock import NS, ClockOffset
 from lab.lab import Lab
 from lab.probe import Probe
@@ -36,7 +36,7 @@ from scenarios.failover.faults import Fault, Moment
 from scenarios.failover.greeting import hard_reset, tls_crypt_key
 from scenarios.failover.pair import Pair
 from scenarios.failover.test_serving import steady
-from tests.heartbeat import encoder
+from tests.checks.protocols import encoder
 from tests.scenarios.failover_pair import VIRTUAL_IP, PlayedLab, played_lab
 
 SCENARIO = "it"

@@ -7,9 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from checks.history import History, read_history
+from evidence.events.run import HostLate, HostLatenessUnknown
+from evidence.history import History, read_history
 from lab.lateness import Late
-from scenarios.lateness import LATE, NOT_MEASURED, Lateness, watched
+from scenarios.lateness import Lateness, watched
 
 T = 1_700_000_000_000_000_000
 
@@ -36,9 +37,10 @@ def recorded(directory: Path, seen: Any, times: int = 1) -> Any:
 
 def test_who_was_late_is_an_event_of_that_process_and_of_the_scenario(tmp_path: Path) -> None:
     (event,) = recorded(tmp_path, Seen(Late("secondary", T, T + 200, 150, 180)), times=2)
-    assert (event.kind, event.source, event.scenario) == (LATE, "secondary", "test_it")
-    assert event.at_ns == T + 200
-    assert dict(event.data) == {"from_ns": T, "kept_ns": 150, "pressure_ns": 180}
+    assert isinstance(event, HostLate)
+    assert (event.of, event.scenario) == ("secondary", "test_it")
+    assert (event.from_ns, event.until_ns) == (T, T + 200)
+    assert (event.kept_ns, event.pressure_ns) == (150, 180)
 
 
 def test_a_host_that_was_not_busy_leaves_no_event(tmp_path: Path) -> None:
@@ -47,7 +49,8 @@ def test_a_host_that_was_not_busy_leaves_no_event(tmp_path: Path) -> None:
 
 def test_a_host_that_cannot_tell_says_so_once(tmp_path: Path) -> None:
     (event,) = recorded(tmp_path, Seen(not_measured="no schedstat"), times=3)
-    assert (event.kind, event["reason"]) == (NOT_MEASURED, "no schedstat")
+    assert isinstance(event, HostLatenessUnknown)
+    assert event.reason == "no schedstat"
 
 
 def test_a_lab_is_watched_for_the_block(tmp_path: Path) -> None:
@@ -59,5 +62,5 @@ def test_a_lab_is_watched_for_the_block(tmp_path: Path) -> None:
     )
     with watched(lab) as lateness, History(tmp_path / "history.jsonl", "test_it") as history:
         lateness.record(history)
-    kinds = {event.kind for event in read_history(tmp_path / "history.jsonl")}
-    assert kinds <= {LATE, NOT_MEASURED}
+    for event in read_history(tmp_path / "history.jsonl"):
+        assert isinstance(event, HostLate | HostLatenessUnknown)

@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from checks.history import History, read_history
-from checks.judging import judge_now
+from checks.engine.judging import judge_now
+from checks.engine.verdict import Status
 from checks.multi_node.guide import HOSTS, NODES, RECORD_TYPE
 from checks.multi_node.tunnels import process_ranges
-from checks.verdict import Status
+from evidence.history import History, read_history
 from lab.clock import NS, ClockOffset
 from lab.errors import DeadlinePassed
 from provision.vpn_clients import Client, Tunnel

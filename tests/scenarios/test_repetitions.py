@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.series import Series, SeriesVerdict
-from checks.verdict import Status, failed, passed, unknown
-from checks.verdicts import read_verdicts
+from checks.engine.series import Series, SeriesVerdict
+from checks.engine.verdict import Status, failed, passed, unknown
+from checks.engine.verdicts import read_verdicts
 from scenarios.repetitions import fail_the_run, in_words
 from tests.scenarios.pretended import pretend
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from checks.verdict import Status
-from checks.verdicts import read_verdicts
+from checks.engine.verdict import Status
+from checks.engine.verdicts import read_verdicts
 from lab.topology import Topology, read_topology
 from scenarios.arguments import SCENARIOS, ask_for_scenarios, at_most, guides_of
 from scenarios.side_by_side import SideBySide

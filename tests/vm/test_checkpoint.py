@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.capture import Capture, Frame
+from evidence.capture import Capture, Frame
 from lab.accelerator import choose
 from lab.checkpoint import Checkpoint, Store, cold_start, freeze, ingredients, thaw
 from lab.checkpoint.manifest import size_of

@@ -1,1 +1,1 @@
-"""The rules of judging, each by itself."""
+"""Tests of judging."""

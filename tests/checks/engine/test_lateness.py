@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.engine.lateness import explain, lower_bound_s
+from checks.engine.lateness import explain, lower_bound_s, only_late
+from checks.engine.verdict import Status, Verdict
 
 NS = 1_000_000_000
 T = 1_700_000_000 * NS
@@ -186,3 +187,18 @@ def test_a_lower_bound_has_the_tolerance_of_its_clocks(
 
 def test_what_is_known_of_two_clocks_widens_it() -> None:
     assert lower_bound_s(3.0, 0.2) == pytest.approx(lower_bound_s(3.0) - 0.2)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "late"),
+    [
+        (Verdict(Status.UNKNOWN, ("late",), late=True), True),
+        (Verdict(Status.UNKNOWN, ("no capture",)), False),
+        (Verdict(Status.PASS), False),
+        (Verdict(Status.FAIL, late=True), False),
+    ],
+)
+def test_only_what_is_unknown_for_lateness_alone_is_worth_repeating(
+    verdict: Verdict, late: bool
+) -> None:
+    assert only_late(verdict) is late

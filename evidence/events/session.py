@@ -1,0 +1,49 @@
+"""Events of clients' sessions over a takeover."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from evidence.event import Count, Event, Name, Seconds
+
+
+class SessionResumed(Event):
+    """What the new active node `source` saw of a client that came back (FO-36, 38).
+
+    verify_calls: how often it asked for a password to be verified. password_spent: whether the
+    password could not be used again.
+    """
+
+    kind: Literal["session.resumed"] = "session.resumed"
+    client: Name
+    method: Literal["token", "certificate"]
+    connected: bool
+    verify_calls: Count
+    password_spent: bool
+    user_name_sent: bool
+
+
+class TokenTried(Event):
+    """A client showed a token to the new active node `source` (FO-37).
+
+    reason: what that node logged of the token since the fault, each text once, joined by "; ".
+    age_s: no less than the token's age when the answer was seen.
+    """
+
+    kind: Literal["token.tried"] = "token.tried"
+    client: str = ""
+    case: Literal["lifetime-over", "clock-behind"]
+    accepted: bool
+    reason: str
+    age_s: Seconds
+
+
+class ProfileUsed(Event):
+    """A client with a profile fetched from `origin` connected, or not, to `server` (FO-35)."""
+
+    kind: Literal["profile.used"] = "profile.used"
+    client: Name
+    origin: Name
+    server: Name
+    edited: bool
+    connected: bool

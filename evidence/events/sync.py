@@ -1,0 +1,82 @@
+"""Events of what the active node sends to the standby, and of what survives a takeover.
+
+Hashes are those of what lies where, or "absent".
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from evidence.event import Count, Digest, Event, Name, Seconds
+
+Item = Literal["users", "revocations", "configuration"]
+Kept = Literal["users", "revocations", "configuration", "licence", "session secret"]
+
+
+class StagedCompared(Event):
+    """An item was changed on `origin` (from `before` to `active`); what came to `target`.
+
+    seconds: since the change. period_s: of the sync. live: what the standby runs (FO-32, 34).
+    """
+
+    kind: Literal["staged.compared"] = "staged.compared"
+    origin: Name
+    target: Name
+    item: Item
+    before: Digest
+    active: Digest
+    staged: Digest
+    live_before: Digest
+    live: Digest
+    seconds: Seconds
+    period_s: float = Field(gt=0)
+
+
+class RunningCompared(Event):
+    """What the new active node `source` runs, and what was staged there (FO-33, 46)."""
+
+    kind: Literal["running.compared"] = "running.compared"
+    item: Kept
+    staged: Digest
+    running: Digest
+
+
+class SubscriptionShown(Event):
+    """The subscription as the node `source` shows it; `loaded_on` names where it was loaded.
+
+    active: whether `source` was the active node then (FO-40).
+    """
+
+    kind: Literal["subscription.shown"] = "subscription.shown"
+    key: str
+    limit: Count
+    active: bool
+    loaded_on: Name
+
+
+class WriteAcknowledged(Event):
+    """The active node `source` said that the write `serial` is done (FO-46)."""
+
+    kind: Literal["write.acknowledged"] = "write.acknowledged"
+    serial: Count
+
+
+class SyncCompleted(Event):
+    """A sync that contains all up to `serial` was completed by the node `source`.
+
+    At the middle between the look that did not see it yet and the one that did. period_s: of the
+    sync (FO-46).
+    """
+
+    kind: Literal["sync.completed"] = "sync.completed"
+    serial: Count
+    period_s: float = Field(gt=0)
+
+
+class WritesFound(Event):
+    """Every serial found on the new active node `source` (FO-46)."""
+
+    kind: Literal["writes.found"] = "writes.found"
+    serials: tuple[Count, ...]

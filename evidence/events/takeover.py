@@ -1,0 +1,143 @@
+"""Events around a takeover: the fault, and what machines, services and clients made of it.
+
+Names of faults that checks tell apart: "service-stop" (FO-27) and "service-restart" (FO-30). Every
+other one is a crash of some kind (FO-24): "power-off", "guest-crash", "kill-ucarp", "pause",
+"link-cut", "carrier-loss" and so on.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from evidence.event import Count, Event, Mac, Name, Port
+from evidence.events.run import ClockOffset
+
+
+class FaultInjected(Event):
+    """Something was done to the node `node`.
+
+    hits: frames that a wire rule dropped, where the fault is one. expects_takeover: false where
+    none may come (FO-20, 24 to 28, 30, 31, 47, 49).
+    """
+
+    kind: Literal["fault.injected"] = "fault.injected"
+    fault: Name
+    node: Name
+    hits: Count | None = None
+    expects_takeover: bool = True
+
+
+class FaultWatched(Event):
+    """What the fault did was watched long enough; from now on it is repaired."""
+
+    kind: Literal["fault.watched"] = "fault.watched"
+    node: Name
+
+
+class ServiceStopped(Event):
+    """The stop command of the node `source` had ended (FO-27)."""
+
+    kind: Literal["service.stopped"] = "service.stopped"
+
+
+class AddressesHeld(Event):
+    """Every address that the node `source` held; a machine that is up holds some (FO-11, 27, 28)."""
+
+    kind: Literal["addresses.held"] = "addresses.held"
+    held: tuple[Name, ...] = Field(min_length=1)
+
+
+class NodeReturned(Event):
+    """The service of a node that had failed is up again (FO-28, 47)."""
+
+    kind: Literal["node.returned"] = "node.returned"
+    node: Name
+
+
+class RebootLoopBegan(Event):
+    """The standby is rebooted, again and again (FO-29)."""
+
+    kind: Literal["reboot.loop.began"] = "reboot.loop.began"
+    node: Name
+
+
+class RebootLoopEnded(Event):
+    """It was, so many times."""
+
+    kind: Literal["reboot.loop.ended"] = "reboot.loop.ended"
+    node: Name
+    cycles: Count
+
+
+class GuestCaptured(Event):
+    """A pcap of Ethernet frames, made inside the machine `source`; path below the run's directory.
+
+    clock: by which its time stamps are converted. from_ns, until_ns: when it listened (wire's
+    clock), so that a frame it does not hold was not there (FO-24).
+    """
+
+    kind: Literal["guest.captured"] = "guest.captured"
+    path: Name
+    clock: ClockOffset
+    from_ns: Count
+    until_ns: Count
+
+
+class ServiceProbed(Event):
+    """A service was asked for at `address`; at the moment of the answer, if there was one.
+
+    mac: of who answered, where the frame that did was seen. After a fault, every service that was
+    asked for has to answer (FO-12 to 14, 25).
+    """
+
+    kind: Literal["service.probed"] = "service.probed"
+    address: Name
+    protocol: Literal["tcp", "udp"]
+    port: Port
+    answered: bool
+    mac: Mac | None = None
+
+
+class TunnelWatched(Event):
+    """The tunnel of the client `source` carries traffic, and is watched from now (FO-39, 49).
+
+    client: "inside" or "outside" of the gateway.
+    """
+
+    kind: Literal["tunnel.watched"] = "tunnel.watched"
+    client: Name
+    protocol: Literal["tcp", "udp"]
+
+
+class TunnelCarried(Event):
+    """The tunnel of the client `source` carried traffic (FO-39, 49).
+
+    Recorded for the first packet after an interruption, and the last one that was seen before
+    the watching ended.
+
+    sent_ns: when the packet that came back had been sent; never before the fault, if it is to
+    show that the client is back.
+    """
+
+    kind: Literal["tunnel.carried"] = "tunnel.carried"
+    client: Name
+    protocol: Literal["tcp", "udp"]
+    sent_ns: Count | None = None
+
+
+class NeighbourSeen(Event):
+    """The MAC for `address` in the neighbour table of the machine `source` (FO-26)."""
+
+    kind: Literal["neighbour.seen"] = "neighbour.seen"
+    address: Name
+    mac: Mac
+
+
+class LogLine(Event):
+    """A line of a log of the node `source`, at its own time; `file` is a base name (FO-11, 31)."""
+
+    kind: Literal["log.line"] = "log.line"
+    file: Name
+    text: str

@@ -1,0 +1,263 @@
+"""The history of a run: what was done and seen, one event a line, in `history.jsonl`.
+
+Several processes append to one history. Each line is written under a lock, carries its number and
+the SHA-256 of the line before it, and is whole or not there: a disk that is full is an error at
+once. A process that is killed loses at most the line it was writing. The reader says what is
+damaged: lines that are torn, missing, out of place, twice, or altered since they were written.
+Nothing here knows what an event means.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pydantic import ValidationError
+
+from evidence.clock import HostClock
+from evidence.errors import BadEvidence
+from evidence.event import FILE_NAME, Event
+from evidence.events import read_event
+
+__all__ = ["FILE_NAME", "Damage", "History", "Recording", "read_history"]
+
+E = TypeVar("E", bound=Event)
+
+FORMAT = 2
+"""Of the lines. 1 had events without a declared shape and no chain."""
+BEGINNING = "0" * 64
+"""What stands for the hash of the line before the first."""
+
+
+def line_hash(line: bytes) -> str:
+    """Return what the line after this one carries: SHA-256 of its octets without the newline."""
+    return hashlib.sha256(line).hexdigest()
+
+
+class History:
+    """Appends events to a history file, on behalf of one scenario."""
+
+    def __init__(self, path: Path, scenario: str = "") -> None:
+        self.path = path
+        self.scenario = scenario
+        self.recorded = 0
+        """How many events were recorded by this object."""
+        self._thread = threading.Lock()
+        self._read_to = 0
+        self._lines = 0
+        self._last = BEGINNING
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def record(self, event: Event) -> Event:
+        """Append an event; return it as it was recorded, with its place.
+
+        Raises BadEvidence when it could not be written whole; nothing of it is left then.
+        """
+        with self._locked():
+            self._catch_up()
+            written = event.recorded(self._lines + 1, self.scenario)
+            line = _to_line(written, self._last)
+            self._append(line)
+            self._read_to += len(line) + 1
+            self._lines, self._last = self._lines + 1, line_hash(line)
+            self.recorded += 1
+        return written
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._thread:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _catch_up(self) -> None:
+        """Read what others have appended since; leave a line that somebody tore behind."""
+        size = os.fstat(self._file).st_size
+        if size > self._read_to:
+            new = os.pread(self._file, size - self._read_to, self._read_to)
+            if not new.endswith(b"\n"):
+                self._append(b"")
+                new += b"\n"
+            lines = new.split(b"\n")[:-1]
+            self._lines += len(lines)
+            self._last = line_hash(lines[-1])
+            self._read_to += len(new)
+
+    def _append(self, line: bytes) -> None:
+        size = os.fstat(self._file).st_size
+        octets = line + b"\n"
+        try:
+            if os.write(self._file, octets) == len(octets):
+                return
+            why = "only a part of an event could be written: is the disk full?"
+        except OSError as error:
+            why = error.strerror or str(error)
+        os.ftruncate(self._file, size)
+        raise BadEvidence(
+            f"{self.path}: the history cannot be written: {why}",
+            hint="make room; what is not recorded cannot be judged",
+        )
+
+    def close(self) -> None:
+        """Close the file; closing twice is harmless."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _to_line(event: Event, previous: str) -> bytes:
+    fields: dict[str, Any] = {
+        "number": event.line,
+        "previous": previous,
+        "host_clock": asdict(HostClock.now()),
+        "event": event.model_dump(mode="json", exclude_defaults=False),
+    }
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Something wrong at a line of a history; lines count from 1."""
+
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{FILE_NAME}:{self.line}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that could be read: its event, the host's clocks then, the hash of its octets."""
+
+    event: Event
+    host_clock: HostClock
+    hash: str
+
+
+class Recording(Sequence[Event]):
+    """The events of a history in the order of the file, and what is damaged in it."""
+
+    def __init__(self, lines: Sequence[Line], damage: Sequence[Damage] = ()) -> None:
+        self.lines = tuple(lines)
+        self.damage = tuple(damage)
+
+    def of(self, kind: type[E], scenario: str | None = None) -> list[E]:
+        """Return the events of one class, of one scenario if given."""
+        return [
+            line.event
+            for line in self.lines
+            if isinstance(line.event, kind) and scenario in (None, line.event.scenario)
+        ]
+
+    def between(self, first: int, last: int) -> Recording:
+        """Return what stands from one line to another, both included."""
+        return Recording(
+            [line for line in self.lines if first <= line.event.line <= last],
+            [one for one in self.damage if first <= one.line <= last],
+        )
+
+    def hash_at(self, line: int) -> str:
+        """Return the hash of a line, "" when it cannot be read."""
+        return next((one.hash for one in self.lines if one.event.line == line), "")
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - as Sequence says: one, or a slice
+        return [line.event for line in self.lines][index]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __iter__(self) -> Iterator[Event]:
+        return (line.event for line in self.lines)
+
+
+def read_history(path: Path) -> Recording:
+    """Read a history file. What is damaged is left out, and named in `damage`.
+
+    Raises BadEvidence when there is no such file, or when it was recorded in another format.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadEvidence(
+            f"{path}: no history can be read: {error.strerror}",
+            hint="name the directory of a run, such as runs/latest",
+        ) from error
+    *whole, rest = content.split(b"\n")
+    if whole and whole[0].startswith(b'{"at_ns":'):
+        raise BadEvidence(
+            f"{path}: recorded in format 1, before events had declared shapes; this reads {FORMAT}",
+            hint="judge it with the revision that its run.json names",
+        )
+    reader = _Reader()
+    for number, text in enumerate(whole, start=1):
+        reader.read(number, text)
+    if rest:
+        reader.damaged(len(whole) + 1, "the line is torn: its end is missing")
+    return Recording(reader.lines, reader.damage)
+
+
+class _Reader:
+    """Reads line after line, and says of each what is wrong with it and with its place."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self.damage: list[Damage] = []
+        self._expected = 1
+        self._previous = BEGINNING
+        self._seen: set[str] = set()
+
+    def damaged(self, line: int, what: str) -> None:
+        self.damage.append(Damage(line, what))
+
+    def read(self, line: int, text: bytes) -> None:
+        own = line_hash(text)
+        if own in self._seen:
+            self.damaged(line, "the line stands there twice")
+            return
+        self._seen.add(own)
+        try:
+            fields = json.loads(text)
+            event = read_event(fields["event"])
+            clock = HostClock(**fields["host_clock"])
+            number, previous = int(fields["number"]), str(fields["previous"])
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            self.damaged(line, f"the event cannot be read: {where}: {first['msg']}")
+            self._expected, self._previous = self._expected + 1, own
+            return
+        except (ValueError, KeyError, TypeError):
+            self.damaged(line, "the line is torn, or no event")
+            self._expected, self._previous = self._expected + 1, own
+            return
+        if number > self._expected:
+            self.damaged(line, f"{number - self._expected} line(s) before it are missing")
+        elif number < self._expected:
+            self.damaged(line, f"the line was number {number}: it is out of place")
+        elif previous != self._previous:
+            self.damaged(line, "the line before it was altered after it had been written")
+        self._expected, self._previous = number + 1, own
+        self.lines.append(Line(event.recorded(line, event.scenario), clock, own))

@@ -1,0 +1,172 @@
+"""What one scenario left behind, as checks see it: its events, its frames, the transcripts.
+
+The window: from the scenario's `ScenarioStarted` to the `Judged` of the requirement in question,
+or to its `ScenarioEnded`. So a verdict made again later, with more in the files by then, rests on
+the same evidence. `flaws` says what is missing, damaged or untrustworthy within the window, of
+whatever was read: a verdict on such evidence is UNKNOWN. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from evidence.capture import Capture, Frame, without_duplicates
+from evidence.clock import complaints
+from evidence.errors import Missing
+from evidence.event import Event
+from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
+from evidence.history import FILE_NAME, Recording, read_history
+from evidence.moment import Window
+
+E = TypeVar("E", bound=Event)
+
+
+class Evidence:
+    """The evidence of one scenario in a run's directory, for judging one requirement.
+
+    attempt: which beginning of the scenario, from 1; the last one by default. `history` is the
+    run's, for who has read it already.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        scenario: str,
+        requirement: str = "",
+        history: Recording | None = None,
+        attempt: int | None = None,
+    ) -> None:
+        self.directory = directory
+        self.scenario = scenario
+        self.requirement = requirement
+        self._history = history
+        self._attempt = attempt
+        self._read_frames = False
+
+    @cached_property
+    def _whole(self) -> Recording:
+        return self._history or read_history(self.directory / FILE_NAME)
+
+    @cached_property
+    def _bounds(self) -> tuple[ScenarioStarted, Event]:
+        starts = [
+            one
+            for one in self._whole.of(ScenarioStarted, self.scenario)
+            if self._attempt in (None, one.attempt)
+        ]
+        if not starts:
+            raise Missing(f"the history has no beginning of {self.scenario}")
+        start = starts[-1]
+        following = [
+            one.line
+            for one in self._whole.of(ScenarioStarted, self.scenario)
+            if one.line > start.line
+        ]
+        until = min(following, default=len(self._whole.lines) + len(self._whole.damage) + 1)
+        judged = [
+            one
+            for one in self._whole.of(Judged, self.scenario)
+            if one.requirement == self.requirement and start.line < one.line < until
+        ]
+        ended = [
+            one
+            for one in self._whole.of(ScenarioEnded, self.scenario)
+            if start.line < one.line < until
+        ]
+        ends: list[Event] = [*judged] or [*ended]
+        if not ends:
+            raise Missing(f"the history has no end of {self.scenario}: it was cut off")
+        return start, ends[-1]
+
+    @cached_property
+    def _within(self) -> Recording:
+        start, end = self._bounds
+        return self._whole.between(start.line, end.line)
+
+    @cached_property
+    def window(self) -> Window:
+        """The time the scenario took, up to its judging."""
+        start, end = self._bounds
+        return Window(start.at_ns, end.at_ns)
+
+    @property
+    def lab(self) -> str:
+        """The name of the lab the scenario ran in."""
+        return self._bounds[0].lab
+
+    @property
+    def attempt(self) -> int:
+        """Which beginning of the scenario this is, from 1."""
+        return self._bounds[0].attempt
+
+    def events(self, kind: type[E], source: str | None = None) -> list[E]:
+        """Return the scenario's events of one class up to the judging, in the order of time."""
+        found = [
+            one for one in self._within.of(kind, self.scenario) if source in (None, one.source)
+        ]
+        return sorted(found, key=lambda one: one.at_ns)
+
+    def need(self, kind: type[E], source: str | None = None) -> list[E]:
+        """Return events as `events` does; raise Missing when there are none."""
+        found = self.events(kind, source)
+        if not found:
+            of = f" of {source}" if source else ""
+            raise Missing(f"no {kind.model_fields['kind'].default}{of} was recorded")
+        return found
+
+    def last(self, kind: type[E], source: str | None = None) -> E:
+        """Return the latest of such events; raise Missing when there are none."""
+        return self.need(kind, source)[-1]
+
+    @property
+    def capture_place(self) -> str:
+        """The lab's capture, relative to the run's directory."""
+        return f"wire/{self.lab}.pcapng"
+
+    @cached_property
+    def _capture(self) -> Capture:
+        path = self.directory / self.capture_place
+        if not path.exists():
+            raise Missing(f"{self.capture_place} is not there")
+        return Capture(path)
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames of the scenario's lab in its window, each once.
+
+        Raises Missing when the lab left no capture, BadEvidence when it is none.
+        """
+        self._read_frames = True
+        for frame in without_duplicates(self._capture):
+            if self.window.holds(frame.at_ns):
+                yield frame
+
+    def flaws(self) -> list[str]:
+        """Say what keeps a verdict from resting on what has been read: damage, holes, clocks."""
+        found = [str(one) for one in self._within.damage]
+        clocks = [(line.event.place, line.host_clock) for line in self._within.lines]
+        found += complaints(clocks)
+        if self._read_frames:
+            coverage = self._capture.coverage()
+            found += [
+                hole.why for hole in coverage.holes(self.window.from_ns, self.window.until_ns)
+            ]
+        return list(dict.fromkeys(found))
+
+    def digests(self) -> Mapping[str, str]:
+        """Return the SHA-256 of what was read, by file: a line's chain, a capture's last mark."""
+        end = self._bounds[1].line
+        found = {f"{FILE_NAME}:{end}": self._whole.hash_at(end)}
+        if self._read_frames:
+            digest = self._capture.coverage().last_digest(self.window.until_ns)
+            found[self.capture_place] = digest
+        return found
+
+    def transcript(self, machine: str) -> str:
+        """Return what provisioning typed on `machine`; raise Missing when it was not kept."""
+        path = self.directory / "transcripts" / self.lab / f"{machine}.log"
+        if not path.exists():
+            raise Missing(f"transcripts/{self.lab}/{machine}.log is not there")
+        return path.read_text(errors="replace")

@@ -1,0 +1,135 @@
+"""FO-12 to 15: what answers where on a steady pair, and each way of answering wrongly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.checks.failover.recording import (
+    ADDRESS,
+    MAC,
+    VIRTUAL_IP,
+    Run,
+    passes,
+    rejects,
+    steady,
+    unsure,
+)
+
+
+def serving(directory: Path) -> Run:
+    run = steady(directory)
+    for protocol, port in (("tcp", 443), ("tcp", 943), ("udp", 1194)):
+        service = {"protocol": protocol, "port": port}
+        run.event(5, "probe", "client", address=VIRTUAL_IP, answered=True, **service)
+        run.event(6, "probe", "client", address=ADDRESS["secondary"], answered=False, **service)
+        run.event(7, "probe", "client", address=ADDRESS["primary"], answered=True, **service)
+    for second in range(5):
+        run.asked(10 + second, "primary")
+    run.asked(6, "secondary", address=ADDRESS["secondary"])
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-12", "FO-13", "FO-14", "FO-15"])
+def test_a_pair_that_serves_as_it_should_passes(tmp_path: Path, requirement: str) -> None:
+    passes(serving(tmp_path).judge(requirement))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "answered", "reason"),
+    [
+        ("FO-12", False, "udp 1194 does not answer on 192.168.70.222"),
+        ("FO-13", True, "tcp 443 answers on 192.168.70.2"),
+        ("FO-14", False, "tcp 443 does not answer on 192.168.70.1"),
+    ],
+)
+def test_services_in_the_wrong_place_are_rejected(
+    tmp_path: Path, requirement: str, answered: bool, reason: str
+) -> None:
+    rejects(serving(tmp_path).changed("probe", answered=answered).judge(requirement), reason)
+
+
+@pytest.mark.parametrize("requirement", ["FO-12", "FO-13", "FO-14"])
+def test_services_never_asked_are_unknown(tmp_path: Path, requirement: str) -> None:
+    unsure(serving(tmp_path).without("probe").judge(requirement), "never asked")
+
+
+@pytest.mark.parametrize("service", [("tcp", 443), ("tcp", 943), ("udp", 1194)])
+def test_an_active_node_without_one_service_of_its_own_is_rejected(
+    tmp_path: Path, service: tuple[str, int]
+) -> None:
+    run = serving(tmp_path)
+    asked = {"address": ADDRESS["primary"], "port": service[1]}
+    for event in run.events:
+        if asked.items() <= event[3].items():
+            event[3]["answered"] = False
+    rejects(run.judge("FO-14"), f"{service[0]} {service[1]} does not answer on 192.168.70.1")
+    run = serving(tmp_path).but(**asked)
+    unsure(run.judge("FO-14"), f"{service[0]} {service[1]} of 192.168.70.1 was never asked")
+
+
+@pytest.mark.parametrize("requirement", ["FO-13", "FO-14"])
+def test_services_asked_while_nothing_was_steady_say_nothing(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = serving(tmp_path)
+    run.events = [(38.0, *event[1:]) if event[1] == "probe" else event for event in run.events]
+    unsure(run.judge(requirement), "never asked")
+
+
+def test_a_standby_that_is_on_no_frame_says_nothing(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[1] != "secondary/wire0"]
+    unsure(run.judge("FO-13"), "nothing shows that secondary was up")
+
+
+def test_another_machine_at_the_standbys_address_does_not_show_that_it_lives(
+    tmp_path: Path,
+) -> None:
+    run = serving(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[1] != "secondary/wire0"]
+    run.asked(6, "primary", address=ADDRESS["secondary"])
+    unsure(run.judge("FO-13"), "nothing shows that secondary was up")
+
+
+def test_one_answer_to_five_questions_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.asked(10, "primary")
+    for second in range(4):
+        run.asked(11 + second)
+    rejects(run.judge("FO-15"), "1 of 5 questions")
+
+
+def test_one_answer_that_is_lost_is_no_violation(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    run.asked(20, "primary")
+    run.asked(21)
+    passes(run.judge("FO-15"))
+
+
+def test_a_question_that_the_holder_asks_itself_needs_no_answer(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    for second in range(5):
+        run.asked(20 + second, by=MAC["primary"])
+    passes(run.judge("FO-15"))
+
+
+def test_a_virtual_ip_left_on_the_old_node_is_rejected(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    run.asked(20, "primary", "secondary")
+    rejects(run.judge("FO-15"), "2 MACs answer")
+
+
+def test_the_wrong_nodes_mac_is_rejected(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[2][12:14] == b"\x08\x00"]
+    for second in range(5):
+        run.asked(10 + second, "secondary")
+    rejects(run.judge("FO-15"), "not the active node's")
+
+
+def test_a_virtual_ip_asked_for_too_seldom_says_nothing(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.asked(10, "primary")
+    unsure(run.judge("FO-15"), "asked for 1 times")
