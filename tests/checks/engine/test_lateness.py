@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.engine.lateness import explain, lower_bound_s, only_late
+from checks.engine.lateness import explain, lower_bound_s, missed, only_late
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.verdict import Status, Verdict
 
 NS = 1_000_000_000
@@ -187,6 +188,30 @@ def test_a_lower_bound_has_the_tolerance_of_its_clocks(
 
 def test_what_is_known_of_two_clocks_widens_it() -> None:
     assert lower_bound_s(3.0, 0.2) == pytest.approx(lower_bound_s(3.0) - 0.2)
+
+
+def judged(*records: Late) -> tuple[Verdict, Obligation]:
+    owed = Obligations()
+    one = owed.owe("a takeover within 5 s")
+    missed(one, "it took 6.000 s", 1.0, span(3, 6), PATH, records, "wire/lab.pcapng")
+    return owed.verdict(), one
+
+
+def test_a_limit_that_was_missed_is_broken_where_nothing_explains_it() -> None:
+    verdict, one = judged()
+    assert verdict.status is Status.FAIL
+    assert verdict.reasons == ("it took 6.000 s",)
+    assert one.evidence == ["wire/lab.pcapng"]
+
+
+def test_a_limit_that_was_missed_is_late_where_the_host_explains_it() -> None:
+    verdict, one = judged(late("secondary", 4, 5, 0.9))
+    assert only_late(verdict)
+    assert verdict.reasons == (
+        "it took 6.000 s, but `secondary` was kept from running for 900 ms of the 1.0 s"
+        " it was late",
+    )
+    assert one.evidence == ["wire/lab.pcapng"]
 
 
 @pytest.mark.parametrize(
