@@ -57,10 +57,11 @@ class Late:
     pressure_ns: int | None = None
 
     def followed_by(self, more: Late) -> Late:
-        """Return both as one; `more` begins where this ends."""
+        """Return both as one; `more` begins where this ends, or has begun before."""
         pressed = (self.pressure_ns, more.pressure_ns)
         return replace(
             self,
+            from_ns=min(self.from_ns, more.from_ns),
             until_ns=more.until_ns,
             kept_ns=self.kept_ns + more.kept_ns,
             pressure_ns=None if None in pressed else sum(one or 0 for one in pressed),
@@ -157,7 +158,8 @@ class LatenessWatch:
             earlier = before.delays.get((name, pid))
             if earlier is not None:
                 kept = kept_ns(pid, earlier, delays, length_ns)
-                yield Late(name, now.wall_ns - length_ns, now.wall_ns, kept, pressed)
+                from_ns = now.wall_ns - max(length_ns, kept)  # a wait that began before ends here
+                yield Late(name, from_ns, now.wall_ns, kept, pressed)
 
     def _add(self, late: Late) -> None:
         """Tell of what was late, as one with what was just before it."""

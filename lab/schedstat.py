@@ -1,9 +1,9 @@
 """What Linux says of how long processes were kept from running: `/proc/PID/task/TID/schedstat`.
 
 A thread that could run and had no processor waits; the kernel adds that up, in nanoseconds, from
-the thread's beginning. It is written whenever the thread gets a processor. So a reading may come
-late and loses nothing but the moment. A thread that sleeps, is stopped or waits for a lock does not
-wait for a processor: a guest with nothing to do, or one that is paused, is kept from nothing.
+the thread's beginning. A wait is added when it ends, as the thread gets its processor. So a reading
+may come late and loses nothing but the moment. A thread that sleeps, is stopped or waits for a lock
+does not wait for a processor: a guest with nothing to do, or a paused one, is kept from nothing.
 
 What is not counted: that a processor is slower (shared with another thread of its core, or stolen
 by a hypervisor below this host), and that a guest's own scheduler keeps its programs waiting.
@@ -49,12 +49,14 @@ def kept_ns(pid: int, before: Delays, now: Delays, within_ns: int) -> int:
     """Return for how long process `pid` was kept from running between two readings.
 
     What a machine does for the wire passes its main thread (timers, NICs) and one of its processors
-    at a time: that is the delay of the main thread and the largest of the others, and no more than
-    the time between the readings. To add up all threads would count the same instant many times.
+    at a time: that is the delay of the main thread and the largest of the others. To add up all
+    threads would count the same instant many times. It is more than the time between the readings
+    only where a single thread's wait had begun before.
     """
     grown = {thread: delay - before.get(thread, 0) for thread, delay in now.items()}
     main = max(0, grown.pop(pid, 0))
-    return min(within_ns, main + max(0, *grown.values(), 0))
+    other = max(0, 0, *grown.values())
+    return min(max(within_ns, main, other), main + other)
 
 
 def pressure_ns(proc: Path = PROC) -> int | None:

@@ -149,6 +149,25 @@ def test_a_look_that_comes_late_loses_nothing_but_the_moment(
     assert late.kept_ns == 1500 * MS
 
 
+def test_a_wait_of_several_readings_that_is_told_at_its_end_is_dated_back(
+    watch: LatenessWatch, watched: Watched
+) -> None:
+    look(watch, watched, 0, 0, 0, 700 * MS)
+    (late,) = watch.take()
+    assert late.kept_ns == 700 * MS
+    assert late.until_ns == WALL_NS + 4 * TICK_NS
+    assert late.from_ns == late.until_ns - 700 * MS
+
+
+def test_what_is_dated_back_makes_one_with_what_was_told_before(
+    watch: LatenessWatch, watched: Watched
+) -> None:
+    look(watch, watched, 100 * MS, 300 * MS)
+    (late,) = watch.take()
+    assert (late.from_ns, late.until_ns) == (WALL_NS, WALL_NS + 2 * TICK_NS)
+    assert late.kept_ns == 400 * MS
+
+
 def test_the_wire_is_late_by_itself(watch: LatenessWatch, watched: Watched) -> None:
     watched.later(wire=60 * MS)
     assert [(late.of, late.kept_ns) for late in watch.take()] == [("wire", 60 * MS)]

@@ -38,8 +38,12 @@ def test_the_main_thread_and_one_processor_are_waited_for_one_after_the_other() 
     assert kept_ns(7, before, now, 200 * MS) == 70 * MS
 
 
-def test_nobody_is_kept_for_longer_than_it_took() -> None:
+def test_two_threads_do_not_make_a_reading_longer_than_it_was() -> None:
     assert kept_ns(7, {7: 0, 8: 0}, {7: 180 * MS, 8: 190 * MS}, 200 * MS) == 200 * MS
+
+
+def test_a_wait_that_began_before_the_reading_is_told_whole_when_it_ends() -> None:
+    assert kept_ns(7, {7: 0, 8: 0}, {7: 30 * MS, 8: 700 * MS}, 200 * MS) == 700 * MS
 
 
 def test_a_thread_that_is_new_counts_from_its_beginning() -> None:
