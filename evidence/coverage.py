@@ -120,7 +120,7 @@ def coverage_of(path: Path) -> Coverage:
         raise BadEvidence(f"{path}: no capture can be read: {error.strerror}") from error
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _read(path: Path, _: tuple[int, int, int]) -> Coverage:
     """Read a file in one state of it; many verdicts are about the same."""
     with path.open("rb") as file:
