@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.ethernet import MalformedFrame
 from checks.protocols import carp, vrrp
 from checks.protocols.carp import Fault
+from evidence.packets import MalformedFrame
 from tests.checks.protocols import encoder
 
 PAIR = carp.Secret("secret94", "192.168.70.222", 94)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evidence.ethernet import MalformedFrame
 from checks.protocols import carp, vrrp
 from checks.protocols.vrrp import Checksum, Fault
+from evidence.packets import MalformedFrame
 from tests.checks.protocols import encoder
 
 V2 = bytes.fromhex("215e960100014118c0a846de0000000000000000")
