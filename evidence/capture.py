@@ -184,3 +184,11 @@ def without_duplicates(frames: Iterable[Frame]) -> Iterator[Frame]:
         last[key] = frame.at_ns
         if before is None or frame.at_ns - before > 1_000_000:
             yield frame
+
+
+def verify(path: Path) -> str | None:
+    """Say what is wrong with the capture at `path`, None when nothing is."""
+    capture = Capture(path)
+    for _ in capture:
+        pass
+    return "it is cut, or garbled" if capture.cut else None

@@ -23,16 +23,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from checks.engine.obligations import Obligations
 from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, Verdict, unknown
-from checks.failover.timeline import Timeline, statistics
 from evidence.errors import EvidenceError
 from evidence.scenario import Evidence
 
+if TYPE_CHECKING:
+    from checks.failover.timeline import Timeline
+
 Check = Callable[[Evidence, Obligations], None]
-Measure = Callable[[Evidence], Sequence[Timeline]]
+Measure = Callable[[Evidence], Sequence["Timeline"]]
 
 TOPICS = ("checks.multi_node", "checks.failover")
 
@@ -142,6 +145,8 @@ def figures(requirement_id: str, series: Iterable[Evidence]) -> list[str]:
     measure = _measures.get(requirement_id)
     if measure is None:
         return []
+    from checks.failover.timeline import statistics  # its package imports this one
+
     timelines: list[Timeline] = []
     for evidence in series:
         # Whatever a measure trips over, its check does, too, and says so in the verdict.
