@@ -16,7 +16,9 @@ class Hole:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What a capture covers."""
+    """What a capture covers. ended: whether the wire has closed it."""
+
+    ended: bool = True
 
     def holes(self, from_ns: int, until_ns: int) -> list[Hole]:
         """Return the holes in a window."""

@@ -87,7 +87,12 @@ def _summary(directory: Path) -> Iterator[str]:
 
 def _open(directory: Path) -> Iterator[str]:
     said = read_verdicts(directory)
-    for requirement, place in to_judge(directory).items():
+    try:
+        wanted = to_judge(directory)
+    except EvidenceError as error:
+        yield error.message
+        wanted = {}
+    for requirement, place in wanted.items():
         if requirement not in said.attempts:
             yield f"{place}: {requirement} was to be judged, and never was"
     for requirement in said.never_judged:

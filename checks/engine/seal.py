@@ -26,7 +26,8 @@ from checks.engine.verdicts import (
     write_tables,
 )
 from evidence import history
-from evidence.errors import BadEvidence
+from evidence.capture import Capture
+from evidence.errors import BadEvidence, EvidenceError
 from evidence.history import read_history
 
 SEAL, SEALED = "seal", "sealed"
@@ -80,7 +81,7 @@ def sealed(directory: Path) -> str:
 def broken(directory: Path, kept: str = "") -> Iterator[str]:
     """Yield what differs from what was sealed; `kept`: the seal that somebody kept elsewhere.
 
-    A capture may have grown: the wire of a lab that is kept goes on recording.
+    A capture that the wire had not closed may have grown: a lab that is kept goes on recording.
     """
     tables = read_tables(directory)
     if SEAL in tables and tables[SEAL] != _seal_of(tables):
@@ -97,9 +98,9 @@ def broken(directory: Path, kept: str = "") -> Iterator[str]:
             yield f"{FILE_NAME}: what was sealed of {name} cannot be read"
         elif not (directory / name).is_file():
             yield f"{name}: it was sealed, and is not there any more"
-        elif _content(directory / name, octets) != said:
+        elif _content(directory / name, octets) != {**said, "grows": False}:
             yield f"{name}: it was altered after it had been sealed"
-        elif not name.startswith("wire/") and _content(directory / name) != said:
+        elif not said.get("grows") and (directory / name).stat().st_size != octets:
             yield f"{name}: something was added after it had been sealed"
     for name in _files(directory):
         if name not in before:
@@ -107,7 +108,20 @@ def broken(directory: Path, kept: str = "") -> Iterator[str]:
 
 
 def _contents(directory: Path) -> dict[str, Any]:
-    return {name: _content(directory / name) for name in _files(directory)}
+    return {
+        name: {**_content(directory / name), "grows": _grows(directory / name)}
+        for name in _files(directory)
+    }
+
+
+def _grows(path: Path) -> bool:
+    """Whether it is a capture that the wire goes on with."""
+    if path.suffix != ".pcapng":
+        return False
+    try:
+        return not Capture(path).coverage().ended
+    except EvidenceError:
+        return False
 
 
 def _files(directory: Path) -> list[str]:
@@ -123,7 +137,7 @@ def _content(path: Path, octets: int | None = None) -> dict[str, Any]:
         while left and (piece := file.read(min(left, _PIECE))):
             digest.update(piece)
             left -= len(piece)
-    return {"octets": octets - left, "sha256": digest.hexdigest()}
+    return {"octets": octets - left, "sha256": digest.hexdigest(), "grows": False}
 
 
 def _seal_of(tables: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ class Series:
 class SeriesVerdict:
     """The verdict over a series, and `judged`: the verdict of each repetition that came so far.
 
-    time: the how manieth judging of this series it is, in the same directory.
+    time: counts from 1 how often this series was judged in the same directory.
     """
 
     series: Series

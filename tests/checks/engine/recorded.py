@@ -6,6 +6,7 @@ missed because of the host) or "dark" (not shown).
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from checks.engine import registry
 from checks.engine.judging import judge_now
 from checks.engine.obligations import Obligations
+from checks.engine.seal import seal
 from checks.engine.verdict import Status, Verdict
 from evidence.events.multi_node import ControllerConfig
 from evidence.events.run import ScenarioEnded, ScenarioStarted
@@ -83,3 +85,33 @@ def attempt(
 
 def status(verdict: Verdict | None) -> Status | None:
     return None if verdict is None else verdict.status
+
+
+def block(kind: int, body: bytes) -> bytes:
+    body += bytes(-len(body) % 4)
+    length = struct.pack("<I", len(body) + 12)
+    return struct.pack("<I", kind) + length + body + length
+
+
+def capture(directory: Path, *frames: tuple[int, bytes]) -> None:
+    """Write the capture of the lab."""
+    content = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    content += block(1, struct.pack("<HHI", 1, 0, 0) + struct.pack("<HHB7x", 9, 1, 9))
+    for at_ns, data in frames:
+        head = (0, at_ns >> 32, at_ns & 0xFFFFFFFF, len(data), len(data))
+        content += block(6, struct.pack("<IIIII", *head) + data)
+    (directory / "wire").mkdir(exist_ok=True)
+    (directory / "wire" / "lab.pcapng").write_bytes(content)
+
+
+def good_run(directory: Path) -> str:
+    """Record a run in which both requirements pass, and seal it; return the seal."""
+    with history(directory) as written:
+        begun = written.record(started(requirements=(SAID, SEEN)))
+        for _ in range(2):
+            written.record(config("good"))
+        capture(directory, *((begun.at_ns + n, bytes([n]) * 60) for n in range(1, 5)))
+        for requirement in (SAID, SEEN):
+            judge_now(directory, written, requirement)
+        written.record(ScenarioEnded(source="pytest", events=written.recorded))
+    return seal(directory)

@@ -28,6 +28,10 @@ from tests.checks.engine.verdicts import GOOD
 pytestmark = pytest.mark.usefixtures("own_checks")
 
 
+def nothing(evidence: Evidence, owed: Obligations) -> None:
+    """Judge nothing."""
+
+
 def test_a_check_that_crashes_is_unknown(own_checks, tmp_path: Path) -> None:
     def crashes(evidence: Evidence, owed: Obligations) -> None:
         raise ZeroDivisionError("oops")
@@ -39,7 +43,7 @@ def test_a_check_that_crashes_is_unknown(own_checks, tmp_path: Path) -> None:
 
 
 def test_a_check_that_owes_nothing_is_unknown(own_checks, tmp_path: Path) -> None:
-    own_checks[SAID] = lambda evidence, owed: None
+    own_checks[SAID] = nothing
     assert attempt(tmp_path, "good").status is Status.UNKNOWN
 
 
@@ -75,7 +79,7 @@ def test_nothing_is_recorded_of_the_judging_of_a_wrong_id(tmp_path: Path) -> Non
 
 def test_a_second_check_of_a_requirement_is_refused() -> None:
     with pytest.raises(ValueError, match="judged by"):
-        check(SAID)(lambda evidence, owed: None)
+        check(SAID)(nothing)
 
 
 def test_a_scenario_that_was_cut_off_is_unknown(tmp_path: Path) -> None:
