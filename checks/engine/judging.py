@@ -7,7 +7,7 @@ every attempt, also those of series, which `checks.engine.series` judges once a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,13 +59,21 @@ def next_attempt(directory: Path, scenario: str) -> int:
     return 1 + max([one.number for one in begun] + said, default=0)
 
 
-def judge_now(directory: Path, history: History, requirement_id: str) -> Verdict:
+def judge_now(
+    directory: Path,
+    history: History,
+    requirement_id: str,
+    flush: Callable[[], object] = lambda: None,
+) -> Verdict:
     """Judge a requirement by what `history`'s scenario has recorded so far; keep the verdict.
 
-    The capture must have been flushed before. Raises UnknownRequirement for a wrong id.
+    flush: makes the wire write what it has, and a mark that it covers the time until now. It is
+    called once the moment of judging is recorded: a mark of before would leave the end uncovered.
+    Raises UnknownRequirement for a wrong id.
     """
     catalogue().get(requirement_id)
     history.record(Judged(source="judge", requirement=requirement_id))
+    flush()
     recording = read_history(directory / FILE_NAME)
     begun = _begun(recording, history.scenario)
     attempt = begun[-1].number if begun else 1

@@ -6,7 +6,6 @@ missed because of the host) or "dark" (not shown).
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,10 @@ from checks.engine.verdict import Status, Verdict
 from evidence.events.multi_node import ControllerConfig
 from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import History
+from evidence.moment import NS
+from evidence.pcapng import Frame
 from evidence.scenario import Evidence
+from tests import captures
 
 SCENARIO = "scenarios/test_it.py::test_it"
 SAID, SEEN = "MN-05", "FO-24"
@@ -87,21 +89,12 @@ def status(verdict: Verdict | None) -> Status | None:
     return None if verdict is None else verdict.status
 
 
-def block(kind: int, body: bytes) -> bytes:
-    body += bytes(-len(body) % 4)
-    length = struct.pack("<I", len(body) + 12)
-    return struct.pack("<I", kind) + length + body + length
-
-
-def capture(directory: Path, *frames: tuple[int, bytes]) -> None:
-    """Write the capture of the lab."""
-    content = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
-    content += block(1, struct.pack("<HHI", 1, 0, 0) + struct.pack("<HHB7x", 9, 1, 9))
-    for at_ns, data in frames:
-        head = (0, at_ns >> 32, at_ns & 0xFFFFFFFF, len(data), len(data))
-        content += block(6, struct.pack("<IIIII", *head) + data)
+def capture(directory: Path, from_ns: int, *frames: bytes, covered_ns: int = 5 * NS) -> None:
+    """Write the capture of the lab: covered from a second before `from_ns` on."""
     (directory / "wire").mkdir(exist_ok=True)
-    (directory / "wire" / "lab.pcapng").write_bytes(content)
+    made = [Frame(from_ns + n, "client/wire0", data) for n, data in enumerate(frames, start=1)]
+    octets = captures.capture(made, from_ns - NS, from_ns + covered_ns)
+    (directory / "wire" / "lab.pcapng").write_bytes(octets)
 
 
 def good_run(directory: Path) -> str:
@@ -110,7 +103,7 @@ def good_run(directory: Path) -> str:
         begun = written.record(started(requirements=(SAID, SEEN)))
         for _ in range(2):
             written.record(config("good"))
-        capture(directory, *((begun.at_ns + n, bytes([n]) * 60) for n in range(1, 5)))
+        capture(directory, begun.at_ns, *(bytes([n]) * 60 for n in range(1, 5)))
         for requirement in (SAID, SEEN):
             judge_now(directory, written, requirement)
         written.record(ScenarioEnded(source="pytest", events=written.recorded))

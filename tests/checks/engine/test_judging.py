@@ -19,6 +19,7 @@ from tests.checks.engine.recorded import (
     SCENARIO,
     SEEN,
     attempt,
+    capture,
     config,
     history,
     started,
@@ -210,3 +211,16 @@ def test_an_id_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
 
 def test_measures_are_asked_for_by_no_requirement_that_has_none(tmp_path: Path) -> None:
     assert registry.figures(SAID, [Evidence(tmp_path, SCENARIO)]) == []
+
+
+def test_the_wire_marks_what_it_covers_after_the_moment_of_judging(tmp_path: Path) -> None:
+    frames = [bytes([n]) * 60 for n in range(4)]
+    with history(tmp_path) as written:
+        begun = written.record(started(requirements=(SEEN,)))
+        at_ns = begun.at_ns
+        capture(tmp_path, at_ns, *frames, covered_ns=10)
+        early = judge_now(tmp_path, written, SEEN)
+        late = judge_now(tmp_path, written, SEEN, lambda: capture(tmp_path, at_ns, *frames))
+    assert early.status is Status.UNKNOWN
+    assert "the wire ended at" in early.text
+    assert late.status is Status.PASS
