@@ -1,10 +1,10 @@
 """`python -m checks verify RUN`, `preflight RECORD...` and `list`: judging without a lab.
 
 Exit status of `verify`: 0 when every requirement is PASS, as recorded, and nothing was altered; 1
-when any is FAIL, or another verdict than recorded, or when a file or a line was altered or
-damaged; 2 when nothing is worse than UNKNOWN (also: something was never judged, the run was not
-sealed, the run cannot be read). Of `preflight`: 0 when the heartbeat is carried each way that was
-tried, 1 when not, 2 when that stays open.
+when any is FAIL, or another verdict than recorded, or when something was altered; 2 when nothing
+is worse than UNKNOWN (also: a line or a capture is damaged, something was never judged, the run
+was not sealed, the run cannot be read). Of `preflight`: 0 when the heartbeat is carried each way
+that was tried, 1 when not, 2 when that stays open.
 
 Who rewrites everything alike (history, captures, verdicts, seal) is not found by hashes that lie
 beside what they speak of; `verify --seal HASH` finds that, by the hash that a run prints last.
@@ -34,7 +34,7 @@ from evidence.errors import EvidenceError
 _VERIFY = """Judges every attempt, series and requirement of a run again, by its evidence alone,
 and looks at every file of it: the history's chain of hashes, the captures' digests, the verdicts
 and what they rest on, and the seal. Exit status: 0 all PASS and unaltered, 1 a FAIL or something
-altered, 2 UNKNOWN."""
+altered, 2 UNKNOWN, also for what is damaged or was never judged."""
 _LIMIT = """What this cannot tell: whoever rewrites history, captures, verdicts and seal alike
 leaves no trace in them. The hash that a run prints last, kept somewhere else, tells: give it by
 --seal."""
@@ -92,6 +92,7 @@ def verify(run: Path, console: Console, seal: str = "") -> int:
             console.print(Padding(escape(reason), (0, 0, 0, 7), expand=False), highlight=False)
     for word, colour, found in (
         ("altered", "red", looked.altered),
+        ("damaged", "red", looked.damaged),
         ("open", "yellow", looked.open),
     ):
         for one in found:
@@ -111,7 +112,7 @@ def verify(run: Path, console: Console, seal: str = "") -> int:
 def _status(rejudged: Sequence[Rejudged], looked: Integrity) -> Status:
     verdicts = all_in_all(rejudged)
     found = [verdicts.of(requirement).status for requirement in verdicts.attempts]
-    return worst(found + [Status.UNKNOWN] * bool(looked.open or looked.altered))
+    return worst(found + [Status.UNKNOWN] * bool(looked.altered or looked.damaged or looked.open))
 
 
 def preflight(records: Sequence[Path], console: Console) -> int:

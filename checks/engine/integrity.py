@@ -23,9 +23,15 @@ from evidence.history import read_history
 
 @dataclass(frozen=True)
 class Integrity:
-    """What was altered or damaged since it was written, and what was never judged or closed."""
+    """What is wrong with a run as it lies there.
+
+    altered: what cannot have come about by itself. damaged: lines and captures that are not as
+    they were written, be it by a process that died or by somebody; the seal tells which. open:
+    what was never judged, or never closed.
+    """
 
     altered: tuple[str, ...]
+    damaged: tuple[str, ...]
     open: tuple[str, ...]
 
 
@@ -34,14 +40,12 @@ def integrity(directory: Path, seal: str = "") -> Integrity:
 
     Raises BadEvidence when the history or the verdicts cannot be read at all.
     """
-    altered = (*_damaged(directory), *_summary(directory), *broken(directory, seal))
-    return Integrity(tuple(dict.fromkeys(altered)), tuple(_open(directory)))
+    altered = (*_without_verdict(directory), *_summary(directory), *broken(directory, seal))
+    return Integrity(altered, tuple(_damaged(directory)), tuple(_open(directory)))
 
 
-def _damaged(directory: Path) -> Iterator[str]:
-    recording = read_history(directory / history.FILE_NAME)
-    yield from map(str, recording.damage)
-    attempts = attempts_in(recording)
+def _without_verdict(directory: Path) -> Iterator[str]:
+    attempts = attempts_in(read_history(directory / history.FILE_NAME))
     yield from counted_twice(attempts)
     said = read_verdicts(directory).attempts
     for one in attempts:
@@ -51,6 +55,10 @@ def _damaged(directory: Path) -> Iterator[str]:
                     f"{history.FILE_NAME}:{line}: {requirement} was judged here,"
                     f" and {FILE_NAME} has no verdict of it"
                 )
+
+
+def _damaged(directory: Path) -> Iterator[str]:
+    yield from map(str, read_history(directory / history.FILE_NAME).damage)
     for path in sorted(directory.glob("wire/*.pcapng")):
         try:
             why = verify(path)

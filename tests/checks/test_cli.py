@@ -53,9 +53,10 @@ def test_what_was_altered_and_what_is_open_is_listed_by_file_and_line(
     assert main(["verify", str(tmp_path)]) == 1
     said = capsys.readouterr().out
     assert f"{SAID}  UNKNOWN, was PASS: " in said
-    assert "\naltered: history.jsonl:2: it was altered after it had been written" in said
+    assert "\ndamaged: history.jsonl:2: it was altered after it had been written" in said
     assert "\nopen: history.jsonl:7: attempt 2 of " in said
-    assert ", altered: 2; all in all UNKNOWN" in said
+    assert "\naltered: history.jsonl: it was altered after it had been sealed" in said
+    assert ", altered: 1; all in all UNKNOWN" in said
 
 
 @pytest.mark.usefixtures("own_checks")

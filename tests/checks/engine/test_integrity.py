@@ -61,13 +61,14 @@ def without_seal(directory: Path) -> None:
 
 
 def altered(directory: Path) -> str:
-    return "\n".join(integrity(directory).altered)
+    looked = integrity(directory)
+    return "\n".join((*looked.altered, *looked.damaged))
 
 
 def test_a_good_run_has_nothing_altered_and_nothing_open(tmp_path: Path) -> None:
     assert good_run(tmp_path) == sealed(tmp_path)
     looked = integrity(tmp_path)
-    assert (looked.altered, looked.open) == ((), ())
+    assert (looked.altered, looked.damaged, looked.open) == ((), (), ())
 
 
 def test_an_altered_value_is_named_by_its_line(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_and_by_the_beginning_when_the_chain_was_made_anew(tmp_path: Path) -> No
     write_tables(tmp_path, tables_of(Verdicts({SAID: kept[SAID]}, frozenset((SAID,)))))
     seal(tmp_path)
     looked = integrity(tmp_path)
-    assert looked.altered == ()
+    assert (looked.altered, looked.damaged) == ((), ())
     assert f"history.jsonl:1: {SEEN} was to be judged, and never was" in looked.open
     assert main(["verify", str(tmp_path)]) != 0
 
@@ -318,3 +319,14 @@ def test_a_file_of_verdicts_that_is_gone_leaves_every_mark_without_one(tmp_path:
     (tmp_path / FILE_NAME).unlink()
     assert altered(tmp_path).count("and verdicts.json has no verdict of it") == 2
     assert main(["verify", str(tmp_path)]) == 1
+
+
+def test_what_a_process_that_died_has_torn_is_damage_and_no_alteration(tmp_path: Path) -> None:
+    attempt(tmp_path, "good")
+    with (tmp_path / "history.jsonl").open("ab") as file:
+        file.write(b'{"number":')
+    seal(tmp_path)
+    looked = integrity(tmp_path)
+    assert looked.altered == ()
+    assert looked.damaged == ("history.jsonl:5: the line is torn: its end is missing",)
+    assert main(["verify", str(tmp_path)]) == 2
