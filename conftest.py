@@ -16,8 +16,8 @@ from checks.engine.requirements import catalogue
 from checks.engine.series import SeriesVerdict, judge_series
 from checks.engine.verdict import Status, Verdict, unknown
 from checks.engine.verdicts import read_verdicts, record_verdict
+from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import History
-from evidence.scenario import END, START
 from lab.accelerator import choose
 from lab.cli import collect_garbage
 from lab.errors import ConformanceFailure, LabError
@@ -31,6 +31,7 @@ from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Durations, Stopwatch
 from scenarios.labs import LabFailedBefore, Labs
 from scenarios.repetitions import fail_the_run, in_words, repeat
+from scenarios.requirements import requirements_of, to_be_judged
 from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN, Run, forget_run, terminal_of_run
 from scenarios.side_by_side import (
     SideBySide,
@@ -53,6 +54,7 @@ _LABS = pytest.StashKey[SideBySide]()
 _A_WORKER_DIED = pytest.StashKey[bool]()
 _MAY_THAW_AHEAD = "vpnproof_may_thaw_ahead"
 _TERMINAL = pytest.StashKey[TextIO]()
+_TO_BE_JUDGED = pytest.StashKey[frozenset[str]]()
 
 Judge = Callable[[str], Verdict]
 
@@ -156,6 +158,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note what is to be judged, now that nothing more is left out."""
+    session.config.stash[_TO_BE_JUDGED] = to_be_judged(session.items)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Let any worker take the next scenario, long ones first, whatever --dist says."""
@@ -176,11 +183,6 @@ def pytest_handlecrashitem(crashitem: str) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     item.stash[NEXT] = nextitem
-
-
-def requirements_of(item: pytest.Item) -> list[str]:
-    """Return the requirements that a scenario is marked to show."""
-    return [name for marker in item.iter_markers("requirement") for name in marker.args]
 
 
 def _leave_for_sign_off(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -218,7 +220,13 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
     accelerator = choose(config.getoption("accel"))
     image = prepare(config.getoption("image"), progress=progress)
     run = config.stash[_RUN]
-    run.open(image=str(image), image_source=image.source, accelerator=str(accelerator))
+    to_be_judged = config.stash.get(_TO_BE_JUDGED, frozenset[str]())
+    run.open(
+        requirements=to_be_judged,
+        image=str(image),
+        image_source=image.source,
+        accelerator=str(accelerator),
+    )
 
     def deployer(guide: str) -> Deployer:
         return Deployer(
@@ -289,23 +297,28 @@ def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]
 @pytest.fixture
 def history(request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs) -> Iterator[History]:
     """The run's history, on behalf of this scenario."""
-    scenario = request.node.nodeid
-    with request.config.stash[_RUN].history(scenario) as history:
-        history.record(
-            START,
-            "pytest",
-            nodeid=scenario,
-            lab=labs.name(guide),
-            requirements=requirements_of(request.node),
-        )
+    scenario, run = request.node.nodeid, request.config.stash[_RUN]
+    started = ScenarioStarted(
+        source="pytest",
+        lab=labs.name(guide),
+        requirements=tuple(requirements_of(request.node)),
+        attempt=run.next_attempt(scenario),
+    )
+    with run.history(scenario) as history:
+        history.record(started)
         yield history
-        lab.wire.flush()
-        history.record(END, "pytest", nodeid=scenario)
+        try:
+            lab.wire.flush()
+        finally:
+            history.record(ScenarioEnded(source="pytest", events=history.recorded))
 
 
 @pytest.fixture
 def judge(request: pytest.FixtureRequest, lab: Lab, history: History) -> Judge:
-    """Judge a requirement by what this scenario has recorded so far; anything but PASS fails."""
+    """Judge a requirement by what this scenario has recorded so far; anything but PASS fails.
+
+    What the wire has received by then is in the capture first, with a mark that it records still.
+    """
     directory = request.config.stash[_RUN].directory
 
     def judge(requirement: str) -> Verdict:
@@ -315,7 +328,8 @@ def judge(request: pytest.FixtureRequest, lab: Lab, history: History) -> Judge:
         if verdict.status is Status.FAIL:
             raise ConformanceFailure(f"{requirement}: {verdict.text}")
         if verdict.status is Status.UNKNOWN:
-            raise LabError(f"{requirement}: {verdict.text}")
+            busy = "the host was too busy to tell: " if verdict.late else ""
+            raise LabError(f"{requirement}: {busy}{verdict.text}")
         return verdict
 
     return judge
