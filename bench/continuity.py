@@ -28,13 +28,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from evidence.capture import Capture
 from checks.protocols.heartbeat import intervals_s, listen
-from evidence.history import History
+from evidence.capture import Capture
+from evidence.history import FILE_NAME, History
+from evidence.moment import NS
 from lab.accelerator import Accelerator, choose
 from lab.checkpoint import Checkpoint, Store, freeze, ingredients, thaw
 from lab.checkpoint.rewind import rewind
-from lab.clock import NS
 from lab.image import Image, prepare
 from lab.lab import Lab
 from lab.progress import Progress
@@ -42,12 +42,12 @@ from lab.wait import pause
 from provision.deploy import Deployer, guide_named
 from provision.failover.site import Site
 from scenarios.failover.pair import Pair
-from scenarios.failover.tunnels import Outside, Traveller
+from scenarios.failover.tunnels import Outside, RoamingClient
 
 summary = "a frozen failover pair goes on: thaws and rewinds, watched"
 
 _WATCHED_S = 10.0
-_TRAVELLERS = (Traveller("alice", "udp", 1), Traveller("bob", "tcp", 1))
+_CLIENTS = (RoamingClient("alice", "udp", 1), RoamingClient("bob", "tcp", 1))
 #: Of each process that serves: its name, and when it was started, in ticks since the boot.
 _SERVING = (
     "for pid in $(pgrep -x 'openvpn|ucarp|keepalived') $(systemctl show -P MainPID openvpnas); do "
@@ -143,8 +143,8 @@ class _Seen:
 @contextmanager
 def _frozen(lab: Lab, folder: Path) -> Iterator[tuple[Checkpoint, _Before]]:
     """Bring two tunnels up and freeze the lab, under a key of its own; removed at the end."""
-    with History(folder / "history.jsonl", "bench") as history, Pair(lab, history) as pair:
-        Outside(pair).connect(*_TRAVELLERS)
+    with History(folder / FILE_NAME, "bench") as history, Pair(lab, history) as pair:
+        Outside(pair).connect(*_CLIENTS)
     before = _Before(_serving(lab), _handshakes(lab))
     made_of = ingredients(lab.topology, lab.image, lab.accelerator, nonce=secrets.token_hex())
     checkpoint = freeze(lab, made_of, "two tunnels up, for a benchmark", keep_running=False)
@@ -157,7 +157,7 @@ def _frozen(lab: Lab, folder: Path) -> Iterator[tuple[Checkpoint, _Before]]:
 
 def _watch(lab: Lab, capture: Path, before: _Before) -> _Seen:
     """Ask for a ping in each tunnel, watch the wire, then look what has changed."""
-    lost = sum(not _pings(lab, one) for one in _TRAVELLERS)
+    lost = sum(not _pings(lab, one) for one in _CLIENTS)
     pause(max(0.0, _WATCHED_S - (time.time_ns() - lab.started_ns) / NS))
     lab.wire.flush()
     site = Site.of(lab.topology)
@@ -177,7 +177,7 @@ def _watch(lab: Lab, capture: Path, before: _Before) -> _Seen:
     )
 
 
-def _pings(lab: Lab, one: Traveller) -> bool:
+def _pings(lab: Lab, one: RoamingClient) -> bool:
     """Ping the far end of a client's tunnel, once."""
     command = (
         f"net=$(ip -n {one.name} -4 route show dev tun0 scope link | awk 'NR == 1 {{print $1}}'); "

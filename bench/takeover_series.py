@@ -16,11 +16,12 @@ from checks.failover.timeline import Fault, Stage, Timeline
 from checks.protocols import budgets
 from checks.protocols.budgets import Budget
 from evidence.errors import BadEvidence, EvidenceError
-from evidence.history import FILE_NAME, Event, read_history
-from evidence.scenario import START, Evidence
+from evidence.events.run import RepetitionBroken, RepetitionsBegan
+from evidence.events.takeover import FaultInjected
+from evidence.history import FILE_NAME, read_history
+from evidence.scenario import Evidence
 
 SOURCE = "bench"
-BROKEN = "repetition.broken"
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,13 @@ def read_series(directory: Path) -> list[Series]:
 
     Raises BadEvidence when there is no history, or none of this benchmark in it.
     """
-    starts = read_history(directory / FILE_NAME).events(START, SOURCE)
-    if not starts:
+    begun = read_history(directory / FILE_NAME).of(RepetitionsBegan)
+    if not begun:
         raise BadEvidence(
             f"{directory}: no takeover was measured there",
             hint="name the directory that `python -m bench takeover` called its evidence",
         )
-    return [_series(directory, start) for start in starts]
+    return [_series(directory, one) for one in begun]
 
 
 def limit(stage: Stage, fault: str, engine: budgets.Engine) -> Budget | None:
@@ -79,14 +80,14 @@ def limit(stage: Stage, fault: str, engine: budgets.Engine) -> Budget | None:
     }[stage]
 
 
-def _series(directory: Path, start: Event) -> Series:
-    recorded = Recorded(Evidence(directory, start.scenario))
-    reading = _Reading(recorded, str(start["fault"]), int(start["times"]))
+def _series(directory: Path, begun: RepetitionsBegan) -> Series:
+    recorded = Recorded(Evidence(directory, begun.scenario))
+    reading = _Reading(recorded, begun.fault, begun.times)
     try:
         reading.read()
     except EvidenceError as error:
         reading.problems[error.message] += 1
-    return reading.series(tunnels=bool(start["tunnel"]))
+    return reading.series(tunnels=begun.tunnel)
 
 
 class _Reading:
@@ -105,21 +106,21 @@ class _Reading:
 
     def read(self) -> None:
         """Read all of it; raises EvidenceError for what leaves nothing to be measured."""
-        for event in self._recorded.evidence.events(BROKEN):
+        for broken in self._recorded.evidence.events(RepetitionBroken):
             self._broken.append(
-                f"broke off in repetition {event['number']} of {self._wanted}: {event['reason']}"
+                f"broke off in repetition {broken.number} of {self._wanted}: {broken.reason}"
             )
-        if self._broken and not self._recorded.evidence.events("fault.begin"):
+        if self._broken and not self._recorded.evidence.events(FaultInjected):
             return
         for event, fault in self._recorded.faults():
             self._provoked += 1
-            if event.data.get("expects_takeover", True):
+            if event.expects_takeover:
                 self._read_takeover(event, fault)
             else:
                 self._read_calm(event, fault)
 
-    def _read_takeover(self, event: Event, fault: Fault) -> None:
-        peer = self._recorded.pair.peer_of(str(event["node"]))
+    def _read_takeover(self, event: FaultInjected, fault: Fault) -> None:
+        peer = self._recorded.pair.peer_of(event.node)
         self._widen(peer.engine)
         try:
             timeline = self._recorded.timeline(fault)
@@ -132,15 +133,15 @@ class _Reading:
         self._takeovers += 1
         self._timelines.append(timeline)
 
-    def _read_calm(self, event: Event, fault: Fault) -> None:
+    def _read_calm(self, event: FaultInjected, fault: Fault) -> None:
         """Look for a takeover where none may come."""
-        peer = self._recorded.pair.peer_of(str(event["node"]))
+        peer = self._recorded.pair.peer_of(event.node)
         early = fault.at.at_ns - fault.at.uncertainty_ns
-        beats = self._recorded.heard_of_pair().between(early, fault.until_ns)
-        if len(beats.of(peer.address)):
+        heard = self._recorded.heard_of_pair().between(early, fault.until_ns)
+        if len(heard.of(peer.address)):
             self._takeovers += 1
             self.problems["the peer took over, which it must not after this fault"] += 1
-        elif not len(beats):
+        elif not len(heard):
             self.problems["nobody advertised any more"] += 1
 
     def _widen(self, engine: budgets.Engine) -> None:

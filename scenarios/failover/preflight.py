@@ -14,6 +14,7 @@ from typing import Any
 from checks.preflight import probe as preflight_probe
 from checks.preflight.diagnosis import Observations
 from checks.preflight.records import observations
+from evidence.events.pair import PreflightObserved
 from lab.wait import until
 from scenarios.failover.pair import Pair
 
@@ -60,5 +61,5 @@ def observed(pair: Pair, sender: str, receiver: str) -> Observations:
 def record(pair: Pair, profile: str) -> Observations:
     """Make a preflight from the primary to the secondary and record it under `profile`."""
     seen = observed(pair, "primary", "secondary")
-    pair.history.record("preflight.observations", "secondary", profile=profile, **seen.as_record())
+    pair.history.record(PreflightObserved(source="secondary", profile=profile, **seen.as_record()))
     return seen

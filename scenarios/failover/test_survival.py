@@ -8,18 +8,25 @@ from collections.abc import Callable
 
 import pytest
 
-from checks.failover.survival import KEPT
+from evidence.events.sync import (
+    Kept,
+    RunningCompared,
+    SyncCompleted,
+    WriteAcknowledged,
+    WritesFound,
+)
+from evidence.moment import Moment
 from lab.machine import Machine
 from lab.probe import Probe
 from lab.wait import pause
 from scenarios.failover import faults, observe
-from scenarios.failover.faults import Moment
 from scenarios.failover.observe import LIVE, STAGED
 from scenarios.failover.pair import Pair
 from scenarios.failover.takeover import provoke
 
 Judge = Callable[[str], object]
 
+KEPT: tuple[Kept, ...] = ("licence", "session secret")
 PERIOD_S = 20
 WRITE_FOR_S = 90.0
 WRITER = "writer"
@@ -41,19 +48,20 @@ def write(pair: Pair, active: str, serial: int) -> None:
     """Write one more property on the active node; recorded once it was acknowledged."""
     key = f"serial_{serial}"
     pair.sacli(active, "--user", WRITER, "--key", key, "--value", "written", "UserPropPut")
-    pair.history.record("write.acknowledged", active, serial=serial)
+    pair.history.record(WriteAcknowledged(source=active, serial=serial))
 
 
 def record_sync(pair: Pair, active: str, serial: int, since_ns: int) -> None:
     """Record that a sync was completed between `since_ns` and now, when it was seen."""
     half = (time.time_ns() - since_ns) // 2
     pair.history.record(
-        "sync.completed",
-        active,
-        at_ns=since_ns + half,
-        uncertainty_ns=half,
-        serial=serial,
-        period_s=PERIOD_S,
+        SyncCompleted(
+            source=active,
+            at_ns=since_ns + half,
+            uncertainty_ns=half,
+            serial=serial,
+            period_s=PERIOD_S,
+        )
     )
 
 
@@ -85,14 +93,15 @@ def test_what_the_last_sync_held_survives_and_the_rest_is_counted(
                 synced = found[-1]
                 record_sync(pair, active, synced, before_ns)
 
-    def survived(peer: str, _struck: Moment) -> None:
+    def survived(peer: str, _injected: Moment) -> None:
         pause(1)
         running = observe.hashes(pair.machine(peer), LIVE)
-        for item in sorted(KEPT):
+        for item in KEPT:
             pair.history.record(
-                "running.compared", peer, item=item, staged=staged[item], running=running[item]
+                RunningCompared(source=peer, item=item, staged=staged[item], running=running[item])
             )
-        pair.history.record("write.survived", peer, serials=serials(pair.machine(peer), LIVE))
+        found = tuple(serials(pair.machine(peer), LIVE))
+        pair.history.record(WritesFound(source=peer, serials=found))
 
     provoke(pair, faults.POWER_OFF, probe, survived, before=write_on)
     judge("FO-46")
