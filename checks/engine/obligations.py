@@ -114,7 +114,7 @@ class Obligations:
         """
         missing = sorted(set(wanted) - set(found))
         if missing:
-            self.open(f"not {what}: {', '.join(repr(one) if not one else one for one in missing)}")
+            self.open(f"not {what}: {', '.join(one or repr(one) for one in missing)}")
         return not missing
 
     def open(self, why: str, *evidence: str) -> None:

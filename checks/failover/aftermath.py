@@ -1,15 +1,18 @@
-"""FO-26, 31, 39: how a takeover shows: announced on the LAN, logged, noticed by clients."""
+"""FO-26, 31, 39, 49: how a takeover shows: announced on the LAN, logged, noticed by clients."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from checks.engine.obligations import Obligations
 from checks.engine.registry import check
-from checks.engine.verdict import Findings, Verdict
-from checks.failover import timeline as takeover
-from checks.failover.pair import Recorded
-from checks.failover.takeovers import RESTART, each_takeover
-from checks.failover.timeline import Fault, Stage, Timeline
-from checks.protocols import budgets, heartbeat
+from checks.failover.recorded import Recorded
+from checks.failover.stages import Span, Watch, owe_in_time
+from checks.failover.takeover import RESTART, Takeover, takeovers
+from checks.protocols import budgets
 from checks.protocols.budgets import Budget
+from evidence.events.takeover import LogLine, NeighbourSeen, TunnelCarried, TunnelWatched
+from evidence.moment import NS
 from evidence.scenario import Evidence
 
 ANNOUNCE_S = 0.1
@@ -17,127 +20,159 @@ ANNOUNCE_S = 0.1
 ANNOUNCE_TWICE_S = 3.0
 LOG_S = 2.0
 NODE_LOG, STATE_LOG = "openvpnas-node.log", "openvpnas.log"
+STATE, NODE_EVENT = "Switching to state: MASTER", "Switching to state"
+OUTSIDE = "outside"
+"""FO-49: a client beyond the gateway."""
+LIMITS: Mapping[str, Budget] = {
+    "udp": Budget(0, budgets.GUIDE_TUNNEL_UDP_S, "about a minute", "FO-39"),
+    "tcp": Budget(0, budgets.GUIDE_TUNNEL_TCP_S, "reset by the new node", "FO-39"),
+}
 
 
 @check("FO-26")
-def the_takeover_is_announced(evidence: Evidence) -> Verdict:
+def the_takeover_is_announced(evidence: Evidence, owed: Obligations) -> None:
     """Judge the gratuitous ARPs after each takeover, and that clients moved to the new MAC."""
     recorded = Recorded(evidence)
-    found = Findings()
-    for _, fault, timeline in each_takeover(found, recorded):
-        if timeline.first is None:
-            found.gap(f"no takeover after {fault.name}, so nothing to announce")
-            continue
-        _judge_announcement(found, timeline, timeline.first.at_ns)
-        _judge_neighbours(found, recorded, fault, timeline.first.at_ns)
-    return found.verdict("announced at once and again, clients moved")
+    for takeover in takeovers(recorded, owed):
+        _owe_announcements(owed, takeover)
+        _owe_neighbours(owed, recorded, takeover)
 
 
-def _judge_announcement(found: Findings, timeline: Timeline, first_ns: int) -> None:
-    apart = [abs(claim.at_ns - first_ns) / heartbeat.NS for claim in timeline.announced]
-    if not found.require(bool(apart), "no gratuitous ARP of the new node reached the wire"):
+def _owe_announcements(owed: Obligations, takeover: Takeover) -> None:
+    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
+    apart = [abs(seen.at_ns - takeover.first.at_ns) / NS for seen in takeover.announced]
+    one = owed.owe(f"{takeover}: announced by gratuitous ARP at once, and again")
+    if not apart:
+        one.broken(f"{takeover}: no gratuitous ARP of {takeover.peer.name} reached the wire")
         return
-    found.require(
-        min(apart) <= ANNOUNCE_S,
-        f"the gratuitous ARP came {min(apart):.3f} s from the first advertisement, limit 0.1 s",
-    )
-    early = [value for value in apart if value <= ANNOUNCE_TWICE_S]
-    found.require(
-        len(early) >= 2, f"{len(early)} gratuitous ARP(s) in {ANNOUNCE_TWICE_S:.0f} s, not 2"
-    )
+    soonest, early = min(apart), [value for value in apart if value <= ANNOUNCE_TWICE_S]
+    if soonest > ANNOUNCE_S:
+        one.broken(
+            f"{takeover}: the gratuitous ARP came {soonest:.3f} s from the first advertisement, "
+            f"limit {ANNOUNCE_S} s"
+        )
+    if len(early) < 2:
+        one.broken(f"{takeover}: {len(early)} gratuitous ARP(s) in 3 s, not 2")
+    for seen in takeover.announced:
+        sender, source = seen.arp.sender_mac, seen.frame_source
+        if sender != source:
+            one.broken(
+                f"{takeover}: the gratuitous ARP says {sender} in a frame from {source}: a switch "
+                "learns the wrong port"
+            )
+    one.met(*takeover.places)
 
 
-def _judge_neighbours(found: Findings, recorded: Recorded, fault: Fault, first_ns: int) -> None:
-    peer = next(node for node in recorded.pair.nodes.values() if node.address != fault.victim)
+def _owe_neighbours(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+    """Owe that every client whose neighbour table was read has the peer's MAC, at last."""
+    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
     seen = [
-        event
-        for event in recorded.evidence.events("neighbour")
-        if first_ns <= event.at_ns <= fault.until_ns
-        and event["address"] == recorded.pair.virtual_ip
+        one
+        for one in recorded.evidence.events(NeighbourSeen)
+        if takeover.first.at_ns <= one.at_ns <= takeover.until_ns
+        and one.address == recorded.pair.virtual_ip
     ]
     if not seen:
-        found.gap(f"no client's neighbour table was read after {fault.name}")
-        return
-    mac = str(seen[-1]["mac"]).lower()
-    found.require(
-        mac == peer.mac, f"{seen[-1].source} still has {mac} for the virtual IP, not {peer.mac}"
-    )
+        owed.open(f"{takeover}: no client's neighbour table was read")
+    for client, last in {one.source: one for one in seen}.items():
+        owed.require(
+            last.mac == takeover.peer.mac,
+            f"{takeover}: {client} has the new node's MAC",
+            f"{takeover}: {client} still has {last.mac} for the virtual IP, not "
+            f"{takeover.peer.mac}",
+            last.place,
+        )
 
 
 @check("FO-31")
-def the_change_of_state_is_logged(evidence: Evidence) -> Verdict:
-    """Judge that the new node's MASTER line stands in openvpnas.log, within 2 s of the wire."""
+def the_change_of_state_is_logged(evidence: Evidence, owed: Obligations) -> None:
+    """Judge that the new node's MASTER line stands in openvpnas.log, within 2 s of the wire.
+
+    Events of the node's own stand in openvpnas-node.log, and there only.
+    """
     recorded = Recorded(evidence)
-    found = Findings()
-    for event, fault, timeline in each_takeover(found, recorded):
-        if timeline.first is None:
-            found.gap(f"no takeover after {fault.name}, so nothing to log")
-            continue
-        peer = recorded.pair.peer_of(str(event["node"]))
+    for takeover in takeovers(recorded, owed):
         lines = [
             line
-            for line in evidence.events("log.line", peer.name)
-            if fault.at.at_ns <= line.at_ns + line.uncertainty_ns and line.at_ns <= fault.until_ns
+            for line in evidence.events(LogLine, takeover.peer.name)
+            if takeover.injected.at_ns <= line.moment.latest_ns and line.at_ns <= takeover.until_ns
         ]
-        state = [line for line in lines if "MASTER" in line["text"]]
-        files = sorted({str(line["file"]) for line in state})
-        found.saw(*(line.place for line in state))
-        if not found.require(
-            STATE_LOG in files, f"the MASTER line is in {files or 'no file'}, not in {STATE_LOG}"
-        ):
-            continue
-        apart_s, unsure_s = min(
-            (
-                abs(line.at_ns - timeline.first.at_ns) / heartbeat.NS,
-                line.uncertainty_ns / heartbeat.NS,
-            )
-            for line in state
-            if line["file"] == STATE_LOG
-        )
-        what = f"the MASTER line is {apart_s:.1f} s +- {unsure_s:.1f} s from the wire's event"
-        late = apart_s - unsure_s > LOG_S
-        found.require(not late, f"{what}, limit 2 s")
-        if not late and apart_s + unsure_s > LOG_S:
-            found.gap(f"{what}: too coarse for a limit of 2 s")
-        found.require(
-            any(line["file"] == NODE_LOG for line in lines), f"nothing was written to {NODE_LOG}"
-        )
-    return found.verdict(f"MASTER in {STATE_LOG} within 2 s, node events in {NODE_LOG}")
+        _owe_state_line(owed, takeover, [line for line in lines if line.text.endswith(STATE)])
+        node = owed.owe(f"{takeover}: node events are in {NODE_LOG}, kept apart")
+        for line in lines:
+            if line.file == NODE_LOG:
+                node.met(line.place)
+            elif STATE not in line.text and any(
+                other.file == NODE_LOG and other.text == line.text for other in lines
+            ):
+                node.broken(f"{line.text!r} stands in both logs", line.place)
+        if not any(line.file == NODE_LOG for line in lines):
+            node.broken(f"{takeover}: nothing was written to {NODE_LOG}", *takeover.places)
+
+
+def _owe_state_line(owed: Obligations, takeover: Takeover, state: list[LogLine]) -> None:
+    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
+    one = owed.owe(f"{takeover}: MASTER stands in {STATE_LOG} within {LOG_S:.0f} s")
+    right = [line for line in state if line.file == STATE_LOG]
+    if not right:
+        files = sorted({line.file for line in state}) or "no file"
+        one.broken(f"{takeover}: the MASTER line is in {files}, not in {STATE_LOG}")
+        return
+    first_ns = takeover.first.at_ns
+    line = min(right, key=lambda line: abs(line.at_ns - first_ns))
+    apart_s = abs(line.at_ns - first_ns) / NS
+    unsure_s = line.uncertainty_ns / NS
+    what = f"the MASTER line is {apart_s:.1f} s +- {unsure_s:.1f} s from the wire's event"
+    if apart_s - unsure_s > LOG_S:
+        one.broken(f"{takeover}: {what}, limit 2 s", line.place)
+    elif apart_s + unsure_s > LOG_S:
+        one.doubt(f"{takeover}: {what}: too coarse for a limit of 2 s", line.place)
+    one.met(line.place)
 
 
 @check("FO-39")
-def clients_are_back_within_about_a_minute(evidence: Evidence) -> Verdict:
+def clients_are_back_within_about_a_minute(evidence: Evidence, owed: Obligations) -> None:
     """Judge the interruption of each client after each takeover: UDP 75 s, TCP 15 s."""
-    return judge_tunnels(Recorded(evidence))
+    owe_tunnels(owed, Recorded(evidence))
 
 
-def judge_tunnels(recorded: Recorded, client: str | None = None) -> Verdict:
-    """Hold the tunnels' interruptions against the guide's limits, of one client if given."""
-    limits = {
-        "udp": Budget(0, budgets.GUIDE_TUNNEL_UDP_S, "about a minute", "FO-39"),
-        "tcp": Budget(0, budgets.GUIDE_TUNNEL_TCP_S, "reset by the new node", "FO-39"),
-    }
-    found = Findings()
+@check("FO-49")
+def outside_clients_follow_the_virtual_ip(evidence: Evidence, owed: Obligations) -> None:
+    """Judge that clients beyond the gateway are back after each takeover, as those inside."""
+    owe_tunnels(owed, Recorded(evidence), OUTSIDE)
+
+
+def owe_tunnels(owed: Obligations, recorded: Recorded, client: str | None = None) -> None:
+    """Owe that each client whose tunnel was up before a fault is back in time, and stays."""
     watched = [
-        event
-        for event in recorded.evidence.need("tunnel.watched")
-        if client is None or event["client"] == client
+        one for one in recorded.evidence.events(TunnelWatched) if client in (None, one.client)
     ]
-    backs = recorded.evidence.events("tunnel.back")
-    if not watched:
-        found.gap(f"no tunnel of a client {client} was watched")
-    for _, fault, timeline in each_takeover(found, recorded, but=(RESTART,)):
-        for one in watched:
-            if one.at_ns > fault.at.at_ns:
-                continue
-            moments = [
-                takeover.Moment(back.at_ns, back.uncertainty_ns)
-                for back in backs
-                if back.source == one.source
-            ]
-            found.saw(one.place)
-            limit = limits[str(one["protocol"])]
-            tunnel = takeover.with_answers(timeline, (), moments)
-            takeover.judge_stage(found, [tunnel], Stage.TUNNEL, limit, whose=one.source)
-    names = ", ".join(sorted({one.source for one in watched}))
-    return found.verdict(f"back in time: {names}")
+    for takeover in takeovers(recorded, owed, but=(RESTART,)):
+        before = {one.source: one for one in watched if one.at_ns < takeover.injected.at_ns}
+        if not before:
+            owed.open(f"{takeover}: no tunnel{f' of an {client} client' if client else ''} was up")
+        for one in before.values():
+            _owe_tunnel(owed, recorded, takeover, one)
+
+
+def _owe_tunnel(
+    owed: Obligations, recorded: Recorded, takeover: Takeover, watched: TunnelWatched
+) -> None:
+    """Owe that a client's traffic is back: by a packet that was sent after the peer took over."""
+    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
+    carried = [
+        one
+        for one in recorded.evidence.events(TunnelCarried, watched.source)
+        if one.at_ns <= takeover.until_ns
+        and one.moment.earliest_ns > takeover.injected.latest_ns
+        and min(one.at_ns, one.sent_ns or one.at_ns) - one.uncertainty_ns > takeover.first.at_ns
+    ]
+    places = (*takeover.places, watched.place, *(one.place for one in carried[:1]))
+    what = f"{takeover}: the tunnel of {watched.source} carrying traffic again"
+    whose = {takeover.peer.name, watched.source, "wire", "scenario"}
+    start = takeover.injected
+    watch = Watch(what, whose, start, takeover.until_ns, places, recorded.lateness)
+    measured = Span(start, carried[0].moment) if carried else None
+    owe_in_time(owed, watch, measured, LIMITS[watched.protocol])
+    if measured is not None:
+        owed.tell(f"{watched.source} ({watched.protocol}): back after {measured.seconds:.1f} s")

@@ -2,64 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
+from checks.engine.obligations import Obligations
 from checks.engine.registry import check, measures
-from checks.engine.verdict import Findings, Verdict, combine
-from checks.failover import timeline as takeover
 from checks.failover import whole_run
-from checks.failover.pair import Recorded
-from checks.failover.timeline import Fault, Stage, Timeline
-from checks.protocols import budgets, heartbeat
+from checks.failover.recorded import Recorded
+from checks.failover.serving import SERVICES
+from checks.failover.stages import Span, Stage, Watch, figures, measured, owe_in_time, owe_stage
+from checks.failover.takeover import CLEAN_STOP, RESTART, Served, Takeover, takeovers
+from checks.protocols import budgets
 from checks.protocols.budgets import Budget
-from evidence.errors import Imprecise, Missing
-from evidence.history import Event
+from checks.protocols.heartbeat import Advertised
+from evidence.events.takeover import AddressesHeld, GuestCaptured, ServiceStopped
+from evidence.moment import NS
 from evidence.scenario import Evidence
 
-CLEAN_STOP = "service-stop"
-RESTART = "service-restart"
 ADDRESS_GONE_S = 1.0
+STAYS_S = 5.0
+"""FO-25: a service that is back answers again so long after its first answer, at the least."""
+CAPTURES_AGREE_S = 0.010
+"""How far the wire's and a guest's own capture may differ about one takeover."""
 
 
 @check("FO-24")
-def a_crash_makes_the_standby_active(evidence: Evidence) -> Verdict:
+def a_crash_makes_the_standby_active(evidence: Evidence, owed: Obligations) -> None:
     """Judge every takeover by the configured budget and the guide's "a few seconds"."""
     recorded = Recorded(evidence)
-    return combine(
-        [
-            judge_takeovers(recorded, guide=True),
-            whole_run.no_two_holders(recorded),
-            whole_run.no_unexplained_role_change(recorded),
-        ]
-    )
+    owe_takeovers(owed, recorded, guide=True)
+    whole_run.owe_one_master(owed, recorded)
+    whole_run.owe_no_unexplained_role_change(owed, recorded)
 
 
 @measures("FO-24")
-def the_crashes(evidence: Evidence) -> Sequence[Timeline]:
+def the_crashes(evidence: Evidence) -> Mapping[str, Sequence[float]]:
     """Measure the takeovers after crashes."""
-    return _measurable(Recorded(evidence), but=(CLEAN_STOP, RESTART))
+    return measured(takeovers(Recorded(evidence), Obligations(), but=(CLEAN_STOP, RESTART)))
 
 
-def judge_takeovers(recorded: Recorded, *, guide: bool) -> Verdict:
-    """Hold every takeover but those of clean stops and restarts against the budgets.
+def owe_takeovers(owed: Obligations, recorded: Recorded, *, guide: bool) -> None:
+    """Owe the budgets of every takeover but those of clean stops and restarts.
 
-    guide: also against the guide's own limit; another engine has only its own timers.
+    guide: also the guide's own limit; another engine has only its own timers. An advertisement
+    that the standby did not hear makes a takeover sooner by a period: that is no violation.
     """
-    found = Findings()
-    crashes = faults_but(recorded, but=(CLEAN_STOP, RESTART))
-    if not crashes:
-        raise Missing("no fault was recorded that calls for a takeover")
-    timelines = [measured(found, recorded, event, fault) for event, fault in crashes]
-    seen = [timeline for timeline in timelines if timeline is not None]
-    for timeline in seen:
-        engine = _standby_engine(recorded, timeline.fault)
-        takeover.judge_stage(found, [timeline], Stage.SILENCE, engine.last_advert_to_takeover())
-        takeover.judge_stage(found, [timeline], Stage.TAKEOVER, _unhurried(engine))
+    found = takeovers(recorded, owed, but=(CLEAN_STOP, RESTART))
+    for takeover in found:
+        engine = takeover.peer.engine
+        budget = engine.last_advert_to_takeover()
+        owe_stage(
+            owed, takeover, Stage.SILENCE, budget, recorded.lateness, slack_s=engine.active_period_s
+        )
+        owe_stage(owed, takeover, Stage.TAKEOVER, _unhurried(engine), recorded.lateness)
         if guide:
             limit = Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-24")
-            takeover.judge_stage(found, [timeline], Stage.TAKEOVER, limit)
-        _judge_capture(found, recorded, timeline)
-    return found.verdict(*figures(seen))
+            owe_stage(owed, takeover, Stage.TAKEOVER, limit, recorded.lateness)
+        _owe_agreement(owed, recorded, takeover)
+    owed.tell(*figures(found))
 
 
 def _unhurried(engine: budgets.Engine) -> Budget:
@@ -68,174 +67,131 @@ def _unhurried(engine: budgets.Engine) -> Budget:
     return Budget(0.0, budget.maximum_s, budget.formula, budget.source)
 
 
-def _standby_engine(recorded: Recorded, fault: Fault) -> budgets.Engine:
-    nodes = recorded.pair.nodes.values()
-    return next(node.engine for node in nodes if node.address != fault.victim)
+def _owe_agreement(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+    """Owe that the peer's own capture says the same, where one was made. Spans are compared."""
+    for captured in recorded.evidence.events(GuestCaptured, takeover.peer.name):
+        one = owed.owe(f"{takeover}: the wire and {takeover.peer.name}'s own capture agree")
+        inside = recorded.guest_heartbeat(captured)
+        # The guest's clock may be off by more than a period: find this takeover by its counter.
+        first = next((seen for seen in inside if _same(seen, takeover.first)), None)
+        last = next((seen for seen in inside if _same(seen, takeover.last)), None)
+        if first is None or last is None or takeover.first is None:
+            one.doubt(f"{takeover.peer.name}'s own capture misses the takeover", captured.place)
+            continue
+        ours = (takeover.first.at_ns - takeover.last.at_ns) / NS
+        theirs = (first.at_ns - last.at_ns) / NS
+        if abs(ours - theirs) > CAPTURES_AGREE_S:
+            one.doubt(
+                f"{takeover}: the wire says {ours:.3f} s, the guest {theirs:.3f} s: "
+                f"{abs(ours - theirs) * 1000:.1f} ms apart, so neither is trusted"
+            )
+        one.met(captured.place, recorded.wire)
 
 
-def faults_but(recorded: Recorded, *, but: Sequence[str] = ()) -> list[tuple[Event, Fault]]:
-    """List the faults that call for a takeover, without those of some names."""
-    return [
-        (event, fault)
-        for event, fault in recorded.faults()
-        if fault.name not in but and event.data.get("expects_takeover", True)
-    ]
-
-
-def measured(found: Findings, recorded: Recorded, event: Event, fault: Fault) -> Timeline | None:
-    """Measure one takeover; what cannot be measured becomes a gap, and None."""
-    found.saw(event.place, recorded.evidence.capture_place)
-    try:
-        return recorded.timeline(fault)
-    except (Missing, Imprecise) as error:
-        found.gap(error.message)
-        return None
-
-
-def _measurable(recorded: Recorded, *, but: Sequence[str]) -> list[Timeline]:
-    """Measure what takeovers can be measured; that one cannot, its judging has said."""
-    return [timeline for _, _, timeline in each_takeover(Findings(), recorded, but=but)]
-
-
-def each_takeover(
-    found: Findings, recorded: Recorded, *, but: Sequence[str] = ()
-) -> Iterator[tuple[Event, Fault, Timeline]]:
-    """Yield every takeover that can be measured; what cannot, and that there was none, is a gap."""
-    seen = False
-    for event, fault in faults_but(recorded, but=but):
-        timeline = measured(found, recorded, event, fault)
-        if timeline is not None:
-            seen = True
-            yield event, fault, timeline
-    if not seen and not found.gaps:
-        found.gap("no takeover was recorded")
-
-
-def _judge_capture(found: Findings, recorded: Recorded, timeline: Timeline) -> None:
-    """Compare with the peer's own capture, where one was made."""
-    peer = next(
-        node for node in recorded.pair.nodes.values() if node.address != timeline.fault.victim
-    )
-    if not recorded.evidence.events("guest.capture", peer.name):
-        return
-    inside = recorded.guest_heartbeat(peer.name)
-    # The guest's clock may be off by more than a period: find this takeover by its counter.
-    first = timeline.first
-    same = first and next((beat for beat in inside if _same(beat, first)), None)
-    if first is None or same is None:
-        found.gap(f"{peer.name}'s own capture misses the takeover after {timeline.fault.name}")
-        return
-    last = inside.of(timeline.fault.victim).before(same.at_ns)
-    if last is None or not _same(last, timeline.last):
-        found.gap(f"{peer.name}'s own capture misses the last advertisement of the old node")
-        return
-    takeover.judge_agreement(found, timeline, Timeline(timeline.fault, last, same))
-
-
-def _same(one: heartbeat.Beat, other: heartbeat.Beat) -> bool:
-    return one.advert.packet == other.advert.packet
-
-
-def figures(timelines: Sequence[Timeline]) -> list[str]:
-    """Put the spread of every stage into words."""
-    return [f"{stage}: {spread}" for stage, spread in takeover.statistics(timelines).items()]
+def _same(one: Advertised, other: Advertised | None) -> bool:
+    return other is not None and one.advert.packet == other.advert.packet
 
 
 @check("FO-25")
-def the_service_is_back_soon(evidence: Evidence) -> Verdict:
-    """Judge the time from the fault until each service that is asked for answers again."""
+def the_service_is_back_soon(evidence: Evidence, owed: Obligations) -> None:
+    """Judge the time from the fault until each service that the guide names answers again."""
     recorded = Recorded(evidence)
-    found = Findings()
     limit = Budget(0, budgets.GUIDE_SERVICE_S, "the guide's 5 to 10 seconds", "FO-25")
-    timelines = [timeline for _, _, timeline in each_takeover(found, recorded, but=(RESTART,))]
-    takeover.judge_stage(found, timelines, Stage.SERVICE, limit)
-    asked = ", ".join(f"{protocol} {port}" for protocol, port in recorded.services())
-    return found.verdict(f"{asked} on the virtual IP", *figures(timelines))
+    found = takeovers(recorded, owed, but=(RESTART,))
+    for takeover in found:
+        served = {one.service: one for one in takeover.served}
+        for service in SERVICES:
+            _owe_service(owed, recorded, takeover, served.get(service, Served(service, 0)), limit)
+    owed.tell(*figures(found))
+
+
+def _owe_service(
+    owed: Obligations, recorded: Recorded, takeover: Takeover, served: Served, limit: Budget
+) -> None:
+    """Owe that one service is back in time, and stays."""
+    what = f"{takeover}: {served} answering on the virtual IP"
+    if not served.asked:
+        owed.open(f"{what} was not asked for after the fault")
+        return
+    whose = {takeover.peer.name, "wire", "scenario"}
+    places = (*takeover.places, *served.places)
+    start = takeover.injected
+    watch = Watch(what, whose, start, takeover.until_ns, places, recorded.lateness)
+    owe_in_time(owed, watch, None if served.back is None else Span(start, served.back), limit)
+    one = owed.owe(f"{what} until the watch ended")
+    for elsewhere in served.elsewhere:
+        one.broken(f"{what}: {elsewhere}, not {takeover.peer.mac}", *places)
+    if served.back is not None and served.last is not None:
+        stayed_s = (served.last.at_ns - served.back.at_ns) / NS
+        if stayed_s < STAYS_S:
+            one.doubt(f"{what}: seen for {stayed_s:.1f} s only, {STAYS_S:.0f} s are needed")
+        one.met(*places)
 
 
 @measures("FO-25")
-def the_takeovers_of_services(evidence: Evidence) -> Sequence[Timeline]:
+def the_takeovers_of_services(evidence: Evidence) -> Mapping[str, Sequence[float]]:
     """Measure the takeovers after which services are asked for."""
-    return _measurable(Recorded(evidence), but=(RESTART,))
+    return measured(takeovers(Recorded(evidence), Obligations(), but=(RESTART,)))
 
 
 @measures("FO-27")
-def the_clean_stops(evidence: Evidence) -> Sequence[Timeline]:
+def the_clean_stops(evidence: Evidence) -> Mapping[str, Sequence[float]]:
     """Measure the takeovers after clean stops."""
-    recorded = Recorded(evidence)
-    others = {fault.name for _, fault in faults_but(recorded)} - {CLEAN_STOP}
-    return _measurable(recorded, but=tuple(others))
+    return measured(takeovers(Recorded(evidence), Obligations(), only=(CLEAN_STOP,)))
 
 
 @check("FO-27")
-def a_clean_stop_hands_over(evidence: Evidence) -> Verdict:
+def a_clean_stop_hands_over(evidence: Evidence, owed: Obligations) -> None:
     """Judge that after a clean stop the peer takes over and the old node drops the virtual IP."""
-    return judge_clean_stop(Recorded(evidence), guide=True)
+    recorded = Recorded(evidence)
+    owe_clean_stops(owed, recorded, guide=True)
+    whole_run.owe_one_master(owed, recorded)
 
 
-def judge_clean_stop(recorded: Recorded, *, guide: bool) -> Verdict:
-    """Hold every clean stop against the budgets, and the old node's addresses against 1 s."""
-    found = Findings()
-    stops = [pair for pair in faults_but(recorded) if pair[1].name == CLEAN_STOP]
-    if not stops:
-        found.gap(f"no {CLEAN_STOP} was recorded")
-    seen = []
-    for event, fault in stops:
-        timeline = measured(found, recorded, event, fault)
-        if timeline is not None:
-            seen.append(timeline)
-            budget = _standby_engine(recorded, fault).clean_stop_to_takeover()
-            # The stop command takes its time; ucarp goes on advertising until it ends.
-            takeover.judge_stage(
-                found, [timeline], Stage.SILENCE, Budget(0, budget.maximum_s, *_words(budget))
-            )
-            if guide:
-                limit = Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's limit", "FO-27")
-                takeover.judge_stage(found, [timeline], Stage.SILENCE, limit)
-        _judge_silenced(found, recorded, str(event["node"]), fault)
-        _judge_address_gone(found, recorded, str(event["node"]), fault)
-    return found.verdict(
-        "the peer takes over, the virtual IP is gone from the old node",
-        *(f"{CLEAN_STOP}, {figure}" for figure in figures(seen)),
-    )
+def owe_clean_stops(owed: Obligations, recorded: Recorded, *, guide: bool) -> None:
+    """Owe the budgets of every clean stop, and that the old node lets go of the virtual IP."""
+    found = takeovers(recorded, owed, only=(CLEAN_STOP,))
+    for takeover in found:
+        budget = takeover.peer.engine.clean_stop_to_takeover()
+        # The stop command takes its time; ucarp goes on advertising until it ends.
+        limits = [Budget(0, budget.maximum_s, budget.formula, budget.source)]
+        if guide:
+            limits.append(Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's limit", "FO-27"))
+        for limit in limits:
+            owe_stage(owed, takeover, Stage.SILENCE, limit, recorded.lateness)
+        _owe_let_go(owed, recorded, takeover)
+    owed.tell(*(f"{CLEAN_STOP}, {figure}" for figure in figures(found)))
 
 
-def _words(budget: Budget) -> tuple[str, str]:
-    return budget.formula, budget.source
-
-
-def _stopped(recorded: Recorded, node: str, fault: Fault) -> Event | None:
-    """Find when the stop command had ended, if that was recorded."""
-    ends = recorded.evidence.events("service.stopped", node)
-    return next((end for end in ends if fault.at.at_ns <= end.at_ns <= fault.until_ns), None)
-
-
-def _judge_silenced(found: Findings, recorded: Recorded, node: str, fault: Fault) -> None:
-    """Judge that a stopped node advertises no more once its stop command has ended."""
-    stopped = _stopped(recorded, node, fault)
-    if stopped is None:
-        found.gap(f"when the stop of {node} had ended was not recorded")
+def _owe_let_go(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+    """Owe that the stopped node is silent, and without the virtual IP within 1 s, for good."""
+    node, fault = takeover.victim, takeover.fault
+    stops = recorded.evidence.events(ServiceStopped, node.name)
+    stopped = next((one for one in stops if fault.at.at_ns <= one.at_ns <= fault.until_ns), None)
+    if stopped is None or takeover.first is None:
+        owed.open(f"{takeover}: when the stop had ended was not recorded")
         return
-    after = recorded.sent.of(fault.victim).between(stopped.at_ns, fault.until_ns)
-    found.require(
-        not len(after), f"{node} advertised {len(after)} time(s) after its stop had ended"
+    after = recorded.sent.of(node.name).between(stopped.at_ns, fault.until_ns)
+    owed.require(
+        not len(after),
+        f"{takeover}: no advertisement after its stop had ended",
+        f"{node.name} advertised {len(after)} time(s) after its stop had ended",
+        stopped.place,
+        recorded.wire,
     )
-
-
-def _judge_address_gone(found: Findings, recorded: Recorded, node: str, fault: Fault) -> None:
-    """Judge by a reading within 1 s of the stop that the virtual IP is gone, and by later ones."""
-    stopped = _stopped(recorded, node, fault)
-    start_ns = fault.at.at_ns if stopped is None else stopped.at_ns
-    limit_ns = start_ns + int(ADDRESS_GONE_S * heartbeat.NS)
-    held = [
-        event
-        for event in recorded.evidence.events("addresses", node)
-        if start_ns <= event.at_ns <= fault.until_ns
-    ]
-    found.saw(*(event.place for event in held))
+    gone = owed.owe(f"{takeover}: the virtual IP is gone within {ADDRESS_GONE_S:.0f} s, for good")
     virtual_ip = recorded.pair.virtual_ip
-    still = [event for event in held if virtual_ip in event["held"] and event.at_ns > limit_ns]
-    found.require(not still, f"{node} still holds the virtual IP more than 1 s after its stop")
-    in_time = [event for event in held if event.at_ns <= limit_ns]
-    if not still and not any(virtual_ip not in event["held"] for event in in_time):
-        found.gap(f"{node} was not seen without the virtual IP within 1 s of its stop")
+    limit_ns = stopped.at_ns + int(ADDRESS_GONE_S * NS)
+    taken_ns = takeover.first.at_ns + int(ADDRESS_GONE_S * NS)
+    if stopped.at_ns > taken_ns:
+        late_s = (stopped.at_ns - takeover.first.at_ns) / NS
+        why = f"{node.name} was still stopping {late_s:.1f} s after {takeover.peer.name} took over"
+        gone.broken(why, stopped.place)
+    for reading in recorded.evidence.events(AddressesHeld, node.name):
+        if not stopped.at_ns <= reading.at_ns <= fault.until_ns:
+            continue
+        if virtual_ip not in reading.held and reading.at_ns <= limit_ns:
+            gone.met(reading.place)
+        elif virtual_ip in reading.held and reading.at_ns > limit_ns:
+            why = f"{node.name} still holds the virtual IP more than 1 s after its stop"
+            gone.broken(why, reading.place)

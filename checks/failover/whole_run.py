@@ -1,155 +1,172 @@
 """What must never happen, from the first frame of a scenario to its last.
 
-Two holders of the virtual IP longer than the protocol allows; a change of role that no fault
-explains (a forced fail-back, a reboot loop that moves the pair). The wire's advertisements
-become events, and the temporal predicates judge those. No requirement is registered here: the
-checks of single requirements add these verdicts to theirs.
+Two masters for longer than an election takes; a holder of the virtual IP beside the active node; a
+change of role that no fault explains (a forced fail-back, a reboot loop that moves the pair). No
+requirement is registered here: the checks of single requirements owe these things with theirs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checks.engine import temporal
-from checks.engine.verdict import Verdict, passed
-from checks.failover.pair import Recorded
+from checks.engine.obligations import Obligations
+from checks.failover.claims import owe_one_holder
+from checks.failover.recorded import Recorded
 from checks.protocols import heartbeat
-from evidence.history import Event
+from checks.protocols.heartbeat import Heartbeat, RoleChange, SplitBrain
+from evidence.events.pair import (
+    FilterBegan,
+    FilterEnded,
+    HandoverBegan,
+    HandoverEnded,
+    NeighboursBegan,
+    NeighboursEnded,
+    ProfileBegan,
+    ProfileEnded,
+)
+from evidence.events.run import LabThawed
+from evidence.moment import NS
 
-DISTURBED = ("filter", "profile", "neighbours")
+_DISTURBED = (
+    (FilterBegan, FilterEnded),
+    (ProfileBegan, ProfileEnded),
+    (NeighboursBegan, NeighboursEnded),
+)
 """Spans in which the wire itself keeps the nodes from hearing each other, or may."""
 
-
-@dataclass(frozen=True)
-class WireEvent(Event):
-    """An event that was not recorded as such but read off the capture."""
-
-    @property
-    def place(self) -> str:
-        """Where it stands: in the lab's capture."""
-        return str(self.data["capture"])
+Stretch = tuple[int, int]
 
 
-def disturbances(recorded: Recorded) -> list[tuple[int, int]]:
+def disturbances(recorded: Recorded) -> list[Stretch]:
     """List when the wire kept the nodes apart, each with the time that healing may take."""
-    healing_ns = int(healing_s(recorded) * heartbeat.NS)
+    healing_ns = int(recorded.pair.healing_s * NS)
+    found: list[Stretch] = []
+    for began, ended in _DISTURBED:
+        for begin, end in recorded.any_spans(began, ended):
+            found.append((begin.moment.earliest_ns, end.moment.latest_ns + healing_ns))
+    return found
+
+
+def repairs(recorded: Recorded) -> list[Stretch]:
+    """List when the pair is given back what a fault took, after it was watched and before it heals.
+
+    Until the lab is thawed anew, or a healing time has passed, two may hold the virtual IP.
+    """
+    faults = recorded.faults()
+    nexts = [later.at.earliest_ns for later in faults[1:]] + [recorded.window.until_ns]
+    healing_ns = int((recorded.pair.dead_s + recorded.pair.healing_s) * NS)
     return [
-        (begin.at_ns - begin.uncertainty_ns, end.at_ns + end.uncertainty_ns + healing_ns)
-        for name in DISTURBED
-        if recorded.evidence.events(f"{name}.begin")
-        for begin, end in recorded.spans(name)
+        (fault.until_ns, min(following, fault.until_ns + healing_ns))
+        for fault, following in zip(faults, nexts, strict=True)
     ]
 
 
-def thaws(recorded: Recorded) -> list[tuple[int, int]]:
+def thaws(recorded: Recorded) -> list[Stretch]:
     """List when the lab became another run of itself, from the last moment of the one before.
 
     Whoever was active when it was frozen is so again: no change of role, and nothing to heal.
     """
     return [
-        (event.at_ns - event.uncertainty_ns, event.at_ns + event.uncertainty_ns)
-        for event in recorded.evidence.events("lab.thawed")
+        (event.moment.earliest_ns, event.moment.latest_ns)
+        for event in recorded.evidence.events(LabThawed)
     ]
 
 
-def healing_s(recorded: Recorded) -> float:
-    """Compute how long two masters may last that hear each other, by the configured timers."""
-    return max(node.engine.healing().maximum_s for node in recorded.pair.nodes.values())
+def handovers(recorded: Recorded) -> list[tuple[str, Stretch]]:
+    """List when the role was moved by hand, and away from whom."""
+    return [
+        (begin.node, (begin.at_ns, end.at_ns))
+        for begin, end in recorded.any_spans(HandoverBegan, HandoverEnded)
+    ]
 
 
-def role_events(recorded: Recorded) -> list[Event]:
-    """Make a `wire.role` event of each change between two undisputed reigns.
+def owe_no_split_brain(owed: Obligations, recorded: Recorded) -> None:
+    """Owe that two nodes never advertised at once for longer than an election takes."""
+    recorded.heard_of_pair()
+    one = owed.owe(f"two masters never for more than {recorded.pair.healing_s:.2f} s")
+    for split in split_brains(recorded):
+        if split.seconds > recorded.pair.healing_s:
+            who = " and ".join(split.senders)
+            one.broken(f"{who} were masters at once for {split.seconds:.2f} s", recorded.wire)
+    one.met(recorded.wire)
 
-    Explained is a change away from the victim of a fault or from a node whose role was handed
-    over, or one across a disturbance or a thaw.
+
+def split_brains(recorded: Recorded) -> list[SplitBrain]:
+    """Find when two nodes were masters, outside of what excuses it, and within one thaw."""
+    excused = disturbances(recorded)
+    return [
+        split
+        for beats in within_thaws(recorded, recorded.aired)
+        for split in heartbeat.split_brains(beats)
+        if not any(start <= split.start_ns and split.end_ns <= end for start, end in excused)
+    ]
+
+
+def within_thaws(recorded: Recorded, beats: Heartbeat) -> list[Heartbeat]:
+    """Cut a heartbeat at each thaw: a thawed node goes on from where it was frozen.
+
+    What came while it was not certain whether the wire ran again belongs to neither side.
     """
-    group = recorded.pair.vhid
-    duals = heartbeat.dual_spans(recorded.aired, group)
-    undisputed = heartbeat.Heartbeat(
+    stretches, since_ns = [], recorded.window.from_ns
+    for start_ns, end_ns in thaws(recorded):
+        stretches.append(beats.between(since_ns, start_ns))
+        since_ns = end_ns
+    return [*stretches, beats.between(since_ns, recorded.window.until_ns + 1)]
+
+
+def owe_one_master(owed: Obligations, recorded: Recorded) -> None:
+    """Owe one holder of the virtual IP from the first frame to the last, by every kind of claim."""
+    owe_no_split_brain(owed, recorded)
+    excused = disturbances(recorded) + thaws(recorded) + repairs(recorded)
+    excused += [stretch for _, stretch in handovers(recorded)]
+    owe_one_holder(owed, recorded, excused)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A change of role between two undisputed holders, and since when the one before is silent."""
+
+    change: RoleChange
+    since_ns: int
+
+
+def _changes(recorded: Recorded) -> list[_Change]:
+    splits = heartbeat.split_brains(recorded.aired)
+    undisputed = Heartbeat(
         tuple(
-            beat
-            for beat in recorded.aired
-            if not any(span.start_ns <= beat.at_ns <= span.end_ns for span in duals)
+            one
+            for one in recorded.aired
+            if not any(split.start_ns <= one.at_ns <= split.end_ns for split in splits)
         )
     )
-    return [
-        _event(
-            recorded,
-            "wire.role",
-            change.at_ns,
-            before=change.before,
-            after=change.after,
-            explained=_explained(recorded, change, undisputed),
-        )
-        for change in heartbeat.role_changes(undisputed, group)
-    ]
+    found = []
+    for change in heartbeat.role_changes(undisputed):
+        last = undisputed.before(change.at_ns)
+        found.append(_Change(change, change.at_ns if last is None else last.at_ns))
+    return found
 
 
-def _explained(
-    recorded: Recorded, change: heartbeat.RoleChange, reigns: heartbeat.Heartbeat
-) -> bool:
-    last = reigns.before(change.at_ns)
-    since = change.at_ns if last is None else last.at_ns
+def owe_no_unexplained_role_change(owed: Obligations, recorded: Recorded) -> None:
+    """Owe that the role moved only away from a node that something was done to."""
+    recorded.heard_of_pair()
+    one = owed.owe("the role moves only when something is done to its holder")
+    for found in _changes(recorded):
+        if not _explained(recorded, found):
+            change = found.change
+            one.broken(
+                f"the role moved from {change.before} to {change.after}, and nothing that was done "
+                f"explains it (at {change.at_ns / NS:.3f})",
+                recorded.wire,
+            )
+    one.met(recorded.wire)
+
+
+def _explained(recorded: Recorded, found: _Change) -> bool:
     spans = disturbances(recorded) + thaws(recorded)
-    if recorded.evidence.events("fault.begin"):
-        spans += [
-            (fault.at.at_ns - fault.at.uncertainty_ns, fault.until_ns)
-            for _, fault in recorded.faults()
-            if fault.victim == change.before
-        ]
-    if recorded.evidence.events("handover.begin"):
-        spans += [
-            (begin.at_ns, end.at_ns)
-            for begin, end in recorded.spans("handover")
-            if recorded.pair.node(str(begin["node"])).address == change.before
-        ]
-    return any(start <= change.at_ns and since <= end for start, end in spans)
-
-
-def dual_events(recorded: Recorded) -> list[Event]:
-    """Make `wire.dual` events of when two nodes begin and cease to advertise at once.
-
-    Stretches within a disturbance are left out: there, two masters are what must come.
-    """
-    excused = disturbances(recorded)
-    events = []
-    for span in heartbeat.dual_spans(recorded.aired, recorded.pair.vhid):
-        if any(start <= span.start_ns and span.end_ns <= end for start, end in excused):
-            continue
-        both = " and ".join(span.senders)
-        events += [
-            _event(recorded, "wire.dual", span.start_ns, holders=both, dual=True),
-            _event(recorded, "wire.dual", span.end_ns, holders=both, dual=False),
-        ]
-    return events
-
-
-def _event(recorded: Recorded, kind: str, at_ns: int, **data: object) -> Event:
-    data["capture"] = recorded.evidence.capture_place
-    return WireEvent(at_ns, str(data.get("holders", data.get("after"))), kind, data)
-
-
-def no_unexplained_role_change(recorded: Recorded) -> Verdict:
-    """Judge that the pair changed roles only away from a node that something was done to."""
-    unexplained = temporal.where("wire.role", explained=False)
-    changes = role_events(recorded)
-    verdict = temporal.never(
-        temporal.Pattern("a change of role that nothing explains", unexplained.matches)
-    ).judge(changes)
-    recorded.heard_of_pair()
-    return verdict
-
-
-def no_two_holders(recorded: Recorded) -> Verdict:
-    """Judge that two nodes never advertised at once for longer than an election takes."""
-    recorded.heard_of_pair()
-    events = dual_events(recorded)
-    if not events:
-        return passed("two holders never")
-    return temporal.never_longer(
-        healing_s(recorded),
-        "two holders of the virtual IP",
-        False,
-        lambda _, event: bool(event.data["dual"]),
-        bool,
-    ).judge(events)
+    spans += [
+        (fault.at.earliest_ns, fault.until_ns)
+        for fault in recorded.faults()
+        if fault.victim.name == found.change.before and fault.event.expects_takeover
+    ]
+    spans += [stretch for node, stretch in handovers(recorded) if node == found.change.before]
+    return any(start <= found.change.at_ns and found.since_ns <= end for start, end in spans)

@@ -2,7 +2,7 @@
 
 ucarp announces with a *request* whose sender and target are both the virtual IP, from the real
 NIC's MAC, to the Ethernet broadcast; two of them, 2 s apart. keepalived sends the same kind,
-more of them. Reads what `checks.packets` decodes and adds the time; decides nothing about roles.
+more of them. Reads what `evidence.packets` decodes and adds the time; decides nothing about roles.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from evidence import packets
+from evidence.capture import Frame
 from evidence.ethernet import BROADCAST
 
 REQUEST = 1
@@ -19,12 +20,13 @@ REPLY = 2
 
 @dataclass(frozen=True)
 class ArpSighting:
-    """One ARP packet at a moment of the wire's clock, and the MACs of the frame around it."""
+    """One ARP packet at a moment of the wire's clock, the MACs of the frame around it, its port."""
 
     at_ns: int
     frame_source: str
     frame_target: str
     arp: packets.Arp
+    port: str = ""
 
     @property
     def announces(self) -> bool:
@@ -32,14 +34,15 @@ class ArpSighting:
         return self.arp.gratuitous and self.frame_target == BROADCAST
 
 
-def sightings(frames: Iterable[tuple[int, bytes]]) -> list[ArpSighting]:
-    """Pick every ARP packet out of (wire time in ns, frame bytes) pairs."""
+def sightings(frames: Iterable[Frame]) -> list[ArpSighting]:
+    """Pick every ARP packet out of frames."""
     found = []
-    for at_ns, frame in frames:
-        packet = packets.parse(frame)
+    for frame in frames:
+        packet = packets.parse(frame.data)
         arp = packets.parse_arp(packet) if packet is not None else None
         if packet is not None and arp is not None:
-            found.append(ArpSighting(at_ns, packet.source_mac, packet.target_mac, arp))
+            port = frame.interface
+            found.append(ArpSighting(frame.at_ns, packet.source_mac, packet.target_mac, arp, port))
     return found
 
 

@@ -1,4 +1,4 @@
-"""CARP advertisements as ucarp sends them: decoded by hand, and every fault of one named.
+"""CARP advertisements as ucarp sends them: decoded by hand, and every defect of one named.
 
 The layout (frame of 70 bytes: Ethernet 14, IPv4 20, CARP 36), the digest and what a receiver
 rejects were read in ucarp 1.5.2 and seen on its wire. The digest is HMAC-SHA1 with the password
@@ -41,7 +41,7 @@ PASSWORD_BYTES = 19
 _TOS = 0x10
 
 
-class Fault(enum.StrEnum):
+class Defect(enum.StrEnum):
     """What can be wrong with one advertisement."""
 
     LAYOUT = "layout"
@@ -56,13 +56,13 @@ class Fault(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault with what was seen and what was expected."""
+    """One defect with what was seen and what was expected."""
 
-    fault: Fault
+    defect: Defect
     detail: str
 
     def __str__(self) -> str:
-        return f"{self.fault}: {self.detail}"
+        return f"{self.defect}: {self.detail}"
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Secret:
 
 
 def decode(frame: bytes) -> Advertisement:
-    """Decode an Ethernet frame that carries a CARP message, however faulty its fields.
+    """Decode an Ethernet frame that carries a CARP message, however wrong its fields.
 
     Raises MalformedFrame when it is not IPv4 protocol 112 or has not CARP's 36 bytes.
     """
@@ -177,19 +177,19 @@ def _header_findings(advert: Advertisement) -> list[Finding]:
     found = []
     if advert.source_mac != advert.virtual_mac:
         found.append(
-            Finding(Fault.SOURCE_MAC, f"{advert.source_mac}, expected {advert.virtual_mac}")
+            Finding(Defect.SOURCE_MAC, f"{advert.source_mac}, expected {advert.virtual_mac}")
         )
     # ucarp --nomcast sends to the broadcast MAC; the IP destination stays the group.
     if advert.destination_mac not in (GROUP_MAC, "ff:ff:ff:ff:ff:ff"):
-        found.append(Finding(Fault.DESTINATION, f"frame sent to {advert.destination_mac}"))
+        found.append(Finding(Defect.DESTINATION, f"frame sent to {advert.destination_mac}"))
     if packet.destination != GROUP:
-        found.append(Finding(Fault.DESTINATION, f"sent to {packet.destination}, expected {GROUP}"))
+        found.append(Finding(Defect.DESTINATION, f"sent to {packet.destination}, expected {GROUP}"))
     if packet.ttl != 255:
-        found.append(Finding(Fault.TTL, f"TTL {packet.ttl}, expected 255"))
+        found.append(Finding(Defect.TTL, f"TTL {packet.ttl}, expected 255"))
     if packet.header_bytes != 20 or packet.tos != _TOS or not packet.dont_fragment:
         found.append(
             Finding(
-                Fault.LAYOUT,
+                Defect.LAYOUT,
                 f"IPv4 header of {packet.header_bytes} bytes, TOS 0x{packet.tos:02x}, "
                 f"DF {packet.dont_fragment}; expected 20, 0x10, True",
             )
@@ -200,26 +200,26 @@ def _header_findings(advert: Advertisement) -> list[Finding]:
 def _message_findings(advert: Advertisement) -> list[Finding]:
     found = []
     if advert.version != 2:
-        found.append(Finding(Fault.VERSION, f"version {advert.version}, expected 2"))
+        found.append(Finding(Defect.VERSION, f"version {advert.version}, expected 2"))
     shape = (advert.kind, advert.authlen, advert.pad)
     if shape != (1, AUTHLEN, 0):
-        found.append(Finding(Fault.LAYOUT, f"type, authlen, pad are {shape}, expected (1, 7, 0)"))
+        found.append(Finding(Defect.LAYOUT, f"type, authlen, pad are {shape}, expected (1, 7, 0)"))
     if advert.advbase < 1:
         # ucarp accepts 0 with a skew, and then flaps.
-        found.append(Finding(Fault.LAYOUT, "advbase 0, expected at least 1"))
+        found.append(Finding(Defect.LAYOUT, "advbase 0, expected at least 1"))
     if internet_checksum(advert.packet.payload) != 0:
-        found.append(Finding(Fault.CHECKSUM, f"0x{advert.checksum:04x} does not sum up"))
+        found.append(Finding(Defect.CHECKSUM, f"0x{advert.checksum:04x} does not sum up"))
     return found
 
 
 def _secret_findings(advert: Advertisement, secret: Secret) -> list[Finding]:
     found = []
     if advert.vhid != secret.vhid:
-        found.append(Finding(Fault.VHID, f"VHID {advert.vhid}, expected {secret.vhid}"))
+        found.append(Finding(Defect.VHID, f"VHID {advert.vhid}, expected {secret.vhid}"))
     if not hmac.compare_digest(advert.digest, digest(secret, advert.vhid, advert.counter)):
         found.append(
             Finding(
-                Fault.DIGEST,
+                Defect.DIGEST,
                 f"from {advert.source}, counter {advert.counter}: made with another password, "
                 f"or for another virtual IP than {secret.virtual_ip}",
             )

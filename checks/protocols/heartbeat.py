@@ -1,8 +1,9 @@
 """The heartbeat as a stream: who advertises, how regularly, and whether the counter runs on.
 
-Works on (wire time in ns, frame bytes) pairs in the order of time, each frame once. Reads CARP
-and VRRP alike. What a single advertisement has wrong is in `carp` and `vrrp` beside this; how
-long a takeover takes is in `checks.failover.timeline`.
+Works on advertisements in the order of time, each attributed to a sender: a name that whoever
+reads the capture gives it (`checks.failover.senders`), never an address that a frame claims. Reads
+CARP and VRRP alike. What a single advertisement has wrong is in `carp` and `vrrp` beside this; how
+long a takeover takes is in `checks.failover.takeover`.
 """
 
 from __future__ import annotations
@@ -11,25 +12,31 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from evidence.ethernet import MalformedFrame
 from checks.protocols import carp, vrrp
 from checks.protocols.spread import Spread, spread
+from evidence.moment import NS
 
-NS = 1_000_000_000
 _DRAWN = 2**32  # a leap of a 64-bit counter that no loss or replay explains, but chance does
+_DEAD_PERIODS = 3
+"""A master that was silent for fewer periods of its own has not ceased to be one: nobody who
+listens to it can have taken over by then (ucarp's default dead ratio; RFC 5798, 6.1)."""
 
 
 @dataclass(frozen=True)
-class Beat:
-    """One advertisement at a moment of the wire's clock."""
+class Advertised:
+    """One advertisement at a moment of the wire's clock: who sent it, and where it came in.
+
+    port: of the wire; empty in a capture made inside a guest. vlan: of an 802.1Q tag, if it had
+    one. passed: whether the wire let it through; into_cut: whether it went into a link that is cut.
+    """
 
     at_ns: int
+    sender: str
     advert: carp.Advertisement | vrrp.Advertisement
-
-    @property
-    def sender(self) -> str:
-        """The sender's own IPv4 address."""
-        return self.advert.source
+    port: str = ""
+    vlan: int | None = None
+    passed: bool = True
+    into_cut: bool = False
 
     @property
     def group(self) -> int:
@@ -46,66 +53,48 @@ class Beat:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """Every advertisement of a recording, and what claimed to be one and was not."""
+    """Advertisements in the order of time."""
 
-    beats: tuple[Beat, ...]
-    malformed: tuple[tuple[int, str], ...] = ()
+    adverts: tuple[Advertised, ...] = ()
 
-    def __iter__(self) -> Iterator[Beat]:
-        return iter(self.beats)
+    def __iter__(self) -> Iterator[Advertised]:
+        return iter(self.adverts)
 
     def __len__(self) -> int:
-        return len(self.beats)
+        return len(self.adverts)
 
     def of(self, sender: str) -> Heartbeat:
         """Select the advertisements of one sender."""
-        return Heartbeat(tuple(beat for beat in self.beats if beat.sender == sender))
+        return Heartbeat(tuple(one for one in self.adverts if one.sender == sender))
 
     def in_group(self, group: int) -> Heartbeat:
         """Select the advertisements with one VHID (or VRID)."""
-        return Heartbeat(tuple(beat for beat in self.beats if beat.group == group))
+        return Heartbeat(tuple(one for one in self.adverts if one.group == group))
 
     def between(self, start_ns: int, end_ns: int) -> Heartbeat:
         """Select the advertisements with start <= time < end."""
-        return Heartbeat(
-            tuple(beat for beat in self.beats if start_ns <= beat.at_ns < end_ns),
-            tuple(entry for entry in self.malformed if start_ns <= entry[0] < end_ns),
-        )
+        return Heartbeat(tuple(one for one in self.adverts if start_ns <= one.at_ns < end_ns))
 
-    def before(self, at_ns: int) -> Beat | None:
+    def before(self, at_ns: int) -> Advertised | None:
         """Find the last advertisement before a moment."""
-        return next((beat for beat in reversed(self.beats) if beat.at_ns < at_ns), None)
+        return next((one for one in reversed(self.adverts) if one.at_ns < at_ns), None)
 
-    def first(self) -> Beat | None:
+    def first(self) -> Advertised | None:
         """Find the first advertisement, if any."""
-        return self.beats[0] if self.beats else None
+        return self.adverts[0] if self.adverts else None
 
     def senders(self) -> frozenset[str]:
         """Name everybody who advertised."""
-        return frozenset(beat.sender for beat in self.beats)
+        return frozenset(one.sender for one in self.adverts)
 
     def groups(self) -> frozenset[int]:
         """Name every VHID (or VRID) seen."""
-        return frozenset(beat.group for beat in self.beats)
+        return frozenset(one.group for one in self.adverts)
 
 
-def listen(frames: Iterable[tuple[int, bytes]]) -> Heartbeat:
-    """Pick the advertisements out of (wire time in ns, frame bytes) pairs."""
-    beats, malformed = [], []
-    for at_ns, frame in frames:
-        try:
-            advert = vrrp.read(frame)
-        except MalformedFrame as error:
-            malformed.append((at_ns, str(error)))
-            continue
-        if advert is not None:
-            beats.append(Beat(at_ns, advert))
-    return Heartbeat(tuple(beats), tuple(malformed))
-
-
-def intervals_s(beats: Sequence[Beat]) -> list[float]:
+def intervals_s(adverts: Sequence[Advertised]) -> list[float]:
     """Seconds between each advertisement and the next."""
-    return [(later.at_ns - earlier.at_ns) / NS for earlier, later in pairwise(beats)]
+    return [(later.at_ns - earlier.at_ns) / NS for earlier, later in pairwise(adverts)]
 
 
 @dataclass(frozen=True)
@@ -123,12 +112,12 @@ def rhythm(heartbeat: Heartbeat, sender: str) -> Rhythm | None:
 
     None with fewer than two advertisements: nothing can be said.
     """
-    beats = heartbeat.of(sender).beats
-    measured = intervals_s(beats)
+    adverts = heartbeat.of(sender).adverts
+    measured = intervals_s(adverts)
     whole = spread(measured)
     if whole is None:
         return None
-    period = beats[0].advert.period_s
+    period = adverts[0].advert.period_s
     return Rhythm(sender, period, whole, max(abs(value - period) for value in measured))
 
 
@@ -167,32 +156,32 @@ def counter_breaks(heartbeat: Heartbeat) -> list[CounterBreak]:
     found = []
     expected: int | None = None
     counts, first = False, ""
-    for beat in heartbeat:
-        if not isinstance(beat.advert, carp.Advertisement):
+    for one in heartbeat:
+        if not isinstance(one.advert, carp.Advertisement):
             continue
-        counter = beat.advert.counter
-        first = first or beat.sender
-        counts = counts or counter == expected or beat.sender != first
+        counter = one.advert.counter
+        first = first or one.sender
+        counts = counts or counter == expected or one.sender != first
         drawn = not counts and expected is not None and abs(counter - expected) >= _DRAWN
         if expected is not None and counter != expected and not drawn:
-            found.append(CounterBreak(beat.at_ns, beat.sender, expected, counter))
+            found.append(CounterBreak(one.at_ns, one.sender, expected, counter))
         if expected is None or drawn or counter >= expected:  # a replay resets nothing
             expected = (counter + 1) % 2**64
     return found
 
 
-def replays(heartbeat: Heartbeat) -> list[Beat]:
+def replays(heartbeat: Heartbeat) -> list[Advertised]:
     """Find every CARP advertisement whose counter its sender had used already.
 
     Holds in a split too, where `counter_breaks` says nothing: nobody uses a counter twice.
     """
     used: set[tuple[str, int]] = set()
     found = []
-    for beat in heartbeat:
-        if isinstance(beat.advert, carp.Advertisement):
-            mark = (beat.sender, beat.advert.counter)
+    for one in heartbeat:
+        if isinstance(one.advert, carp.Advertisement):
+            mark = (one.sender, one.advert.counter)
             if mark in used:
-                found.append(beat)
+                found.append(one)
             used.add(mark)
     return found
 
@@ -206,9 +195,9 @@ class RoleChange:
     after: str
 
 
-def role_changes(heartbeat: Heartbeat, group: int) -> list[RoleChange]:
+def role_changes(heartbeat: Heartbeat) -> list[RoleChange]:
     """List every change of the advertising node in one group; resignations are no claim."""
-    claims = [beat for beat in heartbeat.in_group(group) if not beat.resigning]
+    claims = [one for one in heartbeat if not one.resigning]
     return [
         RoleChange(later.at_ns, earlier.sender, later.sender)
         for earlier, later in pairwise(claims)
@@ -217,12 +206,39 @@ def role_changes(heartbeat: Heartbeat, group: int) -> list[RoleChange]:
 
 
 @dataclass(frozen=True)
-class DualSpan:
-    """A stretch of time in which two nodes advertised for one group at once."""
+class MasterInterval:
+    """From a sender's first advertisement to its last one, without a silence that ends it."""
+
+    sender: str
+    start_ns: int
+    end_ns: int
+
+
+def master_intervals(heartbeat: Heartbeat, sender: str) -> list[MasterInterval]:
+    """Find when a sender of one group was master: slow ones, too.
+
+    A silence of less than three of its own periods does not end it: in so short a time no other
+    node can take over and give the role back.
+    """
+    found: list[MasterInterval] = []
+    for one in heartbeat.of(sender):
+        if one.resigning:
+            continue
+        patience_ns = int(_DEAD_PERIODS * one.advert.period_s * NS)
+        if found and one.at_ns - found[-1].end_ns <= patience_ns:
+            found[-1] = MasterInterval(sender, found[-1].start_ns, one.at_ns)
+        else:
+            found.append(MasterInterval(sender, one.at_ns, one.at_ns))
+    return found
+
+
+@dataclass(frozen=True)
+class SplitBrain:
+    """A stretch of time in which two senders advertised for one group at once."""
 
     start_ns: int
     end_ns: int
-    senders: tuple[str, str]
+    senders: tuple[str, ...]
 
     @property
     def seconds(self) -> float:
@@ -230,38 +246,32 @@ class DualSpan:
         return (self.end_ns - self.start_ns) / NS
 
 
-def dual_spans(heartbeat: Heartbeat, group: int) -> list[DualSpan]:
-    """Find every stretch in which two nodes advertised at once.
+def split_brains(heartbeat: Heartbeat) -> list[SplitBrain]:
+    """Find every stretch in which two were masters of one group at once, each stretch once.
 
-    A node counts as master from each advertisement to its next, if that comes within one and a
-    half of its periods; a lone last advertisement counts as that one moment. A master that
-    yields sends one more advertisement, so a short span is part of every election.
+    A master that yields sends one more advertisement, so a short one is part of every election.
     """
-    masters = {
-        sender: _reigns(heartbeat.in_group(group).of(sender).beats)
-        for sender in heartbeat.in_group(group).senders()
-    }
-    senders = sorted(masters)
-    spans = [
-        DualSpan(max(a[0], b[0]), min(a[1], b[1]), (one, other))
+    senders = sorted(heartbeat.senders())
+    intervals = {sender: master_intervals(heartbeat, sender) for sender in senders}
+    overlaps = [
+        SplitBrain(max(a.start_ns, b.start_ns), min(a.end_ns, b.end_ns), (one, other))
         for index, one in enumerate(senders)
         for other in senders[index + 1 :]
-        for a in masters[one]
-        for b in masters[other]
-        if max(a[0], b[0]) <= min(a[1], b[1])
+        for a in intervals[one]
+        for b in intervals[other]
+        if max(a.start_ns, b.start_ns) <= min(a.end_ns, b.end_ns)
     ]
-    return sorted(spans, key=lambda span: span.start_ns)
+    return _joined(sorted(overlaps, key=lambda split: split.start_ns))
 
 
-def _reigns(beats: Sequence[Beat]) -> list[tuple[int, int]]:
-    """Join one sender's advertisements to unbroken stretches (start, end)."""
-    stretches: list[tuple[int, int]] = []
-    for beat in beats:
-        if beat.resigning:
-            continue
-        patience_ns = int(1.5 * beat.advert.period_s * NS)
-        if stretches and beat.at_ns - stretches[-1][1] <= patience_ns:
-            stretches[-1] = (stretches[-1][0], beat.at_ns)
+def _joined(overlaps: Iterable[SplitBrain]) -> list[SplitBrain]:
+    """Make one of those that overlap: three masters are one split brain, not three."""
+    found: list[SplitBrain] = []
+    for one in overlaps:
+        if found and one.start_ns <= found[-1].end_ns:
+            last = found[-1]
+            senders = tuple(sorted({*last.senders, *one.senders}))
+            found[-1] = SplitBrain(last.start_ns, max(last.end_ns, one.end_ns), senders)
         else:
-            stretches.append((beat.at_ns, beat.at_ns))
-    return stretches
+            found.append(one)
+    return found

@@ -13,6 +13,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
+from checks.protocols import carp
 from evidence.ethernet import (
     ETHERTYPE_IPV4,
     Ipv4Packet,
@@ -21,7 +22,6 @@ from evidence.ethernet import (
     parse_ethernet,
     parse_ipv4,
 )
-from checks.protocols import carp
 
 _AUTHENTICATION_BYTES = 8
 
@@ -38,7 +38,7 @@ class Checksum(enum.StrEnum):
     WRONG = "wrong"
 
 
-class Fault(enum.StrEnum):
+class Defect(enum.StrEnum):
     """What can be wrong with one VRRP advertisement."""
 
     TTL = "ttl"
@@ -86,7 +86,7 @@ def read(frame: bytes) -> carp.Advertisement | Advertisement | None:
     """Read the heartbeat that a frame carries, or None when it carries none.
 
     The rule: high nibble 3 is VRRPv3; 36 bytes whose byte 3 does not fit a VRRPv2 of five
-    addresses is CARP (a genuine one has byte 3 == 7; another value there is a faulty CARP, for
+    addresses is CARP (a genuine one has byte 3 == 7; another value there is a defective CARP, for
     `carp.findings` to name); everything else is VRRPv2. Raises MalformedFrame when a packet of
     protocol 112 is none of them.
     """
@@ -111,26 +111,26 @@ def read(frame: bytes) -> carp.Advertisement | Advertisement | None:
 
 def findings(
     advert: Advertisement, *, vrid: int | None = None, virtual_mac: bool = False
-) -> tuple[tuple[Fault, str], ...]:
-    """Everything wrong with one advertisement, as (fault, what was seen) pairs.
+) -> tuple[tuple[Defect, str], ...]:
+    """Everything wrong with one advertisement, as (defect, what was seen) pairs.
 
     virtual_mac: whether the sender was configured to use the virtual router's MAC.
     """
     found = []
     if advert.packet.ttl != 255:
-        found.append((Fault.TTL, f"TTL {advert.packet.ttl}, expected 255"))
+        found.append((Defect.TTL, f"TTL {advert.packet.ttl}, expected 255"))
     if advert.packet.destination != carp.GROUP:
-        found.append((Fault.DESTINATION, f"sent to {advert.packet.destination}"))
+        found.append((Defect.DESTINATION, f"sent to {advert.packet.destination}"))
     if advert.kind != 1:
-        found.append((Fault.KIND, f"type {advert.kind}, expected 1"))
+        found.append((Defect.KIND, f"type {advert.kind}, expected 1"))
     if not _checksum_fits(advert):
-        found.append((Fault.CHECKSUM, f"VRRPv{advert.version} checksum is {advert.checksum}"))
+        found.append((Defect.CHECKSUM, f"VRRPv{advert.version} checksum is {advert.checksum}"))
     if virtual_mac and advert.source_mac != advert.virtual_mac:
         found.append(
-            (Fault.SOURCE_MAC, f"{advert.source_mac}, expected {advert.virtual_mac}"),
+            (Defect.SOURCE_MAC, f"{advert.source_mac}, expected {advert.virtual_mac}"),
         )
     if vrid is not None and advert.vrid != vrid:
-        found.append((Fault.VRID, f"VRID {advert.vrid}, expected {vrid}"))
+        found.append((Defect.VRID, f"VRID {advert.vrid}, expected {vrid}"))
     return tuple(found)
 
 

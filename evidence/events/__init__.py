@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -31,9 +31,8 @@ def _kinds() -> dict[str, type[Event]]:
 KINDS: dict[str, type[Event]] = _kinds()
 """The class of each kind."""
 
-_ADAPTER: TypeAdapter[Event] = TypeAdapter(
-    Annotated[cast("Any", reduce(or_, KINDS.values())), Field(discriminator="kind")]
-)
+_UNION: Any = reduce(or_, KINDS.values())
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[_UNION, Field(discriminator="kind")])
 
 
 def read_event(fields: object) -> Event:

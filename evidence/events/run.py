@@ -85,6 +85,11 @@ class HostLate(Event):
     kept_ns: Count
     pressure_ns: Count | None = None
 
+    @property
+    def until_ns(self) -> int:
+        """The end of the stretch."""
+        return self.at_ns
+
 
 class RepetitionsBegan(Event):
     """The benchmark of takeovers begins to provoke one fault, so many times.

@@ -114,8 +114,10 @@ class TunnelWatched(Event):
 
 
 class TunnelCarried(Event):
-    """The tunnel of the client `source` carried traffic: the first after an interruption, or
-    the last one that was seen before its watching ended (FO-39, 49).
+    """The tunnel of the client `source` carried traffic (FO-39, 49).
+
+    Recorded for the first packet after an interruption, and the last one that was seen before
+    the watching ended.
 
     sent_ns: when the packet that came back had been sent; never before the fault, if it is to
     show that the client is back.
@@ -139,7 +141,7 @@ class NeighbourSeen(Event):
 
 
 class LogLine(Event):
-    """A line of a log of the node `source`, at the line's own time; file is a base name (FO-11, 31)."""
+    """A line of a log of the node `source`, at its own time; `file` is a base name (FO-11, 31)."""
 
     kind: Literal["log.line"] = "log.line"
     file: Name

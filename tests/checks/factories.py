@@ -25,8 +25,10 @@ from checks.multi_node.guide import (
 )
 from checks.multi_node.server_processes import Process
 from checks.multi_node.tunnels import process_ranges
+from evidence.capture import Frame
 from evidence.history import History
 from evidence.scenario import Evidence
+from tests.captures import capture
 
 START_NS = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -62,33 +64,15 @@ class Run:
         return judge(requirement, Evidence(directory, SCENARIO, requirement))
 
 
-def block(kind: int, body: bytes, order: str = "<") -> bytes:
-    body += bytes(-len(body) % 4)
-    length = struct.pack(f"{order}I", len(body) + 12)
-    return struct.pack(f"{order}I", kind) + length + body + length
-
-
-def option(code: int, value: bytes, order: str = "<") -> bytes:
-    return struct.pack(f"{order}HH", code, len(value)) + value + bytes(-len(value) % 4)
-
-
 def pcapng(
     frames: Iterable[tuple[int, bytes]],
     *,
     interface: str = "client/wire0",
     comment: str = "",
-    order: str = "<",
 ) -> bytes:
-    content = block(0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1), order)
-    options = option(2, interface.encode(), order) + option(9, b"\x09", order) + bytes(4)
-    content += block(1, struct.pack(f"{order}HHI", 1, 0, 0) + options, order)
-    for at_ns, data in frames:
-        head = struct.pack(
-            f"{order}IIIII", 0, at_ns >> 32, at_ns & 0xFFFFFFFF, len(data), len(data)
-        )
-        tail = option(1, comment.encode(), order) + bytes(4) if comment else b""
-        content += block(6, head + data + bytes(-len(data) % 4) + tail, order)
-    return content
+    """Return a capture of these frames that covers the scenario, and a second at either end."""
+    written = [Frame(at_ns, interface, data, comment) for at_ns, data in frames]
+    return capture(written, START_NS - SECOND, START_NS + 101 * SECOND)
 
 
 def udp(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> bytes:

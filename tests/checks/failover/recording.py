@@ -10,9 +10,13 @@ from pathlib import Path
 
 from checks.engine import registry
 from checks.engine.verdict import Status, Verdict
+from checks.failover.serving import SERVICES
+from evidence.capture import Frame
+from evidence.events import read_event
+from evidence.events.run import ScenarioEnded
 from evidence.history import History
-from evidence.scenario import END, START, Evidence
-from lab.wire import pcapng
+from evidence.scenario import Evidence
+from tests.captures import capture
 from tests.checks.protocols import encoder
 
 NS = 10**9
@@ -22,7 +26,13 @@ ADDRESS = {"primary": "192.168.70.1", "secondary": "192.168.70.2"}
 MAC = {"primary": "02:00:00:00:00:01", "secondary": "02:00:00:00:00:02"}
 CLIENT, CLIENT_MAC = "192.168.70.9", "02:00:00:00:00:09"
 VIRTUAL_IP = encoder.VIRTUAL_IP
-UCARP = {"advbase": 1, "advskew": 0, "deadratio": 3}
+UCARP = {"engine": "ucarp", "advbase": 1, "advskew": 0, "deadratio": 3}
+
+
+def node(name: str, **timers: object) -> dict[str, object]:
+    """Return how a node is configured; timers of ucarp, unless others are given."""
+    where = {"address": ADDRESS[name], "mac": MAC[name], "port": f"{name}/wire0"}
+    return {**where, "timers": timers or UCARP}
 
 
 class Run:
@@ -33,16 +43,13 @@ class Run:
         self.seconds = seconds
         self.frames: list[tuple[float, str, bytes, str]] = []
         self.events: list[tuple[float, str, str, dict[str, object], float]] = []
-        self.started_by = "pytest"
         self.started: dict[str, object] = {"lab": "lab"}
         self.pair = {
             "virtual_ip": VIRTUAL_IP,
             "vhid": 94,
             "engine": "ucarp",
             "password": encoder.PASSWORD,
-            "nodes": {
-                name: {"address": ADDRESS[name], "mac": MAC[name], **UCARP} for name in ADDRESS
-            },
+            "nodes": {name: node(name) for name in ADDRESS},
             **pair,
         }
         self.event(0, "pair.configured", "scenario", **self.pair)
@@ -93,6 +100,11 @@ class Run:
         for offset in (-0.0001, 2.0):
             self.frame(at + offset, f"{node}/wire0", encoder.gratuitous(MAC[node]), comment)
 
+    def answer(self, at: float, port: int, *, protocol: str = "tcp", **data: object) -> None:
+        """Let a service be asked for on the virtual IP, and answer."""
+        asked = {"address": VIRTUAL_IP, "protocol": protocol, "port": port, "answered": True}
+        self.event(at, "service.probed", "client", **{**asked, **data})
+
     def asked(
         self, at: float, *answering: str, address: str = VIRTUAL_IP, by: str = CLIENT_MAC
     ) -> None:
@@ -118,29 +130,24 @@ class Run:
     def write(self) -> None:
         wire = self.directory / "wire"
         wire.mkdir(exist_ok=True)
-        names = sorted({interface for _, interface, _, _ in self.frames})
-        blocks = [pcapng.section_block("tests")]
-        blocks += [pcapng.interface_block(name, "") for name in names]
-        blocks += [
-            pcapng.packet_block(names.index(interface), stamp(at), raw, comment)
+        frames = [
+            Frame(stamp(at), interface, raw, comment)
             for at, interface, raw, comment in sorted(self.frames, key=lambda frame: frame[0])
         ]
-        (wire / "lab.pcapng").write_bytes(b"".join(blocks))
+        times = [EPOCH, stamp(self.seconds), *(frame.at_ns for frame in frames)]
+        (wire / "lab.pcapng").write_bytes(capture(frames, min(times) - NS, max(times) + NS))
         path = self.directory / "history.jsonl"
         path.unlink(missing_ok=True)
         with History(path, SCENARIO) as history:
-            history.record(START, self.started_by, at_ns=EPOCH, **self.started)
+            start = {"kind": "scenario.started", "source": "pytest", "at_ns": EPOCH}
+            history.record(read_event({**start, **self.started}))
             for at, kind, source, data, uncertainty in sorted(
                 self.events, key=lambda event: event[0]
             ):
-                history.record(
-                    kind,
-                    source,
-                    at_ns=stamp(at),
-                    uncertainty_ns=int(uncertainty * NS),
-                    **data,
-                )
-            history.record(END, self.started_by, at_ns=stamp(self.seconds))
+                fields = {"kind": kind, "source": source, "at_ns": stamp(at), **data}
+                history.record(read_event({"uncertainty_ns": int(uncertainty * NS), **fields}))
+            ended_ns = stamp(self.seconds)
+            history.record(ScenarioEnded(source="pytest", at_ns=ended_ns, events=history.recorded))
 
 
 def stamp(at: float) -> int:
@@ -151,8 +158,8 @@ def steady(directory: Path, **pair: object) -> Run:
     """Keep the primary active for 32 s, nothing provoked."""
     run = Run(directory, 40, **pair)
     run.beats("primary", 0.5, 40)
-    run.event(2, "steady.begin", "scenario", active="primary")
-    run.event(34, "steady.end", "scenario", active="primary")
+    run.event(2, "steady.began", "scenario", active="primary")
+    run.event(34, "steady.ended", "scenario", active="primary")
     return run
 
 
@@ -161,13 +168,13 @@ def takeover(directory: Path, fault: str = "power-off", silence: float = 3.2, **
     run = Run(directory, 40, **pair)
     counter = run.beats("primary", 0.0, 10.2)
     first = 10.0 + silence
-    run.event(10.3, "fault.begin", "scenario", fault=fault, node="primary")
+    run.event(10.3, "fault.injected", "scenario", fault=fault, node="primary")
     run.beats("secondary", first, 40, counter=counter)
     run.announce("secondary", first)
-    answered = {"address": VIRTUAL_IP, "protocol": "tcp", "port": 943, "answered": True}
-    run.event(9, "probe", "client", **answered, mac=MAC["primary"])
-    run.event(first + 1, "probe", "client", **answered, mac=MAC["secondary"])
-    run.event(first + 3, "neighbour", "client", address=VIRTUAL_IP, mac=MAC["secondary"].upper())
+    for protocol, port in SERVICES:
+        for at, mac in ((9, "primary"), (first + 1, "secondary"), (38, "secondary")):
+            run.answer(at, port, mac=MAC[mac], protocol=protocol)
+    run.event(first + 3, "neighbour.seen", "client", address=VIRTUAL_IP, mac=MAC["secondary"])
     run.event(
         first + 0.1,
         "log.line",
@@ -176,7 +183,7 @@ def takeover(directory: Path, fault: str = "power-off", silence: float = 3.2, **
         text="Switching to state: MASTER",
     )
     run.event(first + 0.2, "log.line", "secondary", file="openvpnas-node.log", text="starting")
-    run.event(39, "fault.over", "scenario", node="primary")
+    run.event(39, "fault.watched", "scenario", node="primary")
     return run
 
 

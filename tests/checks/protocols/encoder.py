@@ -13,7 +13,7 @@ VIRTUAL_IP = "192.168.70.222"
 GROUP = "224.0.0.18"
 PASSWORD = "secret94"
 BROADCAST = "ff:ff:ff:ff:ff:ff"
-RECORDING = Path(__file__).parents[1] / "data" / "ucarp-vhid94.pcap"
+RECORDING = Path(__file__).parents[2] / "data" / "ucarp-vhid94.pcap"
 
 
 def octets(mac: str) -> bytes:

@@ -1,0 +1,142 @@
+"""Who holds the virtual IP: whoever claims it in any way that others believe.
+
+By an advertisement, an ARP answer, a gratuitous ARP, an ARP packet that carries it as its sender,
+or a packet that is sent from it. The port says who did (`senders` says why). One node is to hold
+it at all times; what the other claims is judged against the role, outside of elections.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from checks.engine.obligations import Obligations
+from checks.failover.recorded import Recorded, passed_on
+from checks.protocols import arp
+from evidence import packets
+from evidence.moment import NS
+
+ANNOUNCED_BEFORE_S = 0.5
+"""ucarp announces right before its first advertisement; seen within 0.1 s, the rest is slack."""
+
+
+class How(enum.StrEnum):
+    """A way to claim the virtual IP."""
+
+    ADVERTISES = "advertises"
+    ANSWERS = "answers ARP for it"
+    ANNOUNCES = "announces it by gratuitous ARP"
+    ASKS = "sends ARP from it"
+    SERVES = "sends packets from it"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Somebody claimed the virtual IP at a moment of the wire's clock."""
+
+    at_ns: int
+    who: str
+    how: How
+
+
+def claims(recorded: Recorded) -> list[Claim]:
+    """List every claim that the wire let pass, in the order of time."""
+    found = [
+        Claim(one.at_ns, one.sender, How.ADVERTISES) for one in recorded.passed if not one.resigning
+    ]
+    address = recorded.pair.virtual_ip
+    for seen in recorded.arps:
+        if seen.arp.sender == address:
+            found.append(
+                Claim(seen.at_ns, _who(recorded, seen.port, seen.frame_source), _how(seen))
+            )
+    for frame in recorded.frames:
+        packet = packets.parse(frame.data)
+        if packet is not None and packet.source == address and passed_on(frame):
+            who = _who(recorded, frame.interface, packet.source_mac)
+            found.append(Claim(frame.at_ns, who, How.SERVES))
+    return sorted(found, key=lambda claim: claim.at_ns)
+
+
+def _how(seen: arp.ArpSighting) -> How:
+    if seen.announces:
+        return How.ANNOUNCES
+    return How.ANSWERS if seen.arp.operation == arp.REPLY else How.ASKS
+
+
+def _who(recorded: Recorded, port: str, mac: str) -> str:
+    node = recorded.pair.node_at(port)
+    return node.name if node else f"{mac} at {port}"
+
+
+@dataclass(frozen=True)
+class Tenure:
+    """A stretch in which one node held the role, by its advertisements that the pair believes."""
+
+    who: str
+    start_ns: int
+    end_ns: int
+
+
+def tenures(recorded: Recorded) -> list[Tenure]:
+    """Cut the scenario's time by who advertised last; a tenure lasts to the next one's begin."""
+    found: list[Tenure] = []
+    for one in recorded.passed:
+        if one.resigning:
+            continue
+        if not found or found[-1].who != one.sender:
+            if found:
+                found[-1] = Tenure(found[-1].who, found[-1].start_ns, one.at_ns)
+            found.append(Tenure(one.sender, one.at_ns, one.at_ns))
+    if found:
+        found[-1] = Tenure(found[-1].who, found[-1].start_ns, recorded.window.until_ns)
+    return found
+
+
+def owe_one_holder(
+    owed: Obligations, recorded: Recorded, excused: Sequence[tuple[int, int]] = ()
+) -> None:
+    """Owe that nobody claims the virtual IP while another node has held the role for a while.
+
+    An election may last as long as the configured timers allow; `excused` are spans in which two
+    holders are what must come (a filter on the wire, and the healing after it).
+    """
+    one = owed.owe("one holder of the virtual IP at a time, by every kind of claim")
+    slack_ns = int(recorded.pair.healing_s * NS)
+    held = _without_elections(tenures(recorded), slack_ns)
+    wrong: dict[tuple[str, How, str], list[Claim]] = {}
+    for claim in claims(recorded):
+        if any(start <= claim.at_ns <= end for start, end in excused):
+            continue
+        tenure = _during(held, claim.at_ns, slack_ns)
+        if tenure is not None and claim.who != tenure.who:
+            wrong.setdefault((claim.who, claim.how, tenure.who), []).append(claim)
+    for (who, how, holder), those in wrong.items():
+        lasted_s = (those[-1].at_ns - those[0].at_ns) / NS
+        one.broken(
+            f"{who} {how} while {holder} is the active node: {len(those)} time(s) "
+            f"over {lasted_s:.1f} s",
+            recorded.wire,
+        )
+    if not held:
+        one.doubt("nobody held the role for long enough to be told from an election")
+    one.met(recorded.wire)
+
+
+def _without_elections(found: Iterable[Tenure], slack_ns: int) -> list[Tenure]:
+    """Leave out tenures that are no longer than an election: two masters take turns in one."""
+    return [tenure for tenure in found if tenure.end_ns - tenure.start_ns > slack_ns]
+
+
+def _during(held: Sequence[Tenure], at_ns: int, slack_ns: int) -> Tenure | None:
+    """Find the tenure that a moment lies well within: after its election, before the next."""
+    early_ns = int(ANNOUNCED_BEFORE_S * NS)
+    return next(
+        (
+            tenure
+            for tenure in held
+            if tenure.start_ns + slack_ns < at_ns < tenure.end_ns - early_ns
+        ),
+        None,
+    )

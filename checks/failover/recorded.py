@@ -1,0 +1,212 @@
+"""What one scenario recorded about its pair, from the wire and from the history.
+
+The value that every check of this package begins with. It judges nothing and registers no check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from checks.failover.pair import Node, Pair
+from checks.failover.senders import Heard, Stranger, listen
+from checks.protocols import arp
+from checks.protocols.heartbeat import Heartbeat
+from evidence.capture import Capture, Frame
+from evidence.errors import Missing
+from evidence.event import Event
+from evidence.events.pair import PairConfigured, SteadyBegan, SteadyEnded
+from evidence.events.run import HostLate
+from evidence.events.takeover import FaultInjected, FaultWatched, GuestCaptured
+from evidence.moment import NS, Moment, Window
+from evidence.scenario import Evidence
+
+B = TypeVar("B", bound=Event)
+E = TypeVar("E", bound=Event)
+
+_TAGS = (b"\x81\x00", b"\x88\xa8")
+_ARP, _IPV4 = b"\x08\x06", b"\x08\x00"
+
+
+def passed_on(frame: Frame) -> bool:
+    """Tell whether the wire let the frame pass, as far as its recorded comment says."""
+    return "dropped" not in frame.comment and "not forwarded" not in frame.comment
+
+
+@dataclass(frozen=True)
+class Steady:
+    """A stretch of time in which nothing was provoked, and who was active in it."""
+
+    start_ns: int
+    end_ns: int
+    active: Node
+    standby: Node
+    places: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted."""
+        return (self.end_ns - self.start_ns) / NS
+
+
+@dataclass(frozen=True)
+class WatchedFault:
+    """A fault that was injected, and until when what it did was watched, before any repair."""
+
+    event: FaultInjected
+    victim: Node
+    until_ns: int
+
+    @property
+    def name(self) -> str:
+        """What was done."""
+        return self.event.fault
+
+    @property
+    def at(self) -> Moment:
+        """When it was done."""
+        return self.event.moment
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.victim.name}"
+
+
+class Recorded:
+    """What one scenario recorded about its pair."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+
+    @cached_property
+    def pair(self) -> Pair:
+        """The configuration that was in force last."""
+        return Pair.of(self.evidence.last(PairConfigured))
+
+    @property
+    def wire(self) -> str:
+        """Where the capture lies, for a verdict's evidence."""
+        return self.evidence.capture_place
+
+    @cached_property
+    def window(self) -> Window:
+        """The scenario's time, up to its judging."""
+        return self.evidence.window
+
+    @cached_property
+    def frames(self) -> tuple[Frame, ...]:
+        """Every frame of heartbeat or ARP, or from the virtual IP, whether or not it was dropped."""
+        address = bytes(map(int, self.pair.virtual_ip.split(".")))
+        return tuple(frame for frame in self.evidence.frames() if _concerns(frame.data, address))
+
+    @cached_property
+    def heard(self) -> Heard:
+        """Every packet of the heartbeat's protocol, told apart by its sender."""
+        return listen(self.frames, self.pair)
+
+    @property
+    def strangers(self) -> Sequence[Stranger]:
+        """What speaks the heartbeat's protocol on the LAN and is not the pair's."""
+        return self.heard.strangers
+
+    @property
+    def sent(self) -> Heartbeat:
+        """Every advertisement that a node or an intruder sent, of any group, dropped or not."""
+        return self.heard.pair
+
+    @cached_property
+    def passed(self) -> Heartbeat:
+        """The pair's advertisements that the wire let pass."""
+        group = self.sent.in_group(self.pair.vhid)
+        return Heartbeat(tuple(one for one in group if one.passed))
+
+    @cached_property
+    def aired(self) -> Heartbeat:
+        """The pair's advertisements but those sent into a cut link, where they claim nothing.
+
+        What a filter dropped is among them: its sender believes that it is the master.
+        """
+        group = self.sent.in_group(self.pair.vhid)
+        return Heartbeat(tuple(one for one in group if not one.into_cut))
+
+    @cached_property
+    def arps(self) -> list[arp.ArpSighting]:
+        """Every ARP packet that the wire let pass."""
+        return arp.sightings(frame for frame in self.frames if passed_on(frame))
+
+    def heard_of_pair(self) -> Heartbeat:
+        """Return `passed`; raise Missing when there is not one advertisement in it."""
+        if not len(self.passed):
+            raise Missing(f"{self.wire} holds no advertisement of VHID {self.pair.vhid}")
+        return self.passed
+
+    def steady(self) -> list[Steady]:
+        """Read every steady span; raise Missing without one."""
+        return [
+            Steady(
+                begin.at_ns,
+                end.at_ns,
+                self.pair.node(begin.active),
+                self.pair.peer_of(begin.active),
+                (begin.place, end.place, self.wire),
+            )
+            for begin, end in self.spans(SteadyBegan, SteadyEnded)
+        ]
+
+    def spans(self, began: type[B], ended: type[E]) -> list[tuple[B, E]]:
+        """Pair every beginning with the end after it; raise Missing without one."""
+        begins = self.evidence.need(began)
+        return self._paired(begins, began, self.evidence.need(ended))
+
+    def any_spans(self, began: type[B], ended: type[E]) -> list[tuple[B, E]]:
+        """As `spans`; none when none began."""
+        begins = self.evidence.events(began)
+        return self._paired(begins, began, self.evidence.events(ended)) if begins else []
+
+    def _paired(self, begins: list[B], began: type[B], ends: list[E]) -> list[tuple[B, E]]:
+        found = []
+        for begin in begins:
+            end = next((one for one in ends if one.line > begin.line), None)
+            if end is None:
+                name = began.model_fields["kind"].default
+                raise Missing(f"{begin.place}: {name} without its end")
+            found.append((begin, end))
+        return found
+
+    def faults(self) -> list[WatchedFault]:
+        """Read every fault, each watched until its watch ended, or the next fault; or none."""
+        events = self.evidence.events(FaultInjected)
+        watched = self.evidence.events(FaultWatched)
+        found = []
+        for index, event in enumerate(events):
+            ends = [one.at_ns for one in watched if one.at_ns > event.at_ns]
+            ends += [later.at_ns for later in events[index + 1 : index + 2]]
+            ends.append(self.window.until_ns)
+            found.append(WatchedFault(event, self.pair.node(event.node), min(ends)))
+        return found
+
+    @cached_property
+    def lateness(self) -> Sequence[HostLate]:
+        """When the host kept the lab's processes from running."""
+        return self.evidence.events(HostLate)
+
+    def guest_heartbeat(self, captured: GuestCaptured) -> Heartbeat:
+        """Read the pair's advertisements from a capture made inside a guest, at the wire's time."""
+        capture = Capture(self.evidence.directory / captured.path)
+        behind_ns = captured.clock.behind_ns
+        frames = (Frame(one.at_ns + behind_ns, "", one.data) for one in capture)
+        return listen(frames, self.pair).pair.in_group(self.pair.vhid)
+
+
+def _concerns(data: bytes, virtual_ip: bytes) -> bool:
+    """Tell whether a frame is ARP, or IPv4 of the heartbeat's protocol or from the virtual IP."""
+    at = 12
+    while data[at : at + 2] in _TAGS:
+        at += 4
+    kind = data[at : at + 2]
+    if kind == _ARP:
+        return True
+    return kind == _IPV4 and (
+        data[at + 11 : at + 12] == b"\x70" or data[at + 14 : at + 18] == virtual_ip
+    )

@@ -1,0 +1,151 @@
+"""The stages of a takeover, measured and held against what they may take.
+
+What could fall on either side of a limit is in doubt, not good. A limit that is missed by no more
+than the host kept the machines involved from running is no fault of theirs. Which limit applies
+is `checks.protocols.budgets`' matter.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from checks.engine.lateness import explain, lower_bound_s
+from checks.engine.obligations import Obligations
+from checks.failover.takeover import Takeover
+from checks.protocols.budgets import Budget
+from checks.protocols.spread import spread
+from evidence.events.run import HostLate
+from evidence.moment import NS, Moment
+
+
+class Stage(enum.StrEnum):
+    """A span of a takeover."""
+
+    SILENCE = "last advertisement to the peer's first"
+    TAKEOVER = "fault to the peer's first advertisement"
+    ANNOUNCED = "the peer's first advertisement to its gratuitous ARP"
+    SERVICE = "fault to every service answering on the virtual IP"
+    TUNNEL = "fault to the tunnel carrying traffic again"
+
+
+@dataclass(frozen=True)
+class Span:
+    """A measured length of time: its ends, and how far off it may be."""
+
+    start: Moment
+    end: Moment
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted."""
+        return (self.end.at_ns - self.start.at_ns) / NS
+
+    @property
+    def uncertainty_s(self) -> float:
+        """How far off that may be."""
+        return (self.start.uncertainty_ns + self.end.uncertainty_ns) / NS
+
+
+def span(takeover: Takeover, stage: Stage) -> Span | None:
+    """Measure one stage; None when one of its ends was not seen. A tunnel's is its client's."""
+    first = None if takeover.first is None else Moment(takeover.first.at_ns)
+    announced = Moment(takeover.announced[0].at_ns) if takeover.announced else None
+    ends: Mapping[Stage, tuple[Moment | None, Moment | None]] = {
+        Stage.SILENCE: (Moment(takeover.last.at_ns), first),
+        Stage.TAKEOVER: (takeover.injected, first),
+        Stage.ANNOUNCED: (first, announced),
+        Stage.SERVICE: (takeover.injected, takeover.answered),
+    }
+    start, end = ends.get(stage, (None, None))
+    return None if start is None or end is None else Span(start, end)
+
+
+def measured(found: Iterable[Takeover]) -> dict[str, list[float]]:
+    """Measure each stage of every takeover, in seconds; a stage that was not seen is left out."""
+    series = list(found)
+    spans = {stage: [span(takeover, stage) for takeover in series] for stage in Stage}
+    return {
+        str(stage): [one.seconds for one in those if one is not None]
+        for stage, those in spans.items()
+        if any(those)
+    }
+
+
+def figures(found: Iterable[Takeover]) -> list[str]:
+    """Put the spread of every stage into words."""
+    return [f"{stage}: {spread(seconds)}" for stage, seconds in measured(found).items()]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What was measured, who had to run for it, and until when it was watched."""
+
+    what: str
+    whose: Collection[str]
+    start: Moment
+    until_ns: int
+    places: tuple[str, ...]
+    late: Sequence[HostLate]
+
+
+def owe_in_time(
+    owed: Obligations, watch: Watch, seen: Span | None, budget: Budget, *, slack_s: float = 0.0
+) -> None:
+    """Owe that a stage took no longer, and no less, than its budget.
+
+    Later, or sooner, is a violation; so is a stage that never came although it was watched for
+    longer than the budget. What lies within the uncertainty is a doubt, and what the host's
+    lateness can explain is late. slack_s: by how much it may be sooner than the budget says.
+    """
+    one = owed.owe(f"{watch.what} within {budget}")
+    if seen is None:
+        watched_s = (watch.until_ns - watch.start.latest_ns) / NS
+        if watched_s <= budget.maximum_s:
+            one.doubt(f"{watch.what} was not seen, watched for only {watched_s:.1f} s")
+            return
+        why = f"{watch.what} never came in {watched_s:.1f} s, budget {budget}"
+        one.broken(why, *watch.places)
+        return
+    least = seen.seconds - seen.uncertainty_s
+    most = seen.seconds + seen.uncertainty_s
+    floor_s = lower_bound_s(budget.minimum_s) - slack_s
+    took = f"{watch.what} took {seen.seconds:.3f} s"
+    if least > budget.maximum_s:
+        due_ns = seen.start.at_ns + int(max(0.0, budget.minimum_s) * NS)
+        window = min(due_ns, seen.end.at_ns), seen.end.at_ns
+        excuse = explain(least - budget.maximum_s, window, watch.whose, watch.late)
+        if excuse is None:
+            one.broken(f"{took}, budget {budget}", *watch.places)
+        else:
+            one.late(f"{took}, budget {budget}, but {excuse}", *watch.places)
+    elif most < floor_s:
+        one.broken(f"{took}: sooner than configured, {budget}", *watch.places)
+    elif most > budget.maximum_s:
+        doubt = f"{took} +- {seen.uncertainty_s:.3f} s: too coarse for {budget.maximum_s:.2f} s"
+        one.doubt(doubt, *watch.places)
+    else:
+        one.met(*watch.places)
+
+
+def owe_stage(
+    owed: Obligations,
+    takeover: Takeover,
+    stage: Stage,
+    budget: Budget,
+    late: Sequence[HostLate],
+    *,
+    slack_s: float = 0.0,
+) -> None:
+    """Owe that one stage of a takeover keeps its budget."""
+    start = Moment(takeover.last.at_ns) if stage is Stage.SILENCE else takeover.injected
+    watch = Watch(
+        f"{takeover}: {stage}",
+        {takeover.peer.name, "wire", *(("scenario",) if stage is Stage.SERVICE else ())},
+        start,
+        takeover.until_ns,
+        takeover.places,
+        late,
+    )
+    owe_in_time(owed, watch, span(takeover, stage), budget, slack_s=slack_s)

@@ -1,0 +1,287 @@
+"""One takeover: a fault, who held the role before and who after, until when it was watched.
+
+    fault -> last advertisement of the old holder -> first of the peer -> its gratuitous ARP
+          -> each service answering on the virtual IP -> each client's traffic
+
+Whatever speaks of "after a takeover" cites such a value; without one it is UNKNOWN, and where a
+fault had to move the role and did not, FAIL. Advertisements and ARP carry the wire's own time
+stamps; the fault and the answers are events whose uncertainty counts against the verdict. How long
+a stage may take is in `stages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from checks.engine.obligations import Obligation, Obligations
+from checks.failover.claims import How, claims
+from checks.failover.pair import Node
+from checks.failover.recorded import Recorded, WatchedFault
+from checks.failover.senders import verifies
+from checks.protocols import arp
+from checks.protocols.heartbeat import Advertised, Heartbeat
+from evidence.errors import Imprecise, Missing
+from evidence.events.run import LabBooted, LabThawed
+from evidence.events.takeover import ServiceProbed
+from evidence.moment import NS, Moment
+
+CLEAN_STOP = "service-stop"
+RESTART = "service-restart"
+RECENTLY_PERIODS = 3
+"""Before a fault: so many periods are looked at to say who held the role."""
+
+Service = tuple[str, int]
+"""Protocol and port."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """How one service was asked for on the virtual IP after a fault, and by whom it answered.
+
+    back: the first answer of the new holder after which no question was left without one, or
+    answered by another. last: the last answer within the watch.
+    """
+
+    service: Service
+    asked: int
+    back: Moment | None = None
+    last: Moment | None = None
+    elsewhere: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.service[0]} {self.service[1]}"
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """What became of the role after one fault.
+
+    last: the old holder's last advertisement before it fell silent. first: the new holder's first
+    that the pair believes; None when none came while it was watched.
+    """
+
+    fault: WatchedFault
+    peer: Node
+    last: Advertised
+    first: Advertised | None
+    announced: tuple[arp.ArpSighting, ...] = ()
+    served: tuple[Served, ...] = ()
+    places: tuple[str, ...] = field(default=())
+
+    @property
+    def happened(self) -> bool:
+        """Whether the role moved."""
+        return self.first is not None
+
+    @property
+    def victim(self) -> Node:
+        """Who held the role before."""
+        return self.fault.victim
+
+    @property
+    def injected(self) -> Moment:
+        """When the fault was injected."""
+        return self.fault.at
+
+    @property
+    def until_ns(self) -> int:
+        """Until when it was watched."""
+        return self.fault.until_ns
+
+    @property
+    def answered(self) -> Moment | None:
+        """When the last service that was asked for was back; None while one is not."""
+        backs = [one.back for one in self.served]
+        if not backs or None in backs:
+            return None
+        return max((one for one in backs if one is not None), key=lambda moment: moment.at_ns)
+
+    def __str__(self) -> str:
+        return str(self.fault)
+
+
+def takeovers(
+    recorded: Recorded, owed: Obligations, *, only: Sequence[str] = (), but: Sequence[str] = ()
+) -> list[Takeover]:
+    """Measure every takeover that a fault calls for, and owe that the role has moved each time.
+
+    only, but: names of faults. Those that cannot be measured stay open; those after which the role
+    did not move, although it was watched for longer than it may take, are broken. Returned are
+    those that happened.
+    """
+    wanted = [
+        fault
+        for fault in recorded.faults()
+        if fault.event.expects_takeover
+        and fault.name not in but
+        and (not only or fault.name in only)
+    ]
+    if not wanted:
+        owed.open("no fault was recorded that calls for a takeover")
+    found = []
+    for fault in wanted:
+        peer = recorded.pair.peer_of(fault.victim.name)
+        one = owed.owe(f"{fault}: the role moved to {peer.name}")
+        try:
+            takeover = measure(recorded, fault)
+        except (Missing, Imprecise) as error:
+            one.doubt(error.message, fault.event.place)
+            continue
+        if _moved(one, takeover):
+            found.append(takeover)
+    return found
+
+
+def _moved(one: Obligation, takeover: Takeover) -> bool:
+    if takeover.happened:
+        one.met(*takeover.places)
+        return True
+    limit_s = takeover.peer.engine.last_advert_to_takeover().maximum_s
+    since_ns = max(takeover.injected.latest_ns, takeover.last.at_ns)
+    watched_s = (takeover.until_ns - since_ns) / NS
+    if watched_s > limit_s:
+        why = f"{takeover}: {takeover.peer.name} did not take over in {watched_s:.1f} s"
+        one.broken(f"{why}, at most {limit_s:.1f} s are configured", *takeover.places)
+    else:
+        one.doubt(f"{takeover}: watched for only {watched_s:.1f} s", *takeover.places)
+    return False
+
+
+def measure(recorded: Recorded, fault: WatchedFault) -> Takeover:
+    """Find what became of the role after one fault, whether or not it moved.
+
+    Raises Missing when the fault hit nothing, or a node that was not active; Imprecise when
+    somebody else held the virtual IP before it.
+    """
+    if fault.event.hits == 0:
+        raise Missing(f"{fault} hit no frame")
+    _owned_before(recorded, fault)
+    beats = recorded.heard_of_pair()
+    victim = beats.of(fault.victim.name)
+    peer = recorded.pair.peer_of(fault.victim.name)
+    first = next(
+        (
+            one
+            for one in beats.of(peer.name)
+            if fault.at.earliest_ns <= one.at_ns <= fault.until_ns
+            and not one.resigning
+            and verifies(one.advert, recorded.pair)
+        ),
+        None,
+    )
+    last = _before_silence(fault, victim) if first is None else victim.before(first.at_ns)
+    if last is None:
+        raise Missing(f"{fault.victim.name} sent no advertisement before the peer's first")
+    return Takeover(
+        fault,
+        peer,
+        last,
+        first,
+        tuple(_announcements(recorded, fault, peer, first)),
+        tuple(_served(recorded, fault, peer, first)),
+        (fault.event.place, recorded.wire),
+    )
+
+
+def _owned_before(recorded: Recorded, fault: WatchedFault) -> None:
+    """Make sure that the victim held the role before the fault, by every kind of claim."""
+    period_s = fault.victim.engine.period_s
+    since_ns = max(
+        fault.at.earliest_ns - int(RECENTLY_PERIODS * period_s * NS), _begin(recorded, fault)
+    )
+    before = [one for one in claims(recorded) if since_ns <= one.at_ns < fault.at.earliest_ns]
+    others = [one for one in before if one.who != fault.victim.name]
+    if others:
+        one = others[-1]
+        raise Imprecise(f"before {fault}, {one.who} {one.how}: who held the role is not clear")
+    if not any(one.how is How.ADVERTISES for one in before):
+        raise Missing(f"{fault.victim.name} sent no advertisement before {fault}")
+
+
+def _begin(recorded: Recorded, fault: WatchedFault) -> int:
+    """Return since when (ns) the lab is what it was at the fault: it may have been thawed anew."""
+    begins = [recorded.window.from_ns]
+    for kind in (LabThawed, LabBooted):
+        begins += [one.at_ns for one in recorded.evidence.events(kind)]
+    return max(begin for begin in begins if begin <= max(fault.at.at_ns, recorded.window.from_ns))
+
+
+def _before_silence(fault: WatchedFault, victim: Heartbeat) -> Advertised:
+    """Find the victim's last advertisement before the fault silenced it, for however long.
+
+    Raises Missing when the victim advertised on to the end: the fault did nothing to it.
+    """
+    beats = [one for one in victim if one.at_ns <= fault.until_ns]
+    ends = [*(later.at_ns for later in beats[1:]), fault.until_ns]
+    for one, after_ns in zip(beats, ends, strict=True):
+        patience_ns = int(1.5 * one.advert.period_s * NS)
+        if after_ns > fault.at.earliest_ns and after_ns - one.at_ns > patience_ns:
+            return one
+    raise Missing(f"{fault} hit nothing: {fault.victim.name} advertised on to the end")
+
+
+def _announcements(
+    recorded: Recorded, fault: WatchedFault, peer: Node, first: Advertised | None
+) -> Iterable[arp.ArpSighting]:
+    """Select the peer's announcements from just before its first advertisement.
+
+    ucarp announces right before its first advertisement, keepalived right after.
+    """
+    if first is None:
+        return []
+    window_start = first.at_ns - NS // 2
+    return [
+        seen
+        for seen in arp.announcements(recorded.arps, recorded.pair.virtual_ip)
+        if recorded.pair.node_at(seen.port) == peer and window_start <= seen.at_ns <= fault.until_ns
+    ]
+
+
+def _served(
+    recorded: Recorded, fault: WatchedFault, peer: Node, first: Advertised | None
+) -> Iterable[Served]:
+    """Follow every service that was asked for on the virtual IP after the fault."""
+    asked = [
+        one
+        for one in recorded.evidence.events(ServiceProbed)
+        if one.address == recorded.pair.virtual_ip
+    ]
+    for service in sorted({(one.protocol, one.port) for one in asked}):
+        after = [
+            one
+            for one in asked
+            if (one.protocol, one.port) == service
+            and one.moment.earliest_ns > fault.at.latest_ns
+            and one.at_ns <= fault.until_ns
+        ]
+        yield _followed(service, after, peer, first)
+
+
+def _followed(
+    service: Service, asked: Sequence[ServiceProbed], peer: Node, first: Advertised | None
+) -> Served:
+    """Find since when the peer has answered every question; of whom the MAC is unknown, by time."""
+    back: ServiceProbed | None = None
+    last: ServiceProbed | None = None
+    elsewhere = []
+    for one in asked:
+        taken = first is not None and one.at_ns >= first.at_ns
+        ours = one.answered and (one.mac == peer.mac or (one.mac is None and taken))
+        if ours:
+            back, last = back or one, one
+        elif one.answered and not taken:
+            continue  # the old holder, which is yet to be found dead
+        elif one.answered:
+            elsewhere.append(f"{one.mac} answered")
+        else:
+            back = None
+    return Served(
+        service,
+        len(asked),
+        back.moment if back else None,
+        last.moment if last else None,
+        tuple(elsewhere),
+        tuple(one.place for one in (back, last) if one is not None),
+    )
