@@ -1,8 +1,9 @@
 """How long heartbeats were silent in a recorded run, by scenario.
 
-An active node advertises once a second, so a longer silence is the timer of a standby that runs down, or a
-pair of which nobody advertises: it follows from the guide's configuration and from what was
-provoked, and no faster lab would save it. A silence across a thaw is the thaw's, and not counted.
+An active node advertises once a second, so a longer silence is the timer of a standby that runs
+down, or a pair of which nobody advertises: it follows from the guide's configuration and from what
+was provoked, and no faster lab would save it. A silence across a thaw is the thaw's, and not
+counted.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from it, and `--of` measures them again, also of a run that was broken off.
 STAGE is `silence`, from the old node's last advertisement to the peer's first; `takeover`, from the
 fault to that; `announced`, from that to the peer's gratuitous ARP (below 0: ARP came first);
 `service`, from the fault until the peer's web service and its OpenVPN (TCP and UDP) all answer on
-the virtual IP; and with `--tunnel` `tunnel`, from the fault until a client outside, connected by UDP,
-gets packets through again.
+the virtual IP; and with `--tunnel` `tunnel`, from the fault until a client outside, connected by
+UDP, gets packets through again.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from checks.failover.timeline import Stage
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,7 +15,6 @@ from rich.text import Text
 
 from bench.takeover_series import Series
 from checks.failover import timeline as takeover
-from checks.failover.timeline import Stage
 from checks.protocols.budgets import Budget
 from checks.protocols.spread import Spread
 

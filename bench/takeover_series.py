@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from checks.failover.timeline import Fault, Stage, Timeline
+
 from checks.failover import aftermath, takeovers
 from checks.failover.pair import Recorded
-from checks.failover.timeline import Fault, Stage, Timeline
 from checks.protocols import budgets
 from checks.protocols.budgets import Budget
 from evidence.errors import BadEvidence, EvidenceError

@@ -12,10 +12,11 @@ import re
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from evidence.events.pair import TcpdumpPrinted
-from evidence.events.sync import SubscriptionShown
+from evidence.events.session import TokenLogged
+from evidence.events.sync import Kept, SubscriptionShown
 from evidence.events.takeover import AddressesHeld, LogLine, NeighbourSeen, ServiceStopped
 from evidence.moment import NS
 from lab.clock import ClockOffset
@@ -26,6 +27,8 @@ from scenarios.failover.faults import AFTER_STOP
 from scenarios.failover.pair import Pair
 
 _LOG_LINE = re.compile(r'^(?P<at>\S+) \[\S+\] \[(?P<source>[^\]]*)\] OUT: "(?P<text>.*)"$')
+_OF_CONNECTION = re.compile(r"(?:(?P<name>[^\s/]+)/)?(?P<address>\S+:\d+) ")
+_CERTIFICATE = re.compile(r"VERIFY OK: depth=0, .*CN=(?P<name>[^,\s]+)")
 GATEWAY, PROBE = "gateway", "probe"
 """The clients of the virtual IP on the pair's network, as they are called in events."""
 _OF_TOKENS = re.compile(
@@ -78,16 +81,26 @@ def log_lines(pair: Pair, node: str, since_ns: int) -> None:
             )
 
 
-def token_reason(machine: Machine, since_ns: int) -> str:
-    """Return what a node logged of tokens from `since_ns` (wire) on, each text once, or ""."""
+def tokens_logged(machine: Machine, since_ns: int) -> tuple[TokenLogged, ...]:
+    """Return what a node logged of tokens from `since_ns` (wire) on, each text once a client.
+
+    A line begins with the connection, by its address or by its name as well; which certificate
+    belongs to it another line says. One of which none says is its own address's.
+    """
     offset = machine.clock()
     text = machine.run(f"cat {NODE_LOG} 2>/dev/null || true").stdout
-    found = [
-        match[0]
-        for _, line in dated_since(text, offset, since_ns)
-        for match in _OF_TOKENS.finditer(line)
-    ]
-    return "; ".join(dict.fromkeys(found))
+    names: dict[str, str] = {}
+    found = []
+    for _, line in dated_since(text, offset, since_ns):
+        if (of := _OF_CONNECTION.match(line)) is None:
+            continue
+        address = of["address"]
+        if name := of["name"] or ((shown := _CERTIFICATE.search(line)) and shown["name"]):
+            names[address] = name
+        for match in _OF_TOKENS.finditer(line):
+            found.append((address, match[0]))
+    logged = (TokenLogged(client=names.get(one, one), text=said) for one, said in found)
+    return tuple(dict.fromkeys(logged))
 
 
 def dated_since(text: str, offset: ClockOffset, since_ns: int) -> Iterable[tuple[int, str]]:
@@ -144,6 +157,8 @@ ask "$1/userprop.db" "SELECT 'users', hex(sha3_query(
     'SELECT user, key, value FROM properties ORDER BY 1, 2, 3'))"
 ask "$1/certs.db" "SELECT 'revocations', hex(sha3_query(
     'SELECT serial, common_name FROM certificates WHERE revoked_at IS NOT NULL ORDER BY 1, 2'));
+  SELECT 'certificates', hex(sha3_query(
+    'SELECT serial, common_name, certificate FROM certificates ORDER BY 1'));
   SELECT 'session secret', hex(sha3(value)) FROM secrets WHERE name = 'auth-token.key'"
 ask "$1/config.db" "SELECT 'configuration', hex(sha3_query(
     'SELECT key, value FROM config ORDER BY 1, 2'));
@@ -151,7 +166,7 @@ ask "$1/config.db" "SELECT 'configuration', hex(sha3_query(
     'SELECT key, value FROM config WHERE key LIKE ''subscription.%'' ORDER BY 1, 2'))
     WHERE EXISTS (SELECT 1 FROM config WHERE key LIKE 'subscription.%')"
 """
-_ITEMS = ("users", "revocations", "session secret", "configuration", "licence")
+_ITEMS = get_args(Kept)
 LIVE, STAGED = f"{ETC}/db", f"{ETC}/staging/complete"
 
 

@@ -92,9 +92,11 @@ def test_changes_are_staged_on_the_standby_and_not_loaded(pair: Pair, judge: Jud
 @pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-34")
-def test_after_a_takeover_changes_go_the_other_way(pair: Pair, judge: Judge) -> None:
-    pair.make_active("secondary")
-    follow_a_change(pair, "secondary")
+def test_after_a_takeover_changes_go_the_other_way(pair: Pair, probe: Probe, judge: Judge) -> None:
+    pair.make_active("primary")
+    stopped = provoke(pair, faults.SERVICE_STOP, probe)
+    pair.service(stopped, "start")
+    follow_a_change(pair, pair.wait_until_ready())
     judge("FO-34")
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
 from evidence.events.session import (
-    Method,
     ProfileUsed,
     SessionResumed,
-    TokenCase,
     TokenTried,
 )
 from evidence.moment import Moment
@@ -30,6 +29,8 @@ JudgeEach = Callable[..., None]
 ALICE = RoamingClient("alice", "udp", 1)
 BOB = RoamingClient("bob", "tcp", 1)
 ROBOT = RoamingClient(users.AUTOLOGIN_USER, "udp", 0, autologin=True)
+Method = Literal["token", "certificate"]
+TokenCase = Literal["lifetime-over", "clock-behind"]
 KEY = "LAB-31-scenario-key"
 REFUSED_S = 150.0
 
@@ -71,12 +72,12 @@ def test_clients_outside_are_back_within_a_minute_and_show_no_password(
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-35")
 def test_a_profile_of_one_node_works_on_the_other_as_it_is(
-    pair: Pair, outside: Outside, judge: Judge
+    pair: Pair, probe: Probe, outside: Outside, judge: Judge
 ) -> None:
     pair.make_active("primary")
     password = users.one_time_password("carol", 1)
     profile = users.user_profile(pair.machine("primary"), "carol", password)
-    pair.make_active("secondary")
+    provoke(pair, faults.SERVICE_STOP, probe)
     outside.start({"carol": profile})
     pair.history.record(
         ProfileUsed(
@@ -114,10 +115,10 @@ def try_token(pair: Pair, outside: Outside, probe: Probe, case: TokenCase, since
         pair.history.record(
             TokenTried(
                 source=peer,
-                client=ALICE.name,
+                client=ALICE.common_name,
                 case=case,
                 accepted=outcome == "accepted",
-                reason=observe.token_reason(pair.machine(peer), injected.at_ns),
+                logged=observe.tokens_logged(pair.machine(peer), injected.at_ns),
                 age_s=age_s,
             )
         )

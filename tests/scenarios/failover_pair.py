@@ -27,7 +27,7 @@ from tests.wire.conftest import Nic
 VIRTUAL_IP, PASSWORD = encoder.VIRTUAL_IP, encoder.PASSWORD
 ADDRESS = {"primary": "192.168.70.1", "secondary": "192.168.70.2"}
 DEAD_S = 3.5
-PROFILE = "\n".join(["<tls-crypt>", *["5a" * 16] * 16, "</tls-crypt>"])
+TLS_CRYPT_KEY = "\n".join(["-----BEGIN OpenVPN Static key V1-----", *["5a" * 16] * 16, ""])
 
 Said = str | Callable[[str], str]
 
@@ -176,7 +176,7 @@ class PlayedLab:
             "service openvpnas start": lambda _: self._switch(node, on=True),
             "after-stop": lambda _: f"100.00\n{self._addresses(node)}\n100.25\n",
             "ConfigQuery": json.dumps(config),
-            "GetAutologin": PROFILE,
+            "tls-crypt.key": TLS_CRYPT_KEY,
             "ip -j -4 addr": lambda _: self._addresses(node),
             "openvpnas.log": lambda _: "\n".join(node.log),
             "openvpnas-node.log": lambda _: "\n".join(node.log[1:]),

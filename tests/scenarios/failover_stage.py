@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from checks.engine.judging import judge_now
+from checks.engine import registry
 from checks.engine.verdict import Verdict
 from evidence.event import Event
+from evidence.events.run import Judged
 from evidence.history import History, read_history
+from evidence.scenario import Evidence
 from lab.probe import Probe
 from scenarios.failover.pair import Pair
 from tests.scenarios.failover_pair import PlayedLab
@@ -35,4 +37,6 @@ class Stage:
 
     def judge(self, requirement: str) -> Verdict:
         self.lab.wire.flush()
-        return judge_now(self.history.path.parent, self.history, requirement)
+        self.history.record(Judged(source="judge", requirement=requirement))
+        evidence = Evidence(self.history.path.parent, SCENARIO, requirement)
+        return registry.judge(requirement, evidence)

@@ -15,9 +15,9 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from evidence.event import Event
-from evidence.events.session import TokenTried
+from evidence.events.session import TokenLogged, TokenTried
 from evidence.events.setup import CommitAttempted
-from evidence.events.sync import SyncCompleted
+from evidence.events.sync import SyncCompleted, WriteAcknowledged
 from evidence.events.takeover import AddressesHeld, GuestCaptured, TunnelCarried, TunnelWatched
 from evidence.history import History, read_history
 from evidence.moment import NS, Moment
@@ -43,8 +43,13 @@ from tests.scenarios.failover_pair import ScriptedMachine
 EXPIRED = "--auth-gen-token: auth-token from client expired"
 NOT_NOW = "Timestamp (946684800) of auth-token is out of the renewal window"
 FAILED = "TLS: Username/auth-token authentication failed for username 'alice'"
+VERIFIED = "VERIFY OK: depth=0, CN=alice"
 EARLY, LATE = "2000-01-01T00:00:00+0000", "2099-01-01T00:00:00+0000"
 BETWEEN_NS = 10**18
+
+
+def logged(client: str, *texts: str) -> tuple[TokenLogged, ...]:
+    return tuple(TokenLogged(client=client, text=text) for text in texts)
 
 
 def node(*lines: tuple[str, str]) -> Any:
@@ -69,15 +74,36 @@ def test_a_tokens_refusal_is_told_by_what_the_node_logged_since_the_fault() -> N
     secondary = node(
         (EARLY, NOT_NOW),
         (LATE, EXPIRED),
-        (LATE, "VERIFY OK: depth=0, CN=alice"),
+        (LATE, VERIFIED),
         (LATE, FAILED),
         (LATE, FAILED),
     )
-    assert observe.token_reason(secondary, BETWEEN_NS) == f"{EXPIRED}; {FAILED}"
+    assert observe.tokens_logged(secondary, BETWEEN_NS) == logged("alice", EXPIRED, FAILED)
+
+
+def test_what_is_logged_of_another_clients_token_is_that_clients() -> None:
+    text = "\n".join(
+        f'{LATE} [stdout#info] [OVPN 0] OUT: "{line}"'
+        for line in (
+            "198.51.100.101:4000 VERIFY OK: depth=0, CN=alice",
+            "198.51.100.102:4000 VERIFY OK: depth=0, O=x, CN=bob",
+            f"198.51.100.101:4000 {FAILED}",
+            f"198.51.100.102:4000 {EXPIRED}",
+            f"carol/198.51.100.103:4000 {EXPIRED}",
+            f"198.51.100.104:4000 {NOT_NOW}",
+        )
+    )
+    secondary: Any = ScriptedMachine("secondary", {"node.log": text})
+    assert observe.tokens_logged(secondary, BETWEEN_NS) == (
+        *logged("alice", FAILED),
+        *logged("bob", EXPIRED),
+        *logged("carol", EXPIRED),
+        *logged("198.51.100.104:4000", NOT_NOW),
+    )
 
 
 def test_a_node_that_logged_nothing_since_the_fault_gives_no_reason() -> None:
-    assert observe.token_reason(node((EARLY, EXPIRED)), BETWEEN_NS) == ""
+    assert observe.tokens_logged(node((EARLY, EXPIRED)), BETWEEN_NS) == ()
 
 
 def test_a_clients_log_of_an_earlier_case_does_not_judge_the_next(
@@ -86,7 +112,7 @@ def test_a_clients_log_of_an_earlier_case_does_not_judge_the_next(
     up, refused = "Initialization Sequence Completed", "AUTH_FAILED"
     logged = [up, refused, up]
     outside: Any = SimpleNamespace(log=lambda _name: "\n".join(logged))
-    pair.machine = lambda _name: node((LATE, EXPIRED))
+    pair.machine = lambda _name: node((LATE, VERIFIED), (LATE, EXPIRED))
 
     def provoked(_pair: object, _fault: object, _probe: object, watch: takeover.Meanwhile) -> None:
         logged.append(up)
@@ -96,7 +122,8 @@ def test_a_clients_log_of_an_earlier_case_does_not_judge_the_next(
     probe: Any = None
     test_sessions.try_token(pair, outside, probe, "lifetime-over", time.monotonic() - 50)
     (tried,) = recorded(pair, TokenTried)
-    assert (tried.client, tried.accepted, tried.reason) == ("alice-udp", True, EXPIRED)
+    assert (tried.client, tried.accepted) == ("alice", True)
+    assert tried.logged == logged("alice", EXPIRED)
     assert tried.age_s >= 50
 
 
@@ -269,16 +296,26 @@ def test_users_are_hashed_whatever_order_they_were_written_in(tmp_path: Path) ->
     assert hashes(one) == hashes(other)
 
 
-def test_serials_are_read_in_their_order(tmp_path: Path) -> None:
+def test_each_write_is_read_with_its_value(tmp_path: Path) -> None:
     write(tmp_path / "userprop.db", "CREATE TABLE properties (user, key, value)")
-    assert test_survival.serials(cast(Any, Here()), str(tmp_path)) == []
+    assert test_survival.writes(cast(Any, Here()), str(tmp_path)) == {}
     write(
         tmp_path / "userprop.db",
-        "INSERT INTO properties VALUES ('writer', 'serial_10', '')",
-        "INSERT INTO properties VALUES ('writer', 'serial_9', '')",
+        "INSERT INTO properties VALUES ('writer', 'serial_10', 'ten')",
+        "INSERT INTO properties VALUES ('writer', 'serial_9', 'nine')",
         "INSERT INTO properties VALUES ('alice', 'serial_7', '')",
     )
-    assert test_survival.serials(cast(Any, Here()), str(tmp_path)) == [9, 10]
+    found = test_survival.writes(cast(Any, Here()), str(tmp_path))
+    assert found == {9: "nine", 10: "ten"}
+
+
+def test_a_write_is_told_from_the_same_one_made_again(pair: Any) -> None:
+    pair.sacli = lambda *_words: ""
+    for _ in range(2):
+        test_survival.write(pair, "primary", 7)
+    first, again = recorded(pair, WriteAcknowledged)
+    assert first.serial == again.serial == 7
+    assert first.value != again.value
 
 
 def test_a_key_that_is_set_changes_the_configurations_hash_alone(tmp_path: Path) -> None:
@@ -294,7 +331,7 @@ def test_a_licence_and_a_session_secret_are_absent_until_there_are_some(tmp_path
     write(
         tmp_path / "certs.db",
         "CREATE TABLE secrets (name, value)",
-        "CREATE TABLE certificates (serial, common_name, revoked_at)",
+        "CREATE TABLE certificates (serial, common_name, certificate, revoked_at)",
     )
     assert {hashes(tmp_path)[item] for item in KEPT} == {"absent"}
     write(tmp_path / "config.db", "INSERT INTO config VALUES ('subscription.bundle', 'LAB-46-x')")
