@@ -226,7 +226,7 @@ class _Reader:
         self.lines: list[Line] = []
         self.damage: list[Damage] = []
         self._expected = 1
-        self._previous = BEGINNING
+        self._previous, self._previous_line = BEGINNING, 0
         self._seen: set[str] = set()
 
     def damaged(self, line: int, what: str) -> None:
@@ -241,23 +241,29 @@ class _Reader:
         try:
             fields = json.loads(text)
             event = read_event(fields["event"])
-            clock = HostClock(**fields["host_clock"])
+            clock = HostClock(**{name: int(ns) for name, ns in fields["host_clock"].items()})
             number, previous = int(fields["number"]), str(fields["previous"])
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             self.damaged(line, f"the event cannot be read: {where}: {first['msg']}")
-            self._expected, self._previous = self._expected + 1, own
+            self._follow(line, self._expected + 1, own)
             return
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             self.damaged(line, "the line is torn, or no event")
-            self._expected, self._previous = self._expected + 1, own
+            self._follow(line, self._expected + 1, own)
             return
         if number > self._expected:
             self.damaged(line, f"{number - self._expected} line(s) before it are missing")
         elif number < self._expected:
             self.damaged(line, f"the line was number {number}: it is out of place")
         elif previous != self._previous:
-            self.damaged(line, "the line before it was altered after it had been written")
-        self._expected, self._previous = number + 1, own
+            self.damaged(
+                max(1, self._previous_line),
+                f"it was altered after it had been written: line {line} has another hash of it",
+            )
+        self._follow(line, number + 1, own)
         self.lines.append(Line(event.recorded(line, event.scenario), clock, own))
+
+    def _follow(self, line: int, expected: int, own: str) -> None:
+        self._expected, self._previous, self._previous_line = expected, own, line

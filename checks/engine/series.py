@@ -1,27 +1,27 @@
 """Judging a requirement over all repetitions of a scenario, which may have run anywhere, any time.
 
-Each repetition is judged by the requirement's check, on evidence of its own. The series is as good
+Each repetition is judged by the requirement's check, on evidence of its own; one that is UNKNOWN
+for the host's lateness alone may be repeated, as another attempt of its own. The series is as good
 as its worst repetition; and UNKNOWN when fewer were judged than are planned: a worker died, or the
-run was broken off, or some were left out. `history.jsonl` says all of it: which repetitions began
-(`scenario.start`: which requirements they are for, their names: how many there are to be), which of
-them came to be judged (`scenario.judge`), and that the series was (`series.judge`).
+run was broken off, or some were left out. The history says all of it: which repetitions began (for
+which requirements; their names: how many there are to be), which of them came to be judged
+(`Judged`), and that the series was (`SeriesJudged`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from checks.engine.attempts import Attempt, attempts_in, late_before, over_attempts
 from checks.engine.registry import figures, judge
 from checks.engine.repetition import Repetition, identity
 from checks.engine.verdict import Status, Verdict, worst
 from checks.engine.verdicts import record_verdict
+from evidence.events.run import SeriesJudged
 from evidence.history import FILE_NAME, History, Recording, read_history
-from evidence.scenario import JUDGE, START, Evidence
-
-SERIES_JUDGE = "series.judge"
-_REQUIREMENTS = "requirements"
+from evidence.scenario import Evidence
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,15 @@ class Series:
 
 @dataclass(frozen=True)
 class SeriesVerdict:
-    """The verdict over a series, and `judged`: the verdict of each repetition that came so far."""
+    """The verdict over a series, and `judged`: the verdict of each repetition that came so far.
+
+    time: counts from 1 how often this series was judged in the same directory.
+    """
 
     series: Series
     judged: Mapping[int, Verdict]
     verdict: Verdict
+    time: int = 1
 
     @property
     def only_incomplete(self) -> bool:
@@ -58,16 +62,16 @@ def series_in(recording: Recording) -> list[Series]:
     """
     begun: dict[tuple[str, str], dict[int, str]] = {}
     planned: dict[tuple[str, str], int] = {}
-    for event in recording.events(START):
-        repetition = Repetition.named(event.scenario)
+    for one in attempts_in(recording):
+        repetition = Repetition.named(one.scenario)
         if repetition is None:
             continue
-        for requirement in event.data.get(_REQUIREMENTS, ()):
-            key = (repetition.series, str(requirement))
+        for requirement in one.requirements:
+            key = (repetition.series, requirement)
             if repetition.of > planned.get(key, 0):
                 planned[key], begun[key] = repetition.of, {}
             if repetition.of == planned[key]:
-                begun[key][repetition.number] = event.scenario
+                begun[key][repetition.number] = one.scenario
     return [
         Series(name, requirement, planned[name, requirement], scenarios)
         for (name, requirement), scenarios in begun.items()
@@ -85,65 +89,87 @@ def judge_series(directory: Path) -> list[SeriesVerdict]:
     verdicts = []
     recording = read_history(path)
     for series in series_in(recording):
+        time = 1 + sum(
+            mark.requirement == series.requirement
+            for mark in recording.of(SeriesJudged, series.name)
+        )
         with History(path, series.name) as history:
-            history.record(SERIES_JUDGE, "judge", requirement=series.requirement)
-        verdict = _judge(directory, series, recording)
-        record_verdict(directory, series.requirement, series.name, verdict.verdict)
-        verdicts.append(verdict)
+            history.record(SeriesJudged(source="judge", requirement=series.requirement))
+        one = _judge(directory, series, recording, time)
+        record_verdict(directory, series.requirement, series.name, one.verdict, time)
+        verdicts.append(one)
     return verdicts
 
 
-def judge_marked_series(directory: Path) -> list[SeriesVerdict]:
+def judge_marked_series(directory: Path) -> Iterator[SeriesVerdict]:
     """Judge again every series that the history says was judged, by what stood there by then."""
     recording = read_history(directory / FILE_NAME)
-    marks = {
-        (event.scenario, str(event["requirement"])): event.line
-        for event in recording.events(SERIES_JUDGE)
-    }
-    found = []
-    for (name, requirement), line in marks.items():
-        before = Recording([event for event in recording if event.line < line])
-        found += [
-            _judge(directory, series, recording)
-            for series in series_in(before)
-            if (series.name, series.requirement) == (name, requirement)
-        ]
-    return found
+    times: dict[tuple[str, str], int] = {}
+    for mark in recording.of(SeriesJudged):
+        key = (mark.scenario, mark.requirement)
+        times[key] = times.get(key, 0) + 1
+        before = recording.between(1, mark.line - 1)
+        found = [series for series in series_in(before) if (series.name, series.requirement) == key]
+        for series in found or [Series(*key, of=1, begun={})]:
+            yield _judge(directory, series, before, times[key])
 
 
-def _judge(directory: Path, series: Series, recording: Recording) -> SeriesVerdict:
-    marked = {
-        event.scenario
-        for event in recording.events(JUDGE)
-        if event["requirement"] == series.requirement
-    }
-    evidence = {
-        number: Evidence(directory, scenario, series.requirement, recording)
-        for number, scenario in sorted(series.begun.items())
-        if scenario in marked
-    }
-    judged = {number: judge(series.requirement, one) for number, one in evidence.items()}
-    measured = figures(series.requirement, list(evidence.values()))
-    return SeriesVerdict(series, judged, _over_all(series, judged, measured))
+def _judge(directory: Path, series: Series, recording: Recording, time: int) -> SeriesVerdict:
+    judged: dict[int, Verdict] = {}
+    evidence: list[Evidence] = []
+    repeated = 0
+    begun = [one for one in attempts_in(recording) if series.requirement in one.requirements]
+    for number, scenario in sorted(series.begun.items()):
+        attempts = [one for one in begun if one.scenario == scenario]
+        found = {
+            one.number: Evidence(directory, scenario, series.requirement, recording, one.number)
+            for one in attempts
+            if series.requirement in one.judged
+        }
+        verdicts = {n: judge(series.requirement, one) for n, one in found.items()}
+        if _is_judged(attempts[-1], verdicts):
+            judged[number] = over_attempts(verdicts)
+            evidence.append(found[max(found)])
+            repeated += late_before(verdicts) > 0
+    measured = figures(series.requirement, evidence)
+    return SeriesVerdict(series, judged, _over_all(series, judged, measured, repeated), time)
 
 
-def _over_all(series: Series, judged: Mapping[int, Verdict], measured: list[str]) -> Verdict:
+def _is_judged(last: Attempt, verdicts: Mapping[int, Verdict]) -> bool:
+    """Whether the last attempt came to be judged, or failed before."""
+    failed = any(one.status is Status.FAIL for one in verdicts.values())
+    return failed or last.number in verdicts
+
+
+def _over_all(
+    series: Series, judged: Mapping[int, Verdict], measured: list[str], repeated: int
+) -> Verdict:
     missing = [number for number in range(1, series.of + 1) if number not in judged]
-    statuses = [one.status for one in judged.values()]
-    status = worst([*statuses, Status.UNKNOWN] if missing else statuses)
-    reasons = [f"{len(judged)} of {series.of} repetitions"]
+    parts = list(judged.values())
+    status = worst([one.status for one in parts] + [Status.UNKNOWN] * bool(missing))
+    count = f"{len(judged)} of {series.of} repetitions"
+    if repeated:
+        count += f", {repeated} of them repeated because the host was late"
     if missing:
-        reasons[0] += f"; not judged: {_ranges(missing)}"
-    reasons += [
+        count += f"; not judged: {_ranges(missing)}"
+    reasons = [
         f"{identity(number, series.of)}: {reason}"
         for number, one in judged.items()
         if one.status is not Status.PASS
         for reason in one.reasons
     ]
     if status is Status.PASS:
-        reasons += _common(list(judged.values()))
-    places = (place for one in judged.values() for place in one.evidence)
-    return Verdict(status, (*reasons, *measured), tuple(dict.fromkeys(places)))
+        reasons += _common(parts)
+    doubted = [one for one in parts if one.status is Status.UNKNOWN]
+    return Verdict(
+        status,
+        (count, *reasons, *measured),
+        tuple(dict.fromkeys(place for one in parts for place in one.evidence)),
+        sum(one.owed for one in parts) + len(missing),
+        sum(one.discharged for one in parts),
+        status is Status.UNKNOWN and not missing and all(one.late for one in doubted),
+        {file: digest for one in parts for file, digest in one.digests.items()},
+    )
 
 
 def _common(verdicts: list[Verdict]) -> list[str]:

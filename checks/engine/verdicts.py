@@ -1,4 +1,8 @@
-"""`verdicts.json`: each requirement's verdict in a run, and each scenario's part in it.
+"""`verdicts.json`: each requirement's verdict in a run, and what it is made of.
+
+A requirement's verdict is made of its scenarios' verdicts, a scenario's of its attempts'. Only the
+attempts' are read back; the rest is derived from them, and compared by who verifies a run. At the
+top stands which requirements were to be judged, and which of them never were.
 
 Written whole (a temporary file, then a rename) under a lock, so scenarios that run side by side
 don't lose each other's verdicts and a reader never sees half a file.
@@ -9,77 +13,163 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from checks.engine.attempts import over_attempts
 from checks.engine.repetition import Repetition
-from checks.engine.verdict import Status, Verdict, combine
+from checks.engine.verdict import Status, Verdict, combine, worst
 from evidence.errors import BadEvidence
 
 FILE_NAME = "verdicts.json"
+FORMAT = 2
+"""Of the file. 1 knew no attempts, no digests and no seal."""
+
+Attempts = Mapping[int, Verdict]
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What each scenario said of each requirement: `by_requirement[id][scenario]`."""
+    """What was said in a run: `attempts[requirement][scenario][number]`.
 
-    by_requirement: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
+    to_judge: which requirements were to be judged, as far as whoever wrote the file knew.
+    """
+
+    attempts: Mapping[str, Mapping[str, Attempts]] = field(default_factory=dict)
+    to_judge: frozenset[str] = frozenset()
+
+    @cached_property
+    def by_requirement(self) -> Mapping[str, Mapping[str, Verdict]]:
+        """What each scenario said of each requirement, over its attempts."""
+        return {
+            requirement: {name: over_attempts(one) for name, one in scenarios.items()}
+            for requirement, scenarios in self.attempts.items()
+        }
+
+    @property
+    def never_judged(self) -> list[str]:
+        """The requirements that were to be judged, and of which nobody said anything."""
+        return sorted(self.to_judge - set(self.attempts))
 
     def of(self, requirement_id: str) -> Verdict:
         """Return a requirement's verdict over all its scenarios; UNKNOWN when none judged it.
 
-        Repetitions don't count beside the verdict over all of them, which knows more.
+        Repetitions don't count beside the verdict over all of them, which knows more; unless one
+        is worse: then it came after that verdict, and was not part of it.
         """
         parts = self.by_requirement.get(requirement_id, {})
         return combine(part for name, part in parts.items() if not _is_covered(name, parts))
 
-    def including(self, requirement_id: str, scenario: str, verdict: Verdict) -> Verdicts:
-        """Return these verdicts with one more, which replaces the scenario's former one."""
-        parts = {**self.by_requirement.get(requirement_id, {}), scenario: verdict}
-        return Verdicts({**self.by_requirement, requirement_id: parts})
+    def including(
+        self, requirement_id: str, scenario: str, verdict: Verdict, attempt: int = 1
+    ) -> Verdicts:
+        """Return these verdicts with one more; nothing but a FAIL replaces an attempt's FAIL."""
+        scenarios = self.attempts.get(requirement_id, {})
+        attempts = scenarios.get(scenario, {})
+        former = attempts.get(attempt, verdict)
+        if former.status is not Status.FAIL or verdict.status is Status.FAIL:
+            attempts = {**attempts, attempt: verdict}
+        return Verdicts(
+            {**self.attempts, requirement_id: {**scenarios, scenario: attempts}},
+            self.to_judge | {requirement_id},
+        )
 
 
 def _is_covered(scenario: str, parts: Mapping[str, Verdict]) -> bool:
-    repetition = Repetition.named(scenario)
-    return repetition is not None and repetition.series in parts
+    one = Repetition.named(scenario)
+    if one is None or one.series not in parts:
+        return False
+    said, over_all = parts[scenario].status, parts[one.series].status
+    if said is over_all or worst((said, over_all)) is over_all:
+        return True
+    others = (Repetition.named(name) for name in parts)
+    planned = max(other.of for other in others if other and other.series == one.series)
+    return said is not Status.FAIL and one.of < planned
 
 
 def read_verdicts(directory: Path) -> Verdicts:
     """Read a run's verdicts; none when nothing was judged yet.
 
-    Raises BadEvidence when the file is damaged.
+    Raises BadEvidence when the file is damaged, or was written in another format.
     """
     path = directory / FILE_NAME
-    if not path.exists():
+    tables = read_tables(directory)
+    if not tables:
         return Verdicts()
     try:
-        tables = json.loads(path.read_text())["requirements"]
         return Verdicts(
             {
-                requirement: {name: _verdict(part) for name, part in table["scenarios"].items()}
-                for requirement, table in tables.items()
-            }
+                requirement: {
+                    name: {int(n): _verdict(one) for n, one in part["attempts"].items()}
+                    for name, part in table["scenarios"].items()
+                    if part["attempts"]
+                }
+                for requirement, table in tables["requirements"].items()
+            },
+            frozenset(map(str, tables["to_judge"])),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadEvidence(f"{path}: no verdicts can be read: {error!r}") from error
 
 
+def read_tables(directory: Path) -> dict[str, Any]:
+    """Read the file as it stands, derived tables and seal included; empty when there is none.
+
+    Raises BadEvidence as `read_verdicts` does.
+    """
+    path = directory / FILE_NAME
+    try:
+        tables = json.loads(path.read_bytes())
+        found = tables.get("format", 1)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadEvidence(f"{path}: no verdicts can be read: {error!r}") from error
+    if found != FORMAT:
+        raise BadEvidence(
+            f"{path}: written in format {found}, and this reads {FORMAT}",
+            hint="judge it with the revision that its run.json names",
+        )
+    return dict(tables)
+
+
 def record_verdict(
-    directory: Path, requirement_id: str, scenario: str, verdict: Verdict
+    directory: Path, requirement_id: str, scenario: str, verdict: Verdict, attempt: int = 1
 ) -> Verdicts:
-    """Add a scenario's verdict to a run's file; return all verdicts of the run."""
-    with FileLock(directory / f".{FILE_NAME}.lock"):
-        verdicts = read_verdicts(directory).including(requirement_id, scenario, verdict)
-        _write_whole(directory / FILE_NAME, _tables(verdicts))
+    """Add an attempt's verdict to a run's file; return all verdicts of the run.
+
+    What sealed the file before is gone then: it said that the run was over. Raises BadEvidence
+    when the file cannot be written; it stays as it was.
+    """
+    with locked(directory):
+        verdicts = read_verdicts(directory).including(requirement_id, scenario, verdict, attempt)
+        write_tables(directory, tables_of(verdicts))
     return verdicts
 
 
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep others from writing verdicts meanwhile."""
+    with FileLock(directory / f".{FILE_NAME}.lock"):
+        yield
+
+
 def _verdict(table: Mapping[str, Any]) -> Verdict:
-    return Verdict(Status(table["status"]), tuple(table["reasons"]), tuple(table["evidence"]))
+    return Verdict(
+        Status(table["status"]),
+        tuple(table["reasons"]),
+        tuple(table["evidence"]),
+        int(table["owed"]),
+        int(table["discharged"]),
+        bool(table["late"]),
+        dict(table["digests"]),
+    )
 
 
 def _table(verdict: Verdict) -> dict[str, Any]:
@@ -87,28 +177,51 @@ def _table(verdict: Verdict) -> dict[str, Any]:
         "status": str(verdict.status),
         "reasons": list(verdict.reasons),
         "evidence": list(verdict.evidence),
+        "owed": verdict.owed,
+        "discharged": verdict.discharged,
+        "late": verdict.late,
+        "digests": dict(sorted(verdict.digests.items())),
     }
 
 
-def _tables(verdicts: Verdicts) -> dict[str, Any]:
+def tables_of(verdicts: Verdicts) -> dict[str, Any]:
+    """Return what the file holds for `verdicts`: the attempts', and all that is made of them."""
     return {
+        "format": FORMAT,
+        "to_judge": sorted(verdicts.to_judge),
+        "never_judged": verdicts.never_judged,
         "requirements": {
             requirement: {
                 **_table(verdicts.of(requirement)),
-                "scenarios": {name: _table(part) for name, part in sorted(parts.items())},
+                "scenarios": {
+                    name: {
+                        **_table(verdicts.by_requirement[requirement][name]),
+                        "attempts": {str(n): _table(one) for n, one in sorted(attempts.items())},
+                    }
+                    for name, attempts in sorted(scenarios.items())
+                },
             }
-            for requirement, parts in sorted(verdicts.by_requirement.items())
-        }
+            for requirement, scenarios in sorted(verdicts.attempts.items())
+        },
     }
 
 
-def _write_whole(path: Path, content: Mapping[str, Any]) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+def write_tables(directory: Path, tables: Mapping[str, Any]) -> None:
+    """Write the file whole, or leave the former; raise BadEvidence when it cannot be written."""
+    path = directory / FILE_NAME
+    name = ""
     try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=directory)
         with os.fdopen(descriptor, "w") as file:
-            json.dump(content, file, indent=2)
+            json.dump(tables, file, indent=2)
             file.write("\n")
         Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+    except BaseException as error:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise BadEvidence(
+                f"{path}: the verdicts cannot be written: {error.strerror}",
+                hint="make room; the verdicts of before are still there",
+            ) from error
         raise

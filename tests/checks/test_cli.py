@@ -5,63 +5,97 @@ from pathlib import Path
 import pytest
 
 from checks.cli import main
-from checks.engine.judging import judge_now
-from checks.engine.verdict import failed
+from checks.engine.seal import seal
 from checks.engine.verdicts import record_verdict
-from evidence.history import History
-from tests.checks.factories import SCENARIO, Run, good_config
-from tests.checks.test_judging import recorded_run
+from tests.checks.engine.recorded import SAID, SCENARIO, attempt, good_run
+from tests.checks.engine.verdicts import BAD
 
 
+@pytest.mark.usefixtures("own_checks")
 def test_a_run_that_passes_again_ends_with_0(tmp_path: Path, capsys) -> None:
-    recorded_run(tmp_path)
+    attempt(tmp_path, "good")
+    made = seal(tmp_path)
     assert main(["verify", str(tmp_path)]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == f"MN-05  PASS, as recorded: {SCENARIO}"
+    assert said[0] == f"{SAID}  PASS, as recorded: {SCENARIO}"
+    assert said[-2] == f"evidence sealed: {made}"
     assert said[-1] == "verdicts: 1, other than recorded: 0; all in all PASS"
 
 
+@pytest.mark.usefixtures("own_checks")
 def test_a_verdict_other_than_recorded_ends_with_1(tmp_path: Path, capsys) -> None:
-    recorded_run(tmp_path)
-    record_verdict(tmp_path, "MN-05", SCENARIO, failed("altered"))
+    attempt(tmp_path, "good")
+    record_verdict(tmp_path, SAID, SCENARIO, BAD)
     assert main(["verify", str(tmp_path)]) == 1
     said = capsys.readouterr().out
-    assert "MN-05  PASS, was FAIL: " in said
+    assert f"{SAID}  PASS, was FAIL: " in said
     assert "other than recorded: 1" in said
 
 
+@pytest.mark.usefixtures("own_checks")
 def test_reasons_of_a_verdict_stand_below_it(tmp_path: Path, capsys) -> None:
-    judged(tmp_path, "10.1.0.64/26")
+    attempt(tmp_path, "bad")
+    seal(tmp_path)
     main(["verify", str(tmp_path)])
-    verdict, *reasons, _ = capsys.readouterr().out.splitlines()
-    assert verdict.startswith("MN-05  FAIL, as recorded: ")
-    assert reasons
-    assert all(line.startswith(" " * 7) for line in reasons)
+    verdict, *reasons, _, _ = capsys.readouterr().out.splitlines()
+    assert verdict.startswith(f"{SAID}  FAIL, as recorded: ")
+    assert reasons == [" " * 7 + "the controller is bad"]
 
 
-def judged(directory: Path, range_of_b: str | None) -> None:
-    with History(directory / "history.jsonl", SCENARIO) as history:
-        history.record("scenario.start", "pytest", lab="lab")
-        if range_of_b is not None:
-            config = good_config()
-            config["config"]["vpnProfiles"]["node-b"]["range"] = range_of_b
-            history.record("controller.config", "controller", **config)
-        judge_now(directory, history, "MN-05")
-
-
-def test_a_run_that_fails_again_ends_with_1(tmp_path: Path) -> None:
-    judged(tmp_path, "10.1.0.64/26")
+@pytest.mark.usefixtures("own_checks")
+def test_what_was_altered_and_what_is_open_is_listed_by_file_and_line(
+    tmp_path: Path, capsys
+) -> None:
+    good_run(tmp_path)
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"merged":true', b'"merged":false', 1))
+    attempt(tmp_path, "good", number=2, judged=False)
     assert main(["verify", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert f"{SAID}  UNKNOWN, was PASS: " in said
+    assert "\ndamaged: history.jsonl:2: it was altered after it had been written" in said
+    assert "\nopen: history.jsonl:7: attempt 2 of " in said
+    assert "\naltered: history.jsonl: it was altered after it had been sealed" in said
+    assert ", altered: 1; all in all UNKNOWN" in said
 
 
-def test_a_run_that_shows_nothing_ends_with_2(tmp_path: Path) -> None:
-    judged(tmp_path, None)
-    assert main(["verify", str(tmp_path)]) == 2
+@pytest.mark.usefixtures("own_checks")
+@pytest.mark.parametrize(("said", "ends"), [("good", 0), ("bad", 1), ("dark", 2), ("late", 2)])
+def test_the_exit_status_is_the_worst_verdict(tmp_path: Path, said: str, ends: int) -> None:
+    attempt(tmp_path, said)
+    seal(tmp_path)
+    assert main(["verify", str(tmp_path)]) == ends
 
 
+@pytest.mark.usefixtures("own_checks")
+def test_an_attempt_that_was_late_and_repeated_keeps_nothing_from_passing(tmp_path: Path) -> None:
+    attempt(tmp_path, "late")
+    attempt(tmp_path, "good", number=2)
+    seal(tmp_path)
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+@pytest.mark.usefixtures("own_checks")
 def test_a_run_in_which_nothing_was_judged_ends_with_2(tmp_path: Path) -> None:
-    Run().write(tmp_path)
+    attempt(tmp_path, "good", judged=False)
+    seal(tmp_path)
     assert main(["verify", str(tmp_path)]) == 2
+
+
+@pytest.mark.usefixtures("own_checks")
+def test_the_seal_that_was_kept_is_compared(tmp_path: Path, capsys) -> None:
+    kept = good_run(tmp_path)
+    assert main(["verify", str(tmp_path), "--seal", kept]) == 0
+    assert main(["verify", str(tmp_path), "--seal", kept[:-1] + "?"]) == 1
+    assert "and another one was kept" in capsys.readouterr().out
+
+
+def test_help_says_what_verify_cannot_tell(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["verify", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "rewrites history, captures, verdicts and seal alike leaves no trace" in said
+    assert "--seal" in said
 
 
 def test_a_directory_that_is_no_run_ends_with_2_and_says_what_to_name(tmp_path, capsys) -> None:
@@ -69,7 +103,18 @@ def test_a_directory_that_is_no_run_ends_with_2_and_says_what_to_name(tmp_path, 
     assert "runs/latest" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("word", ["MN-22", "FO-49", "not shown"])
-def test_list_names_every_requirement_and_what_is_not_shown(word: str, capsys) -> None:
+def test_a_run_of_before_is_refused_by_name(tmp_path: Path, capsys) -> None:
+    (tmp_path / "history.jsonl").write_text('{"at_ns":1,"source":"pytest","kind":"x"}\n')
+    assert main(["verify", str(tmp_path)]) == 2
+    assert "recorded in format 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["MN-22", "FO-49"])
+def test_list_names_every_requirement(word: str, own_checks, capsys) -> None:
     assert main(["list"]) == 0
     assert word in capsys.readouterr().out
+
+
+def test_list_says_what_is_not_shown(own_checks, capsys) -> None:
+    main(["list"])
+    assert "not shown" in capsys.readouterr().out

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.engine import registry
+from checks.engine.obligations import Obligations
 from checks.engine.registry import judge
-from checks.engine.verdict import Status, Verdict, failed, passed
+from checks.engine.verdict import Status
 from evidence import history
 from evidence.clock import NS, TOLERANCE_NS, HostClock, complaints
+from evidence.events.run import HostLate, ScenarioEnded, ScenarioStarted
 from evidence.history import History, read_history
 from evidence.scenario import Evidence
 
@@ -63,49 +65,65 @@ def test_this_hosts_clocks_are_read_as_they_are() -> None:
     assert list(complaints((str(n), one) for n, one in enumerate(readings))) == []
 
 
+def show(evidence: Evidence, owed: Obligations) -> None:
+    """Pass by what the history says."""
+    owed.require(True, "fine", "", evidence.need(HostLate)[0].place)
+
+
+def miss(evidence: Evidence, owed: Obligations) -> None:
+    """Fail, as over a duration that the clock made too long."""
+    owed.require(False, "in time", "too late by 4 s", evidence.need(HostLate)[0].place)
+
+
+def by(monkeypatch: pytest.MonkeyPatch, check: registry.Check) -> None:
+    monkeypatch.setattr(registry, "_load", lambda: None)
+    monkeypatch.setattr(registry, "_checks", {"LAB-08": check})
+
+
 def write(directory: Path, *clocks: HostClock, monkeypatch: pytest.MonkeyPatch) -> Evidence:
     """Write a scenario of as many events as there are readings of the host's clocks."""
     readings = iter(clocks)
     monkeypatch.setattr(history.HostClock, "now", lambda: next(readings))
     with History(directory / "history.jsonl", "it") as written:
-        written.record("scenario.start", "pytest", lab="lab")
+        written.record(ScenarioStarted(source="pytest", lab="lab"))
         for _ in clocks[2:]:
-            written.record("something", "else")
-        written.record("scenario.end", "pytest")
+            written.record(HostLate(source="lab", of="wire", from_ns=0, kept_ns=0))
+        written.record(ScenarioEnded(source="pytest", events=written.recorded))
     return Evidence(directory, "it", "LAB-08")
 
 
-@pytest.mark.parametrize("verdict", [passed("fine"), failed("too late by 4 s")])
+@pytest.mark.parametrize(("check", "status"), [(show, "PASS"), (miss, "FAIL")])
 def test_over_a_step_of_the_clock_every_verdict_is_unknown(
-    verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    check: registry.Check, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry.checks()
-    monkeypatch.setitem(registry._checks, "LAB-08", lambda _: verdict)
+    by(monkeypatch, check)
     evidence = write(tmp_path, AWAKE, AWAKE, moved(set_by=-4 * NS), monkeypatch=monkeypatch)
     judged = judge("LAB-08", evidence)
     assert judged.status is Status.UNKNOWN
     assert "the host's clock was set by -4.000 s" in judged.reasons[0]
-    assert judged.reasons[-1] == f"it would be {verdict.status}"
+    assert f"it would be {status}" in judged.reasons
+
+
+def test_without_a_step_the_same_evidence_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by(monkeypatch, show)
+    evidence = write(tmp_path, AWAKE, AWAKE, AWAKE, monkeypatch=monkeypatch)
+    assert judge("LAB-08", evidence).status is Status.PASS
 
 
 def test_what_happened_before_the_scenario_is_not_held_against_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry.checks()
-    monkeypatch.setitem(registry._checks, "LAB-08", lambda _: passed("fine"))
-    readings = iter([AWAKE, moved(set_by=60 * NS), moved(set_by=60 * NS)])
-    monkeypatch.setattr(history.HostClock, "now", lambda: next(readings))
-    for scenario in ("before", "it"):
-        with History(tmp_path / "history.jsonl", scenario) as written:
-            written.record("scenario.start", "pytest", lab="lab")
-            if scenario == "it":
-                written.record("scenario.end", "pytest")
-    assert judge("LAB-08", Evidence(tmp_path, "it", "LAB-08")).status is Status.PASS
+    by(monkeypatch, show)
+    with History(tmp_path / "history.jsonl", "before") as written:
+        monkeypatch.setattr(history.HostClock, "now", lambda: AWAKE)
+        written.record(ScenarioStarted(source="pytest", lab="lab"))
+    later = [moved(set_by=60 * NS)] * 3
+    assert judge("LAB-08", write(tmp_path, *later, monkeypatch=monkeypatch)).status is Status.PASS
 
 
-def test_a_line_keeps_what_the_clocks_said(tmp_path: Path) -> None:
-    with History(tmp_path / "history.jsonl", "it") as written:
-        recorded = written.record("something", "else")
-    (read,) = read_history(tmp_path / "history.jsonl")
-    assert read.host_clock == recorded.host_clock
-    assert read.host_clock is not None
+def test_a_line_keeps_what_the_clocks_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, AWAKE, moved(slept=NS), monkeypatch=monkeypatch)
+    lines = read_history(tmp_path / "history.jsonl").lines
+    assert [line.host_clock for line in lines] == [AWAKE, moved(slept=NS)]

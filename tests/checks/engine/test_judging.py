@@ -1,51 +1,67 @@
-"""Evidence, the registry, verdict files and judging again."""
+"""The registry, judging a scenario, and judging it again."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from checks.engine import registry
-from checks.engine.judging import judge_again, judge_now
+from checks.engine.judging import broke_off, judge_again, judge_now, never_began, next_attempt
+from checks.engine.obligations import Obligations
 from checks.engine.registry import check, judge
-from checks.engine.requirements import catalogue, read_catalogue
-from checks.engine.verdict import Status, Verdict, passed, unknown
+from checks.engine.requirements import UnknownRequirement, catalogue, read_catalogue
+from checks.engine.verdict import Status, unknown
 from checks.engine.verdicts import read_verdicts, record_verdict
-from evidence.errors import BadEvidence, Imprecise, Missing, UnknownRequirement
-from evidence.history import History
+from evidence.errors import BadEvidence, Imprecise, Missing
+from evidence.events.run import ScenarioEnded
 from evidence.scenario import Evidence
-from tests.checks.factories import SCENARIO, SECOND, START_NS, Run, good_config, pcapng
+from tests.checks.engine.recorded import (
+    SAID,
+    SCENARIO,
+    SEEN,
+    attempt,
+    capture,
+    config,
+    history,
+    started,
+)
+from tests.checks.engine.verdicts import GOOD
+
+pytestmark = pytest.mark.usefixtures("own_checks")
 
 
-def with_check(monkeypatch: pytest.MonkeyPatch, function: registry.Check) -> None:
-    registry.checks()
-    monkeypatch.setitem(registry._checks, "LAB-08", function)
+def nothing(evidence: Evidence, owed: Obligations) -> None:
+    """Judge nothing."""
 
 
-def test_a_check_that_crashes_is_unknown(monkeypatch, tmp_path: Path) -> None:
-    def crashes(evidence: Evidence) -> Verdict:
+def test_a_check_that_crashes_is_unknown(own_checks, tmp_path: Path) -> None:
+    def crashes(evidence: Evidence, owed: Obligations) -> None:
         raise ZeroDivisionError("oops")
 
-    with_check(monkeypatch, crashes)
-    verdict = Run().judge("LAB-08", tmp_path)
+    own_checks[SAID] = crashes
+    verdict = attempt(tmp_path, "good")
     assert verdict.status is Status.UNKNOWN
     assert "crashed: ZeroDivisionError: oops (crashes, line" in verdict.reasons[0]
 
 
+def test_a_check_that_owes_nothing_is_unknown(own_checks, tmp_path: Path) -> None:
+    own_checks[SAID] = nothing
+    assert attempt(tmp_path, "good").status is Status.UNKNOWN
+
+
 @pytest.mark.parametrize("error", [Missing("gone"), Imprecise("blurred"), BadEvidence("torn")])
-def test_evidence_that_does_not_suffice_is_unknown(monkeypatch, tmp_path: Path, error) -> None:
-    def wants_more(evidence: Evidence) -> Verdict:
+def test_evidence_that_does_not_suffice_is_unknown(own_checks, tmp_path: Path, error) -> None:
+    def wants_more(evidence: Evidence, owed: Obligations) -> None:
+        owed.require(True, "shown", "", "history.jsonl:1")
         raise error
 
-    with_check(monkeypatch, wants_more)
-    verdict = Run().judge("LAB-08", tmp_path)
+    own_checks[SAID] = wants_more
+    verdict = attempt(tmp_path, "good")
     assert verdict.status is Status.UNKNOWN
     assert error.message in verdict.reasons[0]
 
 
 def test_a_requirement_without_a_check_is_unknown(tmp_path: Path) -> None:
-    verdict = Run().judge("LAB-07", tmp_path)
-    assert verdict == unknown("no check judges LAB-07 yet")
+    assert judge("LAB-07", Evidence(tmp_path, SCENARIO)) == unknown("no check judges LAB-07 yet")
 
 
 def test_an_id_outside_the_catalogue_is_an_error_that_names_close_ones(tmp_path: Path) -> None:
@@ -53,100 +69,115 @@ def test_an_id_outside_the_catalogue_is_an_error_that_names_close_ones(tmp_path:
         judge("MN22", Evidence(tmp_path, SCENARIO))
 
 
+def test_nothing_is_recorded_of_the_judging_of_a_wrong_id(tmp_path: Path) -> None:
+    with history(tmp_path) as written:
+        written.record(started())
+        before = (tmp_path / "history.jsonl").read_bytes()
+        with pytest.raises(UnknownRequirement):
+            judge_now(tmp_path, written, "MN-99")
+    assert (tmp_path / "history.jsonl").read_bytes() == before
+
+
 def test_a_second_check_of_a_requirement_is_refused() -> None:
-    registry.checks()
     with pytest.raises(ValueError, match="judged by"):
-        check("MN-22")(lambda _: passed())
+        check(SAID)(nothing)
 
 
 def test_a_scenario_that_was_cut_off_is_unknown(tmp_path: Path) -> None:
-    with History(tmp_path / "history.jsonl", SCENARIO) as history:
-        history.record("scenario.start", "pytest", lab="lab")
-        history.record("controller.config", "controller", **good_config())
-    verdict = judge("MN-05", Evidence(tmp_path, SCENARIO, "MN-05"))
+    attempt(tmp_path, "good", judged=False)
+    verdict = judge(SAID, Evidence(tmp_path, SCENARIO, SAID))
     assert verdict.status is Status.UNKNOWN
     assert "cut off" in verdict.reasons[0]
 
 
-def test_events_and_frames_of_other_times_and_scenarios_are_no_evidence(tmp_path: Path) -> None:
-    run = Run(events=[("seen", "client", {})])
-    run.write(tmp_path)
-    late = (START_NS + 101 * SECOND, b"too late")
-    frames = [(START_NS - 1, b"too early"), (START_NS + 2, b"within"), late]
-    (tmp_path / "wire" / "lab.pcapng").write_bytes(pcapng(frames))
-    with History(tmp_path / "history.jsonl", "another") as history:
-        history.record("seen", "client", at_ns=START_NS + 1)
-    evidence = Evidence(tmp_path, SCENARIO)
-    assert len(evidence.events("seen")) == 1
-    assert [frame.data for frame in evidence.frames()] == [b"within"]
-
-
-def test_a_capture_that_is_not_there_is_missing_evidence(tmp_path: Path) -> None:
-    Run().write(tmp_path)
-    (tmp_path / "wire" / "lab.pcapng").unlink()
-    with pytest.raises(Missing, match=r"wire/lab\.pcapng"):
-        list(Evidence(tmp_path, SCENARIO).frames())
-
-
-def test_transcripts_are_found_by_lab_and_machine(tmp_path: Path) -> None:
-    Run().write(tmp_path)
-    place = tmp_path / "transcripts" / "lab"
-    place.mkdir(parents=True)
-    (place / "node-a.log").write_text("typed")
-    assert Evidence(tmp_path, SCENARIO).transcript("node-a") == "typed"
-    with pytest.raises(Missing, match=r"node-b\.log"):
-        Evidence(tmp_path, SCENARIO).transcript("node-b")
-
-
-def recorded_run(directory: Path) -> Verdict:
-    with History(directory / "history.jsonl", SCENARIO) as history:
-        history.record("scenario.start", "pytest", lab="lab")
-        history.record("controller.config", "controller", **good_config())
-        verdict = judge_now(directory, history, "MN-05")
-        broken = good_config()
-        broken["config"]["vpnProfiles"]["node-b"]["range"] = "10.1.0.0/25"
-        history.record("controller.config", "controller", **broken)
-        history.record("scenario.end", "pytest")
-    return verdict
+def test_a_verdict_says_what_was_owed_and_what_it_rests_on(tmp_path: Path) -> None:
+    verdict = attempt(tmp_path, "good", "dark")
+    assert (verdict.status, verdict.owed, verdict.discharged) == (Status.UNKNOWN, 2, 1)
+    assert set(verdict.digests) == {"history.jsonl:4"}
+    assert read_verdicts(tmp_path).attempts[SAID][SCENARIO][1] == verdict
 
 
 def test_what_is_recorded_after_judging_does_not_change_the_verdict(tmp_path: Path) -> None:
-    verdict = recorded_run(tmp_path)
+    with history(tmp_path) as written:
+        written.record(started())
+        written.record(config("good"))
+        verdict = judge_now(tmp_path, written, SAID)
+        written.record(config("bad"))
+        written.record(ScenarioEnded(source="pytest", events=written.recorded))
     (again,) = judge_again(tmp_path)
     assert again.same
     assert again.again == verdict
     assert verdict.status is Status.PASS
 
 
+def test_each_attempt_is_judged_again_on_its_own_evidence(tmp_path: Path) -> None:
+    attempt(tmp_path, "late")
+    attempt(tmp_path, "good", number=2)
+    again = judge_again(tmp_path)
+    assert [(one.attempt, one.again.status) for one in again] == [
+        (1, Status.UNKNOWN),
+        (2, Status.PASS),
+    ]
+    assert all(one.same for one in again)
+
+
 def test_a_verdict_that_was_altered_is_told(tmp_path: Path) -> None:
-    recorded_run(tmp_path)
-    record_verdict(tmp_path, "MN-05", SCENARIO, unknown("altered"))
+    attempt(tmp_path, "good")
+    record_verdict(tmp_path, SAID, SCENARIO, unknown("altered"))
     (again,) = judge_again(tmp_path)
     assert not again.same
 
 
+def test_a_verdict_on_other_evidence_names_the_line(tmp_path: Path) -> None:
+    attempt(tmp_path, "good")
+    path = tmp_path / "history.jsonl"
+    lines = path.read_text().splitlines()
+    lines[2] = lines[2].replace('"uncertainty_ns":0', '"uncertainty_ns":1')
+    path.write_text("\n".join(lines) + "\n")
+    (again,) = judge_again(tmp_path)
+    assert again.altered == ["history.jsonl:3"]
+
+
 def test_a_pass_that_nothing_in_the_history_supports_is_not_believed(tmp_path: Path) -> None:
-    Run().write(tmp_path)
-    record_verdict(tmp_path, "MN-05", SCENARIO, passed("trust me"))
+    attempt(tmp_path, "good", judged=False)
+    record_verdict(tmp_path, SAID, SCENARIO, GOOD)
     (again,) = judge_again(tmp_path)
     assert again.again.status is Status.UNKNOWN
 
 
-def test_verdicts_add_up_over_scenarios_and_the_worst_counts(tmp_path: Path) -> None:
-    record_verdict(tmp_path, "MN-05", "one", passed("fine"))
-    record_verdict(tmp_path, "MN-05", "two", unknown("dark"))
-    verdicts = record_verdict(tmp_path, "MN-05", "one", passed("fine again"))
-    assert verdicts == read_verdicts(tmp_path)
-    assert verdicts.of("MN-05") == unknown("dark")
-    table = json.loads((tmp_path / "verdicts.json").read_text())["requirements"]["MN-05"]
-    assert table["status"] == "UNKNOWN"
-    assert table["scenarios"]["one"]["reasons"] == ["fine again"]
+def test_a_mark_of_what_is_no_requirement_is_unknown(tmp_path: Path) -> None:
+    attempt(tmp_path, "good")
+    path = tmp_path / "history.jsonl"
+    path.write_text(path.read_text().replace('"requirement":"MN-05"', '"requirement":"MN-99"'))
+    assert {one.again.status for one in judge_again(tmp_path)} == {Status.UNKNOWN}
 
 
-def test_a_damaged_verdict_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "verdicts.json").write_text('{"requirements": {"MN-05": {"scen')
-    with pytest.raises(BadEvidence, match=r"verdicts\.json"):
-        read_verdicts(tmp_path)
+def test_attempts_are_counted_also_those_that_never_began(tmp_path: Path) -> None:
+    assert next_attempt(tmp_path, SCENARIO) == 1
+    attempt(tmp_path, "good")
+    assert next_attempt(tmp_path, SCENARIO) == 2
+    never_began(tmp_path, SCENARIO, [SAID], "no lab")
+    assert next_attempt(tmp_path, SCENARIO) == 3
+    assert next_attempt(tmp_path, "another") == 1
+    assert read_verdicts(tmp_path).of(SAID).status is Status.UNKNOWN
+
+
+def test_what_a_scenario_that_broke_off_had_not_judged_is_unknown(tmp_path: Path) -> None:
+    attempt(tmp_path, "good")
+    with history(tmp_path) as written:
+        written.record(started(2, (SAID, SEEN)))
+        written.record(config("good"))
+        judge_now(tmp_path, written, SAID)
+    broke_off(tmp_path, SCENARIO)
+    verdicts = read_verdicts(tmp_path)
+    assert verdicts.of(SAID).status is Status.PASS
+    assert verdicts.of(SEEN) == unknown("its process died before it was judged")
+    assert list(verdicts.attempts[SEEN][SCENARIO]) == [2]
+
+
+def test_what_never_began_has_nothing_that_broke_off(tmp_path: Path) -> None:
+    broke_off(tmp_path, SCENARIO)
+    assert read_verdicts(tmp_path).attempts == {}
 
 
 def test_the_catalogue_holds_both_guides_and_the_harness() -> None:
@@ -176,3 +207,20 @@ def test_an_id_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text(one * 2)
     with pytest.raises(BadEvidence, match="MN-01 stands there twice"):
         read_catalogue(tmp_path / "r.toml")
+
+
+def test_measures_are_asked_for_by_no_requirement_that_has_none(tmp_path: Path) -> None:
+    assert registry.figures(SAID, [Evidence(tmp_path, SCENARIO)]) == []
+
+
+def test_the_wire_marks_what_it_covers_after_the_moment_of_judging(tmp_path: Path) -> None:
+    frames = [bytes([n]) * 60 for n in range(4)]
+    with history(tmp_path) as written:
+        begun = written.record(started(requirements=(SEEN,)))
+        at_ns = begun.at_ns
+        capture(tmp_path, at_ns, *frames, covered_ns=10)
+        early = judge_now(tmp_path, written, SEEN)
+        late = judge_now(tmp_path, written, SEEN, lambda: capture(tmp_path, at_ns, *frames))
+    assert early.status is Status.UNKNOWN
+    assert "the wire ended at" in early.text
+    assert late.status is Status.PASS

@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.engine.verdict import Findings, Status, Verdict, combine, failed, passed, unknown, worst
+from checks.engine.attempts import over_attempts
+from checks.engine.verdict import Status, Verdict, combine, unknown, worst
+from tests.checks.engine.verdicts import BAD, GOOD, LATE, bad, good
 
 verdicts = st.builds(
     Verdict, st.sampled_from(Status), st.tuples(st.text(max_size=3)), st.tuples(st.text(max_size=3))
@@ -20,8 +22,10 @@ def test_nothing_judged_is_unknown() -> None:
 
 
 def test_a_combined_verdict_keeps_only_the_reasons_of_the_worst() -> None:
-    verdict = combine([passed("fine", evidence=["a"]), failed("broken", evidence=["b"])])
-    assert verdict == failed("broken", evidence=["a", "b"])
+    verdict = combine([good(place="a"), bad("wrong", place="b")])
+    assert (verdict.status, verdict.reasons) == (Status.FAIL, ("wrong",))
+    assert verdict.evidence == ("a", "b")
+    assert (verdict.owed, verdict.discharged) == (2, 1)
 
 
 @given(st.lists(verdicts))
@@ -30,14 +34,37 @@ def test_one_that_does_not_pass_keeps_the_whole_from_passing(parts: list[Verdict
     assert (combine(parts).status is Status.PASS) == passes
 
 
-def test_findings_with_a_violation_and_a_gap_fail_for_the_violation() -> None:
-    findings = Findings()
-    findings.gap("not recorded")
-    findings.require(False, "wrong")
-    assert findings.verdict("shown") == failed("wrong")
+def test_late_alone_is_late_and_late_with_a_doubt_is_not() -> None:
+    assert combine([LATE, GOOD]).late
+    assert not combine([LATE, unknown("dark")]).late
 
 
-def test_findings_with_a_gap_are_unknown() -> None:
-    findings = Findings()
-    findings.gap("not recorded")
-    assert findings.verdict("shown") == unknown("not recorded")
+def test_a_single_attempt_is_the_verdict() -> None:
+    assert over_attempts({1: GOOD}) == GOOD
+    assert over_attempts({4: BAD}) == BAD
+
+
+def test_a_pass_does_not_replace_a_fail() -> None:
+    verdict = over_attempts({1: BAD, 2: GOOD})
+    assert verdict.status is Status.FAIL
+    assert verdict.reasons == ("attempt 1 of 2 failed; a later one does not undo that", "broken")
+
+
+def test_a_pass_replaces_an_unknown_and_an_unknown_a_pass() -> None:
+    assert over_attempts({1: unknown("dark"), 2: GOOD}) == GOOD
+    assert over_attempts({2: unknown("dark"), 1: GOOD}) == unknown("dark")
+
+
+def test_a_verdict_says_how_many_attempts_the_host_was_late_in() -> None:
+    once = over_attempts({1: LATE, 2: GOOD})
+    assert once.status is Status.PASS
+    assert once.reasons[-1] == "1 attempt was repeated because the host was late"
+    twice = over_attempts({1: LATE, 2: unknown("dark"), 3: LATE, 4: GOOD})
+    assert twice.reasons[-1] == "2 attempts were repeated because the host was late"
+
+
+@given(st.dictionaries(st.integers(1, 9), verdicts, min_size=1))
+def test_over_attempts_a_fail_stays_and_the_last_counts(attempts: dict[int, Verdict]) -> None:
+    found = [attempts[number].status for number in sorted(attempts)]
+    expected = Status.FAIL if Status.FAIL in found else found[-1]
+    assert over_attempts(attempts).status is expected

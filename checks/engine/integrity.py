@@ -1,0 +1,116 @@
+"""Whether a run's evidence and verdicts are what they were, and all that was to be judged was.
+
+Four things hold a run together: each line of the history has the hash of the one before; captures
+have marks with digests; verdicts name the hashes of what they rest on; and the seal is made over
+all of it. Every file is looked at, also what no verdict uses. Judging again is another matter
+(`judging`), and what a hash cannot tell stands in `seal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks.engine.attempts import attempts_in, counted_twice
+from checks.engine.seal import SEAL, SEALED, broken, sealed, to_judge
+from checks.engine.verdicts import FILE_NAME, read_tables, read_verdicts, tables_of
+from evidence import history
+from evidence.capture import verify
+from evidence.errors import EvidenceError
+from evidence.history import read_history
+
+
+@dataclass(frozen=True)
+class Integrity:
+    """What is wrong with a run as it lies there.
+
+    altered: what cannot have come about by itself. damaged: lines and captures that are not as
+    they were written, be it by a process that died or by somebody; the seal tells which. open:
+    what was never judged, or never closed.
+    """
+
+    altered: tuple[str, ...]
+    damaged: tuple[str, ...]
+    open: tuple[str, ...]
+
+
+def integrity(directory: Path, seal: str = "") -> Integrity:
+    """Look at every file of a run; `seal`: what was printed when it ended, if somebody kept it.
+
+    Raises BadEvidence when the history or the verdicts cannot be read at all.
+    """
+    altered = (*_without_verdict(directory), *_summary(directory), *broken(directory, seal))
+    return Integrity(altered, tuple(_damaged(directory)), tuple(_open(directory)))
+
+
+def _without_verdict(directory: Path) -> Iterator[str]:
+    attempts = attempts_in(read_history(directory / history.FILE_NAME))
+    yield from counted_twice(attempts)
+    said = read_verdicts(directory).attempts
+    for one in attempts:
+        for requirement, line in one.judged.items():
+            if one.number not in said.get(requirement, {}).get(one.scenario, {}):
+                yield (
+                    f"{history.FILE_NAME}:{line}: {requirement} was judged here,"
+                    f" and {FILE_NAME} has no verdict of it"
+                )
+
+
+def _damaged(directory: Path) -> Iterator[str]:
+    yield from map(str, read_history(directory / history.FILE_NAME).damage)
+    for path in sorted(directory.glob("wire/*.pcapng")):
+        try:
+            why = verify(path)
+        except EvidenceError as error:
+            why = error.message
+        if why:
+            yield f"{path.relative_to(directory)}: {why}"
+
+
+def _summary(directory: Path) -> Iterator[str]:
+    """Compare what the file says of each requirement with what its parts make of it."""
+    tables = read_tables(directory)
+    if not tables:
+        return
+    made = tables_of(read_verdicts(directory))
+    for requirement, right in made["requirements"].items():
+        said = tables["requirements"][requirement]
+        where = f"{FILE_NAME}: {requirement}"
+        if said.get("status") != right["status"]:
+            yield f"{where} is said to be {said.get('status')}, and its parts are {right['status']}"
+        for scenario, part in right["scenarios"].items():
+            status = said["scenarios"][scenario].get("status")
+            if status != part["status"]:
+                yield (
+                    f"{where} by {scenario} is said to be {status},"
+                    f" and its attempts are {part['status']}"
+                )
+        if said != right:
+            yield f"{where}: what it says is not what its parts say"
+    own = ("requirements", SEAL, SEALED)
+    if any(tables.get(name) != made.get(name) for name in {*tables, *made}.difference(own)):
+        yield f"{FILE_NAME}: what it says of the whole run is not what its parts say"
+
+
+def _open(directory: Path) -> Iterator[str]:
+    said = read_verdicts(directory)
+    try:
+        wanted = to_judge(directory)
+    except EvidenceError as error:
+        yield error.message
+        wanted = {}
+    for requirement, place in wanted.items():
+        if requirement not in said.attempts:
+            yield f"{place}: {requirement} was to be judged, and never was"
+    for requirement in said.never_judged:
+        yield f"{FILE_NAME}: {requirement} was to be judged, and never was"
+    for one in attempts_in(read_history(directory / history.FILE_NAME)):
+        for requirement in one.requirements:
+            if one.number not in said.attempts.get(requirement, {}).get(one.scenario, {}):
+                yield (
+                    f"{one.place}: attempt {one.number} of {one.scenario} was to be judged"
+                    f" for {requirement}, and never was"
+                )
+    if not sealed(directory):
+        yield f"{FILE_NAME}: no seal: the run did not end, or the seal was removed"
