@@ -11,11 +11,12 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from rich.console import Console
 
-from checks.engine.judging import broke_off, judge_now
+from checks.engine.judging import broke_off, judge_now, never_began, next_attempt
 from checks.engine.requirements import catalogue
+from checks.engine.seal import seal
 from checks.engine.series import SeriesVerdict, judge_series
-from checks.engine.verdict import Status, Verdict, unknown
-from checks.engine.verdicts import read_verdicts, record_verdict
+from checks.engine.verdict import Status, Verdict
+from checks.engine.verdicts import read_verdicts
 from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import History
 from lab.accelerator import choose
@@ -54,6 +55,7 @@ _LABS = pytest.StashKey[SideBySide]()
 _A_WORKER_DIED = pytest.StashKey[bool]()
 _MAY_THAW_AHEAD = "vpnproof_may_thaw_ahead"
 _TERMINAL = pytest.StashKey[TextIO]()
+_SEAL = pytest.StashKey[str]()
 _TO_BE_JUDGED = pytest.StashKey[frozenset[str]]()
 
 Judge = Callable[[str], Verdict]
@@ -302,29 +304,23 @@ def history(request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs) ->
         source="pytest",
         lab=labs.name(guide),
         requirements=tuple(requirements_of(request.node)),
-        attempt=run.next_attempt(scenario),
+        attempt=next_attempt(run.directory, scenario),
     )
     with run.history(scenario) as history:
         history.record(started)
         yield history
-        try:
-            lab.wire.flush()
-        finally:
-            history.record(ScenarioEnded(source="pytest", events=history.recorded))
+        history.record(ScenarioEnded(source="pytest", events=history.recorded))
+        lab.wire.flush()  # with a mark that it covers all of the scenario
 
 
 @pytest.fixture
 def judge(request: pytest.FixtureRequest, lab: Lab, history: History) -> Judge:
-    """Judge a requirement by what this scenario has recorded so far; anything but PASS fails.
-
-    What the wire has received by then is in the capture first, with a mark that it records still.
-    """
+    """Judge a requirement by what this scenario has recorded so far; anything but PASS fails."""
     directory = request.config.stash[_RUN].directory
 
     def judge(requirement: str) -> Verdict:
         with spending(Kind.JUDGE):
-            lab.wire.flush()
-            verdict = judge_now(directory, history, requirement)
+            verdict = judge_now(directory, history, requirement, lab.wire.flush)
         if verdict.status is Status.FAIL:
             raise ConformanceFailure(f"{requirement}: {verdict.text}")
         if verdict.status is Status.UNKNOWN:
@@ -353,23 +349,25 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     directory = item.config.stash[_RUN].directory
     if not directory.exists() or call.excinfo is None:
         return
-    judged = read_verdicts(directory).by_requirement
-    for requirement in requirements_of(item):
-        if item.nodeid not in judged.get(requirement, {}):
-            reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
-            record_verdict(directory, requirement, item.nodeid, unknown(reason))
+    reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
+    if isinstance(item.funcargs.get("history"), History):  # type: ignore[attr-defined]
+        broke_off(directory, item.nodeid, reason)
+    elif call.when == "setup":
+        never_began(directory, item.nodeid, requirements_of(item), reason)
 
 
 @pytest.hookimpl(trylast=True)  # when no scenario, and no worker, writes any more
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Judge what was repeated over all repetitions, on behalf of all workers."""
+    """Judge what was repeated over all repetitions, on behalf of all workers, and seal the run."""
     config = session.config
     if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return
     if config.stash.get(_A_WORKER_DIED, False):
         collect_garbage()  # its machines have ended with it
-    verdicts = judge_series(config.stash[_RUN].directory)
+    directory = config.stash[_RUN].directory
+    verdicts = judge_series(directory)
     config.stash[_SERIES] = verdicts
+    config.stash[_SEAL] = seal(directory)
     if session.exitstatus == pytest.ExitCode.OK and fail_the_run(verdicts, config.args):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -392,7 +390,12 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         )
         for line in in_words(series, requirement):
             terminalreporter.write_line(f"       {line}")
+    if verdicts.never_judged:
+        left = ", ".join(verdicts.never_judged)
+        terminalreporter.write_line(f"never judged: {left}", yellow=True)
     terminalreporter.write_line(f"evidence: {directory}")
     terminalreporter.write_line(f"judge it again: python -m checks verify {directory}")
     for line in config.stash.get(_LEFT_UP, []):
         terminalreporter.write_line(line)
+    if sealed := config.stash.get(_SEAL, ""):
+        terminalreporter.write_line(f"evidence sealed: {sealed}")

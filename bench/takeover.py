@@ -40,6 +40,7 @@ from rich.text import Text
 
 from bench import takeover_figures
 from bench.takeover_series import SOURCE, read_series
+from checks.engine.judging import next_attempt
 from evidence.events.run import (
     RepetitionBroken,
     RepetitionsBegan,
@@ -195,7 +196,7 @@ class _Recorder:
         """Begin the series with a lab, and end it, whatever comes."""
         self.labs.get(_GUIDE, pristine=True)
         name = f"{SOURCE} takeover: {fault}"
-        attempt = self.run.next_attempt(name)
+        attempt = next_attempt(self.run.directory, name)
         with self.run.history(name) as history:
             lab = self.labs.name(_GUIDE)
             history.record(ScenarioStarted(source=SOURCE, lab=lab, attempt=attempt))

@@ -19,8 +19,8 @@ from typing import TextIO
 
 from filelock import FileLock
 
-from evidence.events.run import ClockOffset, LabBooted, LabThawed, ScenarioStarted
-from evidence.history import History, read_history
+from evidence.events.run import ClockOffset, LabBooted, LabThawed
+from evidence.history import History
 from evidence.run import RunDirectory
 from lab import clock
 from lab.checkpoint import stands_on
@@ -64,23 +64,17 @@ class Run:
         """Return the run's history, to be appended to on behalf of `scenario`."""
         return History(self.files.history, scenario)
 
-    def next_attempt(self, scenario: str) -> int:
-        """Return the number, from 1, of the attempt at a scenario that begins now."""
-        if not self.files.history.exists():
-            return 1
-        begun = read_history(self.files.history).of(ScenarioStarted, scenario)
-        return 1 + max((one.attempt for one in begun), default=0)
-
     def open(self, *, requirements: Iterable[str] = (), **facts: str) -> None:
         """Make the directory with its `run.json` (`facts` beside revision and versions).
 
         requirements: which ones the scenarios that were collected are to be judged for. To a
         directory that was opened before, by another worker or another run, they are added.
         """
+        first = {} if self.files.facts_file.exists() else self._told(facts)
         self.files.wire.mkdir(parents=True, exist_ok=True)
         with self._alone():
             if not self.files.facts_file.exists():
-                self._write(self._told(facts))
+                self._write(first)
                 self._point_latest_here()
             told = self.files.facts()
             self._write({**told, "requirements": sorted({*told["requirements"], *requirements})})

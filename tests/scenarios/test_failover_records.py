@@ -110,12 +110,12 @@ def test_a_clients_log_of_an_earlier_case_does_not_judge_the_next(
     pair: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     up, refused = "Initialization Sequence Completed", "AUTH_FAILED"
-    logged = [up, refused, up]
-    outside: Any = SimpleNamespace(log=lambda _name: "\n".join(logged))
+    lines = [up, refused, up]
+    outside: Any = SimpleNamespace(log=lambda _name: "\n".join(lines))
     pair.machine = lambda _name: node((LATE, VERIFIED), (LATE, EXPIRED))
 
     def provoked(_pair: object, _fault: object, _probe: object, watch: takeover.Meanwhile) -> None:
-        logged.append(up)
+        lines.append(up)
         watch("secondary", Moment(BETWEEN_NS, 0))
 
     monkeypatch.setattr(test_sessions, "provoke", provoked)
@@ -141,7 +141,12 @@ def test_a_change_touches_every_item_that_must_be_seen_to_arrive() -> None:
     changed: Any = SimpleNamespace(machine=lambda _name: primary)
     test_logs_and_sync.change(changed, "primary")
     (script,) = primary.asked
-    actions = {"users": "UserPropPut", "revocations": "RevokeUser", "configuration": "ConfigPut"}
+    actions = {
+        "users": "UserPropPut",
+        "certificates": "GetAutologin",
+        "revocations": "RevokeUser",
+        "configuration": "ConfigPut",
+    }
     assert actions.keys() == set(SYNCED)
     assert all(action in script for action in actions.values())
 
