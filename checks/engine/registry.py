@@ -23,16 +23,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from checks.engine.obligations import Obligations
 from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, Verdict, unknown
-from checks.failover.timeline import Timeline, statistics
 from evidence.errors import EvidenceError
 from evidence.scenario import Evidence
 
+if TYPE_CHECKING:
+    from checks.failover.takeover import Takeover
+
 Check = Callable[[Evidence, Obligations], None]
-Measure = Callable[[Evidence], Sequence[Timeline]]
+Measure = Callable[[Evidence], Sequence["Takeover"]]
 
 TOPICS = ("checks.multi_node", "checks.failover")
 
@@ -143,10 +146,12 @@ def figures(requirement_id: str, series: Iterable[Evidence]) -> list[str]:
     measure = _measures.get(requirement_id)
     if measure is None:
         return []
-    timelines: list[Timeline] = []
+    from checks.failover.stages import figures as of_takeovers  # its package imports this one
+
+    found: list[Takeover] = []
     for evidence in series:
         # Whatever a measure trips over, its check does, too, and says so in the verdict.
         with contextlib.suppress(Exception):
             if not evidence.flaws():
-                timelines += measure(evidence)
-    return [f"{stage}: {spread}" for stage, spread in statistics(timelines).items()]
+                found += measure(evidence)
+    return of_takeovers(found)
