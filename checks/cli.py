@@ -20,9 +20,10 @@ from checks.engine.judging import Rejudged, judge_again
 from checks.engine.registry import checks
 from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, worst
-from checks.preflight.diagnosis import Cause, Observations, diagnose
+from checks.preflight.diagnosis import Cause, diagnose
 from checks.preflight.records import UNSEEN, observations, read_record
 from evidence.errors import EvidenceError
+from evidence.events.preflight import Observations
 
 _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
 
