@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from checks.engine.obligations import Obligations
+from checks.failover.pair import Node
 from checks.failover.recorded import Recorded, passed_on
 from checks.protocols import arp
 from evidence import packets
@@ -68,6 +69,15 @@ def _how(seen: arp.ArpSighting) -> How:
 def _who(recorded: Recorded, port: str, mac: str) -> str:
     node = recorded.pair.node_at(port)
     return node.name if node else f"{mac} at {port}"
+
+
+def announced(recorded: Recorded, by: Node) -> set[str]:
+    """Return what a node announces by gratuitous ARP besides its own address: a virtual IP."""
+    return {
+        seen.arp.sender
+        for seen in recorded.arps
+        if seen.announces and recorded.pair.node_at(seen.port) == by
+    } - {by.address}
 
 
 @dataclass(frozen=True)

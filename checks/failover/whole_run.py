@@ -57,7 +57,7 @@ def repairs(recorded: Recorded) -> list[Stretch]:
     healing_ns = int((recorded.pair.dead_s + recorded.pair.healing_s) * NS)
     return [
         (fault.until_ns, min(following, fault.until_ns + healing_ns))
-        for fault, following in zip(faults, nexts, strict=True)
+        for fault, following in zip(faults, nexts, strict=False)  # without a fault: nothing
     ]
 
 

@@ -116,7 +116,9 @@ def test_a_fault_of_a_node_that_was_not_active_says_nothing(tmp_path: Path) -> N
 
 def test_a_fault_noted_too_coarsely_for_the_limit_says_nothing(tmp_path: Path) -> None:
     run = takeover(tmp_path, silence=4.9).without("fault.injected")
-    run.event(10.3, "fault.injected", "scenario", uncertainty=0.8, fault="power-off", node="primary")
+    run.event(
+        10.3, "fault.injected", "scenario", uncertainty=0.8, fault="power-off", node="primary"
+    )
     unsure(run.judge("FO-24"), "too coarse")
 
 
