@@ -26,7 +26,8 @@ def a_stopped_secondary_sees_the_heartbeat(evidence: Evidence, owed: Obligations
     """
     recorded = Recorded(evidence)
     stopped = [one for one in evidence.need(TcpdumpPrinted) if one.service_stopped]
-    owed.at_least(1, stopped, "tcpdump(s) on a node with its service stopped")
+    places = [printed.place for printed in stopped]
+    owed.at_least(1, stopped, "tcpdump(s) on a node with its service stopped", *places)
     for printed in stopped:
         peer = recorded.pair.peer_of(printed.source)
         lines = [
