@@ -57,7 +57,7 @@ def repairs(recorded: Recorded) -> list[Stretch]:
     healing_ns = int((recorded.pair.dead_s + recorded.pair.healing_s) * NS)
     return [
         (fault.until_ns, min(following, fault.until_ns + healing_ns))
-        for fault, following in zip(faults, nexts, strict=True)
+        for fault, following in zip(faults, nexts, strict=False)  # without a fault: nothing
     ]
 
 
@@ -120,6 +120,12 @@ def owe_one_master(owed: Obligations, recorded: Recorded) -> None:
     excused = disturbances(recorded) + thaws(recorded) + repairs(recorded)
     excused += [stretch for _, stretch in handovers(recorded)]
     owe_one_holder(owed, recorded, excused)
+
+
+def tell_strangers(owed: Obligations, recorded: Recorded) -> None:
+    """Tell who else uses the pair's VHID on the LAN: it neither passes nor fails the pair."""
+    said = {one.what for one in recorded.strangers if one.group == recorded.pair.vhid}
+    owed.tell(*sorted(said))
 
 
 @dataclass(frozen=True)
