@@ -130,8 +130,9 @@ def owe_silence(owed: Obligations, recorded: Recorded) -> None:
     recorded.heard_of_pair()
     for steady in recorded.steady():
         _owe_watched(owed, steady)
-        active, standby = steady.active.name, steady.standby.name
-        one = owed.owe(f"0 advertisements of {standby} while {active} is active")
+        whole_run.owe_active(owed, recorded, steady)
+        standby = steady.standby.name
+        one = owed.owe(f"0 advertisements of {standby}, the standby")
         sent = recorded.sent.of(standby).between(steady.start_ns, steady.end_ns)
         if len(sent):
             groups = ", ".join(map(str, sorted(sent.groups())))
@@ -143,8 +144,6 @@ def owe_silence(owed: Obligations, recorded: Recorded) -> None:
         ]
         if broken:
             one.broken(f"the standby sent {len(broken)} malformed packet(s): {broken[0].what}")
-        if not len(recorded.passed.of(active).between(steady.start_ns, steady.end_ns)):
-            one.doubt(f"nothing shows that {active} was active: it sent no advertisement")
         one.met(*steady.places)
 
 
@@ -214,6 +213,9 @@ def the_counter_runs_on_over_a_takeover(evidence: Evidence, owed: Obligations) -
     for stretch in undisputed:
         for broken in heartbeat.counter_breaks(stretch):
             _tell_break(one, stretch, broken)
+    for split in whole_run.split_brains(recorded):
+        if split.seconds > recorded.pair.healing_s:
+            one.doubt(f"two masters for {split.seconds:.1f} s: whose counter counts is not clear")
     one.met(recorded.wire)
     for takeover in takeovers(recorded, owed):
         over = owed.owe(f"{takeover}: the counter runs on over the takeover")

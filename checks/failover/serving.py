@@ -47,6 +47,7 @@ def the_standby_serves_nothing(evidence: Evidence, owed: Obligations) -> None:
     """
     recorded = Recorded(evidence)
     for steady in recorded.steady():
+        whole_run.owe_active(owed, recorded, steady)
         standby = steady.standby
         refused = "does not answer on"
         for service, one, asked in _each_service(owed, recorded, standby.address, refused, steady):
@@ -70,6 +71,7 @@ def the_active_node_answers_on_its_own_address(evidence: Evidence, owed: Obligat
     """Judge that all three answer on the active node's own address too."""
     recorded = Recorded(evidence)
     for steady in recorded.steady():
+        whole_run.owe_active(owed, recorded, steady)
         active = steady.active
         services = _each_service(owed, recorded, active.address, "answers on", steady)
         for service, one, asked in services:

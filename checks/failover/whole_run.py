@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from checks.engine.obligations import Obligations
 from checks.failover.claims import owe_one_holder
-from checks.failover.recorded import Recorded
+from checks.failover.recorded import Recorded, Steady
 from checks.protocols import heartbeat
 from checks.protocols.heartbeat import Heartbeat, RoleChange, SplitBrain
 from evidence.events.pair import (
@@ -78,6 +78,16 @@ def handovers(recorded: Recorded) -> list[tuple[str, Stretch]]:
         (begin.node, (begin.at_ns, end.at_ns))
         for begin, end in recorded.any_spans(HandoverBegan, HandoverEnded)
     ]
+
+
+def owe_active(owed: Obligations, recorded: Recorded, steady: Steady) -> None:
+    """Owe that the node which a steady span names as the active one advertises in it."""
+    name = steady.active.name
+    one = owed.owe(f"{name} is the active node: it advertises")
+    if len(recorded.passed.of(name).between(steady.start_ns, steady.end_ns)):
+        one.met(*steady.places)
+    else:
+        one.doubt(f"nothing shows that {name} was active: it sent no advertisement")
 
 
 def owe_no_split_brain(owed: Obligations, recorded: Recorded) -> None:

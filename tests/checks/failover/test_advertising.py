@@ -283,6 +283,17 @@ def test_one_advertisement_replayed_from_elsewhere_is_rejected(tmp_path: Path) -
     rejects(run.judge("FO-20"), "an intruder at elsewhere/wire0 sent 1 advertisement(s)")
 
 
+def test_a_stream_recorded_long_ago_and_replayed_by_the_standby_is_not_passed_over(
+    tmp_path: Path,
+) -> None:
+    run = steady(tmp_path)
+    run.beats("secondary", 8.5, 20, counter=100)
+    run.event(30.3, "fault.injected", "scenario", fault="power-off", node="primary")
+    run.frames = [frame for frame in run.frames if frame[0] < 30.3]
+    run.beats("secondary", 33.4, 40, counter=1030)
+    unsure(run.judge("FO-20"), "two masters for")
+
+
 @pytest.mark.parametrize("every", [7, 1000])
 def test_advertisements_duplicated_within_400_us_are_no_replay(tmp_path: Path, every: int) -> None:
     run = takeover(tmp_path)

@@ -137,6 +137,13 @@ def test_services_asked_while_nothing_was_steady_say_nothing(
     unsure(run.judge(requirement), "never asked")
 
 
+@pytest.mark.parametrize("requirement", ["FO-13", "FO-14"])
+def test_a_span_in_which_nobody_was_active_says_nothing(tmp_path: Path, requirement: str) -> None:
+    run = serving(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[2][12:14] == b"\x08\x06"]
+    unsure(run.judge(requirement), "nothing shows that primary was active")
+
+
 def test_a_standby_that_is_on_no_frame_says_nothing(tmp_path: Path) -> None:
     run = serving(tmp_path)
     run.frames = [frame for frame in run.frames if frame[1] != "secondary/wire0"]
