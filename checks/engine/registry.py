@@ -23,19 +23,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from checks.engine.obligations import Obligations
 from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, Verdict, unknown
+from checks.protocols.spread import spread
 from evidence.errors import EvidenceError
 from evidence.scenario import Evidence
 
-if TYPE_CHECKING:
-    from checks.failover.takeover import Takeover
-
 Check = Callable[[Evidence, Obligations], None]
-Measure = Callable[[Evidence], Sequence["Takeover"]]
+Measure = Callable[[Evidence], Mapping[str, Sequence[float]]]
+"""What was measured: seconds by the name of what lasted so long."""
 
 TOPICS = ("checks.multi_node", "checks.failover")
 
@@ -146,12 +144,11 @@ def figures(requirement_id: str, series: Iterable[Evidence]) -> list[str]:
     measure = _measures.get(requirement_id)
     if measure is None:
         return []
-    from checks.failover.stages import figures as of_takeovers  # its package imports this one
-
-    found: list[Takeover] = []
+    measured: dict[str, list[float]] = {}
     for evidence in series:
         # Whatever a measure trips over, its check does, too, and says so in the verdict.
         with contextlib.suppress(Exception):
             if not evidence.flaws():
-                found += measure(evidence)
-    return of_takeovers(found)
+                for what, seconds in measure(evidence).items():
+                    measured.setdefault(what, []).extend(seconds)
+    return [f"{what}: {spread(seconds)}" for what, seconds in measured.items() if seconds]

@@ -104,6 +104,14 @@ def tenures(recorded: Recorded) -> list[Tenure]:
     return found
 
 
+def holder_at(recorded: Recorded, at_ns: int) -> str | None:
+    """Name who held the role at a moment; None before anybody has advertised."""
+    return next(
+        (one.who for one in reversed(tenures(recorded)) if one.start_ns <= at_ns <= one.end_ns),
+        None,
+    )
+
+
 def owe_one_holder(
     owed: Obligations, recorded: Recorded, excused: Sequence[tuple[int, int]] = ()
 ) -> None:

@@ -15,7 +15,7 @@ from checks.engine.lateness import explain, lower_bound_s
 from checks.engine.obligations import Obligations
 from checks.failover.takeover import Takeover
 from checks.protocols.budgets import Budget
-from checks.protocols.spread import Spread, spread
+from checks.protocols.spread import spread
 from evidence.events.run import HostLate
 from evidence.moment import NS, Moment
 
@@ -62,21 +62,20 @@ def span(takeover: Takeover, stage: Stage) -> Span | None:
     return None if start is None or end is None else Span(start, end)
 
 
-def statistics(found: Iterable[Takeover]) -> dict[Stage, Spread]:
-    """Compute each stage's spread over repetitions; stages never seen are left out."""
+def measured(found: Iterable[Takeover]) -> dict[str, list[float]]:
+    """Measure each stage of every takeover, in seconds; a stage that was not seen is left out."""
     series = list(found)
-    spreads = {}
-    for stage in Stage:
-        spans = (span(takeover, stage) for takeover in series)
-        whole = spread(one.seconds for one in spans if one is not None)
-        if whole is not None:
-            spreads[stage] = whole
-    return spreads
+    spans = {stage: [span(takeover, stage) for takeover in series] for stage in Stage}
+    return {
+        str(stage): [one.seconds for one in those if one is not None]
+        for stage, those in spans.items()
+        if any(those)
+    }
 
 
 def figures(found: Iterable[Takeover]) -> list[str]:
     """Put the spread of every stage into words."""
-    return [f"{stage}: {one}" for stage, one in statistics(found).items()]
+    return [f"{stage}: {spread(seconds)}" for stage, seconds in measured(found).items()]
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Watch:
 
 
 def owe_in_time(
-    owed: Obligations, watch: Watch, measured: Span | None, budget: Budget, *, slack_s: float = 0.0
+    owed: Obligations, watch: Watch, seen: Span | None, budget: Budget, *, slack_s: float = 0.0
 ) -> None:
     """Owe that a stage took no longer, and no less, than its budget.
 
@@ -101,7 +100,7 @@ def owe_in_time(
     lateness can explain is late. slack_s: by how much it may be sooner than the budget says.
     """
     one = owed.owe(f"{watch.what} within {budget}")
-    if measured is None:
+    if seen is None:
         watched_s = (watch.until_ns - watch.start.latest_ns) / NS
         if watched_s <= budget.maximum_s:
             one.doubt(f"{watch.what} was not seen, watched for only {watched_s:.1f} s")
@@ -109,13 +108,13 @@ def owe_in_time(
         why = f"{watch.what} never came in {watched_s:.1f} s, budget {budget}"
         one.broken(why, *watch.places)
         return
-    least = measured.seconds - measured.uncertainty_s
-    most = measured.seconds + measured.uncertainty_s
+    least = seen.seconds - seen.uncertainty_s
+    most = seen.seconds + seen.uncertainty_s
     floor_s = lower_bound_s(budget.minimum_s) - slack_s
-    took = f"{watch.what} took {measured.seconds:.3f} s"
+    took = f"{watch.what} took {seen.seconds:.3f} s"
     if least > budget.maximum_s:
-        due_ns = measured.start.at_ns + int(max(0.0, budget.minimum_s) * NS)
-        window = min(due_ns, measured.end.at_ns), measured.end.at_ns
+        due_ns = seen.start.at_ns + int(max(0.0, budget.minimum_s) * NS)
+        window = min(due_ns, seen.end.at_ns), seen.end.at_ns
         excuse = explain(least - budget.maximum_s, window, watch.whose, watch.late)
         if excuse is None:
             one.broken(f"{took}, budget {budget}", *watch.places)
@@ -124,7 +123,7 @@ def owe_in_time(
     elif most < floor_s:
         one.broken(f"{took}: sooner than configured, {budget}", *watch.places)
     elif most > budget.maximum_s:
-        doubt = f"{took} +- {measured.uncertainty_s:.3f} s: too coarse for {budget.maximum_s:.2f} s"
+        doubt = f"{took} +- {seen.uncertainty_s:.3f} s: too coarse for {budget.maximum_s:.2f} s"
         one.doubt(doubt, *watch.places)
     else:
         one.met(*watch.places)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check, measures
 from checks.failover import whole_run
 from checks.failover.recorded import Recorded
 from checks.failover.serving import SERVICES
-from checks.failover.stages import Span, Stage, Watch, figures, owe_in_time, owe_stage
+from checks.failover.stages import Span, Stage, Watch, figures, measured, owe_in_time, owe_stage
 from checks.failover.takeover import CLEAN_STOP, RESTART, Served, Takeover, takeovers
 from checks.protocols import budgets
 from checks.protocols.budgets import Budget
@@ -35,9 +35,9 @@ def a_crash_makes_the_standby_active(evidence: Evidence, owed: Obligations) -> N
 
 
 @measures("FO-24")
-def the_crashes(evidence: Evidence) -> Sequence[Takeover]:
+def the_crashes(evidence: Evidence) -> Mapping[str, Sequence[float]]:
     """Measure the takeovers after crashes."""
-    return takeovers(Recorded(evidence), Obligations(), but=(CLEAN_STOP, RESTART))
+    return measured(takeovers(Recorded(evidence), Obligations(), but=(CLEAN_STOP, RESTART)))
 
 
 def owe_takeovers(owed: Obligations, recorded: Recorded, *, guide: bool) -> None:
@@ -129,15 +129,15 @@ def _owe_service(
 
 
 @measures("FO-25")
-def the_takeovers_of_services(evidence: Evidence) -> Sequence[Takeover]:
+def the_takeovers_of_services(evidence: Evidence) -> Mapping[str, Sequence[float]]:
     """Measure the takeovers after which services are asked for."""
-    return takeovers(Recorded(evidence), Obligations(), but=(RESTART,))
+    return measured(takeovers(Recorded(evidence), Obligations(), but=(RESTART,)))
 
 
 @measures("FO-27")
-def the_clean_stops(evidence: Evidence) -> Sequence[Takeover]:
+def the_clean_stops(evidence: Evidence) -> Mapping[str, Sequence[float]]:
     """Measure the takeovers after clean stops."""
-    return takeovers(Recorded(evidence), Obligations(), only=(CLEAN_STOP,))
+    return measured(takeovers(Recorded(evidence), Obligations(), only=(CLEAN_STOP,)))
 
 
 @check("FO-27")
