@@ -71,6 +71,13 @@ class RebootLoopEnded(Event):
     cycles: Count
 
 
+class FailbacksPlanned(Event):
+    """The active secondary is going to be restarted, so many times (FO-30)."""
+
+    kind: Literal["failbacks.planned"] = "failbacks.planned"
+    times: int = Field(ge=1)
+
+
 class GuestCaptured(Event):
     """A pcap of Ethernet frames, made inside the machine `source`; path below the run's directory.
 
