@@ -25,13 +25,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
-from checks.protocols.heartbeat import intervals_s, listen
 from evidence.capture import Capture
 from evidence.history import FILE_NAME, History
 from evidence.moment import NS
+from evidence.packets import parse
 from lab.accelerator import Accelerator, choose
 from lab.checkpoint import Checkpoint, Store, freeze, ingredients, thaw
 from lab.checkpoint.rewind import rewind
@@ -41,7 +42,7 @@ from lab.progress import Progress
 from lab.wait import pause
 from provision.deploy import Deployer, guide_named
 from provision.failover.site import Site
-from scenarios.failover.pair import Pair
+from scenarios.failover.pair import HEARTBEAT, Pair
 from scenarios.failover.tunnels import Outside, RoamingClient
 
 summary = "a frozen failover pair goes on: thaws and rewinds, watched"
@@ -160,21 +161,32 @@ def _watch(lab: Lab, capture: Path, before: _Before) -> _Seen:
     lost = sum(not _pings(lab, one) for one in _CLIENTS)
     pause(max(0.0, _WATCHED_S - (time.time_ns() - lab.started_ns) / NS))
     lab.wire.flush()
-    site = Site.of(lab.topology)
-    since_ns = lab.started_ns - lab.started_uncertainty_ns
-    heard = listen((one.at_ns, one.data) for one in Capture(capture) if one.at_ns > since_ns)
-    primary = heard.of(site.primary.ipv4).beats
+    primary, standby = (
+        _advertised(lab, node.name, capture) for node in Site.of(lab.topology).nodes
+    )
     serving = _serving(lab)
     return _Seen(
-        first_advertisement_s=round((primary[0].at_ns - lab.started_ns) / NS, 2),
-        longest_gap_s=round(max(intervals_s(primary)), 3),
-        standby_advertisements=len(heard.of(site.secondary.ipv4)),
+        first_advertisement_s=round((primary[0] - lab.started_ns) / NS, 2),
+        longest_gap_s=round(max(later - one for one, later in pairwise(primary)) / NS, 3),
+        standby_advertisements=len(standby),
         lost_pings=lost,
         handshakes=_handshakes(lab) - before.handshakes,
         restarts=sum(serving[node] != was for node, was in before.serving.items()),
         behind_s=round(lab.clock.behind_s, 3),
         uncertainty_s=round(lab.clock.uncertainty_ns / NS, 4),
     )
+
+
+def _advertised(lab: Lab, node: str, capture: Path) -> list[int]:
+    """Return when (ns) a node sent an advertisement since the lab was started."""
+    since_ns = lab.started_ns - lab.started_uncertainty_ns
+    sent = []
+    for frame in Capture(capture):
+        packet = parse(frame.data)
+        ours = frame.at_ns > since_ns and frame.interface == lab.topology.port(node, 0)
+        if ours and packet is not None and packet.protocol == HEARTBEAT:
+            sent.append(frame.at_ns)
+    return sorted(sent)
 
 
 def _pings(lab: Lab, one: RoamingClient) -> bool:

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from checks.protocols.heartbeat import listen
 from evidence.capture import Capture
 from evidence.events.run import LabThawed, ScenarioEnded, ScenarioStarted
 from evidence.history import Recording, read_history
 from evidence.moment import NS
+from evidence.packets import parse
 from evidence.run import RunDirectory
 
+_HEARTBEAT = 112  # the IP protocol of CARP and VRRP
 _QUIET_S = 1.5
 
 
@@ -54,8 +55,13 @@ def _silent(recording: Path, thaws: list[int]) -> Iterator[tuple[int, int]]:
     """Yield the silences of a recording, begin and end in ns."""
     if not recording.exists():
         return
-    heartbeat = listen((frame.at_ns, frame.data) for frame in Capture(recording))
-    for earlier, later in pairwise(one.at_ns for one in heartbeat):
+    heard = sorted(frame.at_ns for frame in Capture(recording) if _is_heartbeat(frame.data))
+    for earlier, later in pairwise(heard):
         thawed = any(earlier <= at <= later for at in thaws)
         if later - earlier > _QUIET_S * NS and not thawed:
             yield earlier, later
+
+
+def _is_heartbeat(raw: bytes) -> bool:
+    packet = parse(raw)
+    return packet is not None and packet.protocol == _HEARTBEAT
