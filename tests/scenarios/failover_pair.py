@@ -178,7 +178,7 @@ class PlayedLab:
             "ConfigQuery": json.dumps(config),
             "tls-crypt.key": TLS_CRYPT_KEY,
             "ip -j -4 addr": lambda _: self._addresses(node),
-            "openvpnas.log": lambda _: "\n".join(node.log),
+            "openvpnas.log": lambda _: "\n".join(node.log[:1]),
             "openvpnas-node.log": lambda _: "\n".join(node.log[1:]),
         }
         return ScriptedMachine(name, script, node)

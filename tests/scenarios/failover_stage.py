@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from checks.engine import registry
+from checks.engine.judging import judge_now
 from checks.engine.verdict import Verdict
 from evidence.event import Event
-from evidence.events.run import Judged
 from evidence.history import History, read_history
-from evidence.scenario import Evidence
 from lab.probe import Probe
 from scenarios.failover.pair import Pair
 from tests.scenarios.failover_pair import PlayedLab
@@ -36,7 +34,5 @@ class Stage:
         return sorted(wanted, key=lambda one: one.at_ns)
 
     def judge(self, requirement: str) -> Verdict:
-        self.lab.wire.flush()
-        self.history.record(Judged(source="judge", requirement=requirement))
-        evidence = Evidence(self.history.path.parent, SCENARIO, requirement)
-        return registry.judge(requirement, evidence)
+        directory = self.history.path.parent
+        return judge_now(directory, self.history, requirement, self.lab.wire.flush)
