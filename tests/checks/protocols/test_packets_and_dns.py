@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.multi_node.guide import SHARED_NAME
-from evidence.packets import parse, parse_arp
 from checks.protocols.dns import Answer, Malformed, parse_answer
+from evidence.packets import parse, parse_arp
 from tests.checks.factories import dns_answer, tcp, udp
 
 A, B = "145.0.6.72", "145.0.6.73"
