@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover.after_takeover import of_new_holder
 from checks.failover.recorded import Recorded
 from checks.failover.syncing import TRANSFERS_S, owe_running
 from checks.failover.takeover import Takeover, takeovers
+from evidence.events.run import HostLate
 from evidence.events.sync import SyncCompleted, WriteAcknowledged, WritesFound
 from evidence.moment import NS
 from evidence.scenario import Evidence
@@ -49,7 +51,8 @@ def _owe_writes(
     owed.at_least(2, syncs, "completed syncs before the crash", *(e.place for e in syncs))
     owed.at_least(1, due, "writes before the last sync", *(e.place for e in syncs[-1:]))
     owed.at_least(1, since, "writes after the last sync", *(e.place for e in writes[-1:]))
-    _judge_pauses(owed.owe("no longer without a sync than its period"), writes, syncs)
+    pauses = owed.owe("no longer without a sync than its period")
+    _judge_pauses(pauses, writes, syncs, evidence.events(HostLate))
     _judge_contents(owed.owe("each sync contains what was written before it"), writes, syncs)
     one = owed.owe(f"{len(due)} synced write(s) are on {takeover.peer.name}, as written")
     for survived in survivors:
@@ -85,7 +88,10 @@ def _judge_survivors(
 
 
 def _judge_pauses(
-    one: Obligation, writes: Sequence[WriteAcknowledged], syncs: Sequence[SyncCompleted]
+    one: Obligation,
+    writes: Sequence[WriteAcknowledged],
+    syncs: Sequence[SyncCompleted],
+    late: Sequence[HostLate],
 ) -> None:
     """Limit the time without a sync while there were writes."""
     if not writes or not syncs:
@@ -93,10 +99,18 @@ def _judge_pauses(
     period_s = syncs[-1].period_s
     for earlier, later in pairwise((*writes[:1], *syncs, writes[-1])):
         least_s = (later.moment.earliest_ns - earlier.moment.latest_ns) / NS
-        one.settle(
-            least_s <= period_s + TRANSFERS_S,
+        excess_s = least_s - period_s - TRANSFERS_S
+        if excess_s <= 0:
+            one.met(later.place)
+            continue
+        missed(
+            one,
             f"no sync for {least_s:.0f} s, its period is {period_s:g} s and {TRANSFERS_S:.0f} s "
             "are for its transfers",
+            excess_s,
+            (earlier.at_ns + int(period_s * NS), later.at_ns),
+            {"primary", "secondary", "wire", "scenario"},
+            late,
             later.place,
         )
 

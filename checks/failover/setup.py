@@ -9,13 +9,16 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
 from evidence.events.pair import PairConfigured
+from evidence.events.run import HostLate
 from evidence.events.setup import (
     CommitAttempted,
     CommitDone,
@@ -86,11 +89,16 @@ def batch_never_asks(evidence: Evidence, owed: Obligations) -> None:
             one.doubt(f"{event.place}: standard input was {event.stdin}, not closed")
         one.settle(not event.reads_stdin, "it read its standard input", event.place)
         one.settle(event.status == 0, f"it ended with status {event.status}", event.place)
-        one.settle(
-            event.seconds < BATCH_LIMIT_S,
-            f"it took {event.seconds} s, limit {BATCH_LIMIT_S:.0f} s",
-            event.place,
-        )
+        if event.seconds > BATCH_LIMIT_S:
+            missed(
+                one,
+                f"it took {event.seconds} s, limit {BATCH_LIMIT_S:.0f} s",
+                event.seconds - BATCH_LIMIT_S,
+                (event.at_ns - int(event.seconds * NS), event.at_ns),
+                {event.source, "scenario"},
+                evidence.events(HostLate),
+                event.place,
+            )
 
 
 @check("FO-05")
@@ -149,75 +157,93 @@ def _owe_not_held(
             one.met(reading.place)
 
 
+@dataclass(frozen=True)
+class _Commit:
+    """A commit, the node that it restarts, and until when that has to be active."""
+
+    recorded: Recorded
+    node: Node
+    from_ns: int
+    until_ns: int
+
+    def missed(self, one: Obligation, what: str, came_ns: int | None, *places: str) -> None:
+        """Say that something did not come in time: too late, not at all, or for a busy host."""
+        seen_ns = came_ns or self.recorded.window.until_ns
+        why = f"{self.node.name} {what} within {COMMIT_LIMIT_S:.0f} s of the commit"
+        if seen_ns <= self.until_ns:
+            one.doubt(f"{why}, and was not watched for longer")
+            return
+        excess_s = (seen_ns - self.until_ns) / NS
+        whose = {self.node.name, "wire"}
+        span = self.from_ns, seen_ns
+        missed(one, why, excess_s, span, whose, self.recorded.lateness, *places)
+
+
 @check("FO-11")
 def commit_brings_the_virtual_ip_up(evidence: Evidence, owed: Obligations) -> None:
     """Owe that within 10 s of the commit the primary advertises, holds the IP, and says so."""
     recorded = Recorded(evidence)
-    for commit in evidence.need(CommitDone):
-        node = recorded.pair.node(commit.node)
-        until_ns = commit.at_ns + int(COMMIT_LIMIT_S * NS)
-        if evidence.window.until_ns < until_ns:
-            owed.open(f"recorded for less than {COMMIT_LIMIT_S:.0f} s after {commit.place}")
-        _owe_advertising(owed, recorded, node, commit.at_ns, until_ns)
-        _owe_held(owed, recorded, node, commit.at_ns, until_ns)
-        said = [
-            line.place
-            for line in evidence.events(LogLine, node.name)
-            if commit.at_ns <= line.moment.latest_ns
-            and line.moment.earliest_ns <= until_ns
-            and _BECAME_MASTER.search(line.text)
-        ]
-        owed.require(
-            bool(said),
-            f"{node.name} logs that it is MASTER",
-            f"{node.name} logged no MASTER line within {COMMIT_LIMIT_S:.0f} s",
-            commit.place,
-            *said,
-        )
+    for event in evidence.need(CommitDone):
+        until_ns = event.at_ns + int(COMMIT_LIMIT_S * NS)
+        commit = _Commit(recorded, recorded.pair.node(event.node), event.at_ns, until_ns)
+        if recorded.window.until_ns < until_ns:
+            owed.open(f"recorded for less than {COMMIT_LIMIT_S:.0f} s after {event.place}")
+        _owe_advertising(owed, commit)
+        _owe_held(owed, commit)
+        _owe_said(owed, commit)
 
 
-def _owe_advertising(
-    owed: Obligations, recorded: Recorded, node: Node, from_ns: int, until_ns: int
-) -> None:
+def _owe_advertising(owed: Obligations, commit: _Commit) -> None:
     """Owe that the node begins to advertise, and goes on until the limit."""
-    one = owed.owe(f"{node.name} advertises within {COMMIT_LIMIT_S:.0f} s, and goes on")
-    heard = recorded.passed.of(node.name).between(from_ns, until_ns)
+    recorded, name = commit.recorded, commit.node.name
+    one = owed.owe(f"{name} advertises within {COMMIT_LIMIT_S:.0f} s, and goes on")
+    heard = recorded.passed.of(name).between(commit.from_ns, recorded.window.until_ns)
     times = [advert.at_ns for advert in heard if not advert.resigning]
-    if not one.settle(
-        bool(times),
-        f"{node.name} did not advertise within {COMMIT_LIMIT_S:.0f} s of the commit",
-        recorded.wire,
-    ):
+    in_time = [at_ns for at_ns in times if at_ns <= commit.until_ns]
+    if not in_time:
+        commit.missed(one, "did not advertise", next(iter(times), None), recorded.wire)
         return
-    silence_s = (until_ns - times[-1]) / NS
+    silence_s = (commit.until_ns - in_time[-1]) / NS
     one.settle(
         silence_s <= recorded.pair.dead_s,
-        f"{node.name} advertised, but for the last {silence_s:.1f} s of the "
-        f"{COMMIT_LIMIT_S:.0f} s no more",
+        f"{name} advertised, but for the last {silence_s:.1f} s of the {COMMIT_LIMIT_S:.0f} s "
+        "no more",
         recorded.wire,
     )
 
 
-def _owe_held(
-    owed: Obligations, recorded: Recorded, node: Node, from_ns: int, until_ns: int
-) -> None:
+def _owe_held(owed: Obligations, commit: _Commit) -> None:
     """Owe a reading in time that shows the virtual IP, and none after it that does not."""
-    one = owed.owe(f"{node.name} holds the virtual IP within {COMMIT_LIMIT_S:.0f} s, and keeps it")
+    name, virtual_ip = commit.node.name, commit.recorded.pair.virtual_ip
+    one = owed.owe(f"{name} holds the virtual IP within {COMMIT_LIMIT_S:.0f} s, and keeps it")
     readings = [
         event
-        for event in recorded.evidence.events(AddressesHeld, node.name)
-        if event.at_ns >= from_ns
+        for event in commit.recorded.evidence.events(AddressesHeld, name)
+        if event.at_ns >= commit.from_ns
     ]
-    in_time = [event for event in readings if event.at_ns <= until_ns]
-    if not in_time:
-        one.doubt(f"{node.name}'s addresses were not read within {COMMIT_LIMIT_S:.0f} s")
-        return
-    virtual_ip = recorded.pair.virtual_ip
-    one.settle(
-        any(virtual_ip in event.held for event in in_time),
-        f"{node.name} did not hold the virtual IP within {COMMIT_LIMIT_S:.0f} s",
-        *(event.place for event in in_time),
-    )
+    held = [event for event in readings if virtual_ip in event.held]
+    if not readings or readings[0].at_ns > commit.until_ns:
+        one.doubt(f"{name}'s addresses were not read within {COMMIT_LIMIT_S:.0f} s")
+    elif held and held[0].at_ns <= commit.until_ns:
+        one.met(held[0].place)
+    else:
+        places = [event.place for event in readings]
+        came_ns = held[0].at_ns if held else None
+        commit.missed(one, "did not hold the virtual IP", came_ns, *places)
     for earlier, later in pairwise(readings):
         if virtual_ip in earlier.held and virtual_ip not in later.held:
-            one.broken(f"{node.name} held the virtual IP, and then no more", later.place)
+            one.broken(f"{name} held the virtual IP, and then no more", later.place)
+
+
+def _owe_said(owed: Obligations, commit: _Commit) -> None:
+    """Owe a line in a log of the node that it has become MASTER."""
+    one = owed.owe(f"{commit.node.name} logs that it is MASTER")
+    said = [
+        line
+        for line in commit.recorded.evidence.events(LogLine, commit.node.name)
+        if commit.from_ns <= line.moment.latest_ns and _BECAME_MASTER.search(line.text)
+    ]
+    if said and said[0].moment.earliest_ns <= commit.until_ns:
+        one.met(said[0].place)
+    else:
+        commit.missed(one, "logged no MASTER line", said[0].at_ns if said else None)

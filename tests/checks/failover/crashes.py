@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.checks.failover.recording import Run
+from tests.checks.failover.recording import NS, Run, stamp
 
 SILENCE_S = 3.2
 """From the old node's last advertisement to the new one's first."""
@@ -43,4 +43,11 @@ def crashed_twice(directory: Path) -> Run:
     counter = run.beats("primary", 50, 60.1)
     run.event(60.2, "fault.injected", "scenario", fault="power-off", node="primary")
     run.beats("secondary", 60 + SILENCE_S, 100, counter=counter)
+    return run
+
+
+def busy(run: Run, of: str, start: float, end: float) -> Run:
+    """Let the host keep a machine from running in all of that time."""
+    kept = {"of": of, "from_ns": stamp(start), "kept_ns": round((end - start) * NS)}
+    run.event(end, "host.late", "host", **kept)
     return run

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.failover.crashes import crashed, never_left, unheard
-from tests.checks.failover.recording import Run, passes, rejects, unsure
+from checks.engine import registry
+from evidence.history import History, read_history
+from evidence.scenario import Evidence
+from tests.checks.failover.crashes import busy, crashed, never_left, unheard
+from tests.checks.failover.recording import SCENARIO, Run, passes, rejects, unsure
 
 PERIOD_S = 20
 WRITTEN = range(1, 45)  # one each 2 s
@@ -170,3 +173,21 @@ def test_a_licence_or_session_secret_that_is_not_the_staged_one_is_rejected(
 @pytest.mark.parametrize("change", [{"staged": "absent", "running": "absent"}, {"item": "users"}])
 def test_a_licence_that_was_not_there_shows_nothing(tmp_path: Path, change: dict[str, str]) -> None:
     unsure(written(tmp_path).changed("running.compared", **change).judge("FO-46"), "licence")
+
+
+def test_a_sync_that_the_host_kept_from_running_may_be_as_late_as_that(tmp_path: Path) -> None:
+    run = written(tmp_path, (4, 44, 78))
+    unsure(busy(run, "secondary", 38, 43).judge("FO-46"), "no sync for 39 s", "kept from running")
+    run.without("host.late")
+    rejects(busy(run, "secondary", 6, 16).judge("FO-46"), "no sync for 39 s")
+
+
+def test_records_of_the_history_out_of_order_with_right_times_pass(tmp_path: Path) -> None:
+    written(tmp_path).write()
+    path = tmp_path / "history.jsonl"
+    start, *between, end = read_history(path)
+    path.unlink()
+    with History(path, SCENARIO) as history:
+        for event in (start, *reversed(between), end):
+            history.record(event)
+    passes(registry.judge("FO-46", Evidence(tmp_path, SCENARIO, "FO-46")))

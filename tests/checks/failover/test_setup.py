@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.checks.failover.crashes import busy
 from tests.checks.failover.recording import (
     ADDRESS,
     VIRTUAL_IP,
@@ -232,3 +234,54 @@ def test_a_master_line_of_before_the_commit_or_after_the_limit_is_none(
     run = prepared(tmp_path)
     run.events = [(at, *event[1:]) if event[1] == "log.line" else event for event in run.events]
     rejects(run.judge("FO-11"), "no MASTER line")
+
+
+def late_to_advertise(directory: Path) -> Run:
+    run = prepared(directory)
+    run.frames = [frame for frame in run.frames if not 20 <= frame[0] < 31]
+    return run
+
+
+def late_to_hold(directory: Path) -> Run:
+    return read_at(directory, (28, OWN), (31, BOTH))
+
+
+def late_to_say(directory: Path) -> Run:
+    run = prepared(directory)
+    run.events = [(31, *event[1:]) if event[1] == "log.line" else event for event in run.events]
+    return run
+
+
+@pytest.mark.parametrize("late", [late_to_advertise, late_to_hold, late_to_say])
+def test_a_node_that_the_host_kept_from_running_may_be_as_late_as_that(
+    tmp_path: Path, late: Callable[[Path], Run]
+) -> None:
+    verdict = busy(late(tmp_path), "primary", 29.9, 30.9).judge("FO-11")
+    unsure(verdict, "`primary` was kept from running for 1.0 s")
+    assert verdict.late
+
+
+@pytest.mark.parametrize("late", [late_to_advertise, late_to_hold, late_to_say])
+def test_a_node_that_is_later_than_the_host_kept_it_is_rejected(
+    tmp_path: Path, late: Callable[[Path], Run]
+) -> None:
+    rejects(busy(late(tmp_path), "primary", 29.9, 30.3).judge("FO-11"), "within 10 s")
+
+
+def test_another_machine_that_was_kept_from_running_explains_nothing(tmp_path: Path) -> None:
+    rejects(busy(late_to_hold(tmp_path), "secondary", 29, 31).judge("FO-11"), "within 10 s")
+
+
+def test_what_never_came_although_it_was_just_long_enough_watched_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = late_to_advertise(tmp_path)
+    run.seconds = 30
+    unsure(run.judge("FO-11"), "did not advertise", "was not watched for longer")
+
+
+def test_a_batch_that_the_host_kept_from_running_may_be_as_late_as_that(tmp_path: Path) -> None:
+    run = prepared(tmp_path).changed("init.batch", seconds=61.0)
+    run.events = [(59, *event[1:]) if event[1] == "init.batch" else event for event in run.events]
+    unsure(busy(run, "secondary", 57, 58).judge("FO-04"), "limit 60 s", "kept from running")
+    rejects(run.but(of="secondary").judge("FO-04"), "limit 60 s")

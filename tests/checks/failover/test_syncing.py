@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checks.failover.syncing import SYNCED
-from tests.checks.failover.crashes import crashed, crashed_twice, never_left, unheard
+from tests.checks.failover.crashes import busy, crashed, crashed_twice, never_left, unheard
 from tests.checks.failover.recording import Run, passes, rejects, unsure
 
 REQUIREMENTS = ["FO-32", "FO-33", "FO-34", "FO-35", "FO-40"]
@@ -236,3 +236,18 @@ def test_what_a_node_shows_that_is_not_active_is_not_asked_for(tmp_path: Path, n
 def test_a_change_on_the_secondary_is_none_on_the_primary(tmp_path: Path) -> None:
     run = synced(tmp_path)
     unsure(run.but(origin="primary").judge("FO-32"), "not shown: users of primary")
+
+
+@pytest.mark.parametrize(("requirement", "at"), [("FO-32", 72), ("FO-34", 92)])
+@pytest.mark.parametrize("of", ["primary", "secondary", "wire", "scenario"])
+def test_a_sync_that_the_host_kept_from_running_may_be_as_late_as_that(
+    tmp_path: Path, requirement: str, at: float, of: str
+) -> None:
+    run = synced(tmp_path).changed("staged.compared", seconds=46)
+    moved = {10: 72, 60: 92}
+    run.events = [
+        (moved[event[0]], *event[1:]) if event[1] == "staged.compared" else event
+        for event in run.events
+    ]
+    unsure(busy(run, of, at - 2, at - 1).judge(requirement), f"`{of}` was kept from running")
+    rejects(busy(run.but(of=of), of, at - 40, at - 30).judge(requirement), "one sync period")
