@@ -110,11 +110,16 @@ class Takeover:
 
 
 def takeovers(
-    recorded: Recorded, owed: Obligations, *, only: Sequence[str] = (), but: Sequence[str] = ()
+    recorded: Recorded,
+    owed: Obligations,
+    *,
+    only: Sequence[str] = (),
+    but: Sequence[str] = (),
+    of: str = "",
 ) -> list[Takeover]:
     """Measure every takeover that a fault calls for, and owe that the role has moved each time.
 
-    only, but: names of faults. Those that cannot be measured stay open; those after which the role
+    only, but: names of faults; of: the one node that they are done to. Those that cannot be measured stay open; those after which the role
     did not move, although it was watched for longer than it may take, are broken. Returned are
     those that happened.
     """
@@ -124,6 +129,7 @@ def takeovers(
         if fault.event.expects_takeover
         and fault.name not in but
         and (not only or fault.name in only)
+        and of in ("", fault.victim.name)
     ]
     if not wanted:
         owed.open("no fault was recorded that calls for a takeover")

@@ -102,18 +102,21 @@ class HostLate(Event):
         return self.at_ns
 
 
-class BenchSeries(Event):
-    """A series of one fault began, provoked by the benchmark of takeovers."""
+class RepetitionsBegan(Event):
+    """The benchmark of takeovers begins to provoke one fault, so many times.
 
-    kind: Literal["bench.series"] = "bench.series"
+    tunnel: whether a client's tunnel is watched, too.
+    """
+
+    kind: Literal["repetitions.began"] = "repetitions.began"
     fault: Name
     times: int = Field(ge=1)
     tunnel: bool = False
 
 
-class BenchBroken(Event):
+class RepetitionBroken(Event):
     """A repetition of the benchmark broke off, and ended its series."""
 
-    kind: Literal["bench.broken"] = "bench.broken"
+    kind: Literal["repetition.broken"] = "repetition.broken"
     number: int = Field(ge=1)
     reason: Name

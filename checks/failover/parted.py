@@ -1,0 +1,166 @@
+"""Two nodes kept apart by the wire: both masters meanwhile, and one again after it.
+
+What FO-42 to 45 and 48 share. A filter that hit no frame proves nothing, whatever the nodes did;
+nor does one that found anything but one master when it began. Two masters are the two nodes, each
+known by its port. Judges, and registers no check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from checks.engine.lateness import explain
+from checks.engine.obligations import Obligation, Obligations
+from checks.failover.recorded import Recorded
+from checks.protocols import heartbeat
+from checks.protocols.heartbeat import SplitBrain
+from evidence.events.pair import (
+    FilterBegan,
+    FilterEnded,
+    HandoverBegan,
+    ProfileBegan,
+    ProfileEnded,
+)
+from evidence.events.takeover import FaultInjected
+from evidence.moment import NS, Moment
+
+SPLIT_S = 5.0
+HEALED_S = 3.0
+ALONE_S = 3.0
+"""So long there is one master before the nodes are parted, and after they are healed, at least."""
+STILL_PERIODS = 1.5
+"""Who has not advertised for so long before the end may be master no more."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A stretch in which something on the wire keeps the nodes apart, or is said to."""
+
+    name: str
+    begin: Moment
+    end: Moment
+    hits: int
+    places: tuple[str, ...]
+
+
+def filters(recorded: Recorded) -> list[Apart]:
+    """Read every filter; raise Missing without one."""
+    return [
+        Apart(begin.filter, begin.moment, end.moment, end.hits, (begin.place, end.place))
+        for begin, end in recorded.spans(FilterBegan, FilterEnded)
+    ]
+
+
+def profiles(recorded: Recorded) -> list[Apart]:
+    """Read every profile of the wire; raise Missing without one."""
+    return [
+        Apart(begin.profile, begin.moment, end.moment, end.hits, (begin.place, end.place))
+        for begin, end in recorded.spans(ProfileBegan, ProfileEnded)
+    ]
+
+
+def owe_effective(owed: Obligations, found: Iterable[Apart], *names: str) -> list[Apart]:
+    """Owe that what has one of these names hit frames, and return those that did."""
+    named = [apart for apart in found if apart.name in names]
+    for apart in named:
+        if not apart.hits:
+            owed.open(f"the filter {apart.name} hit no frame", *apart.places)
+    return [apart for apart in named if apart.hits]
+
+
+def owe_filtered(owed: Obligations, recorded: Recorded, *names: str) -> list[Apart]:
+    """Owe that one of these filters was on, and that each of them hit frames."""
+    found = filters(recorded)
+    named = [apart for apart in found if apart.name in names]
+    places = [place for apart in named for place in apart.places]
+    owed.at_least(1, named, f"filter(s) named {' or '.join(names)}", *places)
+    return owe_effective(owed, named, *names)
+
+
+def masters(recorded: Recorded, start_ns: int, end_ns: int) -> list[str]:
+    """Name who advertised for the pair's group, whether or not the wire let it pass."""
+    sent = recorded.sent.in_group(recorded.pair.vhid)
+    return sorted(sent.between(start_ns, end_ns).senders())
+
+
+def owe_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
+    """Owe one master before the nodes are parted, and two from 5 s after it on, to its end."""
+    one = owed.owe(f"{apart.name}: one master before it")
+    begin_ns = apart.begin.earliest_ns
+    before = masters(recorded, begin_ns - int(ALONE_S * NS), begin_ns)
+    if len(before) != 1:
+        one.doubt(f"{len(before)} master(s) before {apart.name}, so it shows nothing")
+    one.met(recorded.wire)
+    two = owed.owe(f"{apart.name}: two masters at once, within {SPLIT_S:.0f} s and to its end")
+    limit_ns = apart.begin.latest_ns + int(SPLIT_S * NS)
+    if apart.end.at_ns < limit_ns + _still_ns(recorded):
+        two.doubt(f"{apart.name} was on for too short a time", *apart.places)
+        return
+    split, why = split_to_the_end(recorded, apart), f"{apart.name}: not two masters at once"
+    if split is None:
+        two.broken(f"{why} from {SPLIT_S:.0f} s after its begin to its end", recorded.wire)
+    elif split.start_ns > limit_ns:
+        why += f" {SPLIT_S:.0f} s after its begin, {(split.start_ns - limit_ns) / NS:.1f} s later"
+        _miss(two, recorded, why, (apart.begin.latest_ns, limit_ns, split.start_ns))
+    two.met(recorded.wire, *apart.places)
+
+
+def split_to_the_end(recorded: Recorded, apart: Apart) -> SplitBrain | None:
+    """Find since when both nodes were masters at once without a break, to the end."""
+    sent = recorded.sent.in_group(recorded.pair.vhid)
+    until_ns = apart.end.at_ns - _still_ns(recorded)
+    splits = heartbeat.split_brains(sent.between(apart.begin.at_ns, apart.end.at_ns))
+    nodes = set(recorded.pair.nodes)
+    return next((one for one in splits if one.end_ns >= until_ns and nodes <= {*one.senders}), None)
+
+
+def owe_healed(owed: Obligations, recorded: Recorded, apart: Apart) -> str | None:
+    """Owe one master soon after a filter's end, until the window ends; return who it is."""
+    limit_s = max(HEALED_S, recorded.pair.healing_s)
+    one = owed.owe(f"one master {limit_s:.1f} s after the end of {apart.name}, and no other")
+    healed_ns, until_ns = apart.end.latest_ns + int(limit_s * NS), _undisturbed(recorded, apart)
+    if until_ns < healed_ns + int(ALONE_S * NS):
+        one.doubt("recorded for too short a time after the filter's end", recorded.wire)
+        return None
+    found = masters(recorded, healed_ns, until_ns)
+    why = f"{len(found)} masters {limit_s:.1f} s after the filter's end: {', '.join(found)}"
+    if len(found) == 1:
+        one.met(recorded.wire, *apart.places)
+        return found[0]
+    if found:
+        after = recorded.sent.in_group(recorded.pair.vhid).between(healed_ns, until_ns)
+        ends_ns = sorted(after.of(name).adverts[-1].at_ns for name in found)
+        yielded_ns = ends_ns[-2]  # the last one goes on
+        _miss(one, recorded, why, (apart.end.latest_ns, healed_ns, yielded_ns))
+    else:
+        one.broken(why, recorded.wire)
+    return None
+
+
+def _miss(
+    one: Obligation, recorded: Recorded, why: str, begin_limit_end: tuple[int, int, int]
+) -> None:
+    """Break a limit that was missed, or keep it open where the host's lateness can explain that."""
+    begin_ns, limit_ns, end_ns = begin_limit_end
+    whose, excess_s = {*recorded.pair.nodes, "wire"}, max(1, end_ns - limit_ns) / NS
+    excuse = explain(excess_s, (begin_ns, end_ns), whose, recorded.lateness)
+    if excuse is None:
+        one.broken(why, recorded.wire)
+    else:
+        one.late(f"{why}, but {excuse}", recorded.wire)
+
+
+def _still_ns(recorded: Recorded) -> int:
+    return int(STILL_PERIODS * recorded.pair.slowest_period_s * NS)
+
+
+def _undisturbed(recorded: Recorded, apart: Apart) -> int:
+    """Return until when nothing else is done to the pair after a filter."""
+    begins = [
+        one.moment.earliest_ns
+        for kind in (FilterBegan, ProfileBegan, FaultInjected, HandoverBegan)
+        for one in recorded.evidence.events(kind)
+        if one.at_ns > apart.end.at_ns
+    ]
+    return min([*begins, recorded.window.until_ns])

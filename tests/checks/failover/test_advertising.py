@@ -1,0 +1,398 @@
+"""FO-16 to 21: good heartbeats pass, each broken one is rejected for its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from checks.protocols import tcpdump
+from tests.checks.failover.printed import lines, printed
+from tests.checks.failover.recording import (
+    ADDRESS,
+    MAC,
+    UCARP,
+    VIRTUAL_IP,
+    Run,
+    passes,
+    rejects,
+    steady,
+    takeover,
+    unsure,
+)
+from tests.checks.failover.strangers import a_broken_packet, a_carp_pair, from_address, tagged
+from tests.checks.protocols import encoder
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-17", "FO-18", "FO-19"])
+def test_a_steady_pair_passes(tmp_path: Path, requirement: str) -> None:
+    passes(steady(tmp_path).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-17", "FO-18", "FO-19", "FO-20"])
+def test_a_silent_wire_says_nothing(tmp_path: Path, requirement: str) -> None:
+    run = steady(tmp_path)
+    run.frames.clear()
+    unsure(run.judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-17"])
+def test_a_pair_that_nobody_watched_steadily_says_nothing(tmp_path: Path, requirement: str) -> None:
+    run = steady(tmp_path).without("steady.began").without("steady.ended")
+    unsure(run.judge(requirement), "no steady.began")
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-17"])
+def test_a_span_too_short_says_nothing(tmp_path: Path, requirement: str) -> None:
+    run = steady(tmp_path).without("steady.ended")
+    run.event(20, "steady.ended", "scenario", active="primary")
+    unsure(run.judge(requirement), "30 s are needed")
+
+
+def twice_as_slow(tmp_path: Path) -> Run:
+    run = steady(tmp_path)
+    run.frames.clear()
+    run.beats("primary", 0.5, 40, period=2.0, advbase=2)
+    return run
+
+
+def test_advbase_2_where_1_is_configured_is_rejected(tmp_path: Path) -> None:
+    rejects(twice_as_slow(tmp_path).judge("FO-16"), "15 advertisements", "a gap of 2.000 s")
+
+
+def test_advbase_2_passes_where_it_is_configured(tmp_path: Path) -> None:
+    run = twice_as_slow(tmp_path)
+    slow = {**UCARP, "advbase": 2}
+    nodes = {name: {**node, "timers": slow} for name, node in run.pair["nodes"].items()}
+    passes(run.changed("pair.configured", nodes=nodes).judge("FO-16"))
+
+
+def test_twice_as_many_advertisements_are_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.frames.clear()
+    run.beats("primary", 0.5, 40, period=0.5)
+    rejects(run.judge("FO-16"), "60 advertisements")
+
+
+def test_a_period_that_is_kept_but_announced_as_another_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.frames.clear()
+    run.beats("primary", 0.5, 40, advskew=100)
+    rejects(run.judge("FO-16"), "announces a period of [1.390625] s")
+
+
+def without_beats(run: Run, *moments: float) -> Run:
+    return run.mapped(lambda at, _, raw: [] if at in moments else [(at, raw)])
+
+
+@pytest.mark.parametrize(("moment", "gap"), [(2.5, "1.500"), (33.5, "1.500"), (15.5, "2.000")])
+def test_a_missing_advertisement_is_a_gap_at_an_edge_of_the_span_too(
+    tmp_path: Path, moment: float, gap: str
+) -> None:
+    rejects(without_beats(steady(tmp_path), moment).judge("FO-16"), f"a gap of {gap} s")
+
+
+def late(run: Run, of: str, *, since: float, until: float, kept: float) -> Run:
+    start_ns = 1_700_000_000 * 10**9 + int(since * 10**9)
+    run.event(until, "host.late", "lab", of=of, from_ns=start_ns, kept_ns=int(kept * 10**9))
+    return run
+
+
+@pytest.mark.parametrize("of", ["primary", "wire"])
+def test_a_gap_while_the_host_kept_its_sender_from_running_is_late(tmp_path: Path, of: str) -> None:
+    run = late(without_beats(steady(tmp_path), 15.5), of, since=15.5, until=16.5, kept=0.9)
+    verdict = run.judge("FO-16")
+    unsure(verdict, f"`{of}` was kept from running")
+    assert verdict.late
+
+
+@pytest.mark.parametrize(
+    ("of", "since", "kept"),
+    [("secondary", 15.5, 0.9), ("primary", 18.5, 0.9), ("primary", 15.5, 0.3)],
+    ids=["another", "elsewhere", "too little"],
+)
+def test_a_gap_that_lateness_does_not_explain_is_rejected(
+    tmp_path: Path, of: str, since: float, kept: float
+) -> None:
+    run = late(without_beats(steady(tmp_path), 15.5), of, since=since, until=since + 1, kept=kept)
+    rejects(run.judge("FO-16"), "a gap of 2.000 s")
+
+
+def test_two_masters_in_the_steady_state_are_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.beats("secondary", 10.7, 20)
+    rejects(run.judge("FO-16"), "primary and secondary were masters at once")
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-18"])
+def test_every_7th_frame_duplicated_within_400_us_passes(tmp_path: Path, requirement: str) -> None:
+    run = steady(tmp_path)
+    run.frames += [(at + 0.0004, *rest) for at, *rest in run.frames[::7]]
+    passes(run.judge(requirement))
+
+
+def test_another_vhid_on_the_standby_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.beats("secondary", 10.7, 20, vhid=95)
+    rejects(run.judge("FO-17"), "VHID 95")
+
+
+@pytest.mark.parametrize("vhid", [94, 95])
+def test_a_standby_that_advertises_with_the_primarys_srcip_is_rejected(
+    tmp_path: Path, vhid: int
+) -> None:
+    run = steady(tmp_path)
+    for second in range(10, 20):
+        raw = encoder.carp(ADDRESS["primary"], counter=2000 + second, vhid=vhid)
+        run.frame(second + 0.7, "secondary/wire0", raw)
+    rejects(run.judge("FO-17"), f"the standby sent 10 advertisement(s), VHID {vhid}")
+
+
+def test_a_standby_that_advertises_tagged_with_a_vlan_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    for second in range(10, 20):
+        raw = encoder.carp(ADDRESS["secondary"], counter=second)
+        run.frame(second + 0.7, "secondary/wire0", tagged(raw))
+    rejects(run.judge("FO-17"), "the standby sent 10 advertisement(s)")
+
+
+def test_a_standby_that_advertises_what_the_wire_drops_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.beats("secondary", 10.7, 20, comment="dropped: no multicast")
+    rejects(run.judge("FO-17"), "the standby sent 10 advertisement(s)")
+
+
+def test_a_standby_that_sends_vrrp_or_what_is_broken_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.frame(10.7, "secondary/wire0", encoder.vrrp(ADDRESS["secondary"]))
+    run.frame(11.7, "secondary/wire0", encoder.vrrp(message=bytes(12)))
+    rejects(run.judge("FO-17"), "1 advertisement(s), VHID 94", "1 malformed packet(s)")
+
+
+def test_a_standby_beside_nobody_who_is_active_says_nothing(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 2]
+    unsure(run.judge("FO-17"), "nothing shows that primary was active")
+
+
+def vrrp_instead(at: float, _: str, __: bytes) -> list[tuple[float, bytes]]:
+    return [(at, encoder.vrrp())]
+
+
+def patched(offset: int, octets: bytes) -> Callable[[float, str, bytes], list]:
+    return lambda at, _, raw: [(at, raw[:offset] + octets + raw[offset + len(octets) :])]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (patched(22, b"\x40"), "TTL 64"),
+        (patched(40, b"\x12\x34"), "checksum"),
+        (patched(6, bytes.fromhex("00005e00005f")), "source MAC: 00:00:5e:00:00:5f"),
+        (vrrp_instead, "VRRPv2"),
+        (lambda at, _, raw: [(at, raw), (at + 0.1, tagged(raw))], "a tag of VLAN 7"),
+        (lambda at, _, raw: [(at, raw), (at + 0.1, encoder.vrrp(message=bytes(12)))], "malformed"),
+    ],
+)
+def test_a_broken_frame_is_rejected_for_its_defect(tmp_path: Path, change, reason: str) -> None:
+    rejects(steady(tmp_path).mapped(change).judge("FO-18"), reason)
+
+
+def test_an_unrelated_hosts_broken_vrrp_packet_is_none_of_the_pairs(tmp_path: Path) -> None:
+    passes(a_broken_packet(steady(tmp_path)).judge("FO-18"))
+
+
+def test_another_password_on_one_node_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.beats("secondary", 10.7, 12, password="other")
+    rejects(run.judge("FO-19"), "2 digest(s) of secondary", "another password")
+
+
+def test_a_copied_source_address_does_not_hide_whose_digest_is_wrong(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    raw = encoder.carp(ADDRESS["primary"], counter=7, password="other")
+    run.frame(10.7, "secondary/wire0", raw)
+    rejects(run.judge("FO-19"), "1 digest(s) of secondary")
+
+
+def test_another_pair_with_the_same_vhid_is_named_once_and_passes(tmp_path: Path) -> None:
+    verdict = a_carp_pair(steady(tmp_path), vhid=94).judge("FO-19")
+    passes(verdict)
+    assert verdict.text.count("another pair uses VHID 94") == 1
+
+
+def test_the_counter_runs_on_over_a_takeover(tmp_path: Path) -> None:
+    passes(takeover(tmp_path).judge("FO-20"))
+
+
+def rejoined(tmp_path: Path, *, again_at: float) -> Run:
+    """Split the pair from 2 s to 5 s; at `again_at` the primary counts as the other did, once."""
+    run = takeover(tmp_path)
+    run.beats("secondary", 2, 5, counter=7_000_000)
+    run.beats("primary", again_at, again_at + 0.5, counter=7_000_004)
+    return run
+
+
+def test_a_split_may_be_told_of_once_more(tmp_path: Path) -> None:
+    passes(rejoined(tmp_path, again_at=5.2).judge("FO-20"))
+
+
+def test_a_counter_of_another_count_later_is_rejected(tmp_path: Path) -> None:
+    rejects(rejoined(tmp_path, again_at=8.2).judge("FO-20"), "missing")
+
+
+def test_without_a_takeover_the_counters_continuity_is_not_shown(tmp_path: Path) -> None:
+    unsure(steady(tmp_path).judge("FO-20"), "no fault was recorded that calls for a takeover")
+
+
+def test_a_takeover_between_two_who_count_apart_shows_no_continuity(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.beats("primary", 12.9, 15, counter=1011)
+    unsure(run.judge("FO-20"), "two masters counted apart")
+
+
+def test_a_replayed_stream_is_rejected(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.beats("primary", 20.5, 22, counter=1004)
+    rejects(run.judge("FO-20"), "2 advertisement(s) of primary were replayed")
+
+
+@pytest.mark.parametrize(
+    ("port", "sender"),
+    [
+        ("elsewhere/wire0", "an intruder at elsewhere/wire0"),
+        ("primary/wire0", "primary"),
+        ("secondary/wire0", "secondary"),
+    ],
+)
+def test_recorded_advertisements_replayed_twice_from_a_lower_address_are_rejected(
+    tmp_path: Path, port: str, sender: str
+) -> None:
+    run = takeover(tmp_path)
+    recorded = [raw for _, _, raw, _ in run.frames[4:6]]
+    for start in (20.4, 25.4):
+        for number, raw in enumerate(recorded):
+            run.frame(start + number, port, from_address(raw, "192.168.70.0"))
+    rejects(run.judge("FO-20"), sender, "replayed")
+
+
+def test_one_advertisement_replayed_from_elsewhere_is_rejected(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.frame(20.5, "elsewhere/wire0", run.frames[5][2])
+    rejects(run.judge("FO-20"), "an intruder at elsewhere/wire0 sent 1 advertisement(s)")
+
+
+def test_a_stream_recorded_long_ago_and_replayed_by_the_standby_is_not_passed_over(
+    tmp_path: Path,
+) -> None:
+    run = steady(tmp_path)
+    run.beats("secondary", 8.5, 20, counter=100)
+    run.event(30.3, "fault.injected", "scenario", fault="power-off", node="primary")
+    run.frames = [frame for frame in run.frames if frame[0] < 30.3]
+    run.beats("secondary", 33.4, 40, counter=1030)
+    unsure(run.judge("FO-20"), "two masters for")
+
+
+@pytest.mark.parametrize("every", [7, 1000])
+def test_advertisements_duplicated_within_400_us_are_no_replay(tmp_path: Path, every: int) -> None:
+    run = takeover(tmp_path)
+    run.frames += [(at + 0.0004, *rest) for at, *rest in run.frames[::every]]
+    passes(run.judge("FO-20"))
+
+
+def test_a_last_advertisement_that_the_standby_did_not_hear_is_in_doubt(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[1] != "secondary/wire0"]
+    run.beats("secondary", 13.2, 40, counter=1010)
+    unsure(run.judge("FO-20"), "not heard")
+
+
+def test_a_replayed_stream_is_rejected_in_a_lab_that_was_thawed_too(tmp_path: Path) -> None:
+    run = thawed(takeover(tmp_path), 2.3, uncertainty=0.2)
+    run.beats("primary", 20.5, 22, counter=1004)
+    rejects(run.judge("FO-20"), "replayed")
+
+
+def thawed(run: Run, at: float, uncertainty: float) -> Run:
+    clock = {"behind_ns": 0}
+    run.event(at, "lab.thawed", "lab", uncertainty, lab="lab", generation=2, clock=clock)
+    return run
+
+
+def test_a_thawed_lab_counts_on_from_where_it_was_frozen(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 25]
+    run.beats("primary", 25.7, 40, counter=1005)
+    passes(thawed(run, 25.5, uncertainty=0.4).judge("FO-20"))
+
+
+def test_a_counter_begun_anew_is_rejected(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[1] != "secondary/wire0"]
+    run.beats("secondary", 13.2, 40, counter=7_000_000)
+    rejects(run.judge("FO-20"), "missing")
+
+
+def test_the_guides_lines_pass_with_their_erratum(tmp_path: Path) -> None:
+    verdict = printed(tmp_path, lines()).judge("FO-21")
+    passes(verdict)
+    assert tcpdump.GUIDE_SAMPLE_ERRATUM in verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("prio 0", "prio 100"), "(94, 100, 1)"),
+        (("vrid 94", "vrid 95"), "(95, 0, 1)"),
+        (("00:5e eth", "00:5f eth"), "source MAC"),
+        (("192.168.70.1 >", f"{VIRTUAL_IP} >"), f"sent by the virtual IP {VIRTUAL_IP}"),
+        (("192.168.70.1 >", "192.168.70.7 >"), "0 line(s)"),
+        (("VRRPv2", "VRRPv3"), "0 line(s)"),
+    ],
+)
+def test_other_lines_are_rejected(tmp_path: Path, change, reason: str) -> None:
+    rejects(printed(tmp_path, lines(change=change)).judge("FO-21"), reason)
+
+
+def test_an_unrelated_carp_pair_printed_by_the_same_tcpdump_passes(tmp_path: Path) -> None:
+    address, vhid = ("192.168.70.1 >", "192.168.70.11 >"), ("vrid 94", "vrid 95")
+    theirs = lines(address=address, vhid=vhid, mac=("00:5e eth", "00:5f eth"))
+    verdict = printed(tmp_path, f"{lines()}\n{theirs}").judge("FO-21")
+    passes(verdict)
+    assert "192.168.70.11 advertises vrid 95" in verdict.text
+
+
+def test_lines_of_strangers_do_not_show_the_pairs_heartbeat(tmp_path: Path) -> None:
+    theirs = lines(address=("192.168.70.1 >", "192.168.70.11 >"))
+    rejects(printed(tmp_path, f"{lines(0, 1)}\n{theirs}").judge("FO-21"), "2 line(s)")
+
+
+def test_two_lines_in_two_seconds_say_nothing(tmp_path: Path) -> None:
+    unsure(printed(tmp_path, lines(0, 1), seconds=2).judge("FO-21"), "3 are needed")
+
+
+def keepalived(directory: Path) -> Run:
+    nodes = {
+        name: {
+            "address": ADDRESS[name],
+            "mac": MAC[name],
+            "port": f"{name}/wire0",
+            "timers": {"engine": "keepalived", "advert_int": 1, "priority": priority},
+        }
+        for name, priority in (("primary", 150), ("secondary", 100))
+    }
+    run = Run(directory, 40, engine="keepalived", nodes=nodes, virtual_mac=False)
+    for second in range(40):
+        run.frame(second, "primary/wire0", encoder.vrrp())
+    return run
+
+
+def test_keepaliveds_own_frames_pass_where_it_is_configured(tmp_path: Path) -> None:
+    passes(keepalived(tmp_path).judge("FO-18"))
+
+
+def test_carp_is_wrong_where_keepalived_is_configured(tmp_path: Path) -> None:
+    run = keepalived(tmp_path)
+    run.frame(5.5, "secondary/wire0", encoder.carp("192.168.70.2"))
+    rejects(run.judge("FO-18"), "the pair runs keepalived")
