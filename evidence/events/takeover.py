@@ -43,7 +43,7 @@ class ServiceStopped(Event):
 
 
 class AddressesHeld(Event):
-    """Every address that the node `source` held; a machine that is up holds some (FO-11, 27, 28)."""
+    """Every address that the node `source` held; one that is up holds some (FO-11, 27, 28)."""
 
     kind: Literal["addresses.held"] = "addresses.held"
     held: tuple[Name, ...] = Field(min_length=1)

@@ -375,29 +375,8 @@ def test_events_recorded_out_of_order_at_their_right_times_pass(tmp_path: Path) 
     run = platforms(tmp_path)
     run.in_order = False
     for seed in range(5):
-        random.Random(seed).shuffle(run.events)
+        random.Random(seed).shuffle(run.events)  # noqa: S311 - an order, no secret
         passes(run.judge("FO-48"))
-
-
-@pytest.mark.parametrize(
-    ("requirement", "name"),
-    [("FO-42", "vrrp"), ("FO-43", "vrrp"), ("FO-44", "source-mac"), ("FO-45", "isolation")],
-)
-@pytest.mark.parametrize(
-    "stranger",
-    [
-        encoder.vrrp("192.168.70.50"),
-        encoder.carp("192.168.70.50", virtual_ip="192.168.70.60", password="another"),
-    ],
-    ids=["VRRP with VRID 94", "CARP with VHID 94"],
-)
-def test_a_stranger_with_our_group_changes_nothing(
-    tmp_path: Path, requirement: str, name: str, stranger: bytes
-) -> None:
-    run = split(tmp_path, name)
-    for at in range(1, 60):
-        run.frame(at + 0.37, "stranger/wire0", stranger)
-    passes(run.judge(requirement))
 
 
 @pytest.mark.parametrize("profile", OBSERVED)

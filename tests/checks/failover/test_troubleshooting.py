@@ -49,9 +49,7 @@ def test_a_running_secondary_does_not_show_the_troubleshooting_step(tmp_path: Pa
     unsure(run.judge("FO-41"), "0 tcpdump(s) on a node with its service stopped, 1 are needed")
 
 
-@pytest.mark.parametrize(
-    "change", [("192.168.70.1 >", "192.168.70.2 >"), ("vrid 94", "vrid 95")]
-)
+@pytest.mark.parametrize("change", [("192.168.70.1 >", "192.168.70.2 >"), ("vrid 94", "vrid 95")])
 def test_what_others_advertise_neither_helps_nor_harms(
     tmp_path: Path, change: tuple[str, str]
 ) -> None:
