@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checks.engine.lateness import explain
-from checks.engine.obligations import Obligation, Obligations
+from checks.engine.lateness import missed
+from checks.engine.obligations import Obligations
 from checks.failover.claims import claims
 from checks.failover.recorded import Recorded
 from checks.protocols import heartbeat
@@ -109,8 +109,10 @@ def owe_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
     if split is None:
         two.broken(f"{why} from {SPLIT_S:.0f} s after its begin to its end", recorded.wire)
     elif split.start_ns > limit_ns:
-        why += f" {SPLIT_S:.0f} s after its begin, {(split.start_ns - limit_ns) / NS:.1f} s later"
-        _miss(two, recorded, why, (apart.begin.latest_ns, limit_ns, split.start_ns))
+        late_s = (split.start_ns - limit_ns) / NS
+        why += f" {SPLIT_S:.0f} s after its begin, {late_s:.1f} s later"
+        span, whose = (_due_ns(recorded, apart), split.start_ns), {*recorded.pair.nodes, "wire"}
+        missed(two, why, late_s, span, whose, recorded.lateness, recorded.wire)
     two.met(recorded.wire, *apart.places)
 
 
@@ -142,23 +144,20 @@ def owe_healed(owed: Obligations, recorded: Recorded, apart: Apart) -> str | Non
     why = f"{len(found)} masters {limit_s:.1f} s after the filter's end: {who}"
     if found:
         yielded_ns = sorted(found.values())[-2]  # the last one goes on
-        _miss(one, recorded, why, (apart.end.latest_ns, healed_ns, yielded_ns))
+        span, whose = (apart.end.latest_ns, yielded_ns), {*recorded.pair.nodes, "wire"}
+        late_s = max(1, yielded_ns - healed_ns) / NS
+        missed(one, why, late_s, span, whose, recorded.lateness, recorded.wire)
     else:
         one.broken(why, recorded.wire)
     return None
 
 
-def _miss(
-    one: Obligation, recorded: Recorded, why: str, begin_limit_end: tuple[int, int, int]
-) -> None:
-    """Break a limit that was missed, or keep it open where the host's lateness can explain that."""
-    begin_ns, limit_ns, end_ns = begin_limit_end
-    whose, excess_s = {*recorded.pair.nodes, "wire"}, max(1, end_ns - limit_ns) / NS
-    excuse = explain(excess_s, (begin_ns, end_ns), whose, recorded.lateness)
-    if excuse is None:
-        one.broken(why, recorded.wire)
-    else:
-        one.late(f"{why}, but {excuse}", recorded.wire)
+def _due_ns(recorded: Recorded, apart: Apart) -> int:
+    """Return when a standby that hears nothing any more may act at the earliest."""
+    nodes = recorded.pair.nodes.values()
+    return apart.begin.at_ns + int(
+        min(node.engine.fault_to_takeover().minimum_s for node in nodes) * NS
+    )
 
 
 def _still_ns(recorded: Recorded) -> int:
