@@ -119,6 +119,33 @@ def test_a_gap_that_lateness_does_not_explain_is_rejected(
     rejects(run.judge("FO-16"), "a gap of 2.000 s")
 
 
+def slow_by_a_tenth(tmp_path: Path) -> Run:
+    run = steady(tmp_path)
+    run.frames.clear()
+    run.beats("primary", 0.5, 40, period=1.1)
+    return run
+
+
+def test_too_few_advertisements_are_rejected_without_a_gap(tmp_path: Path) -> None:
+    rejects(slow_by_a_tenth(tmp_path).judge("FO-16"), "27 advertisements")
+
+
+def test_too_few_advertisements_of_a_sender_that_was_kept_from_running_are_late(
+    tmp_path: Path,
+) -> None:
+    run = slow_by_a_tenth(tmp_path)
+    for second in range(2, 34):
+        late(run, "primary", since=second, until=second + 1, kept=0.1)
+    verdict = run.judge("FO-16")
+    unsure(verdict, "27 advertisements", "`primary` was kept from running")
+    assert verdict.late
+
+
+def test_advertisements_that_are_tagged_with_a_vlan_reach_no_peer(tmp_path: Path) -> None:
+    run = steady(tmp_path).mapped(lambda at, _, raw: [(at, tagged(raw))])
+    rejects(run.judge("FO-16"), "0 advertisements of primary")
+
+
 def test_two_masters_in_the_steady_state_are_rejected(tmp_path: Path) -> None:
     run = steady(tmp_path)
     run.beats("secondary", 10.7, 20)
@@ -292,6 +319,21 @@ def test_a_stream_recorded_long_ago_and_replayed_by_the_standby_is_not_passed_ov
     run.frames = [frame for frame in run.frames if frame[0] < 30.3]
     run.beats("secondary", 33.4, 40, counter=1030)
     unsure(run.judge("FO-20"), "two masters for")
+
+
+def test_one_advertisement_of_another_count_amid_the_masters_is_rejected(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.beats("secondary", 5.5, 6, counter=500)
+    rejects(run.judge("FO-20"), "a replayed advertisement")
+
+
+def test_a_node_that_resumes_once_the_fault_was_watched_may_count_on_from_before(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path, fault="pause").without("fault.watched")
+    run.event(25, "fault.watched", "scenario", node="primary")
+    run.beats("primary", 25.5, 26, counter=1011)
+    passes(run.judge("FO-20"))
 
 
 @pytest.mark.parametrize("every", [7, 1000])
