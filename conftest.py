@@ -12,6 +12,7 @@ from _pytest.terminal import TerminalReporter
 from rich.console import Console
 
 from checks.engine.judging import broke_off, judge_now
+from checks.engine.lateness import only_late
 from checks.engine.requirements import catalogue
 from checks.engine.series import SeriesVerdict, judge_series
 from checks.engine.verdict import Status, Verdict, unknown
@@ -26,10 +27,12 @@ from lab.lab import Lab
 from lab.progress import Progress
 from lab.timing import Kind, spending
 from provision.deploy import Deployer, guide_named
+from scenarios.again import HostTooBusy, OnceMore, goes_again
 from scenarios.ahead import NEXT, guide_of, needed_next
 from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Durations, Stopwatch
 from scenarios.labs import LabFailedBefore, Labs
+from scenarios.lateness import Lateness, watched
 from scenarios.repetitions import fail_the_run, in_words, repeat
 from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN, Run, forget_run, terminal_of_run
 from scenarios.side_by_side import (
@@ -111,6 +114,7 @@ def pytest_configure(config: pytest.Config) -> None:
         collects=not hasattr(config, "workerinput"),
     )
     config.pluginmanager.register(timings)
+    config.pluginmanager.register(OnceMore(), "vpnproof-once-more")
     if hasattr(config, "workerinput"):
         return
     os.environ[EVIDENCE_OF_RUN] = str(config.stash[_RUN].directory)
@@ -287,7 +291,16 @@ def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]
 
 
 @pytest.fixture
-def history(request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs) -> Iterator[History]:
+def lateness(lab: Lab) -> Iterator[Lateness]:
+    """How late the lab's processes are while the scenario runs."""
+    with watched(lab) as lateness:
+        yield lateness
+
+
+@pytest.fixture
+def history(
+    request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs, lateness: Lateness
+) -> Iterator[History]:
     """The run's history, on behalf of this scenario."""
     scenario = request.node.nodeid
     with request.config.stash[_RUN].history(scenario) as history:
@@ -299,21 +312,25 @@ def history(request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs) ->
             requirements=requirements_of(request.node),
         )
         yield history
+        lateness.record(history)
         lab.wire.flush()
         history.record(END, "pytest", nodeid=scenario)
 
 
 @pytest.fixture
-def judge(request: pytest.FixtureRequest, lab: Lab, history: History) -> Judge:
+def judge(request: pytest.FixtureRequest, lab: Lab, history: History, lateness: Lateness) -> Judge:
     """Judge a requirement by what this scenario has recorded so far; anything but PASS fails."""
     directory = request.config.stash[_RUN].directory
 
     def judge(requirement: str) -> Verdict:
         with spending(Kind.JUDGE):
+            lateness.record(history)
             lab.wire.flush()
             verdict = judge_now(directory, history, requirement)
         if verdict.status is Status.FAIL:
             raise ConformanceFailure(f"{requirement}: {verdict.text}")
+        if only_late(verdict):
+            raise HostTooBusy(f"{requirement}: {verdict.text}")
         if verdict.status is Status.UNKNOWN:
             raise LabError(f"{requirement}: {verdict.text}")
         return verdict
@@ -326,7 +343,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if "labs" in getattr(item, "fixturenames", ()) and report.failed:
+    own = "labs" in getattr(item, "fixturenames", ())
+    if own and report.failed and not goes_again(item, call):  # then it may yet be judged
         _note_failure(item, call)
     return report
 

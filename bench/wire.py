@@ -30,9 +30,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.wire_traffic import NUMBER, NUMBER_AT, Sent
+from evidence.capture import Capture
 from lab.errors import LabError
 from lab.wire import Port, Wire, free_udp_port
-from lab.wire.pcapng import read
 
 summary = "latency and rate of the wire"
 
@@ -92,7 +92,7 @@ def _figures(sent: Sent) -> dict[str, object]:
 
 
 def _recorded_once(capture: Path, sent: Sent, overflowed: int) -> bool:
-    counts = Counter(NUMBER.unpack_from(frame.raw, NUMBER_AT)[0] for frame in read(capture))
+    counts = Counter(NUMBER.unpack_from(frame.data, NUMBER_AT)[0] for frame in Capture(capture))
     first, last = sent.flood
     careful = all(counts[number] == 1 for number in range(first))
     flooded = [counts[number] for number in range(first, last)]

@@ -2,47 +2,29 @@
 
 Frames come one at a time in the order of the file, so a long capture costs no memory. A file that
 was cut short yields every whole frame; `Capture.cut` then says so. Nothing here looks inside a
-frame (that is `packets`).
-
-pcapng: draft-ietf-opsawg-pcapng (SHB 4.1, IDB 4.2, EPB 4.3); both byte orders, if_tsresol,
-opt_comment. Other blocks are stepped over.
+frame (that is `packets`); what a capture covers is told by `coverage`.
 """
 
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from evidence.coverage import Coverage
+from evidence import pcapng
+from evidence.coverage import Coverage, coverage_of
 from evidence.errors import BadEvidence
+from evidence.pcapng import Frame
 
-_SECTION, _INTERFACE, _ENHANCED = 0x0A0D0D0A, 1, 6
-_BYTE_ORDER_MAGIC = 0x1A2B3C4D
+__all__ = ["Capture", "Frame", "verify", "without_duplicates"]
+
 _PCAP_MICROSECONDS, _PCAP_NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
-_END_OF_OPTIONS, _COMMENT, _IF_NAME, _IF_TSRESOL = 0, 1, 2, 9
-_LARGEST_BLOCK = 16 * 1024 * 1024  # a frame has at most 64 KiB: more is a damaged length
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame as it stood on the wire: when, at which port (`machine/nic`), its bytes."""
-
-    at_ns: int
-    interface: str
-    data: bytes
-    comment: str = ""
-
-
-@dataclass(frozen=True)
-class _Interface:
-    name: str
-    ticks_per_second: int
-
-    def to_ns(self, ticks: int) -> int:
-        return ticks * 1_000_000_000 // self.ticks_per_second
+_LARGEST_FRAME = 16 * 1024 * 1024  # a frame has at most 64 KiB: more is a damaged length
+DUPLICATE_WITHIN_NS = 1_000_000
+"""The same octets at the same port again within this time: the network said it twice, not the
+sender. Who repeats a message takes longer."""
 
 
 class Capture:
@@ -53,40 +35,59 @@ class Capture:
         self.cut = False
 
     def coverage(self) -> Coverage:
-        """Return what it covers."""
-        return Coverage()
+        """Return what it covers; raise BadEvidence when it has no marks of that."""
+        with self._open() as file:
+            if not _begins_like_pcapng(file.read(4)):
+                self._need_pcap(file)
+                raise BadEvidence(
+                    f"{self.path}: classic pcap has no marks of coverage",
+                    hint="the wire writes pcapng; a guest's capture says itself when it began",
+                )
+        return coverage_of(self.path)
+
+    def digest_at(self, at_ns: int) -> str:
+        """Return the SHA-256 of the file up to its last sound mark by then; "" without one."""
+        return self.coverage().last_digest(at_ns)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield each whole frame; raise BadEvidence when this is no capture at all."""
         self.cut = False
+        with self._open() as file:
+            first = file.read(4)
+            if len(first) < 4:
+                self.cut = True
+            elif _begins_like_pcapng(first):
+                file.seek(0)
+                yield from self._pcapng(file)
+            else:
+                yield from self._pcap(file, *self._need_pcap(file))
+
+    def _open(self) -> BinaryIO:
         try:
-            with self.path.open("rb") as file:
-                yield from self._frames(file)
+            return self.path.open("rb")
         except OSError as error:
             raise BadEvidence(f"{self.path}: no capture can be read: {error.strerror}") from error
 
-    def _frames(self, file: BinaryIO) -> Iterator[Frame]:
+    def _need_pcap(self, file: BinaryIO) -> tuple[str, int]:
+        """Return byte order and magic number of a classic pcap."""
+        file.seek(0)
         first = file.read(4)
-        if not first:
-            self.cut = True
-            return
-        if len(first) < 4:
-            self.cut = True
-            return
-        little = struct.unpack("<I", first)[0]
-        if little == _SECTION:
-            file.seek(0)
-            yield from self._pcapng(file)
-            return
         for order in "<>":
-            magic = struct.unpack(f"{order}I", first)[0]
+            magic = int(struct.unpack(f"{order}I", first)[0])
             if magic in (_PCAP_MICROSECONDS, _PCAP_NANOSECONDS):
-                yield from self._pcap(file, order, magic)
-                return
+                return order, magic
         raise BadEvidence(
             f"{self.path}: begins with {first.hex()}, which is neither pcapng nor pcap",
             hint="captures lie in the run's wire/ directory and end in .pcapng",
         )
+
+    def _pcapng(self, file: BinaryIO) -> Iterator[Frame]:
+        blocks = pcapng.Blocks(file)
+        try:
+            yield from pcapng.frames(blocks)
+        except pcapng.Contradiction as error:
+            raise BadEvidence(f"{self.path}: {error}", hint="it was damaged or altered") from error
+        self.cut = bool(blocks.damage)
 
     def _pcap(self, file: BinaryIO, order: str, magic: int) -> Iterator[Frame]:
         scale = 1 if magic == _PCAP_NANOSECONDS else 1000
@@ -98,89 +99,45 @@ class Capture:
                 self.cut = True
                 return
             seconds, fraction, captured, _ = struct.unpack(f"{order}IIII", header)
-            data = file.read(captured) if captured <= _LARGEST_BLOCK else b""
+            data = file.read(captured) if captured <= _LARGEST_FRAME else b""
             if len(data) < captured:
                 self.cut = True
                 return
             yield Frame(seconds * 1_000_000_000 + fraction * scale, "", data)
 
-    def _pcapng(self, file: BinaryIO) -> Iterator[Frame]:
-        order, interfaces = "<", list[_Interface]()
-        while header := file.read(8):
-            if len(header) < 8:
-                self.cut = True
-                return
-            kind = struct.unpack(f"{order}I", header[:4])[0]
-            if kind == _SECTION:
-                order, interfaces = self._byte_order(file), []
-            length = struct.unpack(f"{order}I", header[4:])[0]
-            body = self._body(file, length)
-            if body is None:
-                return
-            if kind == _INTERFACE:
-                interfaces.append(_interface(order, body))
-            elif kind == _ENHANCED:
-                yield self._enhanced(order, body, interfaces)
 
-    def _byte_order(self, file: BinaryIO) -> str:
-        magic = file.read(4)
-        file.seek(-len(magic), 1)
-        return ">" if magic == struct.pack(">I", _BYTE_ORDER_MAGIC) else "<"
-
-    def _body(self, file: BinaryIO, length: int) -> bytes | None:
-        """Read a block's body and its trailing length; None when the file ends before."""
-        if length < 12 or length % 4 or length > _LARGEST_BLOCK:
-            self.cut = True
-            return None
-        rest = file.read(length - 8)
-        if len(rest) < length - 8:
-            self.cut = True
-            return None
-        return rest[:-4]
-
-    def _enhanced(self, order: str, body: bytes, interfaces: list[_Interface]) -> Frame:
-        if len(body) < 20:
-            raise BadEvidence(f"{self.path}: a packet block of only {len(body)} bytes")
-        number, high, low, captured, _ = struct.unpack(f"{order}IIIII", body[:20])
-        if number >= len(interfaces) or 20 + captured > len(body):
-            raise BadEvidence(f"{self.path}: a packet block that contradicts itself")
-        interface = interfaces[number]
-        options = _options(order, body[20 + captured + -captured % 4 :])
-        return Frame(
-            at_ns=interface.to_ns(high << 32 | low),
-            interface=interface.name,
-            data=body[20 : 20 + captured],
-            comment=options.get(_COMMENT, b"").decode(errors="replace"),
-        )
+def _begins_like_pcapng(first: bytes) -> bool:
+    return len(first) < 4 or first == pcapng.SECTION.to_bytes(4, "big")
 
 
-def _interface(order: str, body: bytes) -> _Interface:
-    options = _options(order, body[8:])
-    resolution = options.get(_IF_TSRESOL, b"\x06")[0]
-    base = 2 if resolution & 0x80 else 10
-    name = options.get(_IF_NAME, b"").decode(errors="replace")
-    return _Interface(name, base ** (resolution & 0x7F))
+def verify(path: Path) -> str | None:
+    """Recompute the digest of every mark; say what is wrong with the capture, None if nothing is.
+
+    What is named is the first mark that differs, or where the file is cut or damaged.
+    """
+    return next(iter(Capture(path).coverage().problems), None)
 
 
-def _options(order: str, text: bytes) -> dict[int, bytes]:
-    """Return the options of a block by code (the last of a code wins)."""
-    found: dict[int, bytes] = {}
-    at = 0
-    while at + 4 <= len(text):
-        code, length = struct.unpack_from(f"{order}HH", text, at)
-        if code == _END_OF_OPTIONS:
-            break
-        found[code] = text[at + 4 : at + 4 + length]
-        at += 4 + length + -length % 4
-    return {code: value for code, value in found.items() if value}
+class without_duplicates:  # noqa: N801 - used as the function that it is, with a count afterwards
+    """The frames but for what came in twice at one port within a millisecond; counts the latter."""
 
+    def __init__(self, frames: Iterable[Frame]) -> None:
+        self.duplicates = 0
+        self._frames = frames
 
-def without_duplicates(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Leave out what came in twice at one interface within a millisecond."""
-    last: dict[tuple[str, bytes], int] = {}
-    for frame in frames:
-        key = frame.interface, frame.data
-        before = last.get(key)
-        last[key] = frame.at_ns
-        if before is None or frame.at_ns - before > 1_000_000:
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield each frame once; no more is kept than the frames of a millisecond."""
+        self.duplicates = 0
+        recent: deque[Frame] = deque()
+        seen: set[tuple[str, bytes]] = set()
+        for frame in self._frames:
+            while recent and abs(frame.at_ns - recent[0].at_ns) > DUPLICATE_WITHIN_NS:
+                old = recent.popleft()
+                seen.discard((old.interface, old.data))
+            key = frame.interface, frame.data
+            if key in seen:
+                self.duplicates += 1
+                continue
+            seen.add(key)
+            recent.append(frame)
             yield frame

@@ -1,8 +1,34 @@
-"""Which stretches of time a capture covers."""
+"""Which stretches of time a capture covers, told from the marks that the wire left in it.
+
+From one mark to the next everything that arrived stands in the file, unless a mark is missing, the
+kernel dropped frames, the host's clock was set, or the file was altered or cut. Such a stretch is a
+hole: what happened in it is not known, and nothing may be concluded from what is not seen there.
+A late mark is no hole: meanwhile frames wait in the kernel, and it counts those it drops.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import BinaryIO
+
+from evidence.clock import complaints
+from evidence.errors import BadEvidence
+from evidence.mark import BEGIN, END, Mark, mark_of
+from evidence.moment import NS
+from evidence.pcapng import Block, Blocks, Contradiction, frames
+
+LONGEST_NS = 1_000_000_000
+"""From one mark to the next, besides what the wire was late by."""
+
+LATE_NS = 100_000_000
+"""A wire that was late by less is not worth a word."""
+
+_FOREVER_NS = 2**63
 
 
 @dataclass(frozen=True)
@@ -15,13 +41,186 @@ class Hole:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A stretch between marks. What was dropped in it was dropped somewhere in it."""
+
+    from_ns: int
+    until_ns: int
+    dropped: int = 0
+
+
+@dataclass(frozen=True)
+class Late:
+    """Between two marks the wire was late by as much as this: what it recorded is complete."""
+
+    from_ns: int
+    until_ns: int
+    late_ns: int
+
+
+@dataclass(frozen=True)
 class Coverage:
-    """What a capture covers."""
+    """What a capture covers: `spans`, and whether its wire ended in order.
+
+    problems: what is wrong with the file, whatever the window ("is cut at octet 4711"). Behind the
+    last sound mark nothing is covered.
+    """
+
+    path: Path
+    spans: tuple[Span, ...]
+    ended: bool
+    problems: tuple[str, ...]
+    late: tuple[Late, ...]
+    known_holes: tuple[Hole, ...]
+    digests: tuple[tuple[int, str], ...]
+    unmarked_ns: int
+    """When the earliest frame was received that stands behind the last sound mark."""
 
     def holes(self, from_ns: int, until_ns: int) -> list[Hole]:
-        """Return the holes in a window."""
-        return []
+        """Return the holes in a window, cut to it."""
+        outside = self._outside() if self.digests else [self._nothing()]
+        return [
+            replace(hole, from_ns=max(hole.from_ns, from_ns), until_ns=min(hole.until_ns, until_ns))
+            for hole in (*self.known_holes, *outside)
+            if hole.from_ns < until_ns and hole.until_ns > from_ns
+        ]
 
     def last_digest(self, until_ns: int) -> str:
-        """Return the digest of the last mark by then."""
-        return ""
+        """Return the SHA-256 of the file up to its last sound mark by then; "" without one."""
+        return next((one for at_ns, one in reversed(self.digests) if at_ns <= until_ns), "")
+
+    def _nothing(self) -> Hole:
+        return Hole(0, _FOREVER_NS, f"{self.path.name} {'; '.join(self.problems)}")
+
+    def _outside(self) -> list[Hole]:
+        (first, _), (last, _) = self.digests[0], self.digests[-1]
+        before = f"{self.path.name} begins at {clock_text(first)}"
+        after = f"the wire ended at {clock_text(last)}"
+        if not self.ended:
+            after = f"the wire marked nothing after {clock_text(last)}"
+        if self.problems:
+            after = f"{self.path.name} {'; '.join(self.problems)}"
+        return [Hole(0, first, before), Hole(min(last, self.unmarked_ns), _FOREVER_NS, after)]
+
+
+def clock_text(at_ns: int) -> str:
+    """Return a moment as a verdict shows it: UTC, to the millisecond."""
+    return datetime.fromtimestamp(at_ns // 1_000_000 / 1000, UTC).strftime("%H:%M:%S.%f")[:-3] + "Z"
+
+
+def coverage_of(path: Path) -> Coverage:
+    """Read what the capture at `path` covers, and recompute the digest of each mark.
+
+    Raises BadEvidence when it cannot be read, or when it has no marks.
+    """
+    try:
+        state = path.stat()
+        return _read(path, (state.st_ino, state.st_size, state.st_mtime_ns))
+    except OSError as error:
+        raise BadEvidence(f"{path}: no capture can be read: {error.strerror}") from error
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, _: tuple[int, int, int]) -> Coverage:
+    """Read a file in one state of it; many verdicts are about the same."""
+    with path.open("rb") as file:
+        scan = _Scan(file)
+        scan.read()
+    marks, problems = scan.marks, scan.problems
+    if not marks and not problems:
+        raise BadEvidence(
+            f"{path}: no marks of coverage: recorded before format 2",
+            hint="judge it with the revision that its run.json names",
+        )
+    return Coverage(
+        path=path,
+        spans=tuple(_spans(marks)),
+        ended=bool(marks) and marks[-1].mark == END,
+        problems=tuple(problems),
+        late=tuple(
+            Late(one.wall_ns, other.wall_ns, other.late_ns)
+            for one, other in pairwise(marks)
+            if other.late_ns >= LATE_NS
+        ),
+        known_holes=tuple(hole for pair in pairwise(marks) for hole in _holes_between(*pair)),
+        digests=tuple((mark.wall_ns, mark.sha256) for mark in marks),
+        unmarked_ns=scan.unmarked_ns,
+    )
+
+
+class _Scan:
+    """One reading of a file: the marks up to the first that is wrong, and what is wrong."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.marks: list[Mark] = []
+        self.problems: list[str] = []
+        self.unmarked_ns = _FOREVER_NS
+        """When the earliest of the frames was received that stand behind the last sound mark."""
+        self._blocks = Blocks(file)
+
+    def read(self) -> None:
+        """Read to the end, or to where nothing can be read any more."""
+        try:
+            for frame in frames(self._passing()):
+                self.unmarked_ns = min(self.unmarked_ns, frame.at_ns)
+        except Contradiction as error:
+            self.problems.append(f"is damaged: {error}")
+        if self._blocks.damage:
+            self.problems.append(self._blocks.damage)
+
+    def _passing(self) -> Iterator[Block]:
+        for block in self._blocks:
+            if not self.problems:
+                self._look_at(block)
+            yield block
+
+    def _look_at(self, block: Block) -> None:
+        last = self.marks[-1] if self.marks else None
+        if last is not None and last.mark == END:
+            self.problems.append(f"was added to after its end at {clock_text(last.wall_ns)}")
+        elif (mark := mark_of(block)) is not None:
+            if last is None and mark.mark != BEGIN:
+                self.problems.append("was altered: its first mark is missing")
+            elif mark.sha256 != self._blocks.digest.hexdigest():
+                since = f"after {clock_text(last.wall_ns)} and " if last is not None else ""
+                before = clock_text(mark.wall_ns)
+                self.problems.append(f"was altered {since}before {before}: its digest differs")
+            else:
+                self.marks.append(mark)
+                self.unmarked_ns = _FOREVER_NS
+
+
+def _holes_between(one: Mark, other: Mark) -> Iterator[Hole]:
+    """Yield what keeps the stretch between two marks from being covered."""
+    from_ns, until_ns = sorted((one.wall_ns, other.wall_ns))
+    before, after = clock_text(one.wall_ns), clock_text(other.wall_ns)
+    passed_ns = other.monotonic_ns - one.monotonic_ns
+    if passed_ns > LONGEST_NS + other.late_ns:
+        why = f"the wire marked nothing between {before} and {after} ({passed_ns / NS:.1f} s)"
+        yield Hole(from_ns, until_ns, why)
+    if (dropped := other.dropped - one.dropped) > 0:
+        frames = "frame" if dropped == 1 else "frames"
+        why = f"the kernel dropped {dropped} {frames} between {before} and {after}"
+        yield Hole(from_ns, until_ns, why)
+    for complaint in complaints([(before, one.clock), (after, other.clock)]):
+        yield Hole(from_ns, until_ns, complaint)
+
+
+def _spans(marks: list[Mark]) -> Iterator[Span]:
+    """Yield the stretches without a hole but for drops; those without drops are joined."""
+    joined: Span | None = None
+    for one, other in pairwise(marks):
+        dropped = other.dropped - one.dropped
+        holes = list(_holes_between(one, other))
+        if joined is not None and not holes:
+            joined = replace(joined, until_ns=other.wall_ns)
+            continue
+        if joined is not None:
+            yield joined
+            joined = None
+        if not holes:
+            joined = Span(one.wall_ns, other.wall_ns)
+        elif dropped > 0 and len(holes) == 1:
+            yield Span(one.wall_ns, other.wall_ns, dropped)
+    if joined is not None:
+        yield joined

@@ -39,8 +39,7 @@ def the_takeover_is_announced(evidence: Evidence, owed: Obligations) -> None:
 
 
 def _owe_announcements(owed: Obligations, takeover: Takeover) -> None:
-    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
-    apart = [abs(seen.at_ns - takeover.first.at_ns) / NS for seen in takeover.announced]
+    apart = [abs(seen.at_ns - takeover.taken.at_ns) / NS for seen in takeover.announced]
     one = owed.owe(f"{takeover}: announced by gratuitous ARP at once, and again")
     if not apart:
         one.broken(f"{takeover}: no gratuitous ARP of {takeover.peer.name} reached the wire")
@@ -65,11 +64,10 @@ def _owe_announcements(owed: Obligations, takeover: Takeover) -> None:
 
 def _owe_neighbours(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
     """Owe that every client whose neighbour table was read has the peer's MAC, at last."""
-    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
     seen = [
         one
         for one in recorded.evidence.events(NeighbourSeen)
-        if takeover.first.at_ns <= one.at_ns <= takeover.until_ns
+        if takeover.taken.at_ns <= one.at_ns <= takeover.until_ns
         and one.address == recorded.pair.virtual_ip
     ]
     if not seen:
@@ -111,14 +109,13 @@ def the_change_of_state_is_logged(evidence: Evidence, owed: Obligations) -> None
 
 
 def _owe_state_line(owed: Obligations, takeover: Takeover, state: list[LogLine]) -> None:
-    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
     one = owed.owe(f"{takeover}: MASTER stands in {STATE_LOG} within {LOG_S:.0f} s")
     right = [line for line in state if line.file == STATE_LOG]
     if not right:
         files = sorted({line.file for line in state}) or "no file"
         one.broken(f"{takeover}: the MASTER line is in {files}, not in {STATE_LOG}")
         return
-    first_ns = takeover.first.at_ns
+    first_ns = takeover.taken.at_ns
     line = min(right, key=lambda line: abs(line.at_ns - first_ns))
     apart_s = abs(line.at_ns - first_ns) / NS
     unsure_s = line.uncertainty_ns / NS
@@ -159,19 +156,18 @@ def _owe_tunnel(
     owed: Obligations, recorded: Recorded, takeover: Takeover, watched: TunnelWatched
 ) -> None:
     """Owe that a client's traffic is back: by a packet that was sent after the peer took over."""
-    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
     carried = [
         one
         for one in recorded.evidence.events(TunnelCarried, watched.source)
         if one.at_ns <= takeover.until_ns
         and one.moment.earliest_ns > takeover.injected.latest_ns
-        and min(one.at_ns, one.sent_ns or one.at_ns) - one.uncertainty_ns > takeover.first.at_ns
+        and min(one.at_ns, one.sent_ns or one.at_ns) - one.uncertainty_ns > takeover.taken.at_ns
     ]
     places = (*takeover.places, watched.place, *(one.place for one in carried[:1]))
     what = f"{takeover}: the tunnel of {watched.source} carrying traffic again"
     whose = {takeover.peer.name, watched.source, "wire", "scenario"}
-    start = takeover.injected
-    watch = Watch(what, whose, start, takeover.until_ns, places, recorded.lateness)
+    start, due = takeover.injected, takeover.taken
+    watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
     measured = Span(start, carried[0].moment) if carried else None
     owe_in_time(owed, watch, measured, LIMITS[watched.protocol])
     if measured is not None:

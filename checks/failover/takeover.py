@@ -86,6 +86,13 @@ class Takeover:
         return self.fault.at
 
     @property
+    def taken(self) -> Moment:
+        """When the peer took over, by its first advertisement; raises Missing when it did not."""
+        if self.first is None:
+            raise Missing(f"{self}: {self.peer.name} did not take over")
+        return Moment(self.first.at_ns)
+
+    @property
     def until_ns(self) -> int:
         """Until when it was watched."""
         return self.fault.until_ns

@@ -140,7 +140,10 @@ class Wire:
         self._link.ask("mac_filter", port=port, macs=None if macs is None else list(macs))
 
     def flush(self) -> None:
-        """Return when every frame received so far stands in the capture file."""
+        """Return when every frame received so far stands in the capture file, and a mark of that.
+
+        The mark is of a moment after this was called: the capture covers all that was before.
+        """
         self._link.ask("flush")
 
     def pause(self) -> int:

@@ -109,6 +109,10 @@ class Forwarder:
         guarded = any(port.guarded for port in self.ports.values())
         self._plain = not (guarded or self.paused or self.rules or self._taps)
 
+    def dropped(self) -> int:
+        """Return how many frames the kernel dropped, as their port had no room for them."""
+        return sum(port.dropped() for port in self.ports.values())
+
     def close(self) -> None:
         """Close every port."""
         for port in self.ports.values():

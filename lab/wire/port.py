@@ -79,6 +79,10 @@ class SwitchPort:
         """Return when the frame taken last came in (ns since 1970): here, where none waits, now."""
         return time.time_ns()
 
+    def dropped(self) -> int:
+        """Return how many frames the kernel dropped before they were taken."""
+        return 0
+
     def close(self) -> None:
         """Let go of what the port holds."""
 
@@ -153,15 +157,19 @@ class NicPort(SwitchPort):
         at_ns: int = seconds * 1_000_000_000 + nanoseconds
         return at_ns
 
+    def dropped(self) -> int:
+        """Return the drops of the socket: what SO_RXQ_OVFL tells beside a frame, asked for."""
+        memory = self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        count: int = _MEMINFO.unpack(memory)[-1]
+        return count
+
     def close(self) -> None:
         """Close the socket."""
         self.socket.close()
 
     def counters(self) -> dict[str, int]:
         """Return the counters, with frames the kernel dropped and those it would not send."""
-        memory = self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-        dropped = _MEMINFO.unpack(memory)[-1]
-        return super().counters() | {"overflowed": dropped, "unsent": self.unsent}
+        return super().counters() | {"overflowed": self.dropped(), "unsent": self.unsent}
 
 
 def _bound(port: Port) -> socket.socket:

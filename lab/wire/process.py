@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from evidence.mark import END
 from lab.errors import WireError
 from lab.wire.control import ControlServer
 from lab.wire.forwarder import Forwarder
@@ -56,6 +57,7 @@ def run(settings: Settings, owner: socket.socket) -> None:
         for port in settings.ports:
             wire.plug_nic(port)
         requests = Requests(forwarder, wire.plug_nic)
+        recorder.drain, recorder.dropped = requests.drain_nics, forwarder.dropped
         server = ControlServer(loop, forwarder, requests, settings.directory)
         held.callback(server.close)
         terminated = held.enter_context(_signals(loop))
@@ -65,7 +67,7 @@ def run(settings: Settings, owner: socket.socket) -> None:
         importlib.import_module("lab.wire.rule_json")  # now that nobody waits for it
         try:
             wire.serve(server, terminated)
-            requests.drain_nics()
+            recorder.mark(END)
             orderly = server.stopped
         finally:
             if not orderly:
@@ -97,18 +99,21 @@ class _Wire:
         gc.set_threshold(_MAY_PASS_UNSEEN)
         turn, recorder, delayed = self._loop.turn, self._forwarder.recorder, self._forwarder.delayed
         while not (server.stopped or server.owner_lost or terminated):
-            flush_ns, due_ns = recorder.flush_due_ns, delayed.due_ns
-            if self._forwarder.paused:
-                due_ns = None
-            if flush_ns is None and due_ns is None:
-                turn(None)
+            flush_ns, delayed_ns = recorder.flush_due_ns, delayed.due_ns
+            due_ns = recorder.mark_due_ns
+            if flush_ns is not None and flush_ns < due_ns:
+                due_ns = flush_ns
+            if delayed_ns is not None and delayed_ns < due_ns and not self._forwarder.paused:
+                due_ns = delayed_ns
+            turn(due_ns - time.monotonic_ns())
+            now = time.monotonic_ns()
+            if now < due_ns:
                 continue
-            now = time.monotonic_ns()
-            turn(min(due for due in (flush_ns, due_ns) if due is not None) - now)
-            now = time.monotonic_ns()
-            if due_ns is not None:
-                self._forwarder.release(now)
-            if flush_ns is not None and now >= flush_ns:
+            recorder.late_ns = max(recorder.late_ns, now - due_ns)
+            self._forwarder.release(now)
+            if now >= recorder.mark_due_ns:
+                recorder.mark()
+            elif flush_ns is not None and now >= flush_ns:
                 recorder.flush()
 
 

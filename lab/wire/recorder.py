@@ -1,19 +1,24 @@
-"""Records every frame of a wire into one pcapng file.
+"""Records every frame of a wire into one pcapng file, and marks in it that it still records.
 
 Blocks are gathered and written at once; whoever runs the wire calls `flush` at the latest when
-`flush_due_ns` says so. When the disk is full the file is cut back to its last whole block, and the
-recorder says so and stops: the wire goes on, but its evidence has an end.
+`flush_due_ns` says so, and `mark` when `mark_due_ns` does, whether frames come or not. When the
+disk is full the file is cut back to its last whole block, and the recorder says so and stops: the
+wire goes on, but its evidence has an end, and no mark follows.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from evidence.clock import HostClock
+from evidence.mark import ALIVE, BEGIN, END, EVERY_NS, Mark, mark_block, opening
+from evidence.pcapng import interface_block, packet_block
 from lab.errors import WireError
-from lab.wire.pcapng import interface_block, packet_block, section_block
 
 FLUSH_AFTER_NS = 200_000_000
 """The longest a frame stays in memory: 200 ms."""
@@ -23,7 +28,11 @@ MOST_GATHERED = 256 * 1024
 
 
 class Recorder:
-    """An open capture file. A context manager; leaving it writes what is left."""
+    """An open capture file. A context manager; leaving it writes what is left, and the last mark.
+
+    drain: takes in what has arrived, before a mark. dropped: how many frames the kernel dropped so
+    far. late_ns: for who runs the wire to note how late its timers fire; told by the next mark.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,7 +40,12 @@ class Recorder:
         self.unrecorded = 0
         self.failure = ""
         self.flush_due_ns: int | None = None
-        self._interfaces = 0
+        self.drain: Callable[[], object] = lambda: None
+        self.dropped: Callable[[], int] = lambda: 0
+        self.late_ns = 0
+        self._interfaces = 1  # the first is the wire itself: its marks are about all ports
+        self._ended = False
+        self._digest = hashlib.sha256()
         self._gathered: list[bytes] = []
         self._size = 0
         self._frames_gathered = 0
@@ -43,7 +57,9 @@ class Recorder:
                 f"cannot record to {path}: {error.strerror}",
                 hint="give a new file in a directory you may write to",
             ) from None
-        self._gather(section_block("vpnproof wire"))
+        self._gather(opening())
+        self.began_ns = self.mark_due_ns = 0
+        self.mark(BEGIN)
 
     def add_interface(self, name: str, description: str) -> int:
         """Introduce an interface and return its number in the file."""
@@ -58,11 +74,50 @@ class Recorder:
 
     def flush(self) -> None:
         """Hand everything gathered to the operating system."""
-        octets, frames = b"".join(self._gathered), self._frames_gathered
+        octets = b"".join(self._gathered)
+        self._digest.update(octets)
+        self._write(octets)
+
+    def mark(self, kind: str = ALIVE) -> None:
+        """Write that everything which has arrived by now is recorded, after all of that.
+
+        The moment is that before what has arrived is taken in: later frames may come meanwhile.
+        """
+        clock, monotonic_ns = HostClock.now(), time.monotonic_ns()
+        wall_ns = clock.epoch_ns + monotonic_ns
+        if kind == BEGIN:
+            self.began_ns, self.mark_due_ns = wall_ns, monotonic_ns
+        self.drain()
+        gathered = b"".join(self._gathered)
+        self._digest.update(gathered)
+        mark = Mark(
+            kind,
+            wall_ns,
+            monotonic_ns,
+            clock.asleep_ns,
+            received=self.frames + self.unrecorded + self._frames_gathered,
+            dropped=self.dropped(),
+            late_ns=max(self.late_ns, monotonic_ns - self.mark_due_ns, 0),
+            sha256=self._digest.hexdigest(),
+        )
+        block = mark_block(mark, self.began_ns)
+        self._digest.update(block)
+        self._write(gathered + block)
+        self._ended = self._ended or kind == END
+        self.late_ns, self.mark_due_ns = 0, monotonic_ns + EVERY_NS
+
+    def close(self) -> None:
+        """Write what is left and the last mark, and close the file."""
+        if not self._ended:
+            self.mark(END)
+        os.close(self._file)
+
+    def _write(self, octets: bytes) -> None:
+        frames = self._frames_gathered
         self._gathered.clear()
         self._size = self._frames_gathered = 0
         self.flush_due_ns = None
-        if self.failure or not octets:
+        if self.failure or self._ended or not octets:
             self.unrecorded += frames
             return
         whole = os.lseek(self._file, 0, os.SEEK_CUR)
@@ -77,11 +132,6 @@ class Recorder:
         else:
             self.frames += frames
 
-    def close(self) -> None:
-        """Write what is left and close the file."""
-        self.flush()
-        os.close(self._file)
-
     def __enter__(self) -> Recorder:
         return self
 
@@ -91,6 +141,9 @@ class Recorder:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        if error is not None:  # what has arrived may not have been taken in: this is no end
+            self.flush()
+            self._ended = True
         self.close()
 
     def _gather(self, block: bytes) -> None:

@@ -125,8 +125,7 @@ class Requests:
 
     def _flush(self) -> dict[str, Any]:
         recorder = self._forwarder.recorder
-        self.drain_nics()
-        recorder.flush()
+        recorder.mark()
         if recorder.failure:
             raise WireError(recorder.failure, hint="make room; frames since then are not recorded")
         return {"recorded": recorder.frames, "path": str(recorder.path)}

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.silences import silences_s
+from evidence.capture import Frame
 from evidence.history import FILE_NAME, History
-from tests.checks.factories import pcapng
+from tests.captures import capture
 from tests.checks.protocols.encoder import carp
 
 NS = 10**9
@@ -25,9 +26,9 @@ def thawed(folder: Path, at_s: float) -> None:
 
 
 def recording(folder: Path, beats_s: Sequence[float], lab: str = "pair") -> None:
-    frames = [(int(at * NS), carp(counter=n)) for n, at in enumerate(beats_s)]
+    frames = [Frame(int(at * NS), "a/wire0", carp(counter=n)) for n, at in enumerate(beats_s)]
     (folder / "wire").mkdir(exist_ok=True)
-    (folder / "wire" / f"{lab}.pcapng").write_bytes(pcapng(frames))
+    (folder / "wire" / f"{lab}.pcapng").write_bytes(capture(frames))
 
 
 def test_a_run_without_a_history_was_never_silent(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from evidence.capture import Capture, Frame
 from lab.wire import Port, Wire
-from lab.wire.pcapng import Recorded, read
 
 BROADCAST = b"\xff" * 6
 _PATIENCE = 5.0
@@ -69,9 +69,9 @@ class Bench:
         for nic, port in zip(nics, self.wire.ports().values(), strict=True):
             nic.switch_port = port.switch_port
 
-    def recorded(self) -> list[Recorded]:
+    def recorded(self) -> list[Frame]:
         self.wire.flush()
-        return list(read(self.capture))
+        return list(Capture(self.capture))
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evidence.capture import Capture
 from lab.wire.delay import DelayQueue
 from lab.wire.forwarder import Forwarder
-from lab.wire.pcapng import read
 from lab.wire.port import SwitchPort
 from lab.wire.recorder import Recorder
 from lab.wire.rules import Drop, Match, Rule
@@ -56,7 +56,7 @@ def test_every_frame_is_recorded_exactly_once_as_it_came(in_force, arriving, cut
             for at_ns, (name, raw) in enumerate(arriving):
                 forwarder.port(name).at_ns = at_ns
                 forwarder.receive(forwarder.port(name), raw)
-        recorded = [(frame.at_ns, frame.interface, frame.raw) for frame in read(path)]
+        recorded = [(frame.at_ns, frame.interface, frame.data) for frame in Capture(path)]
     assert recorded == [(at_ns, name, raw) for at_ns, (name, raw) in enumerate(arriving)]
     assert all(not forwarder.port(name).sent for name in NAMES if paused or name in cut)
 
@@ -69,7 +69,7 @@ def test_a_rule_that_never_matches_changes_no_verdict(tmp_path):
         forwarder.rules.add(Rule(Match(protocol=112), Drop()))
         forwarder.reconsider()
         forwarder.receive(forwarder.port("a/wire0"), b"\xff" * 6 + b"\x52" * 6 + b"\x88\xb5")
-    assert [frame.comment for frame in read(recorder.path)] == [""]
+    assert [frame.comment for frame in Capture(recorder.path)] == [""]
 
 
 @given(st.lists(st.integers(0, 50), max_size=40))

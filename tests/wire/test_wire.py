@@ -9,6 +9,7 @@ import stat
 
 import pytest
 
+from evidence.capture import Capture
 from lab.errors import ScenarioError, WireError
 from lab.wire import (
     Corrupt,
@@ -22,7 +23,6 @@ from lab.wire import (
     Wire,
     free_udp_port,
 )
-from lab.wire.pcapng import read
 
 PROBE = Match(to_ports=("probe/wire0",))
 
@@ -49,7 +49,7 @@ def test_every_frame_is_recorded_once_at_the_port_it_came_in(bench):
     for raw in sent:
         bench.a.send(raw)
     frames = bench.recorded()
-    assert [frame.raw for frame in frames] == sent
+    assert [frame.data for frame in frames] == sent
     assert {(frame.interface, frame.comment) for frame in frames} == {("a/wire0", "")}
     assert sorted(frames, key=lambda frame: frame.at_ns) == frames
 
@@ -115,7 +115,7 @@ def test_a_corrupted_frame_is_recorded_as_it_was_sent(bench):
     bench.wire.add(Rule(Match(), Corrupt()))
     bench.a.send(bench.a.frame())
     assert bench.b.take() != bench.a.frame()
-    assert [frame.raw for frame in bench.recorded()] == [bench.a.frame()]
+    assert [frame.data for frame in bench.recorded()] == [bench.a.frame()]
 
 
 def test_a_cut_port_is_cut_both_ways_until_healed(bench):
@@ -276,7 +276,7 @@ def test_ctrl_c_does_not_end_the_wire_but_stop_does(bench):
     bench.a.send(bench.a.frame())
     bench.wire.stop()
     assert not bench.wire.alive
-    assert len(list(read(bench.capture))) == 1
+    assert len(list(Capture(bench.capture))) == 1
 
 
 def test_requests_to_a_wire_that_is_gone_say_so(tmp_path):

@@ -11,11 +11,12 @@ from pathlib import Path
 from checks.engine import registry
 from checks.engine.verdict import Status, Verdict
 from checks.failover.serving import SERVICES
+from evidence.capture import Frame
 from evidence.events import read_event
 from evidence.events.run import ScenarioEnded
 from evidence.history import History
 from evidence.scenario import Evidence
-from lab.wire import pcapng
+from tests.captures import capture
 from tests.checks.protocols import encoder
 
 NS = 10**9
@@ -129,14 +130,12 @@ class Run:
     def write(self) -> None:
         wire = self.directory / "wire"
         wire.mkdir(exist_ok=True)
-        names = sorted({interface for _, interface, _, _ in self.frames})
-        blocks = [pcapng.section_block("tests")]
-        blocks += [pcapng.interface_block(name, "") for name in names]
-        blocks += [
-            pcapng.packet_block(names.index(interface), stamp(at), raw, comment)
+        frames = [
+            Frame(stamp(at), interface, raw, comment)
             for at, interface, raw, comment in sorted(self.frames, key=lambda frame: frame[0])
         ]
-        (wire / "lab.pcapng").write_bytes(b"".join(blocks))
+        times = [EPOCH, stamp(self.seconds), *(frame.at_ns for frame in frames)]
+        (wire / "lab.pcapng").write_bytes(capture(frames, min(times) - NS, max(times) + NS))
         path = self.directory / "history.jsonl"
         path.unlink(missing_ok=True)
         with History(path, SCENARIO) as history:

@@ -1,0 +1,81 @@
+"""A mark of coverage: the wire says, in the capture itself, that it still records.
+
+A mark is a block of statistics of pcapng, so other programs read the capture as before. Its comment
+is JSON: the clocks of the host, what was received and dropped so far, how late the wire was, and
+the SHA-256 of all octets of the file before the block. The first mark of a capture is "begin", the
+last "end"; a wire that was killed leaves none. Every frame that had arrived at the moment of a mark
+stands before it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from evidence.clock import HostClock
+from evidence.pcapng import STATISTICS, Block, interface_block, section_block, statistics_block
+
+BEGIN, ALIVE, END = "begin", "alive", "end"
+
+EVERY_NS = 500_000_000
+"""How often a wire marks that it still records."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One mark. `received` and `dropped` count all ports since the capture began.
+
+    asleep_ns: how long the host has been suspended since it was booted (boot time less monotonic).
+    late_ns: by how much a timer of the wire fired after it was due, at most, since the last mark.
+    """
+
+    mark: str
+    wall_ns: int
+    monotonic_ns: int
+    asleep_ns: int
+    received: int = 0
+    dropped: int = 0
+    late_ns: int = 0
+    sha256: str = ""
+
+    @property
+    def clock(self) -> HostClock:
+        """How far the clocks of the host were apart."""
+        return HostClock(self.wall_ns - self.monotonic_ns, self.asleep_ns)
+
+
+def opening() -> bytes:
+    """Return what a capture begins with; its interface 0 stands for all ports, in the marks."""
+    return section_block("vpnproof wire") + interface_block("wire", "all ports; marks of coverage")
+
+
+def mark_block(mark: Mark, began_ns: int) -> bytes:
+    """Return a mark as a block, of a capture that began at `began_ns`."""
+    return statistics_block(
+        0,
+        began_ns,
+        mark.wall_ns,
+        received=mark.received,
+        dropped=mark.dropped,
+        comment=json.dumps(asdict(mark), separators=(",", ":")),
+    )
+
+
+def mark_of(block: Block) -> Mark | None:
+    """Return the mark that a block is; None when it is none, or cannot be read any more."""
+    if block.kind != STATISTICS:
+        return None
+    try:
+        said: Any = json.loads(block.comment)
+    except ValueError:
+        return None
+    if not isinstance(said, dict) or said.keys() != {field.name for field in fields(Mark)}:
+        return None
+    name, digest = said.pop("mark"), said.pop("sha256")
+    numbers = all(type(value) is int and 0 <= value < 2**63 for value in said.values())
+    known = isinstance(digest, str) and _SHA256.fullmatch(digest) and name in (BEGIN, ALIVE, END)
+    return Mark(name, **said, sha256=digest) if known and numbers else None
