@@ -1,8 +1,8 @@
 """Ethernet and IPv4 headers, taken apart by hand, for the decoders of heartbeats and ARP.
 
-Only what those need: untagged and 802.1Q frames, IPv4 with or without options, whole packets.
-Does not reassemble fragments, does not read IPv6, and judges nothing: a header that is merely
-unusual (TTL 64, options) is returned as it is, for a check to name.
+Only what those need: frames with any number of VLAN tags, IPv4 with or without options, whole
+packets. Does not reassemble fragments, does not read IPv6, and judges nothing: a header that is
+merely unusual (TTL 64, options) is returned as it is, for a check to name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_ARP = 0x0806
-ETHERTYPE_VLAN = 0x8100
+ETHERTYPES_VLAN = (0x8100, 0x88A8)
+"""Of a tag by IEEE 802.1Q, and of the outer one of two."""
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 _ETHERNET_HEADER_BYTES = 14
@@ -26,7 +27,7 @@ class MalformedFrame(ValueError):
 
 @dataclass(frozen=True)
 class EthernetFrame:
-    """One Ethernet frame; MAC addresses are lower-case and colon-separated."""
+    """One Ethernet frame; MAC addresses in lower case with colons, `vlan` of the outer tag."""
 
     destination: str
     source: str
@@ -57,20 +58,20 @@ def mac_text(octets: bytes) -> str:
 
 
 def parse_ethernet(frame: bytes) -> EthernetFrame:
-    """Take the Ethernet header (and one 802.1Q tag) off a frame.
+    """Take the Ethernet header (and its VLAN tags) off a frame.
 
     Raises MalformedFrame when the frame is shorter than its header.
     """
     if len(frame) < _ETHERNET_HEADER_BYTES:
         raise MalformedFrame(f"Ethernet header needs 14 bytes, the frame has {len(frame)}")
     destination, source = mac_text(frame[:6]), mac_text(frame[6:12])
-    (ethertype,) = struct.unpack_from("!H", frame, 12)
-    if ethertype != ETHERTYPE_VLAN:
-        return EthernetFrame(destination, source, ethertype, frame[14:])
-    if len(frame) < _ETHERNET_HEADER_BYTES + 4:
-        raise MalformedFrame("802.1Q tag is cut short")
-    tag, inner = struct.unpack_from("!HH", frame, 14)
-    return EthernetFrame(destination, source, inner, frame[18:], vlan=tag & 0x0FFF)
+    (ethertype,), start, vlan = struct.unpack_from("!H", frame, 12), _ETHERNET_HEADER_BYTES, None
+    while ethertype in ETHERTYPES_VLAN:
+        if len(frame) < start + 4:
+            raise MalformedFrame("802.1Q tag is cut short")
+        tag, ethertype = struct.unpack_from("!HH", frame, start)
+        vlan, start = tag & 0x0FFF if vlan is None else vlan, start + 4
+    return EthernetFrame(destination, source, ethertype, frame[start:], vlan)
 
 
 def parse_ipv4(packet: bytes) -> Ipv4Packet:

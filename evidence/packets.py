@@ -1,6 +1,6 @@
 """A light look inside a frame: who sent what to whom, as far as checks need it.
 
-Ethernet (one 802.1Q tag), ARP, IPv4, IPv6 (without extension headers but fragments told apart),
+Ethernet (with VLAN tags), ARP, IPv4, IPv6 (without extension headers but fragments told apart),
 UDP and TCP ports. No checksum is verified and no fragment reassembled: what is not
 understood has None in its field, never a guess.
 """
@@ -11,7 +11,9 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
-ETHERTYPE_IPV4, ETHERTYPE_ARP, ETHERTYPE_IPV6, _ETHERTYPE_VLAN = 0x0800, 0x0806, 0x86DD, 0x8100
+from evidence.ethernet import ETHERTYPES_VLAN
+
+ETHERTYPE_IPV4, ETHERTYPE_ARP, ETHERTYPE_IPV6 = 0x0800, 0x0806, 0x86DD
 TCP, UDP = 6, 17
 
 
@@ -58,8 +60,8 @@ def parse(frame: bytes) -> Packet | None:
         return None
     target_mac, source_mac = mac_text(frame[0:6]), mac_text(frame[6:12])
     (ethertype,), start = struct.unpack_from("!H", frame, 12), 14
-    if ethertype == _ETHERTYPE_VLAN and len(frame) >= 18:
-        (ethertype,), start = struct.unpack_from("!H", frame, 16), 18
+    while ethertype in ETHERTYPES_VLAN and len(frame) >= start + 4:
+        (ethertype,), start = struct.unpack_from("!H", frame, start + 2), start + 4
     body = frame[start:]
     link = Packet(source_mac, target_mac, ethertype, payload=body)
     if ethertype == ETHERTYPE_IPV4:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from checks.engine.lateness import explain
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
@@ -75,7 +75,8 @@ def _owe_count(
     if abs(count - expected) <= 1:
         one.met(*steady.places)
     elif missing_s > 0:
-        _missed(one, recorded, steady, said, missing_s, (steady.start_ns, end_ns))
+        whose, span = {name, "wire"}, (steady.start_ns, end_ns)
+        missed(one, said, missing_s, span, whose, recorded.lateness, *steady.places)
     else:
         one.broken(said, *steady.places)
     announced = sorted({one.advert.period_s for one in adverts})
@@ -99,24 +100,10 @@ def _owe_no_gap(
         if gap_s >= limit_s:
             said = f"a gap of {gap_s:.3f} s, limit {limit_s:.3f} s"
             due = min(before + int(period_s * NS), after), after
-            _missed(one, recorded, steady, said, max(gap_s - limit_s, 1 / NS), due)
+            excess_s = max(gap_s - limit_s, 1 / NS)
+            whose = {steady.active.name, "wire"}
+            missed(one, said, excess_s, due, whose, recorded.lateness, *steady.places)
     one.met(*steady.places)
-
-
-def _missed(
-    one: Obligation,
-    recorded: Recorded,
-    steady: Steady,
-    said: str,
-    excess_s: float,
-    due: tuple[int, int],
-) -> None:
-    """Break an obligation, unless the host kept the sender or the wire from running so long."""
-    excuse = explain(excess_s, due, {steady.active.name, "wire"}, recorded.lateness)
-    if excuse is None:
-        one.broken(said, *steady.places)
-    else:
-        one.late(f"{said}, but {excuse}", *steady.places)
 
 
 @check("FO-17")

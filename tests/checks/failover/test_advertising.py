@@ -21,7 +21,13 @@ from tests.checks.failover.recording import (
     takeover,
     unsure,
 )
-from tests.checks.failover.strangers import a_broken_packet, a_carp_pair, from_address, tagged
+from tests.checks.failover.strangers import (
+    a_broken_packet,
+    a_carp_pair,
+    from_address,
+    tagged,
+    tagged_twice,
+)
 from tests.checks.protocols import encoder
 
 
@@ -176,11 +182,12 @@ def test_a_standby_that_advertises_with_the_primarys_srcip_is_rejected(
     rejects(run.judge("FO-17"), f"the standby sent 10 advertisement(s), VHID {vhid}")
 
 
-def test_a_standby_that_advertises_tagged_with_a_vlan_is_rejected(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tag", [tagged, tagged_twice])
+def test_a_standby_that_advertises_tagged_with_a_vlan_is_rejected(tmp_path: Path, tag) -> None:
     run = steady(tmp_path)
     for second in range(10, 20):
         raw = encoder.carp(ADDRESS["secondary"], counter=second)
-        run.frame(second + 0.7, "secondary/wire0", tagged(raw))
+        run.frame(second + 0.7, "secondary/wire0", tag(raw))
     rejects(run.judge("FO-17"), "the standby sent 10 advertisement(s)")
 
 

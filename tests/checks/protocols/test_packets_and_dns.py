@@ -23,6 +23,14 @@ def test_addresses_ports_and_payload_are_read(make, protocol, address) -> None:
     assert (packet.source_port, packet.target_port, packet.payload) == (5000, 1194, b"hello")
 
 
+@pytest.mark.parametrize("tags", ["81000007", "88a8000881000007"])
+def test_vlan_tags_are_taken_off(tags: str) -> None:
+    raw = udp((A, 1), (B, 2), b"x")
+    packet = parse(raw[:12] + bytes.fromhex(tags) + raw[12:])
+    assert packet is not None
+    assert (packet.source, packet.target_port, packet.payload) == (A, 2, b"x")
+
+
 def test_padding_below_the_ip_packet_is_no_payload() -> None:
     packet = parse(udp((A, 1), (B, 2), b"x") + bytes(20))
     assert packet is not None
