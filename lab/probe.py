@@ -185,7 +185,8 @@ class Probe:
 
         def hear(frame: Frame) -> None:
             if mac := answering(frame):
-                asking.hear(parse_headers(frame.raw).destination_port or 0, Answer(frame.at_ns, mac))
+                port = parse_headers(frame.raw).destination_port or 0
+                asking.hear(port, Answer(frame.at_ns, mac))
 
         self._resolve(address, 1.0)
         with self._listening(hear):
