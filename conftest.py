@@ -11,13 +11,15 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from rich.console import Console
 
-from checks.engine.judging import broke_off, judge_now
+from checks.engine.judging import broke_off, judge_now, never_began, next_attempt
+from checks.engine.lateness import only_late
 from checks.engine.requirements import catalogue
+from checks.engine.seal import seal
 from checks.engine.series import SeriesVerdict, judge_series
-from checks.engine.verdict import Status, Verdict, unknown
-from checks.engine.verdicts import read_verdicts, record_verdict
+from checks.engine.verdict import Status, Verdict
+from checks.engine.verdicts import read_verdicts
+from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import History
-from evidence.scenario import END, START
 from lab.accelerator import choose
 from lab.cli import collect_garbage
 from lab.errors import ConformanceFailure, LabError
@@ -26,11 +28,14 @@ from lab.lab import Lab
 from lab.progress import Progress
 from lab.timing import Kind, spending
 from provision.deploy import Deployer, guide_named
+from scenarios.again import HostTooBusy, OnceMore, goes_again
 from scenarios.ahead import NEXT, guide_of, needed_next
 from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Durations, Stopwatch
 from scenarios.labs import LabFailedBefore, Labs
+from scenarios.lateness import Lateness, watched
 from scenarios.repetitions import fail_the_run, in_words, repeat
+from scenarios.requirements import requirements_of, to_be_judged
 from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN, Run, forget_run, terminal_of_run
 from scenarios.side_by_side import (
     SideBySide,
@@ -53,6 +58,8 @@ _LABS = pytest.StashKey[SideBySide]()
 _A_WORKER_DIED = pytest.StashKey[bool]()
 _MAY_THAW_AHEAD = "vpnproof_may_thaw_ahead"
 _TERMINAL = pytest.StashKey[TextIO]()
+_SEAL = pytest.StashKey[str]()
+_TO_BE_JUDGED = pytest.StashKey[frozenset[str]]()
 
 Judge = Callable[[str], Verdict]
 
@@ -111,6 +118,7 @@ def pytest_configure(config: pytest.Config) -> None:
         collects=not hasattr(config, "workerinput"),
     )
     config.pluginmanager.register(timings)
+    config.pluginmanager.register(OnceMore(), "vpnproof-once-more")
     if hasattr(config, "workerinput"):
         return
     os.environ[EVIDENCE_OF_RUN] = str(config.stash[_RUN].directory)
@@ -156,6 +164,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note what is to be judged, now that nothing more is left out."""
+    session.config.stash[_TO_BE_JUDGED] = to_be_judged(session.items)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Let any worker take the next scenario, long ones first, whatever --dist says."""
@@ -176,11 +189,6 @@ def pytest_handlecrashitem(crashitem: str) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     item.stash[NEXT] = nextitem
-
-
-def requirements_of(item: pytest.Item) -> list[str]:
-    """Return the requirements that a scenario is marked to show."""
-    return [name for marker in item.iter_markers("requirement") for name in marker.args]
 
 
 def _leave_for_sign_off(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -218,7 +226,13 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
     accelerator = choose(config.getoption("accel"))
     image = prepare(config.getoption("image"), progress=progress)
     run = config.stash[_RUN]
-    run.open(image=str(image), image_source=image.source, accelerator=str(accelerator))
+    to_be_judged = config.stash.get(_TO_BE_JUDGED, frozenset[str]())
+    run.open(
+        requirements=to_be_judged,
+        image=str(image),
+        image_source=image.source,
+        accelerator=str(accelerator),
+    )
 
     def deployer(guide: str) -> Deployer:
         return Deployer(
@@ -287,33 +301,45 @@ def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]
 
 
 @pytest.fixture
-def history(request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs) -> Iterator[History]:
-    """The run's history, on behalf of this scenario."""
-    scenario = request.node.nodeid
-    with request.config.stash[_RUN].history(scenario) as history:
-        history.record(
-            START,
-            "pytest",
-            nodeid=scenario,
-            lab=labs.name(guide),
-            requirements=requirements_of(request.node),
-        )
-        yield history
-        lab.wire.flush()
-        history.record(END, "pytest", nodeid=scenario)
+def lateness(lab: Lab) -> Iterator[Lateness]:
+    """How late the lab's processes are while the scenario runs."""
+    with watched(lab) as lateness:
+        yield lateness
 
 
 @pytest.fixture
-def judge(request: pytest.FixtureRequest, lab: Lab, history: History) -> Judge:
+def history(
+    request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs, lateness: Lateness
+) -> Iterator[History]:
+    """The run's history, on behalf of this scenario."""
+    scenario, run = request.node.nodeid, request.config.stash[_RUN]
+    started = ScenarioStarted(
+        source="pytest",
+        lab=labs.name(guide),
+        requirements=tuple(requirements_of(request.node)),
+        attempt=next_attempt(run.directory, scenario),
+    )
+    with run.history(scenario) as history:
+        history.record(started)
+        yield history
+        lateness.record(history)
+        history.record(ScenarioEnded(source="pytest", events=history.recorded))
+        lab.wire.flush()  # with a mark that it covers all of the scenario
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest, lab: Lab, history: History, lateness: Lateness) -> Judge:
     """Judge a requirement by what this scenario has recorded so far; anything but PASS fails."""
     directory = request.config.stash[_RUN].directory
 
     def judge(requirement: str) -> Verdict:
         with spending(Kind.JUDGE):
-            lab.wire.flush()
-            verdict = judge_now(directory, history, requirement)
+            lateness.record(history)
+            verdict = judge_now(directory, history, requirement, lab.wire.flush)
         if verdict.status is Status.FAIL:
             raise ConformanceFailure(f"{requirement}: {verdict.text}")
+        if only_late(verdict):
+            raise HostTooBusy(f"{requirement}: the host was too busy to tell: {verdict.text}")
         if verdict.status is Status.UNKNOWN:
             raise LabError(f"{requirement}: {verdict.text}")
         return verdict
@@ -326,7 +352,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if "labs" in getattr(item, "fixturenames", ()) and report.failed:
+    own = "labs" in getattr(item, "fixturenames", ())
+    if own and report.failed and not goes_again(item, call):  # then it may yet be judged
         _note_failure(item, call)
     return report
 
@@ -339,23 +366,25 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     directory = item.config.stash[_RUN].directory
     if not directory.exists() or call.excinfo is None:
         return
-    judged = read_verdicts(directory).by_requirement
-    for requirement in requirements_of(item):
-        if item.nodeid not in judged.get(requirement, {}):
-            reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
-            record_verdict(directory, requirement, item.nodeid, unknown(reason))
+    reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
+    if isinstance(item.funcargs.get("history"), History):  # type: ignore[attr-defined]
+        broke_off(directory, item.nodeid, reason)
+    elif call.when == "setup":
+        never_began(directory, item.nodeid, requirements_of(item), reason)
 
 
 @pytest.hookimpl(trylast=True)  # when no scenario, and no worker, writes any more
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Judge what was repeated over all repetitions, on behalf of all workers."""
+    """Judge what was repeated over all repetitions, on behalf of all workers, and seal the run."""
     config = session.config
     if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return
     if config.stash.get(_A_WORKER_DIED, False):
         collect_garbage()  # its machines have ended with it
-    verdicts = judge_series(config.stash[_RUN].directory)
+    directory = config.stash[_RUN].directory
+    verdicts = judge_series(directory)
     config.stash[_SERIES] = verdicts
+    config.stash[_SEAL] = seal(directory)
     if session.exitstatus == pytest.ExitCode.OK and fail_the_run(verdicts, config.args):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -378,7 +407,12 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         )
         for line in in_words(series, requirement):
             terminalreporter.write_line(f"       {line}")
+    if verdicts.never_judged:
+        left = ", ".join(verdicts.never_judged)
+        terminalreporter.write_line(f"never judged: {left}", yellow=True)
     terminalreporter.write_line(f"evidence: {directory}")
     terminalreporter.write_line(f"judge it again: python -m checks verify {directory}")
     for line in config.stash.get(_LEFT_UP, []):
         terminalreporter.write_line(line)
+    if sealed := config.stash.get(_SEAL, ""):
+        terminalreporter.write_line(f"evidence sealed: {sealed}")

@@ -25,29 +25,30 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
 from evidence.capture import Capture
-from checks.protocols.heartbeat import intervals_s, listen
-from evidence.history import History
+from evidence.history import FILE_NAME, History
+from evidence.moment import NS
+from evidence.packets import parse
 from lab.accelerator import Accelerator, choose
 from lab.checkpoint import Checkpoint, Store, freeze, ingredients, thaw
 from lab.checkpoint.rewind import rewind
-from lab.clock import NS
 from lab.image import Image, prepare
 from lab.lab import Lab
 from lab.progress import Progress
 from lab.wait import pause
 from provision.deploy import Deployer, guide_named
 from provision.failover.site import Site
-from scenarios.failover.pair import Pair
-from scenarios.failover.tunnels import Outside, Traveller
+from scenarios.failover.pair import HEARTBEAT, Pair
+from scenarios.failover.tunnels import Outside, RoamingClient
 
 summary = "a frozen failover pair goes on: thaws and rewinds, watched"
 
 _WATCHED_S = 10.0
-_TRAVELLERS = (Traveller("alice", "udp", 1), Traveller("bob", "tcp", 1))
+_CLIENTS = (RoamingClient("alice", "udp", 1), RoamingClient("bob", "tcp", 1))
 #: Of each process that serves: its name, and when it was started, in ticks since the boot.
 _SERVING = (
     "for pid in $(pgrep -x 'openvpn|ucarp|keepalived') $(systemctl show -P MainPID openvpnas); do "
@@ -143,8 +144,8 @@ class _Seen:
 @contextmanager
 def _frozen(lab: Lab, folder: Path) -> Iterator[tuple[Checkpoint, _Before]]:
     """Bring two tunnels up and freeze the lab, under a key of its own; removed at the end."""
-    with History(folder / "history.jsonl", "bench") as history, Pair(lab, history) as pair:
-        Outside(pair).connect(*_TRAVELLERS)
+    with History(folder / FILE_NAME, "bench") as history, Pair(lab, history) as pair:
+        Outside(pair).connect(*_CLIENTS)
     before = _Before(_serving(lab), _handshakes(lab))
     made_of = ingredients(lab.topology, lab.image, lab.accelerator, nonce=secrets.token_hex())
     checkpoint = freeze(lab, made_of, "two tunnels up, for a benchmark", keep_running=False)
@@ -157,18 +158,17 @@ def _frozen(lab: Lab, folder: Path) -> Iterator[tuple[Checkpoint, _Before]]:
 
 def _watch(lab: Lab, capture: Path, before: _Before) -> _Seen:
     """Ask for a ping in each tunnel, watch the wire, then look what has changed."""
-    lost = sum(not _pings(lab, one) for one in _TRAVELLERS)
+    lost = sum(not _pings(lab, one) for one in _CLIENTS)
     pause(max(0.0, _WATCHED_S - (time.time_ns() - lab.started_ns) / NS))
     lab.wire.flush()
-    site = Site.of(lab.topology)
-    since_ns = lab.started_ns - lab.started_uncertainty_ns
-    heard = listen((one.at_ns, one.data) for one in Capture(capture) if one.at_ns > since_ns)
-    primary = heard.of(site.primary.ipv4).beats
+    primary, standby = (
+        _advertised(lab, node.name, capture) for node in Site.of(lab.topology).nodes
+    )
     serving = _serving(lab)
     return _Seen(
-        first_advertisement_s=round((primary[0].at_ns - lab.started_ns) / NS, 2),
-        longest_gap_s=round(max(intervals_s(primary)), 3),
-        standby_advertisements=len(heard.of(site.secondary.ipv4)),
+        first_advertisement_s=round((primary[0] - lab.started_ns) / NS, 2),
+        longest_gap_s=round(max(later - one for one, later in pairwise(primary)) / NS, 3),
+        standby_advertisements=len(standby),
         lost_pings=lost,
         handshakes=_handshakes(lab) - before.handshakes,
         restarts=sum(serving[node] != was for node, was in before.serving.items()),
@@ -177,7 +177,19 @@ def _watch(lab: Lab, capture: Path, before: _Before) -> _Seen:
     )
 
 
-def _pings(lab: Lab, one: Traveller) -> bool:
+def _advertised(lab: Lab, node: str, capture: Path) -> list[int]:
+    """Return when (ns) a node sent an advertisement since the lab was started."""
+    since_ns = lab.started_ns - lab.started_uncertainty_ns
+    sent = []
+    for frame in Capture(capture):
+        packet = parse(frame.data)
+        ours = frame.at_ns > since_ns and frame.interface == lab.topology.port(node, 0)
+        if ours and packet is not None and packet.protocol == HEARTBEAT:
+            sent.append(frame.at_ns)
+    return sorted(sent)
+
+
+def _pings(lab: Lab, one: RoamingClient) -> bool:
     """Ping the far end of a client's tunnel, once."""
     command = (
         f"net=$(ip -n {one.name} -4 route show dev tun0 scope link | awk 'NR == 1 {{print $1}}'); "

@@ -18,15 +18,14 @@ from it, and `--of` measures them again, also of a run that was broken off.
 
 STAGE is `silence`, from the old node's last advertisement to the peer's first; `takeover`, from the
 fault to that; `announced`, from that to the peer's gratuitous ARP (below 0: ARP came first);
-`service`, from the fault until both the peer's web service and its OpenVPN (TCP) answer on the
-virtual IP; and with `--tunnel` `tunnel`, from the fault until a client outside, connected by UDP,
-gets packets through again.
+`service`, from the fault until the peer's web service and its OpenVPN (TCP and UDP) all answer on
+the virtual IP; and with `--tunnel` `tunnel`, from the fault until a client outside, connected by
+UDP, gets packets through again.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 import time
@@ -40,9 +39,17 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from bench import takeover_figures
-from bench.takeover_series import BROKEN, SOURCE, read_series
+from bench.takeover_series import SOURCE, read_series
+from checks.engine.judging import next_attempt
+from evidence.events.run import (
+    RepetitionBroken,
+    RepetitionsBegan,
+    ScenarioEnded,
+    ScenarioStarted,
+)
 from evidence.history import History
-from evidence.scenario import END, START
+from evidence.moment import Moment
+from evidence.run import RunDirectory
 from lab.accelerator import choose
 from lab.cli import collect_garbage
 from lab.errors import VpnproofError
@@ -52,16 +59,12 @@ from lab.progress import Progress
 from provision.deploy import Deployer, guide_named
 from provision.failover import Heartbeat, users
 from scenarios.failover import faults
-from scenarios.failover.faults import Fault, Moment
+from scenarios.failover.faults import Fault
+from scenarios.failover.observe import PROBE
 from scenarios.failover.pair import Pair
-from scenarios.failover.takeover import (
-    PROBE_ADDRESS,
-    PROBE_MAC,
-    Meanwhile,
-    provoke,
-    restore,
-)
-from scenarios.failover.tunnels import Outside, Traveller
+from scenarios.failover.services import PROBE_ADDRESS, PROBE_MAC
+from scenarios.failover.takeover import Meanwhile, provoke, restore
+from scenarios.failover.tunnels import Outside, RoamingClient
 from scenarios.labs import Labs
 from scenarios.repetitions import FULL_TIMES
 from scenarios.run import Run
@@ -71,7 +74,7 @@ summary = "takeovers of the failover pair, stage by stage, by what befell the ac
 _ROOT = Path(__file__).parent.parent
 _GUIDE = "failover"
 _FAULTS = {fault.name: fault for fault in faults.ALL}
-_ROBOT = Traveller(users.AUTOLOGIN_USER, "udp", 0, autologin=True)  # no password to use up
+_ROBOT = RoamingClient(users.AUTOLOGIN_USER, "udp", 0, autologin=True)  # no password to use up
 _TOLD = ("image", "accelerator", "heartbeat")
 
 
@@ -124,7 +127,7 @@ def table(figures: Mapping[str, object]) -> RenderableType:
 def figures_of(directory: Path) -> dict[str, object]:
     """Measure what was recorded in `directory`; BadEvidence when nothing of this kind was."""
     series = read_series(directory)
-    told = json.loads((directory / "run.json").read_text())
+    told = RunDirectory(directory).facts()
     return {
         "evidence": str(directory),
         **{name: told[name] for name in _TOLD},
@@ -184,7 +187,7 @@ class _Recorder:
                     self.progress.say(f"{fault}: {done} of {self.times}")
             except VpnproofError as error:
                 reason = error.message.partition("\n")[0]
-                history.record(BROKEN, SOURCE, number=done + 1, reason=reason)
+                history.record(RepetitionBroken(source=SOURCE, number=done + 1, reason=reason))
                 self.progress.say(f"{fault}: broke off in repetition {done + 1}: {error}")
         self.labs.discard(_GUIDE)
 
@@ -192,26 +195,26 @@ class _Recorder:
     def _history(self, fault: Fault) -> Iterator[History]:
         """Begin the series with a lab, and end it, whatever comes."""
         self.labs.get(_GUIDE, pristine=True)
-        with self.run.history(f"{SOURCE} takeover: {fault}") as history:
+        name = f"{SOURCE} takeover: {fault}"
+        attempt = next_attempt(self.run.directory, name)
+        with self.run.history(name) as history:
+            lab = self.labs.name(_GUIDE)
+            history.record(ScenarioStarted(source=SOURCE, lab=lab, attempt=attempt))
+            tunnel = self.tunnel and fault.takes_over
             history.record(
-                START,
-                SOURCE,
-                lab=self.labs.name(_GUIDE),
-                fault=fault.name,
-                times=self.times,
-                tunnel=self.tunnel and fault.takes_over,
+                RepetitionsBegan(source=SOURCE, fault=fault.name, times=self.times, tunnel=tunnel)
             )
             try:
                 yield history
             finally:
-                history.record(END, SOURCE)
+                history.record(ScenarioEnded(source=SOURCE, events=history.recorded))
 
     def _repetitions(self, fault: Fault, history: History) -> Iterator[None]:
         """Provoke the fault again with each step, on a pair that is whole again."""
         lab = self.labs.get(_GUIDE)
         with (
             Pair(lab, history) as pair,
-            Probe(lab.wire, "lan", "probe", PROBE_MAC, PROBE_ADDRESS) as probe,
+            Probe(lab.wire, "lan", PROBE, PROBE_MAC, PROBE_ADDRESS) as probe,
         ):
             pair.record_configured(pair.active())
             for number in range(self.times):
@@ -225,12 +228,12 @@ class _Recorder:
     def _watched(self, pair: Pair, fault: Fault) -> Iterator[Meanwhile]:
         """Keep a client outside, if wanted; what is yielded waits until it is back."""
         if not (self.tunnel and fault.takes_over):
-            yield lambda _peer, _struck: None
+            yield lambda _peer, _injected: None
             return
         outside = Outside(pair)
 
-        def wait(_peer: str, struck: Moment) -> None:
-            outside.wait_for_echo(_ROBOT, struck.at_ns + struck.uncertainty_ns)
+        def wait(_peer: str, injected: Moment) -> None:
+            outside.wait_until_back([_ROBOT], injected.latest_ns)
 
         try:
             outside.connect(_ROBOT)

@@ -13,10 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.takeover_series import Series
-from checks.failover import timeline as takeover
-from checks.failover.timeline import Stage
+from checks.failover.stages import Stage
 from checks.protocols.budgets import Budget
-from checks.protocols.spread import Spread
+from checks.protocols.spread import Spread, spread
 
 _TAKEN = ("min_s", "median_s", "p95_s", "max_s")
 _LIMITS = ("budget_min_s", "budget_max_s")
@@ -33,9 +32,9 @@ def figures(series: Iterable[Series]) -> dict[str, object]:
             f"{fault}_takeovers": one.takeovers,
             f"{fault}_note": "; ".join(one.notes) or None,
         }
-        spreads = takeover.statistics(one.timelines)
         for stage in Stage:
-            measured = _spread(spreads.get(stage)) | _limits(one.limits.get(stage))
+            seconds = spread(one.seconds.get(stage, ()))
+            measured = _spread(seconds) | _limits(one.limits.get(stage))
             found |= {f"{fault}_{stage.name.lower()}_{name}": x for name, x in measured.items()}
     return found
 
@@ -110,11 +109,11 @@ def _key(fault: str) -> str:
     return fault.replace("-", "_")
 
 
-def _spread(spread: Spread | None) -> dict[str, object]:
-    if spread is None:
+def _spread(seen: Spread | None) -> dict[str, object]:
+    if seen is None:
         return {"n": 0, **dict.fromkeys(_TAKEN)}
-    taken = (spread.minimum, spread.median, spread.p95, spread.maximum)
-    return {"n": spread.n, **{name: round(x, 3) for name, x in zip(_TAKEN, taken, strict=True)}}
+    taken = (seen.minimum, seen.median, seen.p95, seen.maximum)
+    return {"n": seen.n, **{name: round(x, 3) for name, x in zip(_TAKEN, taken, strict=True)}}
 
 
 def _limits(budget: Budget | None) -> dict[str, object]:

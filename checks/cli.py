@@ -27,9 +27,10 @@ from checks.engine.registry import checks
 from checks.engine.requirements import catalogue
 from checks.engine.seal import sealed
 from checks.engine.verdict import Status, worst
-from checks.preflight.diagnosis import Cause, Observations, diagnose
+from checks.preflight.diagnosis import Cause, diagnose
 from checks.preflight.records import UNSEEN, observations, read_record
 from evidence.errors import EvidenceError
+from evidence.events.preflight import Observations
 
 _VERIFY = """Judges every attempt, series and requirement of a run again, by its evidence alone,
 and looks at every file of it: the history's chain of hashes, the captures' digests, the verdicts

@@ -68,5 +68,5 @@ class Event(Value):
     def recorded(self, line: int, scenario: str) -> Event:
         """Return it as it stands in a line of the history."""
         event = self.model_copy(update={"scenario": scenario})
-        event._line = line  # noqa: SLF001 - its own class
+        event._line = line
         return event

@@ -210,7 +210,7 @@ class Lab:
         pairs = zip(old.wire_ports, chosen.wire_ports, strict=True)
         moved = tuple((switch, nic) for (switch, _), (_, nic) in pairs)
         for index, (_, nic_port) in enumerate(moved):
-            self.wire.set_nic_port(f"{machine.name}/wire{index}", nic_port)
+            self.wire.set_nic_port(self.topology.port(machine.name, index), nic_port)
         fresh = chosen.model_copy(update={"wire_ports": moved})
         self._change_state(machines={**self.state.machines, machine.name: fresh})
         self.machines[machine.name] = self._machine(machine.name)
@@ -321,7 +321,7 @@ def assembling(
 def _wire_ports(topology: Topology, machines: Mapping[str, MachineState]) -> list[Port]:
     return [
         Port(
-            name=f"{machine.name}/wire{index}",
+            name=topology.port(machine.name, index),
             segment=nic.network,
             switch_port=0,
             nic_port=machines[machine.name].wire_ports[index][1],

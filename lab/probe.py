@@ -16,15 +16,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Any, Self
 
+from evidence.packets import ARP, IPV4, parse_headers
 from lab import wait
 from lab.errors import WireError
 from lab.timing import beside
-from lab.wire import ARP, IPV4, Frame, FrameStream, Match, Wire, parse
+from lab.wire import Frame, FrameStream, Match, Wire
 from lab.wire.rules import mac_octets
 
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
@@ -40,6 +41,47 @@ class Answer:
 
     at_ns: int
     mac: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A service was asked for: when (ns since 1970, this host's clock), and what answered that."""
+
+    at_ns: int
+    answers: list[Answer] = field(default_factory=list)
+
+
+class Asking:
+    """A service that is asked for again and again.
+
+    `every` so many seconds, which may be changed meanwhile. Each question has a number of its own,
+    so that its answers are known for its own, and one that got none is known, too.
+    """
+
+    def __init__(self, every: float) -> None:
+        self.every = every
+        self._questions: list[Question] = []
+        self._numbered: dict[int, Question] = {}
+
+    @property
+    def questions(self) -> list[Question]:
+        """All questions so far, in the order in which they were asked."""
+        return list(self._questions)
+
+    @property
+    def answers(self) -> list[Answer]:
+        """All answers so far."""
+        return [answer for one in self.questions for answer in list(one.answers)]
+
+    def ask(self, number: int) -> None:
+        """Note a question, before it is sent."""
+        self._numbered[number] = question = Question(time.time_ns())
+        self._questions.append(question)
+
+    def hear(self, number: int, answer: Answer) -> None:
+        """Note an answer; one to a question that nobody asked is passed over."""
+        if number in self._numbered:
+            self._numbered[number].answers.append(answer)
 
 
 class Probe:
@@ -108,36 +150,49 @@ class Probe:
         """Send a datagram; return the first one that comes back from there, or None."""
         number = self._port_number()
         content = payload if isinstance(payload, bytes) else payload()
-
-        def ask() -> None:
-            from scapy.layers.inet import UDP
-
-            self._send_ip(address, UDP(sport=number, dport=port) / content)
-
         return self._exchange(
-            address, ask, lambda frame: _from(frame, address, _UDP, port, number), seconds
+            address,
+            lambda: self._datagram(address, port, number, content),
+            lambda frame: _from(frame, address, _UDP, port, number),
+            seconds,
         )
 
     @contextmanager
-    def keep_asking(self, address: str, port: int, every: float = 0.1) -> Iterator[list[Answer]]:
-        """Try a TCP port `every` so many seconds; the list grows by one entry an answer.
+    def keep_asking(
+        self,
+        address: str,
+        port: int,
+        every: float = 0.1,
+        payload: Callable[[], bytes] | None = None,
+    ) -> Iterator[Asking]:
+        """Ask for a TCP port, or with the datagrams of `payload` for a UDP port, until the end.
 
-        What the listener sees is the wire's time of each SYN/ACK, so the first one after a
-        takeover is exact to `every`.
+        Answers bear the wire's time, so the first one after a takeover is exact to `every`
+        seconds.
         """
-        answers: list[Answer] = []
+        asking = Asking(every)
         over = threading.Event()
+        protocol = _TCP if payload is None else _UDP
 
         def knock() -> None:
-            while not over.wait(every):
-                self._knock(address, port)
+            while not over.wait(asking.every):
+                self._knock(address, port, asking, payload)
+
+        def answering(frame: Frame) -> str | None:
+            if payload is None:
+                return _syn_ack(frame, address, port, None)
+            return _from(frame, address, protocol, port, None)
+
+        def hear(frame: Frame) -> None:
+            if mac := answering(frame):
+                asking.hear(parse_headers(frame.raw).destination_port or 0, Answer(frame.at_ns, mac))
 
         self._resolve(address, 1.0)
-        with self._hearing(lambda frame: _syn_ack(frame, address, port, None), answers):
+        with self._listening(hear):
             thread = threading.Thread(target=knock, daemon=True)
             thread.start()
             try:
-                yield answers
+                yield asking
             finally:
                 over.set()
                 thread.join()
@@ -146,12 +201,18 @@ class Probe:
         """Return the MAC that this host believes to have `address`."""
         return self._neighbours.get(address)
 
-    def _knock(self, address: str, port: int) -> None:
+    def _knock(
+        self, address: str, port: int, asking: Asking, payload: Callable[[], bytes] | None
+    ) -> None:
+        number = self._port_number()
+        asking.ask(number)
         try:
-            if address in self._neighbours:
-                self._syn(address, port, self._port_number())
-            else:
+            if address not in self._neighbours:
                 self.send(_arp(1, self.mac, self.ipv4, _BROADCAST, address))
+            elif payload is None:
+                self._syn(address, port, number)
+            else:
+                self._datagram(address, port, number, payload())
         except WireError:  # the wire ended: whoever waits for answers learns it by itself
             self._ended.set()
 
@@ -187,6 +248,11 @@ class Probe:
 
         self._send_ip(address, TCP(sport=number, dport=port, flags="S", seq=number))
 
+    def _datagram(self, address: str, port: int, number: int, content: bytes) -> None:
+        from scapy.layers.inet import UDP
+
+        self._send_ip(address, UDP(sport=number, dport=port) / content)
+
     def _send_ip(self, address: str, segment: Any) -> None:  # noqa: ANN401 - scapy has no types
         from scapy.layers.inet import IP
         from scapy.layers.l2 import Ether
@@ -206,10 +272,16 @@ class Probe:
                 found.append(Answer(frame.at_ns, mac))
                 heard.set()
 
+        with self._listening(listen):
+            yield heard
+
+    @contextmanager
+    def _listening(self, listen: Callable[[Frame], None]) -> Iterator[None]:
+        """Let `listen` see each frame that comes to this host."""
         with self._lock:
             self._waiting.append(listen)
         try:
-            yield heard
+            yield
         finally:
             with self._lock:
                 self._waiting.remove(listen)
@@ -225,7 +297,7 @@ class Probe:
                     self._ended.set()
 
     def _hear(self, frame: Frame) -> None:
-        headers = parse(frame.raw)
+        headers = parse_headers(frame.raw)
         if headers.ethertype == ARP:
             self._learn(frame)
         elif headers.ethertype == IPV4 and headers.protocol == _TCP:
@@ -236,7 +308,7 @@ class Probe:
 
     def _learn(self, frame: Frame) -> None:
         """Take a reply or a gratuitous ARP for true, and answer what asks for this host."""
-        sent = parse(frame.raw)
+        sent = parse_headers(frame.raw)
         sender, target = str(IPv4Address(sent.source_ip)), str(IPv4Address(sent.destination_ip))
         mac = frame.raw[22:28].hex(":")
         if sender in self._neighbours or frame.raw[21] == 2:
@@ -264,7 +336,7 @@ def _arp(operation: int, mac: str, ipv4: str, target_mac: str, target: str) -> b
 
 
 def _arp_reply(frame: Frame, address: str) -> str | None:
-    headers = parse(frame.raw)
+    headers = parse_headers(frame.raw)
     if headers.ethertype != ARP or frame.raw[21] != 2:
         return None
     if headers.source_ip != IPv4Address(address).packed:
@@ -273,7 +345,7 @@ def _arp_reply(frame: Frame, address: str) -> str | None:
 
 
 def _from(frame: Frame, address: str, protocol: int, port: int, number: int | None) -> str | None:
-    headers = parse(frame.raw)
+    headers = parse_headers(frame.raw)
     came = (headers.protocol, headers.source_ip, headers.source_port)
     if came != (protocol, IPv4Address(address).packed, port):
         return None

@@ -115,6 +115,13 @@ class Topology(_Strict):
         digest = hashlib.sha256(f"{self.name}/{machine}/{index}".encode()).hexdigest()
         return "52:54:00:" + ":".join((digest[0:2], digest[2:4], digest[4:6]))
 
+    def port(self, machine: str, index: int) -> str:
+        """Return the name of the wire's port that a machine's NIC `index` is plugged into.
+
+        Captures name their interfaces by it.
+        """
+        return f"{machine}/wire{index}"
+
     def uuid(self, machine: str) -> str:
         """Return the machine's libvirt UUID: always the same one, as a thaw needs it."""
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{machine}.{self.name}.vpnproof.invalid"))

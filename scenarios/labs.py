@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from evidence.run import RunDirectory
 from lab.cli import how_to_look
 from lab.errors import LabError
 from lab.lab import Lab
@@ -86,7 +87,7 @@ class Labs:
         ahead: bool = False,
         on_start: Callable[[str, Lab], None] = lambda _name, _lab: None,
     ) -> None:
-        self.directory = directory
+        self.files = RunDirectory(directory)
         self._on_start = on_start
         self._deployer = deployer
         self._keep = keep
@@ -190,7 +191,7 @@ class Labs:
             self._tell(place, f"{ahead.name} failed, and was not needed: {error}")
         else:
             lab.down()
-        self._capture(ahead.name).unlink(missing_ok=True)  # a recording of nothing
+        self.files.capture(ahead.name).unlink(missing_ok=True)  # a recording of nothing
 
     def _make(self, guide: str, place: _Place) -> _Running:
         ahead = place.ahead is not None
@@ -228,35 +229,28 @@ class Labs:
         return f"{guide}{self._suffix}" + (f"-{place.made}" if place.made > 1 else "")
 
     def _deploy(self, name: str, place: _Place) -> _Running:
-        return _Running(name, place.deployer.deploy(capture=self._capture(name)))
+        return _Running(name, place.deployer.deploy(capture=self.files.capture(name)))
 
     def _deploy_ahead(self, name: str, place: _Place) -> _Running:
         with beside():  # nobody waits for it
             return self._deploy(name, place)
 
-    def _capture(self, name: str) -> Path:
-        return self.directory / "wire" / f"{name}.pcapng"
-
     def _tell(self, place: _Place, trouble: str) -> None:
         """Say on the terminal, and in the evidence, what no scenario will."""
         place.deployer.progress.say(trouble)
-        with (self.directory / TROUBLE_LOG).open("a", encoding="utf-8") as log:
+        with (self.files.path / TROUBLE_LOG).open("a", encoding="utf-8") as log:
             log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {trouble}\n")
 
     def _keep_deployment(self, guide: str, deployer: Deployer, running: _Running) -> None:
         """Put what was typed, and where that departs from the guide, with the evidence."""
-        write_errata(deployer.plan.errata, self.directory / f"errata-{guide}.json")
-        self._copy(running, "transcripts")
+        write_errata(deployer.plan.errata, self.files.errata(guide))
+        _copy(running.lab.directory / "transcripts", self.files.transcripts(running.name))
 
     def _keep_consoles(self, running: _Running) -> None:
-        self._copy(running, "consoles")
+        _copy(running.lab.directory / "consoles", self.files.consoles(running.name))
 
-    def _copy(self, running: _Running, kind: str) -> None:
-        source = running.lab.directory / kind
-        if source.is_dir():  # a plan without steps types nothing
-            shutil.copytree(
-                source,
-                self.directory / kind / running.name,
-                ignore=shutil.ignore_patterns("*.agent"),  # sockets, beside the consoles' logs
-                dirs_exist_ok=True,
-            )
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():  # a plan without steps types nothing
+        sockets = shutil.ignore_patterns("*.agent")  # beside the consoles' logs
+        shutil.copytree(source, target, ignore=sockets, dirs_exist_ok=True)

@@ -10,7 +10,8 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,10 @@ from typing import TextIO
 
 from filelock import FileLock
 
+from evidence.events.run import ClockOffset, LabBooted, LabThawed
 from evidence.history import History
+from evidence.run import RunDirectory
+from lab import clock
 from lab.checkpoint import stands_on
 from lab.lab import Lab
 
@@ -48,6 +52,7 @@ class Run:
 
     def __init__(self, directory: Path, root: Path) -> None:
         self.directory = directory
+        self.files = RunDirectory(directory)
         self.root = root
 
     @classmethod
@@ -57,15 +62,25 @@ class Run:
 
     def history(self, scenario: str) -> History:
         """Return the run's history, to be appended to on behalf of `scenario`."""
-        return History(self.directory / "history.jsonl", scenario)
+        return History(self.files.history, scenario)
 
-    def open(self, **facts: str) -> None:
-        """Make the directory with its `run.json` (`facts` beside revision and versions)."""
-        if (self.directory / "run.json").exists():
-            return
-        self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "wire").mkdir(exist_ok=True)
-        told = {
+    def open(self, *, requirements: Iterable[str] = (), **facts: str) -> None:
+        """Make the directory with its `run.json` (`facts` beside revision and versions).
+
+        requirements: which ones the scenarios that were collected are to be judged for. To a
+        directory that was opened before, by another worker or another run, they are added.
+        """
+        first = {} if self.files.facts_file.exists() else self._told(facts)
+        self.files.wire.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            if not self.files.facts_file.exists():
+                self._write(first)
+                self._point_latest_here()
+            told = self.files.facts()
+            self._write({**told, "requirements": sorted({*told["requirements"], *requirements})})
+
+    def _told(self, facts: Mapping[str, str]) -> dict[str, object]:
+        return {
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "revision": asdict(Revision.here(self.root)),
             "command": shlex.join(["pytest", *sys.argv[1:]]),
@@ -73,27 +88,32 @@ class Run:
             "processors": os.cpu_count(),
             "python": platform.python_version(),
             "packages": {name: version(name) for name in _PACKAGES},
+            "requirements": [],
             **facts,
         }
-        self._write(told)
-        self._point_latest_here()
 
     def note_lab(self, name: str, lab: Lab) -> None:
         """Say in `run.json` and in the history that a lab began, and what its clock says.
 
         A lab keeps its own time: what its guests date is so far behind this host's clock.
         """
-        clock = asdict(lab.clock)
-        with FileLock(self.directory / ".run.json.lock"):
-            told = json.loads((self.directory / "run.json").read_text())
-            self._write({**told, "labs": {**told.get("labs", {}), name: {"clock": clock}}})
+        with self._alone():
+            told = self.files.facts()
+            labs = {**told.get("labs", {}), name: {"clock": asdict(lab.clock)}}
+            self._write({**told, "labs": labs})
         with self.history("") as history:
             record_start(history, lab, name)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other process of the run change `run.json` meanwhile."""
+        with FileLock(self.directory / ".run.json.lock"):
+            yield
 
     def _write(self, told: Mapping[str, object]) -> None:
         fresh = self.directory / f".run.json.{os.getpid()}"
         fresh.write_text(json.dumps(told, indent=2) + "\n")
-        fresh.replace(self.directory / "run.json")
+        fresh.replace(self.files.facts_file)
 
     def _point_latest_here(self) -> None:
         """Let `latest` beside the directory point at it; a file of that name is left alone."""
@@ -111,15 +131,22 @@ def record_start(history: History, lab: Lab, name: str = "") -> None:
 
     What counters say, and who is active, is compared within one generation of a lab's wire only.
     """
+    kind = LabThawed if stands_on(lab) else LabBooted
     history.record(
-        "lab.thawed" if stands_on(lab) else "lab.booted",
-        "lab",
-        at_ns=lab.started_ns,
-        uncertainty_ns=lab.started_uncertainty_ns,
-        lab=name or lab.directory.name,
-        generation=lab.wire.counters()["generation"],
-        clock=asdict(lab.clock),
+        kind(
+            source="lab",
+            at_ns=lab.started_ns,
+            uncertainty_ns=lab.started_uncertainty_ns,
+            lab=name or lab.directory.name,
+            generation=lab.wire.counters()["generation"],
+            clock=recorded_clock(lab.clock),
+        )
     )
+
+
+def recorded_clock(offset: clock.ClockOffset) -> ClockOffset:
+    """Return a clock's offset as events hold it."""
+    return ClockOffset(behind_ns=offset.behind_ns, uncertainty_ns=offset.uncertainty_ns)
 
 
 def terminal_of_run(*, in_worker: bool) -> TextIO:

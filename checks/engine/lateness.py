@@ -26,6 +26,7 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 from typing import Protocol
 
+from checks.engine.obligations import Obligation
 from checks.engine.verdict import Status, Verdict
 
 NS = 1_000_000_000
@@ -80,6 +81,23 @@ def explain(
         return None
     each = {of: _kept_s([rate for rate in rates if rate.of == of], span) for of in whose}
     return _in_words(each, excess_s)
+
+
+def missed(
+    one: Obligation,
+    why: str,
+    excess_s: float,
+    span: tuple[int, int],
+    whose: Collection[str],
+    records: Iterable[Kept],
+    *evidence: str,
+) -> None:
+    """Break an obligation whose limit was missed, or keep it open as late if that explains it."""
+    excuse = explain(excess_s, span, whose, records)
+    if excuse is None:
+        one.broken(why, *evidence)
+    else:
+        one.late(f"{why}, but {excuse}", *evidence)
 
 
 def lower_bound_s(minimum_s: float, uncertainty_s: float = 0.0) -> float:

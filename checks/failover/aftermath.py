@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
+from checks.failover import whole_run
+from checks.failover.claims import Claim, How, claims
 from checks.failover.recorded import Recorded
 from checks.failover.stages import Span, Watch, owe_in_time
 from checks.failover.takeover import RESTART, Takeover, takeovers
@@ -23,6 +25,9 @@ NODE_LOG, STATE_LOG = "openvpnas-node.log", "openvpnas.log"
 STATE, NODE_EVENT = "Switching to state: MASTER", "Switching to state"
 OUTSIDE = "outside"
 """FO-49: a client beyond the gateway."""
+TUNNEL_STAYS_S = 4.0
+"""A tunnel that is back carries traffic so long after its first packet, at the least: it is looked
+at 5 s later, and a client asks twice a second."""
 LIMITS: Mapping[str, Budget] = {
     "udp": Budget(0, budgets.GUIDE_TUNNEL_UDP_S, "about a minute", "FO-39"),
     "tcp": Budget(0, budgets.GUIDE_TUNNEL_TCP_S, "reset by the new node", "FO-39"),
@@ -31,16 +36,20 @@ LIMITS: Mapping[str, Budget] = {
 
 @check("FO-26")
 def the_takeover_is_announced(evidence: Evidence, owed: Obligations) -> None:
-    """Judge the gratuitous ARPs after each takeover, and that clients moved to the new MAC."""
+    """Judge the gratuitous ARPs after each takeover, and that clients moved to the new MAC.
+
+    They have not while another node goes on claiming the virtual IP: whoever asks anew may be
+    told either MAC.
+    """
     recorded = Recorded(evidence)
     for takeover in takeovers(recorded, owed):
         _owe_announcements(owed, takeover)
         _owe_neighbours(owed, recorded, takeover)
+    whole_run.owe_one_master(owed, recorded)
 
 
 def _owe_announcements(owed: Obligations, takeover: Takeover) -> None:
-    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
-    apart = [abs(seen.at_ns - takeover.first.at_ns) / NS for seen in takeover.announced]
+    apart = [abs(seen.at_ns - takeover.taken.at_ns) / NS for seen in takeover.announced]
     one = owed.owe(f"{takeover}: announced by gratuitous ARP at once, and again")
     if not apart:
         one.broken(f"{takeover}: no gratuitous ARP of {takeover.peer.name} reached the wire")
@@ -65,11 +74,10 @@ def _owe_announcements(owed: Obligations, takeover: Takeover) -> None:
 
 def _owe_neighbours(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
     """Owe that every client whose neighbour table was read has the peer's MAC, at last."""
-    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
     seen = [
         one
         for one in recorded.evidence.events(NeighbourSeen)
-        if takeover.first.at_ns <= one.at_ns <= takeover.until_ns
+        if takeover.taken.at_ns <= one.at_ns <= takeover.until_ns
         and one.address == recorded.pair.virtual_ip
     ]
     if not seen:
@@ -111,14 +119,13 @@ def the_change_of_state_is_logged(evidence: Evidence, owed: Obligations) -> None
 
 
 def _owe_state_line(owed: Obligations, takeover: Takeover, state: list[LogLine]) -> None:
-    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
     one = owed.owe(f"{takeover}: MASTER stands in {STATE_LOG} within {LOG_S:.0f} s")
     right = [line for line in state if line.file == STATE_LOG]
     if not right:
         files = sorted({line.file for line in state}) or "no file"
         one.broken(f"{takeover}: the MASTER line is in {files}, not in {STATE_LOG}")
         return
-    first_ns = takeover.first.at_ns
+    first_ns = takeover.taken.at_ns
     line = min(right, key=lambda line: abs(line.at_ns - first_ns))
     apart_s = abs(line.at_ns - first_ns) / NS
     unsure_s = line.uncertainty_ns / NS
@@ -143,36 +150,58 @@ def outside_clients_follow_the_virtual_ip(evidence: Evidence, owed: Obligations)
 
 
 def owe_tunnels(owed: Obligations, recorded: Recorded, client: str | None = None) -> None:
-    """Owe that each client whose tunnel was up before a fault is back in time, and stays."""
+    """Owe that each client whose tunnel was up before a fault is back in time, and stays.
+
+    Back is who is served by the new node; one that the old node goes on serving never left it.
+    """
     watched = [
         one for one in recorded.evidence.events(TunnelWatched) if client in (None, one.client)
     ]
+    sent = [claim for claim in claims(recorded) if claim.how is How.SERVES]
     for takeover in takeovers(recorded, owed, but=(RESTART,)):
         before = {one.source: one for one in watched if one.at_ns < takeover.injected.at_ns}
         if not before:
             owed.open(f"{takeover}: no tunnel{f' of an {client} client' if client else ''} was up")
         for one in before.values():
-            _owe_tunnel(owed, recorded, takeover, one)
+            _owe_tunnel(owed, recorded, takeover, one, sent)
+    whole_run.owe_one_master(owed, recorded)
 
 
 def _owe_tunnel(
-    owed: Obligations, recorded: Recorded, takeover: Takeover, watched: TunnelWatched
+    owed: Obligations,
+    recorded: Recorded,
+    takeover: Takeover,
+    watched: TunnelWatched,
+    sent: Sequence[Claim],
 ) -> None:
     """Owe that a client's traffic is back: by a packet that was sent after the peer took over."""
-    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
     carried = [
         one
         for one in recorded.evidence.events(TunnelCarried, watched.source)
         if one.at_ns <= takeover.until_ns
         and one.moment.earliest_ns > takeover.injected.latest_ns
-        and min(one.at_ns, one.sent_ns or one.at_ns) - one.uncertainty_ns > takeover.first.at_ns
+        and min(one.at_ns, one.sent_ns or one.at_ns) - one.uncertainty_ns > takeover.taken.at_ns
     ]
     places = (*takeover.places, watched.place, *(one.place for one in carried[:1]))
     what = f"{takeover}: the tunnel of {watched.source} carrying traffic again"
     whose = {takeover.peer.name, watched.source, "wire", "scenario"}
-    start = takeover.injected
-    watch = Watch(what, whose, start, takeover.until_ns, places, recorded.lateness)
+    start, due = takeover.injected, takeover.taken
+    watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
     measured = Span(start, carried[0].moment) if carried else None
     owe_in_time(owed, watch, measured, LIMITS[watched.protocol])
-    if measured is not None:
-        owed.tell(f"{watched.source} ({watched.protocol}): back after {measured.seconds:.1f} s")
+    if measured is None:
+        return
+    owed.tell(f"{watched.source} ({watched.protocol}): back after {measured.seconds:.1f} s")
+    one = owed.owe(f"{takeover}: the tunnel of {watched.source} served by {takeover.peer.name}")
+    until_ns = carried[-1].moment.latest_ns
+    by = {claim.who for claim in sent if takeover.taken.at_ns <= claim.at_ns <= until_ns}
+    if takeover.peer.name in by:
+        one.met(recorded.wire)
+    else:
+        others = f", only by {' and '.join(sorted(by))}" if by else ""
+        one.doubt(f"{what}: nothing was sent from the virtual IP by the new node{others}")
+    stays = owed.owe(f"{what}, for good")
+    stayed_s = (carried[-1].at_ns - carried[0].at_ns) / NS
+    if stayed_s < TUNNEL_STAYS_S:
+        stays.doubt(f"{what}: seen for {stayed_s:.1f} s only, {TUNNEL_STAYS_S:.0f} s are needed")
+    stays.met(*(line.place for line in carried))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from checks.engine.obligations import Obligations
+from checks.failover.pair import Node
 from checks.failover.recorded import Recorded, passed_on
 from checks.protocols import arp
 from evidence import packets
@@ -70,6 +71,15 @@ def _who(recorded: Recorded, port: str, mac: str) -> str:
     return node.name if node else f"{mac} at {port}"
 
 
+def announced(recorded: Recorded, by: Node) -> set[str]:
+    """Return what a node announces by gratuitous ARP besides its own address: a virtual IP."""
+    return {
+        seen.arp.sender
+        for seen in recorded.arps
+        if seen.announces and recorded.pair.node_at(seen.port) == by
+    } - {by.address}
+
+
 @dataclass(frozen=True)
 class Tenure:
     """A stretch in which one node held the role, by its advertisements that the pair believes."""
@@ -92,6 +102,14 @@ def tenures(recorded: Recorded) -> list[Tenure]:
     if found:
         found[-1] = Tenure(found[-1].who, found[-1].start_ns, recorded.window.until_ns)
     return found
+
+
+def holder_at(recorded: Recorded, at_ns: int) -> str | None:
+    """Name who held the role at a moment; None before anybody has advertised."""
+    return next(
+        (one.who for one in reversed(tenures(recorded)) if one.start_ns <= at_ns <= one.end_ns),
+        None,
+    )
 
 
 def owe_one_holder(

@@ -96,7 +96,7 @@ class Recorded:
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
-        """Every frame of heartbeat or ARP, or from the virtual IP, whether or not it was dropped."""
+        """Every frame of heartbeat or ARP, or from the virtual IP, also those that were dropped."""
         address = bytes(map(int, self.pair.virtual_ip.split(".")))
         return tuple(frame for frame in self.evidence.frames() if _concerns(frame.data, address))
 
@@ -165,9 +165,10 @@ class Recorded:
         return self._paired(begins, began, self.evidence.events(ended)) if begins else []
 
     def _paired(self, begins: list[B], began: type[B], ends: list[E]) -> list[tuple[B, E]]:
+        """Pair them by their times: the lines of a history need not stand in that order."""
         found = []
         for begin in begins:
-            end = next((one for one in ends if one.line > begin.line), None)
+            end = next((one for one in ends if one.at_ns > begin.at_ns), None)
             if end is None:
                 name = began.model_fields["kind"].default
                 raise Missing(f"{begin.place}: {name} without its end")

@@ -4,164 +4,245 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from checks.engine.lateness import missed
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.engine.verdict import Findings, Verdict, combine
-from checks.failover import timeline as takeover
 from checks.failover import whole_run
-from checks.failover.pair import Recorded
-from checks.failover.takeovers import RESTART, figures, measured
-from checks.protocols import heartbeat
+from checks.failover.claims import announced
+from checks.failover.pair import Node
+from checks.failover.recorded import Recorded
+from checks.failover.senders import verifies
+from checks.failover.stages import Stage, figures, owe_stage
+from checks.failover.takeover import RESTART, Takeover, takeovers
 from checks.protocols.budgets import GUIDE_TAKEOVER_S, Budget
-from evidence.history import Event
+from checks.protocols.heartbeat import Heartbeat
+from evidence.events.takeover import (
+    AddressesHeld,
+    FailbacksPlanned,
+    FaultWatched,
+    NodeReturned,
+    RebootLoopBegan,
+    RebootLoopEnded,
+)
+from evidence.moment import NS
 from evidence.scenario import Evidence
 
 WATCH_S = 60.0
 CYCLES = 8
 GAP_FACTOR = 1.5
 """The longest gap of a node that stays active, in its periods."""
+STOPPED_S = 5.0
+"""FO-30: by then the restart command has ended the old process; 1 to 2.5 s were seen."""
 
 
 @check("FO-28")
-def a_returning_node_stays_standby(evidence: Evidence) -> Verdict:
-    """Judge that the old active node sends nothing in the 60 s after its return."""
+def a_returning_node_stays_standby(evidence: Evidence, owed: Obligations) -> None:
+    """Judge that the old active node claims nothing in the 60 s after its return."""
     recorded = Recorded(evidence)
-    return combine(
-        [
-            judge_return(recorded),
-            whole_run.no_unexplained_role_change(recorded),
-            whole_run.no_two_holders(recorded),
-        ]
-    )
+    owe_return(owed, recorded)
+    whole_run.owe_no_unexplained_role_change(owed, recorded)
+    whole_run.owe_one_master(owed, recorded)
 
 
-def judge_return(recorded: Recorded) -> Verdict:
-    """Count the advertisements of a returned node, and look for the virtual IP on it."""
-    found = Findings()
-    evidence = recorded.evidence
+def owe_return(owed: Obligations, recorded: Recorded) -> None:
+    """Owe that a node which has failed and is back stays standby, until the window ends."""
     recorded.heard_of_pair()
-    for event in evidence.need("node.returned"):
-        node = recorded.pair.node(str(event["node"]))
-        end_ns = min(
-            [evidence.window.until_ns]
-            + [fault.at_ns for fault in evidence.events("fault.begin") if fault.at_ns > event.at_ns]
-        )
-        found.saw(event.place, evidence.capture_place)
-        watched = (end_ns - event.at_ns) / heartbeat.NS
-        if watched < WATCH_S:
-            found.gap(f"{node.name} was watched for {watched:.0f} s after its return, not 60")
-        beats = recorded.sent.of(node.address).between(_gone_until(recorded, event), end_ns)
-        found.require(
-            not len(beats), f"{node.name} sent {len(beats)} advertisement(s) on its return"
-        )
-        peer = recorded.pair.peer_of(node.name)
-        if not len(recorded.passed.of(peer.address).between(event.at_ns, end_ns)):
-            found.gap(f"nobody was active when {node.name} came back")
-        seen = [
-            reading
-            for reading in evidence.events("addresses", node.name)
-            if event.at_ns <= reading.at_ns <= end_ns
-        ]
-        if not seen:
-            found.gap(f"{node.name}'s addresses were not read after its return")
-        found.require(
-            not any(recorded.pair.virtual_ip in reading["held"] for reading in seen),
-            f"{node.name} holds the virtual IP after its return",
-        )
-    return found.verdict("0 advertisements in 60 s after the return")
+    for returned in recorded.evidence.need(NodeReturned):
+        takeovers(recorded, owed, of=returned.node)
+        _owe_standby(owed, recorded, returned)
 
 
-def _gone_until(recorded: Recorded, returned: Event) -> int:
+def _owe_standby(owed: Obligations, recorded: Recorded, returned: NodeReturned) -> None:
+    node, peer = recorded.pair.node(returned.node), recorded.pair.peer_of(returned.node)
+    end_ns = _watched_until(recorded, returned)
+    silent = owed.owe(f"0 advertisements of {node.name} in {WATCH_S:.0f} s after its return")
+    watched_s = (end_ns - returned.moment.latest_ns) / NS
+    if watched_s < WATCH_S:
+        silent.doubt(f"{node.name} was watched for {watched_s:.0f} s after its return, not 60")
+    sent = recorded.sent.of(node.name).between(_gone_until(recorded, returned), end_ns)
+    why = f"{node.name} sent {len(sent)} advertisement(s) on its return"
+    silent.settle(not len(sent), why, returned.place, recorded.wire)
+    active = owed.owe(f"{peer.name} active while {node.name} is back")
+    kept = recorded.passed.of(peer.name).between(returned.at_ns, end_ns)
+    longest = _longest_gap(kept, returned.at_ns, end_ns)
+    if longest[0] > recorded.pair.dead_s:
+        active.doubt(f"nobody was active for {longest[0]:.1f} s after {node.name} came back")
+    active.met(recorded.wire)
+    _owe_without_virtual_ip(owed, recorded, returned, peer, end_ns)
+
+
+def _owe_without_virtual_ip(
+    owed: Obligations, recorded: Recorded, returned: NodeReturned, peer: Node, end_ns: int
+) -> None:
+    """Owe that a returned node holds no virtual IP: neither the configured nor the announced one.
+
+    It has it when it takes the role, not before: a reading sooner than that shows nothing.
+    """
+    node, configured = recorded.pair.node(returned.node), recorded.pair.virtual_ip
+    one = owed.owe(f"{node.name} back without the virtual IP")
+    others = announced(recorded, peer) - {configured, node.address}
+    virtual = {configured, *others}
+    if others:
+        one.doubt(
+            f"{peer.name} announces {', '.join(sorted(others))}, but {configured} is configured",
+            recorded.wire,
+        )
+    _doubt_other_address(one, recorded, peer)
+    could_ns = returned.at_ns + int(node.engine.last_advert_to_takeover().maximum_s * NS)
+    for reading in recorded.evidence.events(AddressesHeld, node.name):
+        if not returned.at_ns <= reading.at_ns <= end_ns:
+            continue
+        for address in sorted(virtual & set(reading.held)):
+            why = f"{node.name} holds the virtual IP {address} after its return"
+            one.broken(why, reading.place)
+        if reading.at_ns >= could_ns:
+            one.met(reading.place)
+    since_ns = _gone_until(recorded, returned)
+    claimed = [
+        seen
+        for seen in recorded.arps
+        if since_ns <= seen.at_ns <= end_ns
+        and seen.arp.sender in virtual
+        and recorded.pair.node_at(seen.port) == node
+    ]
+    if claimed:
+        why = f"{node.name} claimed the virtual IP by ARP {len(claimed)} time(s) after its return"
+        one.broken(why, recorded.wire)
+    if not one.shown:
+        one.doubt(f"{node.name}'s addresses were not read after it could have taken the role")
+
+
+def _doubt_other_address(one: Obligation, recorded: Recorded, peer: Node) -> None:
+    """Doubt that the configured virtual IP is in force where no advertisement is made for it."""
+    sent = [seen for seen in recorded.passed.of(peer.name) if not seen.resigning]
+    if sent and not any(verifies(seen.advert, recorded.pair) for seen in sent):
+        one.doubt(f"no advertisement of {peer.name} is one for {recorded.pair.virtual_ip}")
+
+
+def _watched_until(recorded: Recorded, returned: NodeReturned) -> int:
+    faults = [fault.at.earliest_ns for fault in recorded.faults()]
+    later = [at_ns for at_ns in faults if at_ns > returned.at_ns]
+    return min([*later, recorded.window.until_ns])
+
+
+def _gone_until(recorded: Recorded, returned: NodeReturned) -> int:
     """Return from when (ns) a node may come back: its fault is over, its machine yet to boot."""
-    overs = recorded.evidence.events("fault.over")
     before = [
         over.at_ns
-        for over in overs
-        if over["node"] == returned["node"] and over.at_ns <= returned.at_ns
+        for over in recorded.evidence.events(FaultWatched)
+        if over.node == returned.node and over.at_ns <= returned.at_ns
     ]
     return max(before, default=returned.at_ns)
 
 
 @check("FO-29")
-def a_reboot_loop_moves_nothing(evidence: Evidence) -> Verdict:
+def a_reboot_loop_moves_nothing(evidence: Evidence, owed: Obligations) -> None:
     """Judge eight reboot cycles of one node: no change of role, no gap in the heartbeat."""
     recorded = Recorded(evidence)
-    found = Findings()
     recorded.heard_of_pair()
-    for begin, end in recorded.spans("reboot.loop"):
-        found.saw(begin.place, end.place, evidence.capture_place)
-        if int(end["cycles"]) < CYCLES:
-            found.gap(f"{end['cycles']} reboot cycles, {CYCLES} are needed")
-        active = recorded.pair.peer_of(str(begin["node"]))
-        span = recorded.sent.in_group(recorded.pair.vhid).between(begin.at_ns, end.at_ns)
-        changes = heartbeat.role_changes(span, recorded.pair.vhid)
-        found.require(not changes, f"{len(changes)} change(s) of role in the reboot loop")
-        beats = span.of(active.address).beats
-        if not beats:
-            found.gap(f"{active.name} was not active in the reboot loop")
-            continue
-        edges_ns = [begin.at_ns, *(beat.at_ns for beat in beats), end.at_ns]
-        longest = max((later - earlier) / heartbeat.NS for earlier, later in pairwise(edges_ns))
-        limit = GAP_FACTOR * active.engine.period_s
-        found.require(
-            longest < limit, f"{active.name} was silent for {longest:.3f} s, limit {limit:.3f} s"
-        )
-    return combine([found.verdict("0 changes of role"), whole_run.no_two_holders(recorded)])
+    for begin, end in recorded.spans(RebootLoopBegan, RebootLoopEnded):
+        places = (begin.place, end.place, recorded.wire)
+        owed.at_least(CYCLES, range(end.cycles), "reboot cycles", *places)
+        active = recorded.pair.peer_of(begin.node)
+        sent = recorded.sent.between(begin.at_ns, end.at_ns)
+        for name in sorted(sent.senders() - {active.name}):
+            count = len(sent.of(name))
+            owed.owe(f"0 advertisements of {name}").broken(
+                f"{name} sent {count} advertisement(s) in the reboot loop", recorded.wire
+            )
+        kept = sent.of(active.name).in_group(recorded.pair.vhid)
+        what = f"{active.name} active in the whole reboot loop, 0 changes of role"
+        _owe_unbroken(owed, recorded, what, active, kept, (begin.at_ns, end.at_ns))
+    whole_run.owe_no_unexplained_role_change(owed, recorded)
+    whole_run.owe_one_master(owed, recorded)
 
 
 @check("FO-30")
-def restarting_the_active_secondary_fails_back(evidence: Evidence) -> Verdict:
-    """Judge that after a restart of the active secondary the primary is active, and stays so."""
+def restarting_the_active_secondary_fails_back(evidence: Evidence, owed: Obligations) -> None:
+    """Judge that after a restart of the active secondary the primary is active, and stays so.
+
+    As many times as was planned. The guide's few seconds begin with the last advertisement: the
+    restart command takes its time, and ucarp advertises until it is stopped.
+    """
     recorded = Recorded(evidence)
-    found = Findings()
-    secondary = recorded.pair.secondary
-    timelines = []
-    for event, fault in recorded.faults():
-        if fault.name != RESTART or fault.victim != secondary.address:
-            continue
-        timeline = measured(found, recorded, event, fault)
-        if timeline is None:
-            continue
-        timelines.append(timeline)
-        engine = recorded.pair.peer_of(secondary.name).engine
-        takeover.judge_stage(
-            found, [timeline], takeover.Stage.SILENCE, engine.last_advert_to_takeover()
+    secondary, primary = recorded.pair.secondary, recorded.pair.primary
+    found = takeovers(recorded, owed, only=(RESTART,), of=secondary.name)
+    planned = [plan.times for plan in evidence.events(FailbacksPlanned)]
+    what = f"fail-backs by a restart of the active {secondary.name}"
+    owed.at_least(sum(planned) or 1, found, what, recorded.wire)
+    engine = primary.engine
+    budget = engine.last_advert_to_takeover()
+    guide = Budget(0, GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-30")
+    for takeover in found:
+        slack_s = engine.active_period_s
+        owe_stage(owed, takeover, Stage.SILENCE, budget, recorded.lateness, slack_s=slack_s)
+        owe_stage(owed, takeover, Stage.SILENCE, guide, recorded.lateness)
+        _owe_stopped(owed, recorded, takeover)
+        _owe_stay(owed, recorded, takeover)
+    owed.tell(*figures(found))
+    whole_run.owe_one_master(owed, recorded)
+
+
+def _owe_stopped(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+    """Owe that a restart has silenced the node soon: it is its last advertisement that counts."""
+    one = owed.owe(f"{takeover}: silent within {STOPPED_S:.0f} s")
+    since_ns, until_ns = takeover.injected.latest_ns, takeover.last.at_ns
+    late_s = (until_ns - since_ns) / NS - STOPPED_S
+    if late_s > 0:
+        why = (
+            f"{takeover}: it advertised on for {late_s + STOPPED_S:.1f} s, limit {STOPPED_S:.0f} s"
         )
-        limit = Budget(0, GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-30")
-        takeover.judge_stage(found, [timeline], takeover.Stage.TAKEOVER, limit)
-        if timeline.first is not None:
-            _judge_stay(found, recorded, timeline.first, fault.until_ns)
-    if not timelines and not found.gaps:
-        found.gap("no restart of the active secondary was recorded")
-    return combine(
-        [
-            found.verdict(f"{len(timelines)} of {len(timelines)} moved", *figures(timelines)),
-            whole_run.no_two_holders(recorded),
-        ]
-    )
+        whose = {takeover.victim.name, "scenario"}
+        span = since_ns, until_ns
+        missed(one, why, late_s, span, whose, recorded.lateness, recorded.wire)
+    one.met(*takeover.places)
 
 
-def _judge_stay(found: Findings, recorded: Recorded, first: heartbeat.Beat, until_ns: int) -> None:
-    """Judge that the primary kept the role that moved to it with an advertisement.
+def _owe_stay(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+    """Owe that the primary keeps the role that moved to it, until the watch ends.
 
     The restarted node's own timer may run out before it has heard the primary (ucarp listens up
     to a second late). The two then meet, and it gives way: that may last as long as an election.
     """
-    secondary = recorded.pair.secondary
-    primary = recorded.pair.peer_of(secondary.name)
-    watched_s = (until_ns - first.at_ns) / heartbeat.NS
-    if watched_s < secondary.engine.last_advert_to_takeover().maximum_s:
-        found.gap(f"{primary.name} was watched for {watched_s:.1f} s after the role had moved")
-    claims = recorded.aired.of(secondary.address).between(first.at_ns, until_ns).beats
-    if claims:
-        claimed_s = (claims[-1].at_ns - claims[0].at_ns) / heartbeat.NS
-        found.require(
-            claimed_s <= whole_run.healing_s(recorded),
-            f"{secondary.name} advertised for {claimed_s:.1f} s after the role had moved",
-        )
-    kept = recorded.aired.of(primary.address).between(first.at_ns, until_ns).beats
-    edges_ns = [*(beat.at_ns for beat in kept), until_ns]
-    silent_s = max((later - earlier) / heartbeat.NS for earlier, later in pairwise(edges_ns))
-    found.require(
-        silent_s < GAP_FACTOR * primary.engine.period_s,
-        f"{primary.name} fell silent after the role had moved to it, for {silent_s:.1f} s",
-    )
+    old, new, since_ns = takeover.victim, takeover.peer, takeover.taken.at_ns
+    stays = owed.owe(f"{takeover}: {old.name} takes nothing back")
+    watched_s = (takeover.until_ns - since_ns) / NS
+    if watched_s < old.engine.last_advert_to_takeover().maximum_s:
+        stays.doubt(f"{new.name} was watched for {watched_s:.1f} s after the role had moved")
+    claims = recorded.aired.of(old.name).between(since_ns, takeover.until_ns).adverts
+    claimed_s = (claims[-1].at_ns - claims[0].at_ns) / NS if claims else 0.0
+    why = f"{old.name} advertised for {claimed_s:.1f} s after the role had moved"
+    stays.settle(claimed_s <= recorded.pair.healing_s, why, *takeover.places)
+    kept = recorded.aired.of(new.name).between(since_ns, takeover.until_ns)
+    what = f"{takeover}: {new.name} active from then on"
+    _owe_unbroken(owed, recorded, what, new, kept, (since_ns, takeover.until_ns))
+
+
+def _owe_unbroken(
+    owed: Obligations,
+    recorded: Recorded,
+    what: str,
+    node: Node,
+    kept: Heartbeat,
+    span: tuple[int, int],
+) -> None:
+    """Owe that a node advertised without a gap over a span, its edges included."""
+    one = owed.owe(what)
+    if not len(kept):
+        one.doubt(f"not shown: {what}: it sent no advertisement", recorded.wire)
+        return
+    limit_s = GAP_FACTOR * node.engine.period_s
+    silent_s, gap = _longest_gap(kept, *span)
+    if silent_s > limit_s:
+        why = f"{node.name} was silent for {silent_s:.3f} s, limit {limit_s:.3f} s"
+        due_ns = gap[0] + int(node.engine.period_s * NS)
+        whose, excess_s = {node.name, "wire"}, silent_s - limit_s
+        missed(one, why, excess_s, (due_ns, gap[1]), whose, recorded.lateness, recorded.wire)
+    one.met(recorded.wire)
+
+
+def _longest_gap(kept: Heartbeat, from_ns: int, until_ns: int) -> tuple[float, tuple[int, int]]:
+    """Return the longest silence in a span, in seconds, and from when to when it was."""
+    edges_ns = [from_ns, *(seen.at_ns for seen in kept), until_ns]
+    gap = max(pairwise(edges_ns), key=lambda gap: gap[1] - gap[0])
+    return (gap[1] - gap[0]) / NS, gap

@@ -18,7 +18,7 @@ from checks.failover.pair import Node, Pair
 from checks.protocols import carp, vrrp
 from checks.protocols.heartbeat import Advertised, Heartbeat
 from evidence.capture import Frame
-from evidence.ethernet import MalformedFrame, parse_ethernet
+from evidence.packets import MalformedFrame, parse_ethernet
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,14 @@ class Stranger:
     at_ns: int
     port: str
     what: str
-    group: int | None = None
+    advert: carp.Advertisement | vrrp.Advertisement | None = None
+
+    @property
+    def group(self) -> int | None:
+        """The VHID or VRID that it uses; None when it is broken."""
+        if isinstance(self.advert, carp.Advertisement):
+            return self.advert.vhid
+        return None if self.advert is None else self.advert.vrid
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,6 @@ def _stranger(
         what = f"another pair uses VHID {advert.vhid}"
         if advert.vhid == pair.vhid:
             what += ", with another password or virtual IP: VHIDs must be unique on a LAN"
-        return Stranger(frame.at_ns, frame.interface, what, advert.vhid)
+        return Stranger(frame.at_ns, frame.interface, what, advert)
     what = f"a VRRPv{advert.version} router uses VRID {advert.vrid}"
-    return Stranger(frame.at_ns, frame.interface, what, advert.vrid)
+    return Stranger(frame.at_ns, frame.interface, what, advert)

@@ -1,13 +1,18 @@
-"""FO-12 to 15: what answers where, and that one MAC alone holds the virtual IP."""
+"""FO-12 to 15: what answers where, and that one node alone holds the virtual IP."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.engine.verdict import Findings, Verdict
-from checks.failover.pair import Recorded, Steady
-from checks.protocols import arp, heartbeat
+from checks.failover import whole_run
+from checks.failover.claims import holder_at
+from checks.failover.pair import Node
+from checks.failover.recorded import Recorded, Steady
+from checks.protocols import arp
+from evidence.events.takeover import ServiceProbed
+from evidence.moment import NS
 from evidence.scenario import Evidence
 
 SERVICES = (("tcp", 443), ("tcp", 943), ("udp", 1194))
@@ -20,122 +25,140 @@ REPLY_S = 2.0
 
 
 @check("FO-12")
-def the_virtual_ip_serves_all_three(evidence: Evidence) -> Verdict:
-    """Judge that TCP 443, TCP 943 and UDP 1194 answer on the virtual IP."""
+def the_virtual_ip_serves_all_three(evidence: Evidence, owed: Obligations) -> None:
+    """Judge that TCP 443, TCP 943 and UDP 1194 answer on the virtual IP, by the active node."""
     recorded = Recorded(evidence)
-    found = Findings()
-    _judge_probes(found, evidence, recorded.pair.virtual_ip, answered=True)
-    return found.verdict("3 of 3 answer on the virtual IP")
+    address = recorded.pair.virtual_ip
+    for service, one, asked in _each_service(owed, recorded, address, "answers on"):
+        for probe in asked:
+            active = recorded.pair.nodes.get(holder_at(recorded, probe.at_ns) or "")
+            if active is None:
+                one.doubt(f"nothing shows who was active when {service} was asked", probe.place)
+            else:
+                _answered(one, service, probe, active)
+    whole_run.owe_one_master(owed, recorded)
 
 
 @check("FO-13")
-def the_standby_serves_nothing(evidence: Evidence) -> Verdict:
+def the_standby_serves_nothing(evidence: Evidence, owed: Obligations) -> None:
     """Judge that none of the three answers on the standby's own address, while it is up there.
 
     That it is up its own ARP replies show: a machine that is off serves nothing either.
     """
     recorded = Recorded(evidence)
-    found = Findings()
     for steady in recorded.steady():
+        whole_run.owe_active(owed, recorded, steady)
         standby = steady.standby
-        _judge_probes(found, evidence, standby.address, answered=False, during=steady)
-        found.saw(evidence.capture_place)
+        refused = "does not answer on"
+        for service, one, asked in _each_service(owed, recorded, standby.address, refused, steady):
+            for probe in asked:
+                one.settle(
+                    not probe.answered, f"{service} answers on {standby.address}", probe.place
+                )
+        up = owed.owe(f"{standby.name} is up: it answers ARP for {standby.address}")
         replies = arp.replies(_arps_during(recorded, steady), standby.address)
-        if not any(seen.arp.sender_mac == standby.mac for seen in replies):
-            found.gap(
-                f"nothing shows that {standby.name} was up: no ARP reply of {standby.mac} "
+        if any(recorded.pair.node_at(seen.port) == standby for seen in replies):
+            up.met(recorded.wire)
+        else:
+            up.doubt(
+                f"nothing shows that {standby.name} was up: no ARP reply of its own "
                 f"for {standby.address}"
             )
-    return found.verdict("0 of 3 answer on the standby's own address")
 
 
 @check("FO-14")
-def the_active_node_answers_on_its_own_address(evidence: Evidence) -> Verdict:
+def the_active_node_answers_on_its_own_address(evidence: Evidence, owed: Obligations) -> None:
     """Judge that all three answer on the active node's own address too."""
     recorded = Recorded(evidence)
-    found = Findings()
     for steady in recorded.steady():
-        _judge_probes(found, evidence, steady.active.address, answered=True, during=steady)
-    return found.verdict("3 of 3 answer on the active node's own address")
+        whole_run.owe_active(owed, recorded, steady)
+        active = steady.active
+        services = _each_service(owed, recorded, active.address, "answers on", steady)
+        for service, one, asked in services:
+            for probe in asked:
+                _answered(one, service, probe, active)
 
 
-def _judge_probes(
-    found: Findings,
-    evidence: Evidence,
-    address: str,
-    *,
-    answered: bool,
-    during: Steady | None = None,
-) -> None:
-    """Require each service to answer at an address, or none; asked in a steady span, if given."""
+def _each_service(
+    owed: Obligations, recorded: Recorded, address: str, does: str, during: Steady | None = None
+) -> Iterable[tuple[str, Obligation, list[ServiceProbed]]]:
+    """Owe something of each service at an address, asked in a steady span, if one is given."""
     for protocol, port in SERVICES:
-        tried = [
-            event
-            for event in evidence.events("probe")
-            if (event["address"], event["protocol"], event["port"]) == (address, protocol, port)
-            and (during is None or during.start_ns <= event.at_ns <= during.end_ns)
+        service = f"{protocol} {port}"
+        one = owed.owe(f"{service} {does} {address}, whenever it is asked")
+        asked = [
+            probe
+            for probe in recorded.evidence.events(ServiceProbed)
+            if (probe.address, probe.protocol, probe.port) == (address, protocol, port)
+            and (during is None or during.start_ns <= probe.at_ns <= during.end_ns)
         ]
-        found.saw(*(event.place for event in tried))
-        if not tried:
-            found.gap(f"{protocol} {port} of {address} was never asked")
-        elif answered:
-            found.require(
-                any(event["answered"] for event in tried),
-                f"{protocol} {port} does not answer on {address}",
-            )
-        else:
-            found.require(
-                not any(event["answered"] for event in tried),
-                f"{protocol} {port} answers on {address}",
-            )
+        if not asked:
+            one.doubt(f"{service} of {address} was never asked")
+        yield service, one, asked
+
+
+def _answered(one: Obligation, service: str, probe: ServiceProbed, node: Node) -> None:
+    """Require an answer, and that it is this node's, where it was seen who answered."""
+    if not probe.answered:
+        one.broken(f"{service} does not answer on {probe.address}", probe.place)
+    elif probe.mac not in (None, node.mac):
+        why = f"{service} is answered on {probe.address} by {probe.mac}, not by {node.name}"
+        one.broken(why, probe.place)
+    else:
+        one.met(probe.place)
 
 
 @check("FO-15")
-def one_mac_holds_the_virtual_ip(evidence: Evidence) -> Verdict:
-    """Judge by the ARP replies of a steady span that one MAC answers: the active node's.
+def one_mac_holds_the_virtual_ip(evidence: Evidence, owed: Obligations) -> None:
+    """Judge that one MAC answers ARP for the virtual IP, the active node's, and nobody else has it.
 
     It answers nearly every question: one that answers now and then does not hold it.
     """
     recorded = Recorded(evidence)
-    found = Findings()
-    address = recorded.pair.virtual_ip
     for steady in recorded.steady():
-        arps = _arps_during(recorded, steady)
-        questions = [
-            seen
-            for seen in arp.questions(arps, address)
-            if seen.arp.sender_mac != steady.active.mac  # that one would ask itself
-        ]
-        asked = len(questions)
-        if asked < ASKED_TIMES:
-            found.gap(f"{address} was asked for {asked} times, {ASKED_TIMES} are needed")
-        macs = sorted({seen.arp.sender_mac for seen in arp.replies(arps, address)})
-        found.saw(recorded.evidence.capture_place)
-        found.require(len(macs) <= 1, f"{len(macs)} MACs answer for {address}: {', '.join(macs)}")
-        if asked >= ASKED_TIMES:
-            answered = _answered(questions, arp.replies(recorded.arps, address))
-            found.require(
-                answered >= ANSWERED_SHARE * asked,
-                f"{address} was answered for {answered} of {asked} questions",
-            )
-        if len(macs) == 1:
-            found.require(
-                macs[0] == steady.active.mac,
-                f"{macs[0]} answers for {address}, not the active node's {steady.active.mac}",
-            )
-    return found.verdict("1 MAC answers, the active node's")
+        _owe_replies(owed, recorded, steady)
+    whole_run.owe_one_master(owed, recorded)
+
+
+def _owe_replies(owed: Obligations, recorded: Recorded, steady: Steady) -> None:
+    address, active = recorded.pair.virtual_ip, steady.active
+    arps = _arps_during(recorded, steady)
+    questions = [
+        seen
+        for seen in arp.questions(arps, address)
+        if seen.arp.sender_mac != active.mac  # that one would ask itself
+    ]
+    asked = owed.owe(f"{address} is asked for {ASKED_TIMES} times, and answered for")
+    if len(questions) < ASKED_TIMES:
+        asked.doubt(f"{address} was asked for {len(questions)} times, {ASKED_TIMES} are needed")
+    else:
+        answered = _replied_to(questions, arp.replies(recorded.arps, address))
+        asked.settle(
+            answered >= ANSWERED_SHARE * len(questions),
+            f"{address} was answered for {answered} of {len(questions)} questions",
+            *steady.places,
+        )
+    holder = owed.owe(f"{active.mac} of {active.name} alone answers for {address}")
+    macs = sorted({seen.arp.sender_mac for seen in arp.replies(arps, address)})
+    if len(macs) > 1:
+        holder.broken(f"{len(macs)} MACs answer for {address}: {', '.join(macs)}", recorded.wire)
+    elif macs:
+        why = f"{macs[0]} answers for {address}, not the active node's {active.mac}"
+        holder.settle(macs == [active.mac], why, recorded.wire)
+    else:
+        holder.doubt(f"nobody answered for {address}")
 
 
 def _arps_during(recorded: Recorded, steady: Steady) -> list[arp.ArpSighting]:
     return [seen for seen in recorded.arps if steady.start_ns <= seen.at_ns < steady.end_ns]
 
 
-def _answered(questions: Sequence[arp.ArpSighting], replies: Sequence[arp.ArpSighting]) -> int:
+def _replied_to(questions: Sequence[arp.ArpSighting], replies: Sequence[arp.ArpSighting]) -> int:
     """Count the questions that got a reply of their own, to who asked, in time."""
     left = list(replies)
     answered = 0
     for question in questions:
-        latest_ns = question.at_ns + int(REPLY_S * heartbeat.NS)
+        latest_ns = question.at_ns + int(REPLY_S * NS)
         reply = next(
             (
                 seen

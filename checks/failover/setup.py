@@ -1,258 +1,249 @@
-"""FO-01 to 11: preparing the secondary, SSH trust, Validate, and Commit and Restart.
+"""FO-02 to 05, 10, 11: preparing the secondary, SSH trust, and Commit and Restart.
 
-What these promise happens inside machines, so events tell it; only the effect of a commit, and
-that Validate leaves the roles alone, are read off the wire.
+What these promise happens inside machines, so events tell it; only that a commit makes the primary
+the active node, and leaves it so, is read off the wire as well. Validate is in `validating`.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
+from checks.engine.lateness import missed
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.engine.verdict import Findings, Verdict
-from checks.failover.pair import Recorded
-from checks.protocols import heartbeat
-from evidence.errors import Missing
+from checks.failover.pair import Node
+from checks.failover.recorded import Recorded
+from evidence.events.pair import PairConfigured
+from evidence.events.run import HostLate
+from evidence.events.setup import (
+    CommitAttempted,
+    CommitDone,
+    InitAsked,
+    InitBatch,
+    InitWiped,
+    SshAttempted,
+)
+from evidence.events.takeover import AddressesHeld, LogLine
+from evidence.moment import NS
 from evidence.scenario import Evidence
 
 BATCH_LIMIT_S = 60.0
 COMMIT_LIMIT_S = 10.0
-WITHOUT_RSYNC = ("no-rsync", "no-rsync-on-primary")
-"""rsync taken from the secondary, and from the primary."""
-PREREQUISITES = frozenset({"sshd-stopped", "port-blocked", "wrong-host-key", *WITHOUT_RSYNC})
 CONFIRMATION = "DELETE"
-
-
-@check("FO-01")
-def rsync_is_needed_on_both(evidence: Evidence) -> Verdict:
-    """Judge that without rsync on either node a row turns bad, and with it all are GOOD."""
-    return _judge_causes(evidence, *WITHOUT_RSYNC)
-
-
-@check("FO-06")
-def the_users_own_key_is_not_enough(evidence: Evidence) -> Verdict:
-    """Judge that a key that sits only in sshuser's file leaves a row bad."""
-    return _judge_causes(evidence, "key-not-copied")
-
-
-def _judge_causes(evidence: Evidence, *causes: str) -> Verdict:
-    """Require a bad row with each of these causes, and none without any."""
-    found = Findings()
-    shown = list(evidence.need("validate.rows"))
-    for broken in (*causes, ""):
-        events = [event for event in shown if event["broken"] == broken]
-        if not events:
-            found.gap(f"Validate was not asked with {broken or 'nothing'} broken")
-        for event in events:
-            found.saw(event.place)
-            bad = [str(row["name"]) for row in event["rows"] if not row["good"]]
-            if broken:
-                found.require(bool(bad), f"with {broken} all rows read GOOD")
-            else:
-                found.require(not bad, f"not GOOD in a pair set up right: {', '.join(bad)}")
-    return found.verdict(f"a row is bad with {' and with '.join(causes)}, none without")
+ANSWERS = ("delete", "yes", "", CONFIRMATION)
+NODES = ("primary", "secondary")
+_BECAME_MASTER = re.compile(r"\bMASTER\b(?! down| ->)")
+"""Not of a node that leaves the role: "Putting MASTER down", "node state: MASTER -> BACKUP"."""
 
 
 @check("FO-02")
-def only_the_exact_word_wipes(evidence: Evidence) -> Verdict:
-    """Judge that each answer but DELETE leaves the configuration as it was."""
-    found = Findings()
-    answers = set()
-    for event in evidence.need("init.asked"):
-        answer = str(event["answer"])
-        answers.add(answer)
-        wiped = event["before"] != event["after"]
-        found.saw(event.place)
-        found.require(
-            wiped == (answer == CONFIRMATION),
-            f"the answer {answer!r} {'wiped' if wiped else 'did not wipe'} the configuration",
-        )
-        if answer == CONFIRMATION:
-            found.require(event["status"] == 0, f"DELETE ended with status {event['status']}")
-    missing = {"delete", "yes", "", CONFIRMATION} - answers
-    if missing:
-        found.gap(f"answers not tried: {', '.join(map(repr, sorted(missing)))}")
-    return found.verdict(f"{len(answers)} answers tried, only DELETE wiped")
+def only_the_exact_word_wipes(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that each answer leaves the configuration as it was, and only DELETE wipes it."""
+    asked = evidence.need(InitAsked)
+    wiped: list[object] = []
+    for answer in dict.fromkeys((*ANSWERS, *(event.answer for event in asked))):
+        does = "wipes" if answer == CONFIRMATION else "leaves all as it was"
+        one = owed.owe(f"the answer {answer!r} {does}")
+        for event in asked:
+            if event.answer == answer:
+                _judge_answer(one, event)
+    for event in asked:
+        if event.answer != CONFIRMATION and event.before in wiped:
+            owed.open(f"{event.answer!r} was answered where nothing was left to wipe", event.place)
+        wiped += [event.after] if event.answer == CONFIRMATION else []
+
+
+def _judge_answer(one: Obligation, event: InitAsked) -> None:
+    wiped, answer = event.before != event.after, event.answer
+    did = "wiped" if wiped else "did not wipe"
+    one.settle(
+        wiped == (answer == CONFIRMATION),
+        f"the answer {answer!r} {did} the configuration",
+        event.place,
+    )
+    if answer == CONFIRMATION and event.status != 0:
+        one.broken(f"{CONFIRMATION} ended with status {event.status}", event.place)
 
 
 @check("FO-03")
-def the_wipe_leaves_nothing(evidence: Evidence) -> Verdict:
-    """Judge that no seeded configuration, user or certificate is left, and the role is standby."""
-    found = Findings()
-    for event in evidence.need("init.wiped"):
-        found.saw(event.place)
-        if not event["seeded"]:
-            found.gap(f"{event.place}: nothing was seeded, so nothing could be wiped")
-        left = ", ".join(map(str, event["left"]))
-        found.require(not event["left"], f"left after the wipe: {left}")
-        found.require(event["role"] == "standby", f"the role is {event['role']}, not standby")
-    return found.verdict("0 seeded items left, role standby")
+def the_wipe_leaves_nothing(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that no seeded configuration, user or certificate is left, and the role is standby."""
+    for event in evidence.need(InitWiped):
+        one = owed.owe(f"0 of {event.seeded} seeded items left, role standby")
+        if not event.seeded:
+            one.doubt(f"{event.place}: nothing was seeded, so nothing could be wiped")
+        one.settle(not event.left, f"left after the wipe: {', '.join(event.left)}", event.place)
+        one.settle(event.role == "standby", f"the role is {event.role}, not standby", event.place)
 
 
 @check("FO-04")
-def batch_never_asks(evidence: Evidence) -> Verdict:
-    """Judge that `--batch --force` ends well with its standard input closed."""
-    found = Findings()
-    for event in evidence.need("init.batch"):
-        found.saw(event.place)
-        if event["stdin"] != "closed":
-            found.gap(f"{event.place}: standard input was {event['stdin']}, not closed")
-        found.require(not event["reads_stdin"], "it read its standard input")
-        found.require(event["status"] == 0, f"it ended with status {event['status']}")
-        found.require(
-            float(event["seconds"]) < BATCH_LIMIT_S, f"it took {event['seconds']} s, limit 60 s"
-        )
-    return found.verdict("ended with 0 and never read its standard input")
+def batch_never_asks(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that `--batch --force` ends well with its standard input closed."""
+    for event in evidence.need(InitBatch):
+        one = owed.owe("`--batch --force` ended with 0 and never read its standard input")
+        if event.stdin != "closed":
+            one.doubt(f"{event.place}: standard input was {event.stdin}, not closed")
+        one.settle(not event.reads_stdin, "it read its standard input", event.place)
+        one.settle(event.status == 0, f"it ended with status {event.status}", event.place)
+        if event.seconds > BATCH_LIMIT_S:
+            missed(
+                one,
+                f"it took {event.seconds} s, limit {BATCH_LIMIT_S:.0f} s",
+                event.seconds - BATCH_LIMIT_S,
+                (event.at_ns - int(event.seconds * NS), event.at_ns),
+                {event.source, "scenario"},
+                evidence.events(HostLate),
+                event.place,
+            )
 
 
 @check("FO-05")
-def root_reaches_root_both_ways(evidence: Evidence) -> Verdict:
-    """Judge that root's SSH without a password works in both directions."""
-    found = Findings()
-    directions = set()
-    for event in evidence.need("ssh.attempt"):
-        if event["user"] != "root":
-            continue
-        direction = (str(event["origin"]), str(event["target"]))
-        directions.add(direction)
-        found.saw(event.place)
-        found.require(
-            event["status"] == 0,
-            f"ssh root@{direction[1]} from {direction[0]} ended with status {event['status']}",
-        )
-    if len({frozenset(direction) for direction in directions}) * 2 != len(directions):
-        found.gap("only one direction was tried")
-    if not directions:
-        found.gap("no attempt as root was recorded")
-    return found.verdict("2 of 2 directions")
+def root_reaches_root_both_ways(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that root's SSH without a password works in each direction between the two nodes."""
+    attempts = [event for event in evidence.need(SshAttempted) if event.user == "root"]
+    first, second = _node_names(evidence)
+    for origin, target in ((first, second), (second, first)):
+        one = owed.owe(f"root on {origin} reaches root on {target}")
+        for event in attempts:
+            if (event.origin, event.target) == (origin, target):
+                one.settle(
+                    event.status == 0,
+                    f"ssh root@{target} from {origin} ended with status {event.status}",
+                    event.place,
+                )
 
 
-@check("FO-07")
-def validate_shows_four_good_rows(evidence: Evidence) -> Verdict:
-    """Judge a pair set up right: four rows, each GOOD; and a broken one must not be all GOOD."""
-    found = Findings()
-    whole = False
-    for event in evidence.need("validate.rows"):
-        rows = event["rows"]
-        found.saw(event.place)
-        found.require(len(rows) == 4, f"Validate shows {len(rows)} rows, not 4")
-        bad = [row["name"] for row in rows if not row["good"]]
-        if event["broken"]:
-            found.require(bool(bad), f"with {event['broken']} broken all rows read GOOD")
-        else:
-            whole = True
-            found.require(not bad, f"not GOOD in a pair set up right: {', '.join(bad)}")
-    if not whole:
-        found.gap("Validate was never asked of a pair set up right")
-    return found.verdict("4 rows, 4 GOOD")
-
-
-@check("FO-08")
-def each_prerequisite_has_its_row(evidence: Evidence) -> Verdict:
-    """Judge that each prerequisite, broken alone, turns exactly its own rows bad.
-
-    Each row must have been bad with one of them: else it may be one that always reads GOOD.
-    """
-    found = Findings()
-    tried, shown, ever_bad = set(), set(), set()
-    for event in evidence.need("validate.rows"):
-        shown |= {str(row["name"]) for row in event["rows"]}
-        if not event["broken"]:
-            continue
-        tried.add(str(event["broken"]))
-        found.saw(event.place)
-        expected = set(event["expected_bad"])
-        bad = {str(row["name"]) for row in event["rows"] if not row["good"]}
-        ever_bad |= bad
-        if not expected:
-            found.gap(f"{event.place}: no row is named that {event['broken']} should turn bad")
-        found.require(
-            bad == expected,
-            f"{event['broken']}: rows {sorted(bad)} turned bad, expected {sorted(expected)}",
-        )
-    missing = PREREQUISITES - tried
-    if missing:
-        found.gap(f"not broken yet: {', '.join(sorted(missing))}")
-    if shown - ever_bad:
-        found.gap(f"never seen bad: {', '.join(sorted(shown - ever_bad))}")
-    return found.verdict(f"{len(tried)} prerequisites, each turned its own row")
-
-
-@check("FO-09")
-def validate_changes_nothing(evidence: Evidence) -> Verdict:
-    """Judge that nothing on the nodes, and no role on the wire, differs after Validate."""
-    recorded = Recorded(evidence)
-    found = Findings()
-    for begin, end in recorded.spans("validate"):
-        found.saw(begin.place, end.place)
-        asked = [
-            event
-            for event in evidence.events("validate.rows")
-            if begin.at_ns <= event.at_ns <= end.at_ns
-        ]
-        if not asked:
-            found.gap(f"Validate was not asked between {begin.place} and {end.place}")
-        before, after = begin["state"], end["state"]
-        differing = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
-        found.require(not differing, f"changed by Validate: {', '.join(differing)}")
-        senders_before = _senders(recorded, begin.at_ns - 3 * heartbeat.NS, begin.at_ns)
-        # A standby that Validate starts advertises within its dead time, so look a bit beyond.
-        senders_after = _senders(recorded, begin.at_ns, end.at_ns + 5 * heartbeat.NS)
-        new = senders_after - senders_before
-        found.require(not new, f"began to advertise during Validate: {', '.join(sorted(new))}")
-    return found.verdict("state and advertisements are the same before and after")
-
-
-def _senders(recorded: Recorded, start_ns: int, end_ns: int) -> frozenset[str]:
-    return recorded.sent.between(start_ns, end_ns).senders()
+def _node_names(evidence: Evidence) -> Sequence[str]:
+    configured = evidence.events(PairConfigured)
+    return tuple(configured[-1].nodes) if configured else NODES
 
 
 @check("FO-10")
-def a_virtual_ip_outside_the_subnet_is_refused(evidence: Evidence) -> Verdict:
-    """Judge that a virtual IP outside the nodes' network is refused with an error."""
-    found = Findings()
-    outside = 0
-    for event in evidence.need("commit.attempt"):
-        network = ipaddress.ip_network(str(event["network"]), strict=False)
-        if ipaddress.ip_address(str(event["virtual_ip"])) in network:
-            continue
-        outside += 1
-        found.saw(event.place)
-        found.require(not event["accepted"], f"{event['virtual_ip']} is accepted in {network}")
-        found.require(bool(event["error"]), f"{event['virtual_ip']} is refused without a word")
+def a_virtual_ip_outside_the_subnet_is_refused(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that a virtual IP outside the nodes' network is refused with an error, and not held."""
+    outside = [
+        event
+        for event in evidence.need(CommitAttempted)
+        if ipaddress.ip_address(event.virtual_ip)
+        not in ipaddress.ip_network(event.network, strict=False)
+    ]
     if not outside:
-        found.gap("no virtual IP outside the subnet was tried")
-    return found.verdict(f"{outside} refused")
+        owed.open("no virtual IP outside the subnet was tried")
+    for event in outside:
+        one = owed.owe(f"{event.virtual_ip} is refused in {event.network}")
+        one.settle(
+            not event.accepted, f"{event.virtual_ip} is accepted in {event.network}", event.place
+        )
+        one.settle(bool(event.error), f"{event.virtual_ip} is refused without a word", event.place)
+        _owe_not_held(owed, event, evidence.events(AddressesHeld))
+
+
+def _owe_not_held(
+    owed: Obligations, attempt: CommitAttempted, readings: Sequence[AddressesHeld]
+) -> None:
+    """Owe that no node holds the address afterwards; that of the attempt has to be read."""
+    one = owed.owe(f"{attempt.source} does not hold {attempt.virtual_ip} after the attempt")
+    for reading in readings:
+        if reading.at_ns < attempt.at_ns:
+            continue
+        if attempt.virtual_ip in reading.held:
+            why = f"{attempt.virtual_ip} was refused, and {reading.source} holds it all the same"
+            one.broken(why, reading.place)
+        elif reading.source == attempt.source:
+            one.met(reading.place)
+
+
+@dataclass(frozen=True)
+class _Commit:
+    """A commit, the node that it restarts, and until when that has to be active."""
+
+    recorded: Recorded
+    node: Node
+    from_ns: int
+    until_ns: int
+
+    def missed(self, one: Obligation, what: str, came_ns: int | None, *places: str) -> None:
+        """Say that something did not come in time: too late, not at all, or for a busy host."""
+        seen_ns = came_ns or self.recorded.window.until_ns
+        why = f"{self.node.name} {what} within {COMMIT_LIMIT_S:.0f} s of the commit"
+        if seen_ns <= self.until_ns:
+            one.doubt(f"{why}, and was not watched for longer")
+            return
+        excess_s = (seen_ns - self.until_ns) / NS
+        whose = {self.node.name, "wire"}
+        span = self.from_ns, seen_ns
+        missed(one, why, excess_s, span, whose, self.recorded.lateness, *places)
 
 
 @check("FO-11")
-def commit_brings_the_virtual_ip_up(evidence: Evidence) -> Verdict:
-    """Judge that within 10 s of the commit the primary advertises, holds the IP, and says so."""
+def commit_brings_the_virtual_ip_up(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that within 10 s of the commit the primary advertises, holds the IP, and says so."""
     recorded = Recorded(evidence)
-    found = Findings()
-    for commit in evidence.need("commit.done"):
-        node = recorded.pair.node(str(commit["node"]))
-        until = commit.at_ns + int(COMMIT_LIMIT_S * heartbeat.NS)
-        found.saw(commit.place)
-        if recorded.evidence.window.until_ns < until:
-            raise Missing(f"recorded for less than {COMMIT_LIMIT_S:.0f} s after the commit")
-        beats = recorded.passed.of(node.address).between(commit.at_ns, until)
-        found.require(len(beats) > 0, f"{node.name} did not advertise within 10 s of the commit")
-        readings = [
-            event
-            for event in evidence.events("addresses", node.name)
-            if commit.at_ns <= event.at_ns <= until
-        ]
-        if readings:
-            held = any(recorded.pair.virtual_ip in event["held"] for event in readings)
-            found.require(held, f"{node.name} did not hold the virtual IP within 10 s")
-        else:
-            found.gap(f"the addresses of {node.name} were not read within 10 s of the commit")
-        said = [
-            event
-            for event in evidence.events("log.line", node.name)
-            if commit.at_ns - event.uncertainty_ns <= event.at_ns <= until
-            and "MASTER" in event["text"]
-        ]
-        found.require(bool(said), f"{node.name} logged no MASTER line within 10 s")
-    return found.verdict("advertises, holds the virtual IP and says MASTER within 10 s")
+    for event in evidence.need(CommitDone):
+        until_ns = event.at_ns + int(COMMIT_LIMIT_S * NS)
+        commit = _Commit(recorded, recorded.pair.node(event.node), event.at_ns, until_ns)
+        if recorded.window.until_ns < until_ns:
+            owed.open(f"recorded for less than {COMMIT_LIMIT_S:.0f} s after {event.place}")
+        _owe_advertising(owed, commit)
+        _owe_held(owed, commit)
+        _owe_said(owed, commit)
+
+
+def _owe_advertising(owed: Obligations, commit: _Commit) -> None:
+    """Owe that the node begins to advertise, and goes on until the limit."""
+    recorded, name = commit.recorded, commit.node.name
+    one = owed.owe(f"{name} advertises within {COMMIT_LIMIT_S:.0f} s, and goes on")
+    heard = recorded.passed.of(name).between(commit.from_ns, recorded.window.until_ns)
+    times = [advert.at_ns for advert in heard if not advert.resigning]
+    in_time = [at_ns for at_ns in times if at_ns <= commit.until_ns]
+    if not in_time:
+        commit.missed(one, "did not advertise", next(iter(times), None), recorded.wire)
+        return
+    silence_s = (commit.until_ns - in_time[-1]) / NS
+    one.settle(
+        silence_s <= recorded.pair.dead_s,
+        f"{name} advertised, but for the last {silence_s:.1f} s of the {COMMIT_LIMIT_S:.0f} s "
+        "no more",
+        recorded.wire,
+    )
+
+
+def _owe_held(owed: Obligations, commit: _Commit) -> None:
+    """Owe a reading in time that shows the virtual IP, and none after it that does not."""
+    name, virtual_ip = commit.node.name, commit.recorded.pair.virtual_ip
+    one = owed.owe(f"{name} holds the virtual IP within {COMMIT_LIMIT_S:.0f} s, and keeps it")
+    readings = [
+        event
+        for event in commit.recorded.evidence.events(AddressesHeld, name)
+        if event.at_ns >= commit.from_ns
+    ]
+    held = [event for event in readings if virtual_ip in event.held]
+    if not readings or readings[0].at_ns > commit.until_ns:
+        one.doubt(f"{name}'s addresses were not read within {COMMIT_LIMIT_S:.0f} s")
+    elif held and held[0].at_ns <= commit.until_ns:
+        one.met(held[0].place)
+    else:
+        places = [event.place for event in readings]
+        came_ns = held[0].at_ns if held else None
+        commit.missed(one, "did not hold the virtual IP", came_ns, *places)
+    for earlier, later in pairwise(readings):
+        if virtual_ip in earlier.held and virtual_ip not in later.held:
+            one.broken(f"{name} held the virtual IP, and then no more", later.place)
+
+
+def _owe_said(owed: Obligations, commit: _Commit) -> None:
+    """Owe a line in a log of the node that it has become MASTER."""
+    one = owed.owe(f"{commit.node.name} logs that it is MASTER")
+    said = [
+        line
+        for line in commit.recorded.evidence.events(LogLine, commit.node.name)
+        if commit.from_ns <= line.moment.latest_ns and _BECAME_MASTER.search(line.text)
+    ]
+    if said and said[0].moment.earliest_ns <= commit.until_ns:
+        one.met(said[0].place)
+    else:
+        commit.missed(one, "logged no MASTER line", said[0].at_ns if said else None)

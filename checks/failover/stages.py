@@ -11,8 +11,8 @@ import enum
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from checks.engine.lateness import explain, lower_bound_s
-from checks.engine.obligations import Obligations
+from checks.engine.lateness import lower_bound_s, missed
+from checks.engine.obligations import Obligation, Obligations
 from checks.failover.takeover import Takeover
 from checks.protocols.budgets import Budget
 from checks.protocols.spread import spread
@@ -80,11 +80,16 @@ def figures(found: Iterable[Takeover]) -> list[str]:
 
 @dataclass(frozen=True)
 class Watch:
-    """What was measured, who had to run for it, and until when it was watched."""
+    """What was measured, who had to run for it, and until when it was watched.
+
+    due: when it could have come at the earliest. Nobody is kept from what is not due yet, so what
+    the host did before that explains nothing.
+    """
 
     what: str
     whose: Collection[str]
     start: Moment
+    due: Moment
     until_ns: int
     places: tuple[str, ...]
     late: Sequence[HostLate]
@@ -101,32 +106,33 @@ def owe_in_time(
     """
     one = owed.owe(f"{watch.what} within {budget}")
     if seen is None:
-        watched_s = (watch.until_ns - watch.start.latest_ns) / NS
-        if watched_s <= budget.maximum_s:
-            one.doubt(f"{watch.what} was not seen, watched for only {watched_s:.1f} s")
-            return
-        why = f"{watch.what} never came in {watched_s:.1f} s, budget {budget}"
-        one.broken(why, *watch.places)
+        _judge_absence(one, watch, budget)
         return
-    least = seen.seconds - seen.uncertainty_s
-    most = seen.seconds + seen.uncertainty_s
-    floor_s = lower_bound_s(budget.minimum_s) - slack_s
+    least, most = seen.seconds - seen.uncertainty_s, seen.seconds + seen.uncertainty_s
     took = f"{watch.what} took {seen.seconds:.3f} s"
     if least > budget.maximum_s:
-        due_ns = seen.start.at_ns + int(max(0.0, budget.minimum_s) * NS)
-        window = min(due_ns, seen.end.at_ns), seen.end.at_ns
-        excuse = explain(least - budget.maximum_s, window, watch.whose, watch.late)
-        if excuse is None:
-            one.broken(f"{took}, budget {budget}", *watch.places)
-        else:
-            one.late(f"{took}, budget {budget}, but {excuse}", *watch.places)
-    elif most < floor_s:
+        why = f"{took}, budget {budget}"
+        span = min(watch.due.at_ns, seen.end.at_ns), seen.end.at_ns
+        excess_s = least - budget.maximum_s
+        missed(one, why, excess_s, span, watch.whose, watch.late, *watch.places)
+    elif most < lower_bound_s(budget.minimum_s) - slack_s:
         one.broken(f"{took}: sooner than configured, {budget}", *watch.places)
     elif most > budget.maximum_s:
         doubt = f"{took} +- {seen.uncertainty_s:.3f} s: too coarse for {budget.maximum_s:.2f} s"
         one.doubt(doubt, *watch.places)
     else:
         one.met(*watch.places)
+
+
+def _judge_absence(one: Obligation, watch: Watch, budget: Budget) -> None:
+    watched_s = (watch.until_ns - watch.start.latest_ns) / NS
+    if watched_s <= budget.maximum_s:
+        one.doubt(f"{watch.what} was not seen, watched for only {watched_s:.1f} s")
+        return
+    why = f"{watch.what} never came in {watched_s:.1f} s, budget {budget}"
+    span = min(watch.due.at_ns, watch.until_ns), watch.until_ns
+    excess_s = watched_s - budget.maximum_s
+    missed(one, why, excess_s, span, watch.whose, watch.late, *watch.places)
 
 
 def owe_stage(
@@ -138,14 +144,21 @@ def owe_stage(
     *,
     slack_s: float = 0.0,
 ) -> None:
-    """Owe that one stage of a takeover keeps its budget."""
-    start = Moment(takeover.last.at_ns) if stage is Stage.SILENCE else takeover.injected
+    """Owe that one stage of a takeover keeps its budget: silence, or from the fault to the role."""
+    last = Moment(takeover.last.at_ns)
+    start = last if stage is Stage.SILENCE else takeover.injected
     watch = Watch(
         f"{takeover}: {stage}",
-        {takeover.peer.name, "wire", *(("scenario",) if stage is Stage.SERVICE else ())},
+        {takeover.peer.name, "wire"},
         start,
+        later(last, takeover.peer.engine.last_advert_to_takeover().minimum_s),
         takeover.until_ns,
         takeover.places,
         late,
     )
     owe_in_time(owed, watch, span(takeover, stage), budget, slack_s=slack_s)
+
+
+def later(moment: Moment, seconds: float) -> Moment:
+    """Return the moment so many seconds later."""
+    return Moment(moment.at_ns + int(seconds * NS), moment.uncertainty_ns)

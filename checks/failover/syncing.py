@@ -1,13 +1,23 @@
 """FO-32 to 35, 40: what the active node sends to the standby, and what becomes of it.
 
-Judged by hashes of what lies where; whether a sync came on the wire is not asked.
+Judged by hashes of what lies where; whether a sync came on the wire is not asked. What is said of
+the time after a takeover is taken from the node that took over, and from no other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
+
+from checks.engine.lateness import missed
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.engine.verdict import Findings, Verdict
-from evidence.errors import Missing
+from checks.failover.after_takeover import after, of_new_holder
+from checks.failover.recorded import Recorded
+from checks.failover.takeover import Takeover, takeovers
+from evidence.events.run import HostLate
+from evidence.events.session import ProfileUsed
+from evidence.events.sync import RunningCompared, StagedCompared, SubscriptionShown
+from evidence.moment import NS
 from evidence.scenario import Evidence
 
 SYNCED = frozenset({"users", "revocations", "configuration"})
@@ -21,110 +31,132 @@ take up to 13 s on emulated machines (3.8 to 6.4 s were seen), and a look at the
 
 
 @check("FO-32")
-def changes_reach_the_staging_area_only(evidence: Evidence) -> Verdict:
-    """Judge that the primary's changes are staged on the secondary in time, and not yet live."""
-    return _judge_staging(evidence, "primary")
+def changes_reach_the_staging_area_only(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that the primary's changes are staged on the secondary in time, and not yet live."""
+    compared = evidence.need(StagedCompared)
+    changed = [one for one in compared if one.origin == "primary"]
+    _owe_staging(owed, "primary", changed, evidence.events(HostLate))
 
 
 @check("FO-34")
-def after_a_failover_the_sync_runs_the_other_way(evidence: Evidence) -> Verdict:
-    """Judge that the secondary's changes are staged on the primary in time."""
-    return _judge_staging(evidence, "secondary")
+def after_a_failover_the_sync_runs_the_other_way(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that the changes of the node that took over are staged on the other one in time."""
+    recorded = Recorded(evidence)
+    found = takeovers(recorded, owed)
+    compared = [
+        event
+        for takeover, event in after(recorded, found, StagedCompared)
+        if (event.origin, event.target) == (takeover.peer.name, takeover.victim.name)
+    ]
+    _owe_staging(owed, "the node that took over", compared, recorded.lateness)
 
 
-def _judge_staging(evidence: Evidence, origin: str) -> Verdict:
-    found = Findings()
-    items = set()
-    for event in evidence.need("staged.compared"):
-        if event["origin"] != origin:
-            continue
-        item = str(event["item"])
-        items.add(item)
-        found.saw(event.place)
-        if event["before"] == event["active"]:
-            found.gap(f"{item}: not changed on {origin}, so nothing could arrive")
-        found.require(event["staged"] == event["active"], f"{item} did not reach {event['target']}")
-        found.require(event["live"] == event["live_before"], f"{item}: loaded live on the standby")
-        found.require(
-            float(event["seconds"]) <= float(event["period_s"]) + TRANSFERS_S,
-            f"{item} took {event['seconds']} s, allowed is one sync period of "
-            f"{event['period_s']} s and {TRANSFERS_S:.0f} s for its transfers",
+def _owe_staging(
+    owed: Obligations, origin: str, compared: Sequence[StagedCompared], late: Sequence[HostLate]
+) -> None:
+    for item in sorted(SYNCED | {event.item for event in compared}):
+        one = owed.owe(f"{item} of {origin} staged in time, and not live")
+        for event in compared:
+            if event.item == item:
+                _judge_staging(one, event, late)
+
+
+def _judge_staging(one: Obligation, event: StagedCompared, late: Sequence[HostLate]) -> None:
+    item = event.item
+    if event.active in (event.before, ABSENT):
+        one.doubt(f"{item}: not changed on {event.origin}, so nothing could arrive")
+    if event.live_before == event.active:
+        one.doubt(f"{item}: {event.target} ran it before the change, so nothing is shown")
+    one.settle(event.staged == event.active, f"{item} did not reach {event.target}", event.place)
+    one.settle(event.live == event.live_before, f"{item}: loaded live on the standby", event.place)
+    excess_s = event.seconds - event.period_s - TRANSFERS_S
+    if excess_s > 0:
+        missed(
+            one,
+            f"{item} took {event.seconds} s, allowed is one sync period of {event.period_s} s and "
+            f"{TRANSFERS_S:.0f} s for its transfers",
+            excess_s,
+            (event.at_ns - int((event.seconds - event.period_s) * NS), event.at_ns),
+            {event.origin, event.target, "wire", "scenario"},
+            late,
+            event.place,
         )
-    if SYNCED - items:
-        found.gap(f"not compared: {', '.join(sorted(SYNCED - items))}")
-    if not items:
-        found.gap(f"no change on {origin} was followed")
-    return found.verdict(
-        f"{', '.join(sorted(items))} staged within one period and its transfers, not live"
-    )
 
 
 @check("FO-33")
-def the_new_active_runs_what_was_staged(evidence: Evidence) -> Verdict:
-    """Judge that after a takeover the new active node has all that was staged there."""
-    found = Findings()
-    judge_running(found, evidence, SYNCED)
-    return found.verdict(f"{', '.join(sorted(SYNCED))} as staged")
+def the_new_active_runs_what_was_staged(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that after a takeover the new active node has all that was staged there."""
+    recorded = Recorded(evidence)
+    owe_running(owed, recorded, takeovers(recorded, owed), SYNCED)
 
 
-def judge_running(found: Findings, evidence: Evidence, wanted: frozenset[str]) -> None:
-    """Compare what the new active node runs with what was staged there, each item of `wanted`."""
-    compared = [event for event in evidence.events("running.compared") if event["item"] in wanted]
-    missing = wanted - {str(event["item"]) for event in compared}
-    if missing:
-        found.gap(f"not compared: {', '.join(sorted(missing))}")
-    for event in compared:
-        found.saw(event.place)
-        if event["staged"] == ABSENT:
-            found.gap(f"{event['item']}: nothing staged on {event.source}, so nothing is shown")
-            continue
-        found.require(
-            event["running"] == event["staged"],
-            f"{event['item']}: what runs on {event.source} is not what was staged",
-        )
+def owe_running(
+    owed: Obligations, recorded: Recorded, found: Sequence[Takeover], wanted: Collection[str]
+) -> None:
+    """Owe that the new active node runs what was staged: each item of `wanted`, and any other."""
+    compared = of_new_holder(recorded, found, RunningCompared)
+    for item in sorted({*wanted, *(event.item for event in compared)}):
+        one = owed.owe(f"{item} as staged, on the node that took over")
+        for event in compared:
+            if event.item == item and event.staged == ABSENT:
+                one.doubt(f"{item}: nothing staged on {event.source}, so nothing is shown")
+            elif event.item == item:
+                one.settle(
+                    event.running == event.staged,
+                    f"{item}: what runs on {event.source} is not what was staged",
+                    event.place,
+                )
 
 
 @check("FO-35")
-def a_profile_of_one_node_works_on_the_other(evidence: Evidence) -> Verdict:
-    """Judge that a client with one node's profile, unedited, connects to the other."""
-    found = Findings()
-    tried = 0
-    for event in evidence.need("client.profile"):
-        if event["origin"] == event["server"]:
+def a_profile_of_one_node_works_on_the_other(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that a client with the old node's profile connects to the one that took over."""
+    recorded = Recorded(evidence)
+    found = takeovers(recorded, owed)
+    one = owed.owe("a profile of the old node works unedited on the one that took over")
+    for takeover, event in after(recorded, found, ProfileUsed):
+        if (event.origin, event.server) != (takeover.victim.name, takeover.peer.name):
             continue
-        tried += 1
-        found.saw(event.place)
-        if event["edited"]:
-            found.gap(f"{event['client']}'s profile was edited, so it shows nothing")
-        found.require(
-            bool(event["connected"]),
-            f"{event['client']}'s profile of {event['origin']} fails on {event['server']}",
+        if event.edited:
+            one.doubt(f"{event.client}'s profile was edited, so it shows nothing", event.place)
+        one.settle(
+            event.connected,
+            f"{event.client}'s profile of {event.origin} fails on {event.server}",
+            event.place,
         )
-    if not tried:
-        found.gap("no profile was used on the other node")
-    return found.verdict(f"{tried} profile(s) work on the other node unedited")
 
 
 @check("FO-40")
-def the_subscription_moves_with_the_role(evidence: Evidence) -> Verdict:
-    """Judge that the new active node shows the key and the limit loaded on the old one."""
-    found = Findings()
-    active = [event for event in evidence.need("subscription.shown") if event["active"]]
-    found.saw(*(event.place for event in active))
-    loaded = next((event for event in active if event.source == event["loaded_on"]), None)
-    if loaded is None:
-        raise Missing("the subscription was not shown on the node that it was loaded on")
-    if not loaded["key"]:
-        found.require(False, f"{loaded.source} shows no key after LoadSubscription")
-    later = [event for event in active if event.source != loaded.source]
-    if not later:
-        found.gap("the subscription was not shown on the other node after a takeover")
-    for event in later:
-        seen = (event["key"], event["limit"])
-        expected = (loaded["key"], loaded["limit"])
-        found.require(
-            seen == expected,
-            f"{event.source} shows key {seen[0]!r} with limit {seen[1]}, "
-            f"{loaded.source} showed {expected[0]!r} with {expected[1]}",
+def the_subscription_moves_with_the_role(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that the new active node shows the key and the limit loaded on the old one."""
+    recorded = Recorded(evidence)
+    found = takeovers(recorded, owed)
+    for takeover in found:
+        loaded = _loaded(evidence.events(SubscriptionShown, takeover.victim.name), takeover)
+        before = owed.owe(f"{takeover.victim.name} shows the subscription that it loaded")
+        same = owed.owe(f"{takeover.peer.name} shows the same key and limit after {takeover}")
+        if loaded is None:
+            continue
+        before.settle(
+            bool(loaded.key), f"{loaded.source} shows no key after LoadSubscription", loaded.place
         )
-    return found.verdict("same key and limit on the new active node")
+        for event in of_new_holder(recorded, found, SubscriptionShown, only=takeover):
+            if event.active:
+                same.settle(
+                    (event.key, event.limit) == (loaded.key, loaded.limit),
+                    f"{event.source} shows key {event.key!r} with limit {event.limit}, "
+                    f"{loaded.source} showed {loaded.key!r} with {loaded.limit}",
+                    event.place,
+                )
+
+
+def _loaded(shown: Iterable[SubscriptionShown], takeover: Takeover) -> SubscriptionShown | None:
+    """Find what the old node showed last, while it was active and before it failed."""
+    before = [
+        event
+        for event in shown
+        if event.active
+        and event.loaded_on == event.source
+        and event.moment.latest_ns <= takeover.injected.earliest_ns
+    ]
+    return before[-1] if before else None

@@ -86,6 +86,13 @@ class Takeover:
         return self.fault.at
 
     @property
+    def taken(self) -> Moment:
+        """When the peer took over, by its first advertisement; raises Missing when it did not."""
+        if self.first is None:
+            raise Missing(f"{self}: {self.peer.name} did not take over")
+        return Moment(self.first.at_ns)
+
+    @property
     def until_ns(self) -> int:
         """Until when it was watched."""
         return self.fault.until_ns
@@ -103,13 +110,18 @@ class Takeover:
 
 
 def takeovers(
-    recorded: Recorded, owed: Obligations, *, only: Sequence[str] = (), but: Sequence[str] = ()
+    recorded: Recorded,
+    owed: Obligations,
+    *,
+    only: Sequence[str] = (),
+    but: Sequence[str] = (),
+    of: str = "",
 ) -> list[Takeover]:
     """Measure every takeover that a fault calls for, and owe that the role has moved each time.
 
-    only, but: names of faults. Those that cannot be measured stay open; those after which the role
-    did not move, although it was watched for longer than it may take, are broken. Returned are
-    those that happened.
+    only, but: names of faults; of: the one node that they are done to. Those that cannot be
+    measured stay open; those after which the role did not move, although it was watched for longer
+    than it may take, are broken. Returned are those that happened.
     """
     wanted = [
         fault
@@ -117,6 +129,7 @@ def takeovers(
         if fault.event.expects_takeover
         and fault.name not in but
         and (not only or fault.name in only)
+        and of in ("", fault.victim.name)
     ]
     if not wanted:
         owed.open("no fault was recorded that calls for a takeover")

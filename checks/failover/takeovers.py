@@ -115,8 +115,8 @@ def _owe_service(
         return
     whose = {takeover.peer.name, "wire", "scenario"}
     places = (*takeover.places, *served.places)
-    start = takeover.injected
-    watch = Watch(what, whose, start, takeover.until_ns, places, recorded.lateness)
+    start, due = takeover.injected, takeover.taken
+    watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
     owe_in_time(owed, watch, None if served.back is None else Span(start, served.back), limit)
     one = owed.owe(f"{what} until the watch ended")
     for elsewhere in served.elsewhere:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from checks.engine.obligations import Obligations
 from checks.failover.claims import owe_one_holder
-from checks.failover.recorded import Recorded
+from checks.failover.recorded import Recorded, Steady
 from checks.protocols import heartbeat
 from checks.protocols.heartbeat import Heartbeat, RoleChange, SplitBrain
 from evidence.events.pair import (
@@ -57,7 +57,7 @@ def repairs(recorded: Recorded) -> list[Stretch]:
     healing_ns = int((recorded.pair.dead_s + recorded.pair.healing_s) * NS)
     return [
         (fault.until_ns, min(following, fault.until_ns + healing_ns))
-        for fault, following in zip(faults, nexts, strict=True)
+        for fault, following in zip(faults, nexts, strict=False)  # without a fault: nothing
     ]
 
 
@@ -78,6 +78,16 @@ def handovers(recorded: Recorded) -> list[tuple[str, Stretch]]:
         (begin.node, (begin.at_ns, end.at_ns))
         for begin, end in recorded.any_spans(HandoverBegan, HandoverEnded)
     ]
+
+
+def owe_active(owed: Obligations, recorded: Recorded, steady: Steady) -> None:
+    """Owe that the node which a steady span names as the active one advertises in it."""
+    name = steady.active.name
+    one = owed.owe(f"{name} is the active node: it advertises")
+    if len(recorded.passed.of(name).between(steady.start_ns, steady.end_ns)):
+        one.met(*steady.places)
+    else:
+        one.doubt(f"nothing shows that {name} was active: it sent no advertisement")
 
 
 def owe_no_split_brain(owed: Obligations, recorded: Recorded) -> None:
@@ -120,6 +130,12 @@ def owe_one_master(owed: Obligations, recorded: Recorded) -> None:
     excused = disturbances(recorded) + thaws(recorded) + repairs(recorded)
     excused += [stretch for _, stretch in handovers(recorded)]
     owe_one_holder(owed, recorded, excused)
+
+
+def tell_strangers(owed: Obligations, recorded: Recorded) -> None:
+    """Tell who else uses the pair's VHID on the LAN: it neither passes nor fails the pair."""
+    said = {one.what for one in recorded.strangers if one.group == recorded.pair.vhid}
+    owed.tell(*sorted(said))
 
 
 @dataclass(frozen=True)

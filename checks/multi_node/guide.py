@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evidence.events.multi_node import Family, RecordType, Transport
+
 
 @dataclass(frozen=True)
-class Host:
-    """A machine's DNS name and static addresses."""
+class GuideHost:
+    """A machine of the guide's table of hosts: its DNS name and static addresses."""
 
     name: str
     ipv4: str
@@ -25,17 +27,17 @@ class Host:
 
 
 # section "Requirements": the table of hosts; services and client are the lab's own
-HOSTS: Mapping[str, Host] = {
-    "controller": Host("frkovpn.tuxed.net", "145.0.6.71", "2001:610:188:418:145:0:6:71"),
-    "node-a": Host("node-a.frkovpn.tuxed.net", "145.0.6.72", "2001:610:188:418:145:0:6:72"),
-    "node-b": Host("node-b.frkovpn.tuxed.net", "145.0.6.73", "2001:610:188:418:145:0:6:73"),
-    "services": Host("ns.tuxed.net", "145.0.6.10", "2001:610:188:418:145:0:6:10"),
-    "client": Host("client.tuxed.net", "145.0.6.20", "2001:610:188:418:145:0:6:20"),
+HOSTS: Mapping[str, GuideHost] = {
+    "controller": GuideHost("frkovpn.tuxed.net", "145.0.6.71", "2001:610:188:418:145:0:6:71"),
+    "node-a": GuideHost("node-a.frkovpn.tuxed.net", "145.0.6.72", "2001:610:188:418:145:0:6:72"),
+    "node-b": GuideHost("node-b.frkovpn.tuxed.net", "145.0.6.73", "2001:610:188:418:145:0:6:73"),
+    "services": GuideHost("ns.tuxed.net", "145.0.6.10", "2001:610:188:418:145:0:6:10"),
+    "client": GuideHost("client.tuxed.net", "145.0.6.20", "2001:610:188:418:145:0:6:20"),
 }
 NODES = ("node-a", "node-b")
-FAMILIES = (4, 6)
-TRANSPORTS = ("udp", "tcp")
-RECORD_TYPE = {4: "A", 6: "AAAA"}
+FAMILIES: tuple[Family, ...] = (4, 6)
+TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp")
+RECORD_TYPE: Mapping[int, RecordType] = {4: "A", 6: "AAAA"}
 PORT = 1194
 
 # section "Load Balancing"
@@ -69,6 +71,26 @@ MERGED_PROFILES: Mapping[str, Mapping[str, Any]] = {
         "displayName": "Secure Internet",
     },
     "node-b": {**PROFILES["node-b"], "hostName": SHARED_NAME, "hideProfile": True},
+}
+
+
+# What an installed profile has beside that (vpn-server-api 2.1.5), with the values that change
+# nothing: as installed, or as if it were not there. Without values: it depends on the machine.
+INSTALLED: Mapping[str, tuple[Any, ...]] = {
+    "listen": ("::",),
+    "defaultGateway": (True,),
+    "blockLan": (True,),
+    "dns": (),
+    "vpnProtoPorts": (["udp/1194", "tcp/1194"],),
+    "tlsProtection": ("tls-crypt",),
+    "hideProfile": (False,),
+    "clientToClient": (False,),
+    "enableLog": (False,),
+    "enableAcl": (False,),
+    "routes": ([],),
+    "dnsSuffix": ([],),
+    "aclPermissionList": ([],),
+    "exposedVpnProtoPorts": ([],),
 }
 
 

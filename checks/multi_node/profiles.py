@@ -1,10 +1,6 @@
 """MN-04, MN-05: the controller's profiles. MN-06: PHP files that parse.
 
-Events read:
-    controller.config   `config`: /etc/vpn-server-api/config.php read through PHP, without its
-                        secrets; `merged`: whether /var/lib/vpn-server-api/ta.key exists, that is
-                        whether the section "Load Balancing" has been applied
-    php.lint            of each machine: `files`, a list of {path, status, output} of `php -l`
+A file may be looked at more than once: what is shown must be right every time.
 """
 
 from __future__ import annotations
@@ -12,13 +8,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Any
 
+from pydantic import JsonValue
+
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.engine.verdict import Findings, Verdict
-from checks.multi_node.guide import MERGED_PROFILES, NODES, PROFILES
-from evidence.errors import Imprecise
+from checks.multi_node.guide import INSTALLED, MERGED_PROFILES, NODES, PROFILES
+from evidence.events.multi_node import ControllerConfig, PhpLinted
 from evidence.scenario import Evidence
+
+Options = Mapping[str, JsonValue]
 
 CONFIG = "/etc/vpn-server-api/config.php"
 # sections "Controller" and "Nodes": the PHP files a person edits
@@ -30,81 +29,89 @@ EDITED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _profiles(config: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    profiles = config.get("vpnProfiles")
-    if not isinstance(profiles, dict):
-        raise Imprecise(f"{CONFIG} was recorded without a map of vpnProfiles")
-    return profiles
-
-
 @check("MN-04")
-def profiles_as_printed(evidence: Evidence) -> Verdict:
+def profiles_as_printed(evidence: Evidence, owed: Obligations) -> None:
     """Both profiles have every value of the guide's table; the daemon is used; nothing else is."""
-    findings = Findings()
-    event = evidence.last("controller.config", "controller")
-    findings.saw(event.place)
-    table = MERGED_PROFILES if event["merged"] else PROFILES
-    profiles = _profiles(event["config"])
-    daemon = event["config"].get("useVpnDaemon")
-    findings.require(daemon is True, f"useVpnDaemon is {daemon!r}, not true")
-    for name in profiles.keys() - table.keys():
-        findings.require(False, f"there is a profile {name!r} that the guide does not have")
-    for name, options in table.items():
-        if not findings.require(name in profiles, f"there is no profile {name!r}"):
-            continue
-        for option, wanted in options.items():
-            got = profiles[name].get(option)
-            findings.require(
-                got == wanted and type(got) is type(wanted),
-                f"{name}: {option} is {got!r}, not {wanted!r}",
-            )
-    stage = "merged" if event["merged"] else "separate"
-    return findings.verdict(f"{len(table)} {stage} profiles have every value of the guide's table")
+    for event in evidence.need(ControllerConfig, "controller"):
+        table = MERGED_PROFILES if event.merged else PROFILES
+        daemon = event.use_vpn_daemon
+        owed.require(
+            daemon is True,
+            "useVpnDaemon is on",
+            f"useVpnDaemon is {daemon!r}, not true",
+            event.place,
+        )
+        one = owed.owe("there are no profiles but the guide's")
+        one.met(event.place)
+        for name in event.profiles.keys() - table.keys():
+            one.broken(f"there is a profile {name!r} that the guide does not have")
+        for name, options in table.items():
+            stage = "merged" if event.merged else "separate"
+            one = owed.owe(f"{name} has every value of the guide's table ({stage})")
+            if one.settle(name in event.profiles, f"there is no profile {name!r}", event.place):
+                _judge_options(name, event.profiles[name], options, one)
+
+
+def _judge_options(name: str, got: Options, wanted: Options, one: Obligation) -> None:
+    for option in sorted(wanted.keys() | got.keys()):
+        value = got.get(option)
+        if option in wanted:
+            if value != wanted[option] or type(value) is not type(wanted[option]):
+                one.broken(f"{name}: {option} is {value!r}, not {wanted[option]!r}")
+        elif option not in INSTALLED:
+            one.broken(f"{name}: {option} is set, to {value!r}: the guide does not have it")
+        elif INSTALLED[option] and value not in INSTALLED[option]:
+            one.broken(f"{name}: {option} is {value!r}, which the guide does not say")
 
 
 @check("MN-05")
-def profiles_apart(evidence: Evidence) -> Verdict:
+def profiles_apart(evidence: Evidence, owed: Obligations) -> None:
     """No two profiles share a number, or an address of their ranges."""
-    findings = Findings()
-    event = evidence.last("controller.config", "controller")
-    findings.saw(event.place)
-    profiles = _profiles(event["config"])
-    if len(profiles) < 2:
-        raise Imprecise(f"{len(profiles)} profile: nothing to tell apart")
-    for (one, first), (two, second) in combinations(profiles.items(), 2):
-        number = first.get("profileNumber")
-        findings.require(
-            number != second.get("profileNumber"),
-            f"{one} and {two} both have the profileNumber {number!r}",
+    for event in evidence.need(ControllerConfig, "controller"):
+        owed.at_least(2, event.profiles, "profiles", event.place)
+        for (name, first), (other, second) in combinations(event.profiles.items(), 2):
+            pair = f"{name} and {other}"
+            one = owed.owe(f"{pair} have numbers of their own")
+            numbers = [_number(options.get("profileNumber")) for options in (first, second)]
+            one.met(event.place)
+            if None in numbers:
+                one.broken(f"{pair}: a profileNumber is no number")
+            elif numbers[0] == numbers[1]:
+                one.broken(f"{pair} both have the profileNumber {numbers[0]}")
+            for option in ("range", "range6"):
+                one = owed.owe(f"{pair} share no address of their {option}")
+                one.met(event.place)
+                _judge_ranges(f"{pair}: the {option}", first.get(option), second.get(option), one)
+
+
+def _number(value: JsonValue) -> int | None:
+    """Return what PHP makes of a number: '1' is 1, too."""
+    try:
+        return int(value) if isinstance(value, int | float | str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _judge_ranges(what: str, first: JsonValue, second: JsonValue, one: Obligation) -> None:
+    try:
+        one_range, other = (
+            ipaddress.ip_network(str(text), strict=False) for text in (first, second)
         )
-        for option in ("range", "range6"):
-            findings.require(
-                not _overlap(first[option], second[option]),
-                f"{one} and {two}: the {option} {first[option]} overlaps {second[option]}",
-            )
-    return findings.verdict(f"{len(profiles)} profiles with numbers and ranges of their own")
-
-
-def _overlap(one: str, two: str) -> bool:
-    first, second = ipaddress.ip_network(one), ipaddress.ip_network(two)
-    return first.version == second.version and first.overlaps(second)
+    except ValueError as error:
+        one.broken(f"{what} is no range: {error}")
+        return
+    if one_range.version == other.version and one_range.overlaps(other):
+        one.broken(f"{what} {first} overlaps {second}")
 
 
 @check("MN-06")
-def php_parses(evidence: Evidence) -> Verdict:
+def php_parses(evidence: Evidence, owed: Obligations) -> None:
     """`php -l` accepts each PHP file that the guide has a person edit."""
-    findings = Findings()
-    linted = 0
     for machine, paths in EDITED.items():
-        event = evidence.last("php.lint", machine)
-        findings.saw(event.place)
-        files = {file["path"]: file for file in event["files"]}
-        for path in paths:
-            if path not in files:
-                findings.gap(f"{machine}: {path} was not given to php -l")
-        for path, file in files.items():
-            linted += 1
-            findings.require(
-                file["status"] == 0, f"{machine}: php -l rejects {path}: {file['output'].strip()}"
-            )
-    return findings.verdict(f"php -l accepts all {linted} files")
+        ones = {path: owed.owe(f"php -l accepts {path} of {machine}") for path in paths}
+        for event in evidence.events(PhpLinted, machine):
+            for file in event.files:
+                if file.path not in ones:
+                    ones[file.path] = owed.owe(f"php -l accepts {file.path} of {machine}")
+                said = f"{machine}: php -l rejects {file.path}: {file.output.strip()}"
+                ones[file.path].settle(file.status == 0, said, event.place)

@@ -1,13 +1,7 @@
 """MN-13: what apply_changes makes of a node: one OpenVPN process a protocol and port.
 
-Events read:
-    server.state    of each node: `files` (name -> text of /etc/openvpn/server/*.conf, the
-                    contents of inline blocks left out, their tags kept), `units` (`systemctl
-                    list-units --all --plain --no-legend 'openvpn-server@*'`), `sockets` (`ss
-                    -Hltnup`), `links` (`ip -j link`)
-
-The directives are those of vpn-server-node 2.1.4; user, group and the place of the hooks are the
-platform's and only have to be there.
+The directives are those of vpn-server-node 2.1.4, each once, and no other. User, group and the
+place of the hooks are the platform's, and what is pushed is the profile's: only their shape counts.
 """
 
 from __future__ import annotations
@@ -17,11 +11,11 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from checks.engine.obligations import Obligations
 from checks.engine.registry import check
-from checks.engine.verdict import Findings, Verdict
 from checks.multi_node.guide import NODES, PORT, PROFILES, TRANSPORTS
 from checks.multi_node.tunnels import process_ranges
-from evidence.history import Event
+from evidence.events.multi_node import ServerState
 from evidence.scenario import Evidence
 
 MANAGEMENT_BASE, PROCESSES_A_PROFILE = 11940, 64
@@ -45,8 +39,15 @@ _COMMON: Mapping[str, str] = {
     "topology": "subnet",
     "verb": "3",
 }
-_PLATFORMS_OWN = ("client-connect", "client-disconnect", "user", "group")
-_INLINE = ("ca", "cert", "key", "tls-crypt")
+_ONCE: Mapping[str, str] = {
+    "client-connect": r"/\S+/client-connect",
+    "client-disconnect": r"/\S+/client-disconnect",
+    "user": r"(?!root$)\S+",
+    "group": r"(?!root$)\S+",
+    **dict.fromkeys(("<ca>", "<cert>", "<key>", "<tls-crypt>"), ""),
+}
+_TOLD_TO_LEAVE = "explicit-exit-notify 1"
+_PUSHED = r"redirect-gateway def1 ipv6( block-local)?|block-outside-dns|dhcp-option DNS \S+"
 _ONLY: Mapping[str, Mapping[str, str]] = {
     "udp": {"keepalive": "10 60", "explicit-exit-notify": "1"},
     "tcp": {"tcp-nodelay": ""},
@@ -103,7 +104,7 @@ def read_config(text: str) -> dict[str, list[str]]:
     An inline block stands there as `<ca>` with no arguments.
     """
     directives: dict[str, list[str]] = {}
-    for line in text.splitlines():
+    for line in map(str.strip, text.splitlines()):
         words = [] if line.startswith(("#", ";", "</")) else shlex.split(line)
         if words:
             directives.setdefault(words[0], []).append(" ".join(words[1:]))
@@ -138,103 +139,98 @@ def read_sockets(text: str) -> Iterator[Socket]:
 
 
 @check("MN-13")
-def processes_as_generated(evidence: Evidence) -> Verdict:
+def processes_as_generated(evidence: Evidence, owed: Obligations) -> None:
     """Each node runs its two processes, with their directives, sockets and devices, and no more."""
-    findings = Findings()
     for node in NODES:
-        event = evidence.last("server.state", node)
-        findings.saw(event.place)
         processes = [Process(node, index) for index in range(len(TRANSPORTS))]
-        _judge_files(node, processes, event["files"], findings)
-        _judge_units(node, processes, event["units"], findings)
-        _judge_sockets(node, processes, list(read_sockets(event["sockets"])), findings)
-        _judge_devices(node, processes, event, findings)
-    return findings.verdict(
-        "each node runs one OpenVPN process for UDP and one for TCP, as generated"
-    )
+        for event in evidence.need(ServerState, node):
+            for what, objections in (
+                ("holds the files that are generated", _files(processes, event)),
+                ("runs one unit a process", _units(processes, event)),
+                (
+                    "has one socket a process, and a management port each",
+                    _sockets(processes, event),
+                ),
+                ("has one tun device a process", _devices(processes, event)),
+            ):
+                one = owed.owe(f"{node} {what}")
+                one.met(event.place)
+                for objection in objections:
+                    one.broken(f"{node}: {objection}")
 
 
-def _judge_files(
-    node: str, processes: list[Process], files: Mapping[str, str], findings: Findings
-) -> None:
+def _files(processes: list[Process], event: ServerState) -> Iterator[str]:
     wanted = {f"{process.name}.conf" for process in processes}
-    findings.require(
-        files.keys() == wanted,
-        f"{node}: /etc/openvpn/server holds {sorted(files)}, not {sorted(wanted)}",
-    )
+    if event.files.keys() != wanted:
+        yield f"/etc/openvpn/server holds {sorted(event.files)}, not {sorted(wanted)}"
     for process in processes:
-        text = files.get(f"{process.name}.conf")
-        if text is not None:
-            _judge_directives(process, read_config(text), findings)
+        file = f"{process.name}.conf"
+        if file in event.files:
+            wrong = _directives(process, read_config(event.files[file]))
+            yield from (f"{file}: {objection}" for objection in wrong)
 
 
-def _judge_directives(
-    process: Process, config: Mapping[str, list[str]], findings: Findings
-) -> None:
-    file = f"{process.node}: {process.name}.conf"
+def _directives(process: Process, config: Mapping[str, list[str]]) -> Iterator[str]:
     for directive, wanted in process.directives.items():
         got = config.get(directive)
-        findings.require(
-            got == [wanted],
-            f"{file}: {directive} is {'absent' if got is None else repr(', '.join(got))},"
-            f" not {wanted!r}",
-        )
-    for directive in (*_PLATFORMS_OWN, *(f"<{block}>" for block in _INLINE)):
-        findings.require(directive in config, f"{file}: {directive} is absent")
-    for transport, directives in _ONLY.items():
-        for directive in directives if transport != process.transport else ():
-            findings.require(
-                directive not in config, f"{file}: {directive} is for {transport} only"
-            )
-    told = "explicit-exit-notify 1" in config.get("push", ())
-    findings.require(
-        told == (process.transport == "udp"),
-        f'{file}: push "explicit-exit-notify 1" belongs to UDP, and only there',
-    )
+        if got != [wanted]:
+            is_now = "absent" if got is None else repr(", ".join(got))
+            yield f"{directive} is {is_now}, not {wanted!r}"
+    for directive, shape in _ONCE.items():
+        got = config.get(directive)
+        if got is None:
+            yield f"{directive} is absent"
+        elif len(got) > 1 or not re.fullmatch(shape, got[0]):
+            yield f"{directive} is {', '.join(got)!r}, which is never generated"
+    pushed = config.get("push", [])
+    if pushed.count(_TOLD_TO_LEAVE) != (process.transport == "udp"):
+        yield f'push "{_TOLD_TO_LEAVE}" belongs to UDP, and only there'
+    for push in pushed:
+        if push != _TOLD_TO_LEAVE and not re.fullmatch(_PUSHED, push):
+            yield f'push "{push}" is never generated'
+    for directive in sorted(config.keys() - process.directives.keys() - _ONCE.keys() - {"push"}):
+        yield f"{directive} is never generated for {process.transport}"
 
 
-def _judge_units(node: str, processes: list[Process], units: str, findings: Findings) -> None:
-    rows = [line.split(None, 4) for line in units.splitlines()]
+def _units(processes: list[Process], event: ServerState) -> Iterator[str]:
+    rows = [line.split(None, 4) for line in event.units.splitlines()]
     states = {row[0]: (row[2], row[3]) for row in rows if len(row) >= 4}
     wanted = {f"openvpn-server@{process.name}.service" for process in processes}
     for unit in sorted(wanted):
         state = states.get(unit, ("not", "loaded"))
-        findings.require(
-            state == ("active", "running"), f"{node}: {unit} is {' '.join(state)}, not running"
-        )
+        if state != ("active", "running"):
+            yield f"{unit} is {' '.join(state)}, not running"
     for unit in sorted(states.keys() - wanted):
-        findings.require(states[unit][0] != "active", f"{node}: {unit} should not be active")
+        if states[unit][0] == "active":
+            yield f"{unit} should not be active"
 
 
-def _judge_sockets(
-    node: str, processes: list[Process], sockets: list[Socket], findings: Findings
-) -> None:
-    openvpn = {(s.transport, s.address, s.port): s.pid for s in sockets if s.program == "openvpn"}
+def _sockets(processes: list[Process], event: ServerState) -> Iterator[str]:
+    openvpn = {
+        (one.transport, one.address, one.port): one.pid
+        for one in read_sockets(event.sockets)
+        if one.program == "openvpn"
+    }
     wanted: set[tuple[str, str, int]] = set()
     pids = set[int]()
     for process in processes:
         own = (process.transport, "*", PORT), ("tcp", *process.management)
         wanted.update(own)
-        owners = {openvpn.get(socket) for socket in own}
         for transport, address, port in own:
-            findings.require(
-                (transport, address, port) in openvpn,
-                f"{node}: no openvpn listens on {transport} {address}:{port}",
-            )
-        if None in owners:
-            continue
-        findings.require(
-            len(owners) == 1, f"{node}: {process.name}'s two sockets belong to two processes"
-        )
-        findings.require(not owners & pids, f"{node}: one process serves both protocols")
-        pids |= {pid for pid in owners if pid is not None}
+            if (transport, address, port) not in openvpn:
+                yield f"no openvpn listens on {transport} {address}:{port}"
+        owners = {openvpn[socket] for socket in own if socket in openvpn}
+        if len(owners) > 1:
+            yield f"{process.name}'s two sockets belong to two processes"
+        if owners & pids:
+            yield "one process serves both protocols"
+        pids |= owners
     for transport, address, port in sorted(openvpn.keys() - wanted):
-        findings.require(False, f"{node}: openvpn also listens on {transport} {address}:{port}")
+        yield f"openvpn also listens on {transport} {address}:{port}"
 
 
-def _judge_devices(node: str, processes: list[Process], event: Event, findings: Findings) -> None:
-    present = {link["ifname"] for link in event["links"] if link["ifname"].startswith("tun")}
+def _devices(processes: list[Process], event: ServerState) -> Iterator[str]:
+    present = {link.ifname for link in event.links if link.ifname.startswith("tun")}
     wanted = {f"tun{process.offset}" for process in processes}
-    findings.require(
-        present == wanted, f"{node}: tun devices are {sorted(present)}, not {sorted(wanted)}"
-    )
+    if present != wanted:
+        yield f"tun devices are {sorted(present)}, not {sorted(wanted)}"

@@ -1,158 +1,118 @@
 """MN-15: a client connects to each node by UDP and TCP, over IPv4 and IPv6.
 
-Events read:
-    tunnel    of the client machine, one an attempt to connect, when it is up or given up:
-              `client` (its name), `transport` ("udp", "tcp"), `family` (4, 6: the outer one),
-              `remote` (the server's address, "" while there was none), `address4`, `address6`
-              (the client's own on the wire), `up`, `tunnel4`, `tunnel6` (its addresses inside
-              the tunnel, "" without), `ping` {target, sent, received} through the tunnel,
-              `detail` (OpenVPN's last words)
-
-The wire has the last word on what was carried: a tunnel counts only if the server sent that client
-at least as much as a TLS handshake takes.
+What counts of a client is how it ended: a second attempt may be needed, one that is lost may not.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.engine.verdict import Findings, Verdict
 from checks.multi_node.guide import (
     FAMILIES,
     HOSTS,
     NODES,
-    PORT,
     PROFILES,
     TRANSPORTS,
     node_of,
     owner_of,
 )
-from evidence.packets import TCP, UDP, Packet, parse
-from evidence.history import Event
+from checks.multi_node.traffic import Flow, Traffic, traffic
+from evidence.events.multi_node import TunnelStarted, TunnelTried
+from evidence.moment import Window
 from evidence.scenario import Evidence
-
-HANDSHAKE_BYTES = 1000  # the server's certificate alone is more; bare TCP retries carry nothing
-
-_TRANSPORT = {TCP: "tcp", UDP: "udp"}
-
-Flow = tuple[str, str, str]  # client's address, server's address, transport
-
-
-@dataclass
-class Traffic:
-    """What OpenVPN's port carried: payload bytes a flow, each way, and when a server last spoke."""
-
-    to_server: Counter[Flow] = field(default_factory=Counter)
-    from_server: Counter[Flow] = field(default_factory=Counter)
-    last_from_server_ns: dict[Flow, int] = field(default_factory=dict)
-
-    def established(self, flow: Flow) -> bool:
-        """Whether a TLS handshake can have taken place."""
-        return self.to_server[flow] > 0 and self.from_server[flow] >= HANDSHAKE_BYTES
-
-
-def traffic(evidence: Evidence) -> Traffic:
-    """Add up the payload between clients and port 1194 in the scenario's capture."""
-    seen = Traffic()
-    for at_ns, packet in _packets(evidence):
-        transport = _TRANSPORT[packet.protocol or 0]
-        source, target = packet.source or "", packet.target or ""
-        if packet.target_port == PORT:
-            seen.to_server[source, target, transport] += len(packet.payload)
-        elif packet.payload:
-            flow = target, source, transport
-            seen.from_server[flow] += len(packet.payload)
-            seen.last_from_server_ns[flow] = at_ns
-    return seen
-
-
-def _packets(evidence: Evidence) -> Iterator[tuple[int, Packet]]:
-    for frame in evidence.frames():
-        packet = parse(frame.data)
-        if packet is None or packet.protocol not in _TRANSPORT:
-            continue
-        if PORT in (packet.source_port, packet.target_port):
-            yield frame.at_ns, packet
 
 
 @dataclass(frozen=True)
-class Tunnel:
-    """One `tunnel` event, read."""
+class Attempt:
+    """A client's attempt to connect, how it ended, and the time in which it went on."""
 
-    place: str
-    client: str
-    transport: str
-    family: int
-    remote: str
-    address: str
-    up: bool
-    tunnel4: str
-    tunnel6: str
-    ping: dict[str, Any]
-    detail: str
-
-    @classmethod
-    def of(cls, event: Event) -> Tunnel:
-        """Read an event; raise Missing when it lacks a field."""
-        family = event["family"]
-        return cls(
-            place=event.place,
-            client=event["client"],
-            transport=event["transport"],
-            family=family,
-            remote=str(ipaddress.ip_address(event["remote"])) if event["remote"] else "",
-            address=str(ipaddress.ip_address(event["address4" if family == 4 else "address6"])),
-            up=event["up"],
-            tunnel4=event["tunnel4"],
-            tunnel6=event["tunnel6"],
-            ping=event["ping"],
-            detail=event["detail"],
-        )
+    tried: TunnelTried
+    during: Window
 
     @property
     def name(self) -> str:
         """How reasons call it."""
-        return f"{self.client} by {self.transport} over IPv{self.family} to {owner_of(self.remote)}"
-
-    @property
-    def node(self) -> str | None:
-        """The node it was sent to."""
-        return node_of(self.remote)
+        one = self.tried
+        to = owner_of(one.remote)
+        return f"{one.client} by {one.transport} over IPv{one.family} to {to}"
 
     @property
     def flow(self) -> Flow:
         """Its flow on the wire."""
-        return self.address, self.remote, self.transport
+        one = self.tried
+        address = one.address6 if ":" in one.remote else one.address4
+        return address, one.remote, one.transport
 
-    def judge(self, seen: Traffic, findings: Findings) -> None:
-        """Note what keeps it from being a tunnel that works."""
-        findings.saw(self.place)
-        if not findings.require(self.up, f"{self.name}: no tunnel: {self.detail}"):
+    def judge(self, seen: Traffic, one: Obligation) -> None:
+        """Discharge an obligation by this tunnel, or say what keeps it from working."""
+        wrong = list(self._wrong())
+        for why in wrong:
+            one.broken(f"{self.name}: {why}", self.tried.place)
+        if wrong:
             return
-        findings.require(
-            self.ping["received"] > 0,
-            f"{self.name}: no answer through the tunnel from {self.ping['target']}",
+        asked, arrived, dropped = (
+            count(self.flow, self.during) for count in (seen.asked, seen.arrived, seen.dropped)
         )
-        if self.node is not None:
-            self._judge_range(self.node, findings)
-        if not seen.established(self.flow):
-            findings.gap(
-                f"{self.name}: the wire carried {seen.from_server[self.flow]} bytes from"
-                f" {self.remote} to {self.address}, too few for a tunnel"
+        if seen.established(self.flow, self.during):
+            one.met(self.tried.place, seen.capture_place)
+        elif dropped:
+            one.broken(
+                f"{self.name}: the wire dropped {dropped} bytes and carried {arrived}:"
+                " what the client calls up is no tunnel",
+                seen.capture_place,
+            )
+        else:
+            one.doubt(
+                f"{self.name}: the wire carried {arrived} bytes from {self.flow[1]} to"
+                f" {self.flow[0]} and {asked} back, too few for a tunnel",
+                seen.capture_place,
             )
 
-    def _judge_range(self, node: str, findings: Findings) -> None:
-        ranges = process_ranges(node)[TRANSPORTS.index(self.transport)]
-        for address, network in zip((self.tunnel4, self.tunnel6), ranges, strict=True):
-            findings.require(
-                bool(address) and ipaddress.ip_address(address) in network,
-                f"{self.name}: it has {address or 'no address'} inside, not one of {network}",
-            )
+    def _wrong(self) -> Iterator[str]:
+        one, node = self.tried, node_of(self.tried.remote)
+        if not one.up:
+            yield f"no tunnel: {one.detail}"
+            return
+        if not one.ping.received:
+            yield f"no answer through the tunnel from {one.ping.target}"
+        if node is not None and one.transport:
+            ranges = process_ranges(node)[TRANSPORTS.index(one.transport)]
+            for address, network in zip((one.tunnel4, one.tunnel6), ranges, strict=True):
+                if not address or ipaddress.ip_address(address) not in network:
+                    yield f"it has {address or 'no address'} inside, not one of {network}"
+
+
+def last_attempts(evidence: Evidence) -> list[Attempt]:
+    """Return how each client ended; raise Missing when none was tried.
+
+    An attempt goes on from the client's start to its next one, so that what the wire carried for
+    one of them does not count for another.
+    """
+    last = {one.client: one for one in evidence.need(TunnelTried)}
+    starts = evidence.events(TunnelStarted)
+    whole = evidence.window
+    return [
+        Attempt(
+            tried,
+            Window(
+                max((one.at_ns for one in starts if _before(one, tried)), default=whole.from_ns),
+                min((one.at_ns for one in starts if _after(one, tried)), default=whole.until_ns),
+            ),
+        )
+        for tried in last.values()
+    ]
+
+
+def _before(start: TunnelStarted, tried: TunnelTried) -> bool:
+    return start.client == tried.client and start.at_ns <= tried.at_ns
+
+
+def _after(start: TunnelStarted, tried: TunnelTried) -> bool:
+    return start.client == tried.client and start.at_ns > tried.at_ns
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -173,30 +133,22 @@ def process_ranges(node: str) -> tuple[tuple[Network, Network], ...]:
 
 
 @check("MN-15")
-def every_way_in(evidence: Evidence) -> Verdict:
+def every_way_in(evidence: Evidence, owed: Obligations) -> None:
     """All eight ways to reach a node's OpenVPN give a tunnel that carries traffic."""
-    findings = Findings()
-    findings.saw(evidence.capture_place)
-    tunnels = [Tunnel.of(event) for event in evidence.need("tunnel")]
+    attempts = last_attempts(evidence)
     seen = traffic(evidence)
+    seen.judge_senders(owed)
     for node in NODES:
         for transport in TRANSPORTS:
             for family in FAMILIES:
-                _judge_way(node, transport, family, tunnels, seen, findings)
-    return findings.verdict("both nodes let clients in by UDP and TCP, over IPv4 and IPv6")
+                way = transport, HOSTS[node].address(family)
+                tried = [one for one in attempts if (one.tried.transport, one.tried.remote) == way]
+                what = f"{node} lets a client in by {transport} over IPv{family}"
+                judge_way(what, tried, seen, owed)
 
 
-def _judge_way(
-    node: str,
-    transport: str,
-    family: int,
-    tunnels: list[Tunnel],
-    seen: Traffic,
-    findings: Findings,
-) -> None:
-    remote = HOSTS[node].address(family)
-    tried = [t for t in tunnels if (t.transport, t.remote) == (transport, remote)]
-    if not tried:
-        findings.gap(f"nobody tried {node} by {transport} over IPv{family}")
-    for tunnel in tried:
-        tunnel.judge(seen, findings)
+def judge_way(what: str, tried: Sequence[Attempt], seen: Traffic, owed: Obligations) -> None:
+    """Owe that one way in works, for everybody who was sent that way."""
+    one = owed.owe(what)
+    for attempt in tried:
+        attempt.judge(seen, one)

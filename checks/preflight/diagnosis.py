@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-from evidence.errors import Missing
+from evidence.events.preflight import Observations
 
 ENOUGH = 0.8
 """The share of advertisements that must arrive: ucarp was seen to flap from 50 % loss on."""
@@ -33,74 +31,6 @@ class Cause(enum.StrEnum):
     LOSS = "advertisements lost"
     VHID_IN_USE = "VHID in use"
     UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True)
-class Probe:
-    """How many frames of a kind were sent by one node, and seen by the other."""
-
-    sent: int = 0
-    seen: int = 0
-
-    @property
-    def tried(self) -> bool:
-        """Whether anything was sent at all."""
-        return self.sent > 0
-
-    @property
-    def arrives(self) -> bool:
-        """Whether at least one came through."""
-        return self.seen > 0
-
-    @property
-    def share(self) -> float:
-        """The part that came through."""
-        return self.seen / self.sent if self.sent else 0.0
-
-
-@dataclass(frozen=True)
-class Observations:
-    """What was seen between two nodes; addresses with their prefix (`192.168.70.1/24`).
-
-    adverts: from the virtual MAC to the group; adverts_own_mac: the same from the NIC's MAC;
-    adverts_broadcast: the same to ff:ff:ff:ff:ff:ff; multicast: UDP to 224.0.0.18.
-    foreign_vhids: VHIDs of advertisements that neither node sent.
-    """
-
-    sender: str
-    receiver: str
-    vhid: int
-    adverts: Probe
-    adverts_own_mac: Probe = Probe()
-    adverts_broadcast: Probe = Probe()
-    multicast: Probe = Probe()
-    unicast: Probe = Probe()
-    arp_broadcast: Probe = Probe()
-    source_macs: tuple[str, ...] = ()
-    foreign_vhids: tuple[int, ...] = ()
-
-    @classmethod
-    def read(cls, recorded: Mapping[str, Any]) -> Observations:
-        """Read what `as_record` made; raise Missing when a field of it is not there."""
-        values: dict[str, Any] = {}
-        for field in fields(cls):
-            if field.name not in recorded:
-                raise Missing(f"the preflight's observations have no {field.name!r}")
-            value = recorded[field.name]
-            if isinstance(value, Mapping):
-                value = Probe(int(value["sent"]), int(value["seen"]))
-            values[field.name] = tuple(value) if isinstance(value, list) else value
-        return cls(**values)
-
-    def as_record(self) -> dict[str, Any]:
-        """Make a JSON object of it, for an event."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Probe):
-        return {"sent": value.sent, "seen": value.seen}
-    return list(value) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,22 @@ listener's belong together when the listener sits at the address that the sender
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from checks.preflight.diagnosis import Observations, Probe
+from pydantic import Field, TypeAdapter, ValidationError
+
 from evidence.errors import BadEvidence, Missing
+from evidence.event import Count, Mac, Name, Value, Vhid
+from evidence.events.preflight import AddressWithPrefix, Observations, Probe
 
 FORMAT = 1
-KINDS = ("adverts", "adverts_own_mac", "adverts_broadcast", "multicast", "unicast", "arp_broadcast")
+Kind = Literal[
+    "adverts", "adverts_own_mac", "adverts_broadcast", "multicast", "unicast", "arp_broadcast"
+]
+Counted = Mapping[Kind, Count]
+"""How many frames of each kind."""
 
 UNSEEN = (
     "what only time shows (loss now and then, a switch that learns slowly or starts late)",
@@ -26,65 +32,91 @@ UNSEEN = (
 )
 """What a passed preflight does not say."""
 
-Record = Mapping[str, Any]
+
+class Sent(Value):
+    """The record of the host that sent; `token` tells one run from another."""
+
+    format: Literal[1]
+    role: Literal["send"]
+    address: AddressWithPrefix
+    peer: Name
+    vhid: Vhid
+    token: Name
+    sent: Counted
+
+
+class HeardOfRun(Value):
+    """What was heard of one run, and the MACs that its advertisements came from."""
+
+    seen: Counted
+    source_macs: tuple[Mac, ...]
+
+
+class Listened(Value):
+    """The record of the host that listened; what it heard, by the run's token."""
+
+    format: Literal[1]
+    role: Literal["listen"]
+    address: AddressWithPrefix
+    heard: Mapping[Name, HeardOfRun]
+    foreign_vhids: tuple[Vhid, ...]
+
+
+Record = Sent | Listened
+
+_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="role")])
 
 
 def read_record(path: Path) -> Record:
     """Read one host's record; raises BadEvidence, naming the file and what is wrong."""
     try:
-        record = json.loads(path.read_text())
+        return _RECORD.validate_json(path.read_bytes())
     except OSError as error:
         raise BadEvidence(f"{path}: {error.strerror}", hint="name a file there is") from error
-    except ValueError as error:
-        raise _no_record(path, f"no JSON: {error}") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise _no_record(path, f"expected an object with format {FORMAT}")
-    needed = {"send": ("peer", "vhid", "token", "sent"), "listen": ("heard", "foreign_vhids")}
-    role = record.get("role")
-    if role not in needed:
-        raise _no_record(path, f"role is {role!r}, expected send or listen")
-    missing = [key for key in ("address", *needed[role]) if key not in record]
-    if missing:
-        raise _no_record(path, f"without {', '.join(missing)}")
-    return record
-
-
-def _no_record(path: Path, why: str) -> BadEvidence:
-    return BadEvidence(f"{path}: {why}", hint="give files that preflight_probe.py wrote")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        why = f"{where}: {first['msg']}" if where else first["msg"]
+        hint = f"give files that preflight_probe.py wrote, of format {FORMAT}"
+        raise BadEvidence(f"{path}: {why}", hint=hint) from error
 
 
 def observations(records: Iterable[Record]) -> list[Observations]:
     """Put each sender together with its listener; raises Missing for one without the other."""
     known = list(records)
-    listeners = [record for record in known if record["role"] == "listen"]
-    found = [_seen(one, listeners) for one in known if one["role"] == "send"]
+    listeners = [record for record in known if isinstance(record, Listened)]
+    found = [_seen(record, listeners) for record in known if isinstance(record, Sent)]
     if not found:
         raise Missing("no record of a sender: run preflight_probe.py send on one of the hosts")
     return found
 
 
-def _seen(sender: Record, listeners: Sequence[Record]) -> Observations:
-    peer = str(sender["peer"])
-    at_peer = [one for one in listeners if _host(one) == peer]
+def _seen(sender: Sent, listeners: Sequence[Listened]) -> Observations:
+    at_peer = [one for one in listeners if _host(one) == sender.peer]
     if not at_peer:
         raise Missing(
-            f"{_host(sender)} sent to {peer}, but no record of a listener there was given"
+            f"{_host(sender)} sent to {sender.peer}, but no record of a listener there was given"
         )
-    listener = next((one for one in at_peer if sender["token"] in one["heard"]), at_peer[-1])
-    run = listener["heard"].get(sender["token"], {"seen": {}, "source_macs": []})
-    probes = {
-        kind: Probe(int(sender["sent"].get(kind, 0)), int(run["seen"].get(kind, 0)))
-        for kind in KINDS
-    }
+    listener = next((one for one in at_peer if sender.token in one.heard), at_peer[-1])
+    run = listener.heard.get(sender.token, HeardOfRun(seen={}, source_macs=()))
+
+    def probe(kind: Kind) -> Probe:
+        return Probe(sent=sender.sent.get(kind, 0), seen=run.seen.get(kind, 0))
+
     return Observations(
-        sender=str(sender["address"]),
-        receiver=str(listener["address"]),
-        vhid=int(sender["vhid"]),
-        source_macs=tuple(run["source_macs"]),
-        foreign_vhids=tuple(listener["foreign_vhids"]),
-        **probes,
+        sender=sender.address,
+        receiver=listener.address,
+        vhid=sender.vhid,
+        adverts=probe("adverts"),
+        adverts_own_mac=probe("adverts_own_mac"),
+        adverts_broadcast=probe("adverts_broadcast"),
+        multicast=probe("multicast"),
+        unicast=probe("unicast"),
+        arp_broadcast=probe("arp_broadcast"),
+        source_macs=run.source_macs,
+        foreign_vhids=listener.foreign_vhids,
     )
 
 
 def _host(record: Record) -> str:
-    return str(ipaddress.ip_interface(str(record["address"])).ip)
+    return str(ipaddress.ip_interface(record.address).ip)

@@ -171,18 +171,26 @@ def counter_breaks(heartbeat: Heartbeat) -> list[CounterBreak]:
 
 
 def replays(heartbeat: Heartbeat) -> list[Advertised]:
-    """Find every CARP advertisement whose counter its sender had used already.
+    """Find every CARP advertisement whose counter had been used already.
 
-    Holds in a split too, where `counter_breaks` says nothing: nobody uses a counter twice.
+    Holds in a split too, where `counter_breaks` says nothing: nobody uses a counter of its own
+    twice. Nor one that another used a period ago or more, because it has heard that one; but for
+    the first that a node sends, when it may not have listened.
     """
-    used: set[tuple[str, int]] = set()
+    used: dict[int, dict[str, int]] = {}
+    last: dict[str, int] = {}
     found = []
     for one in heartbeat:
-        if isinstance(one.advert, carp.Advertisement):
-            mark = (one.sender, one.advert.counter)
-            if mark in used:
-                found.append(one)
-            used.add(mark)
+        if not isinstance(one.advert, carp.Advertisement):
+            continue
+        period_ns = int(one.advert.period_s * NS)
+        goes_on = one.at_ns - last.get(one.sender, -(2**63)) <= _DEAD_PERIODS * period_ns
+        before = used.setdefault(one.advert.counter, {})
+        heard = any(one.at_ns - at_ns >= period_ns for at_ns in before.values())
+        if one.sender in before or (goes_on and heard):
+            found.append(one)
+        before.setdefault(one.sender, one.at_ns)
+        last[one.sender] = one.at_ns
     return found
 
 

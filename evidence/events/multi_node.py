@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
 from evidence.event import Count, Event, Name, Value
 
 Family = Literal[4, 6]
 RecordType = Literal["A", "AAAA"]
+Transport = Literal["udp", "tcp"]
+Credentials = Literal["none", "wrong", "right"]
+Address = Annotated[Name, AfterValidator(lambda text: str(ipaddress.ip_address(text)))]
+"""An IPv4 or IPv6 address, as Python writes it: compare it as text."""
+NoAddress = Literal[""]
+
+
+class Printed(Value):
+    """A part of what a program printed as JSON, by its keys; what nobody reads is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class InterfaceAddress(Printed):
+    """An address of an interface, as `ip -j addr` shows it."""
+
+    local: Address
+    prefixlen: int = Field(ge=0, le=128)
+    dynamic: bool = False
+    tentative: bool = False
+    dadfailed: bool = False
+
+
+class Interface(Printed):
+    """An interface, as `ip -j addr` shows it; operstate is UP only with a carrier."""
+
+    ifname: Name
+    operstate: Name
+    addr_info: tuple[InterfaceAddress, ...] = ()
 
 
 class InterfacesShown(Event):
     """The answer of `ip -j addr` on the machine `source` (MN-01)."""
 
     kind: Literal["interfaces.shown"] = "interfaces.shown"
-    links: tuple[Mapping[str, JsonValue], ...] = Field(min_length=1)
+    links: tuple[Interface, ...] = Field(min_length=1)
 
 
 class NameAnswer(Value):
@@ -25,7 +55,7 @@ class NameAnswer(Value):
 
     name: Name
     type: RecordType
-    addresses: tuple[Name, ...]
+    addresses: tuple[Address, ...]
 
 
 class NamesAnswered(Event):
@@ -42,7 +72,7 @@ class DnsAnswer(Value):
     status: Name
     name: Name
     type: RecordType
-    addresses: tuple[Name, ...]
+    addresses: tuple[Address, ...]
 
 
 class DnsAnswered(Event):
@@ -54,13 +84,16 @@ class DnsAnswered(Event):
 
 
 class ControllerConfig(Event):
-    """/etc/vpn-server-api/config.php read through PHP, without its secrets (MN-04, MN-05).
+    """/etc/vpn-server-api/config.php read through PHP (MN-04, MN-05).
 
-    merged: whether the section "Load Balancing" has been applied (there is a shared ta.key).
+    profiles: the options of each of its vpnProfiles. use_vpn_daemon: its useVpnDaemon, None when
+    it has none. merged: whether the section "Load Balancing" has been applied (there is a shared
+    ta.key).
     """
 
     kind: Literal["controller.config"] = "controller.config"
-    config: Mapping[str, JsonValue] = Field(min_length=1)
+    profiles: Mapping[Name, Mapping[Name, JsonValue]] = Field(min_length=1)
+    use_vpn_daemon: JsonValue
     merged: bool
 
 
@@ -88,7 +121,7 @@ class ApiAnswered(Event):
     kind: Literal["api.answered"] = "api.answered"
     url: Name
     family: Family
-    credentials: Literal["none", "wrong", "right"]
+    credentials: Credentials
     status: Count
     content_type: str
     body: str
@@ -99,18 +132,19 @@ class ServerState(Event):
     """OpenVPN on the node `source` (MN-13).
 
     files: name -> text of /etc/openvpn/server/*.conf, inline blocks emptied. units: `systemctl
-    list-units 'openvpn-server@*'`; sockets: `ss -Hltnup`; links: `ip -j link`.
+    list-units --all --plain --no-legend 'openvpn-server@*'`, "" for none; sockets: `ss -Hltnup`,
+    never empty, since sshd listens; links: `ip -j link`.
     """
 
     kind: Literal["server.state"] = "server.state"
     files: Mapping[Name, str]
     units: str
-    sockets: str
-    links: tuple[Mapping[str, JsonValue], ...] = Field(min_length=1)
+    sockets: Name
+    links: tuple[Interface, ...] = Field(min_length=1)
 
 
 class TunnelStarted(Event):
-    """A client was sent to connect."""
+    """A client was sent to connect; what it does from here on is an attempt of its own."""
 
     kind: Literal["tunnel.started"] = "tunnel.started"
     client: Name
@@ -119,13 +153,15 @@ class TunnelStarted(Event):
 class Ping(Value):
     """Echo requests through a tunnel; target is empty where none was sent."""
 
-    target: str
+    target: Address | NoAddress
     sent: Count
     received: Count
 
 
 class TunnelTried(Event):
-    """One attempt of a client to connect, when it was up or given up (MN-15, 21, 23).
+    """How an attempt of a client stood when it was up or given up (MN-15, 21, 23).
+
+    A client that needed a second look is recorded twice: what counts is how it ended.
 
     transport, family: outer ones. remote: the server's address, "" while there was none.
     address4, address6: the client's own on the wire. tunnel4, tunnel6: inside the tunnel, ""
@@ -134,30 +170,33 @@ class TunnelTried(Event):
 
     kind: Literal["tunnel.tried"] = "tunnel.tried"
     client: Name
-    transport: Literal["udp", "tcp", ""]
+    transport: Transport | Literal[""]
     family: Family
-    remote: str
-    address4: Name
-    address6: Name
+    remote: Address | NoAddress
+    address4: Address
+    address6: Address
     up: bool
-    tunnel4: str
-    tunnel6: str
+    tunnel4: Address | NoAddress
+    tunnel6: Address | NoAddress
     ping: Ping
     detail: str
 
 
 class Connection(Value):
-    """A row of the controller's connection log; connected_ns is the wire's time of it."""
+    """A row of the controller's connection log; disconnected_at is None while it is open.
+
+    connected_ns: the wire's time of connected_at, which the controller dates to a second.
+    """
 
     profile_id: Name
-    ip4: Name
+    ip4: Address
     connected_at: Name
-    disconnected_at: str | None
+    disconnected_at: Name | None
     connected_ns: Count
 
 
 class ConnectionLog(Event):
-    """The controller's connections of the scenario's time (MN-23)."""
+    """The connections that the controller's log holds as open (MN-23); no rows: it has none."""
 
     kind: Literal["connection.log"] = "connection.log"
     rows: tuple[Connection, ...]

@@ -162,31 +162,3 @@ class ProfileEnded(Event):
     kind: Literal["profile.ended"] = "profile.ended"
     profile: Profile
     hits: Count
-
-
-class ProbeCount(Value):
-    """Frames of one sort that a preflight sent, and that arrived."""
-
-    sent: Count = 0
-    seen: Count = 0
-
-
-class PreflightObserved(Event):
-    """What a preflight saw from one node to the other, under a profile (FO-42, 48).
-
-    The fields are those of `checks.preflight`'s Observations; addresses with their prefix.
-    """
-
-    kind: Literal["preflight.observed"] = "preflight.observed"
-    profile: Name
-    sender: Name
-    receiver: Name
-    vhid: Vhid
-    adverts: ProbeCount
-    adverts_own_mac: ProbeCount
-    adverts_broadcast: ProbeCount
-    multicast: ProbeCount
-    unicast: ProbeCount
-    arp_broadcast: ProbeCount
-    source_macs: tuple[Mac, ...] = ()
-    foreign_vhids: tuple[Vhid, ...] = ()

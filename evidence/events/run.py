@@ -71,12 +71,23 @@ class LabBooted(Event):
     clock: ClockOffset
 
 
+class HostLatenessUnknown(Event):
+    """This host does not tell how long it kept processes from running: no `HostLate` says nothing.
+
+    Once a scenario. reason: why not.
+    """
+
+    kind: Literal["host.lateness_unknown"] = "host.lateness_unknown"
+    reason: Name
+
+
 class HostLate(Event):
     """The host kept a process of the lab from running; `at_ns` is the end of the stretch.
 
-    of: the machine whose processors they were, or "wire". kept_ns: how long it wanted to run in
-    the stretch and could not (run delay of /proc/PID/schedstat, of the thread that waited most).
-    pressure_ns: how long anything on the host waited for a processor meanwhile (PSI), if known.
+    of: a machine, "wire", or "scenario": the process that asks and watches. kept_ns: how long it
+    could run in the stretch and was kept from it (run delay of /proc/PID/task/TID/schedstat, of the
+    main thread and of the one of the others that waited most). pressure_ns: how long anything on
+    the host waited for a processor meanwhile (PSI), if known.
     """
 
     kind: Literal["host.late"] = "host.late"
@@ -91,18 +102,21 @@ class HostLate(Event):
         return self.at_ns
 
 
-class BenchSeries(Event):
-    """A series of one fault began, provoked by the benchmark of takeovers."""
+class RepetitionsBegan(Event):
+    """The benchmark of takeovers begins to provoke one fault, so many times.
 
-    kind: Literal["bench.series"] = "bench.series"
+    tunnel: whether a client's tunnel is watched, too.
+    """
+
+    kind: Literal["repetitions.began"] = "repetitions.began"
     fault: Name
     times: int = Field(ge=1)
     tunnel: bool = False
 
 
-class BenchBroken(Event):
+class RepetitionBroken(Event):
     """A repetition of the benchmark broke off, and ended its series."""
 
-    kind: Literal["bench.broken"] = "bench.broken"
+    kind: Literal["repetition.broken"] = "repetition.broken"
     number: int = Field(ge=1)
     reason: Name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from evidence.event import Count, Event, Name, Seconds
+from evidence.event import Count, Event, Name, Seconds, Value
 
 
 class SessionResumed(Event):
@@ -23,18 +23,25 @@ class SessionResumed(Event):
     user_name_sent: bool
 
 
+class TokenLogged(Value):
+    """What a node logged of a token, and whose connection it was: the name in its certificate."""
+
+    client: Name
+    text: Name
+
+
 class TokenTried(Event):
     """A client showed a token to the new active node `source` (FO-37).
 
-    reason: what that node logged of the token since the fault, each text once, joined by "; ".
-    age_s: no less than the token's age when the answer was seen.
+    client: the name in its certificate. logged: what that node logged of tokens since the fault,
+    of every client, each text once. age_s: no less than the token's age when the answer was seen.
     """
 
     kind: Literal["token.tried"] = "token.tried"
-    client: str = ""
+    client: Name
     case: Literal["lifetime-over", "clock-behind"]
     accepted: bool
-    reason: str
+    logged: tuple[TokenLogged, ...]
     age_s: Seconds
 
 

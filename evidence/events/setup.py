@@ -79,6 +79,11 @@ class ValidateShown(Event):
     rows: tuple[Row, ...] = Field(min_length=1)
     expected_bad: tuple[Name, ...] = ()
 
+    @property
+    def bad(self) -> frozenset[str]:
+        """The names of the rows that do not read GOOD."""
+        return frozenset(row.name for row in self.rows if not row.good)
+
 
 class ValidateBegan(Event):
     """The state of both nodes before Validate: addresses, processes, hashes (FO-09)."""

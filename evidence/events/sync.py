@@ -5,14 +5,15 @@ Hashes are those of what lies where, or "absent".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from evidence.event import Count, Digest, Event, Name, Seconds
 
-Item = Literal["users", "revocations", "configuration"]
-Kept = Literal["users", "revocations", "configuration", "licence", "session secret"]
+Item = Literal["users", "revocations", "certificates", "configuration"]
+Kept = Literal["users", "revocations", "certificates", "configuration", "licence", "session secret"]
 
 
 class StagedCompared(Event):
@@ -57,10 +58,14 @@ class SubscriptionShown(Event):
 
 
 class WriteAcknowledged(Event):
-    """The active node `source` said that the write `serial` is done (FO-46)."""
+    """The active node `source` said that the write `serial` is done, of `value` (FO-46).
+
+    value: another one for each serial, so that a write that was lost and made again is seen.
+    """
 
     kind: Literal["write.acknowledged"] = "write.acknowledged"
     serial: Count
+    value: Name
 
 
 class SyncCompleted(Event):
@@ -76,7 +81,7 @@ class SyncCompleted(Event):
 
 
 class WritesFound(Event):
-    """Every serial found on the new active node `source` (FO-46)."""
+    """The value of every serial found on the new active node `source`; may be none (FO-46)."""
 
     kind: Literal["writes.found"] = "writes.found"
-    serials: tuple[Count, ...]
+    values: Mapping[Count, Name]

@@ -43,7 +43,7 @@ class ServiceStopped(Event):
 
 
 class AddressesHeld(Event):
-    """Every address that the node `source` held; a machine that is up holds some (FO-11, 27, 28)."""
+    """Every address that the node `source` held; one that is up holds some (FO-10, 11, 27, 28)."""
 
     kind: Literal["addresses.held"] = "addresses.held"
     held: tuple[Name, ...] = Field(min_length=1)
@@ -71,6 +71,13 @@ class RebootLoopEnded(Event):
     cycles: Count
 
 
+class FailbacksPlanned(Event):
+    """The active secondary is going to be restarted, so many times (FO-30)."""
+
+    kind: Literal["failbacks.planned"] = "failbacks.planned"
+    times: int = Field(ge=1)
+
+
 class GuestCaptured(Event):
     """A pcap of Ethernet frames, made inside the machine `source`; path below the run's directory.
 
@@ -86,10 +93,12 @@ class GuestCaptured(Event):
 
 
 class ServiceProbed(Event):
-    """A service was asked for at `address`; at the moment of the answer, if there was one.
+    """A service was asked for at `address`: at the moment of the answer, or else of asking.
 
     mac: of who answered, where the frame that did was seen. After a fault, every service that was
-    asked for has to answer (FO-12 to 14, 25).
+    asked for has to answer (FO-12 to 14, 25). Around a fault a service is asked for until the
+    fault's watch ends, but recorded only: the last answer before it, the first question after it,
+    each change of who answers (or that nobody does), and the last question.
     """
 
     kind: Literal["service.probed"] = "service.probed"
@@ -128,11 +137,14 @@ class TunnelCarried(Event):
 
 
 class NeighbourSeen(Event):
-    """The MAC for `address` in the neighbour table of the machine `source` (FO-26)."""
+    """The MAC for `address` in the neighbour table of the client `source` (FO-26).
+
+    Recorded for every client that is asked; mac is None where the table has none for it.
+    """
 
     kind: Literal["neighbour.seen"] = "neighbour.seen"
     address: Name
-    mac: Mac
+    mac: Mac | None
 
 
 class LogLine(Event):

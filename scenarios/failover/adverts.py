@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from evidence.ethernet import internet_checksum
+from evidence.packets import internet_checksum
 from lab.probe import Probe
 
 _GROUP_MAC, _GROUP = bytes.fromhex("01005e000012"), "224.0.0.18"
@@ -52,14 +52,14 @@ def advertising(probe: Probe, pair: Advertiser) -> Iterator[None]:
     over = threading.Event()
     first = secrets.randbits(48)
 
-    def beat() -> None:
+    def advertise() -> None:
         counter = first
         while not over.is_set():
             probe.send(pair.frame(counter))
             counter += 1
             over.wait(_PERIOD_S)
 
-    thread = threading.Thread(target=beat, daemon=True)
+    thread = threading.Thread(target=advertise, daemon=True)
     thread.start()
     try:
         yield

@@ -10,8 +10,9 @@ from evidence.history import History
 from lab.errors import ConformanceFailure, LabError
 from lab.lab import Lab
 from lab.probe import Probe
+from scenarios.failover.observe import PROBE
 from scenarios.failover.pair import Pair
-from scenarios.failover.takeover import PROBE_ADDRESS, PROBE_MAC
+from scenarios.failover.services import PROBE_ADDRESS, PROBE_MAC
 from scenarios.failover.tunnels import Outside
 
 
@@ -29,7 +30,7 @@ def pair(lab: Lab, history: History) -> Iterator[Pair]:
 @pytest.fixture
 def probe(lab: Lab) -> Iterator[Probe]:
     """A host on the pair's network."""
-    with Probe(lab.wire, "lan", "probe", PROBE_MAC, PROBE_ADDRESS) as host:
+    with Probe(lab.wire, "lan", PROBE, PROBE_MAC, PROBE_ADDRESS) as host:
         yield host
 
 

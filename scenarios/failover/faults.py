@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from evidence.moment import NS, Moment
 from lab.lab import Lab
 from provision.failover.access_server import SERVICE
 
-NS = 1_000_000_000
 AFTER_STOP = "/run/after-stop"
 """On a node whose service was stopped: its uptime (s), `ip -j -4 addr`, its uptime again."""
 _CRASH_AFTER_S = 0.5  # the shell that crashes its machine must have said goodbye before
@@ -21,23 +21,15 @@ _CRASH_SLACK_S = 0.3  # a slow guest's `sleep` and `echo`
 
 
 @dataclass(frozen=True)
-class Moment:
-    """When something was done (ns, this host's clock, which is the wire's), and how far off."""
-
-    at_ns: int
-    uncertainty_ns: int
-
-
-@dataclass(frozen=True)
 class Fault:
-    """One way for a node to fail. `strike` and `undo` take the lab and the node's name.
+    """One way for a node to fail. `inject` and `undo` take the lab and the node's name.
 
     `loses_machine`: what the machine holds afterwards is of no use, it has to be thawed or booted.
     `takes_over`: whether the other node has to become active.
     """
 
     name: str
-    strike: Callable[[Lab, str], Moment]
+    inject: Callable[[Lab, str], Moment]
     undo: Callable[[Lab, str], None]
     loses_machine: bool = True
     takes_over: bool = True
@@ -98,20 +90,20 @@ def _restart_service(lab: Lab, node: str) -> Moment:
 
 
 def _kill(program: str) -> Callable[[Lab, str], Moment]:
-    def strike(lab: Lab, node: str) -> Moment:
+    def inject(lab: Lab, node: str) -> Moment:
         return during(lambda: lab[node].run(f"pkill -KILL -x '{program}'"))
 
-    return strike
+    return inject
 
 
 def _cut(lab: Lab, node: str) -> Moment:
-    return during(lambda: lab.wire.cut(f"{node}/wire0"))
+    return during(lambda: lab.wire.cut(lab.topology.port(node, 0)))
 
 
 def _heal_switched_off(lab: Lab, node: str) -> None:
     """Heal the link of a machine that is off: two masters that meet are another scenario."""
     lab[node].kill()
-    lab.wire.heal(f"{node}/wire0")
+    lab.wire.heal(lab.topology.port(node, 0))
 
 
 def _lose_carrier(lab: Lab, node: str) -> Moment:

@@ -1,6 +1,6 @@
-"""The first packet of an OpenVPN client, made from its profile: is there a server that answers.
+"""The first packet of an OpenVPN client, made with its key: is there a server that answers.
 
-A server with tls-crypt answers nobody who lacks the key, so the key of a profile is needed. This
+A server with tls-crypt answers nobody who lacks the key that stands in every profile. This
 is the hard reset alone (P_CONTROL_HARD_RESET_CLIENT_V2): no session follows, the server forgets.
 Source: OpenVPN 2.6, tls_crypt.c and ssl_pkt.c.
 """
@@ -24,13 +24,12 @@ _KEY_OCTETS = 256
 _CIPHER, _DIGEST = slice(128, 160), slice(192, 224)
 
 
-def tls_crypt_key(profile: str) -> bytes:
-    """Return the 256 octets of a profile's <tls-crypt> block; ValueError when it has none."""
-    block = re.search(r"<tls-crypt>(.*?)</tls-crypt>", profile, re.DOTALL)
-    lines = block[1].splitlines() if block else []
-    key = bytes.fromhex("".join(line for line in lines if re.fullmatch(r"[0-9a-f]{32}", line)))
+def static_key(text: str) -> bytes:
+    """Return the 256 octets of a static key file; ValueError when there are not so many."""
+    lines = re.findall(r"^[0-9a-f]{32}$", text, re.MULTILINE)
+    key = bytes.fromhex("".join(lines))
     if len(key) != _KEY_OCTETS:
-        raise ValueError(f"the profile's tls-crypt key has {len(key)} octets, not {_KEY_OCTETS}")
+        raise ValueError(f"the tls-crypt key has {len(key)} octets, not {_KEY_OCTETS}")
     return key
 
 

@@ -12,16 +12,25 @@ import re
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
+from evidence.events.pair import TcpdumpPrinted
+from evidence.events.session import TokenLogged
+from evidence.events.sync import Kept, SubscriptionShown
+from evidence.events.takeover import AddressesHeld, LogLine, NeighbourSeen, ServiceStopped
+from evidence.moment import NS
 from lab.clock import ClockOffset
 from lab.machine import Machine
+from lab.probe import Probe
 from provision.failover.access_server import ETC, FAILOVER_LOG, NODE_LOG
 from scenarios.failover.faults import AFTER_STOP
 from scenarios.failover.pair import Pair
 
-NS = 1_000_000_000
 _LOG_LINE = re.compile(r'^(?P<at>\S+) \[\S+\] \[(?P<source>[^\]]*)\] OUT: "(?P<text>.*)"$')
+_OF_CONNECTION = re.compile(r"(?:(?P<name>[^\s/]+)/)?(?P<address>\S+:\d+) ")
+_CERTIFICATE = re.compile(r"VERIFY OK: depth=0, .*CN=(?P<name>[^,\s]+)")
+GATEWAY, PROBE = "gateway", "probe"
+"""The clients of the virtual IP on the pair's network, as they are called in events."""
 _OF_TOKENS = re.compile(
     r"Timestamp \(\d+\) of auth-token is .*"
     r"|Initial timestamp \(\d+\) in token .*"
@@ -33,7 +42,7 @@ _OF_TOKENS = re.compile(
 def addresses(pair: Pair, node: str) -> None:
     """Record the addresses that a node holds."""
     links = pair.machine(node).run("ip -j -4 addr").stdout
-    pair.history.record("addresses", node, held=_held(links))
+    pair.history.record(AddressesHeld(source=node, held=_held(links)))
 
 
 def after_stop(pair: Pair, node: str) -> None:
@@ -43,14 +52,15 @@ def after_stop(pair: Pair, node: str) -> None:
     own clock, which nobody sets.
     """
     ended_ns = time.time_ns()
-    pair.history.record("service.stopped", node, at_ns=ended_ns)
+    pair.history.record(ServiceStopped(source=node, at_ns=ended_ns))
     before, *links, after = pair.machine(node).run(f"cat {AFTER_STOP}").stdout.splitlines()
     at_ns = ended_ns + round((float(after) - float(before)) * NS)
-    pair.history.record("addresses", node, at_ns=at_ns, held=_held("".join(links)))
+    held = _held("".join(links))
+    pair.history.record(AddressesHeld(source=node, at_ns=at_ns, held=held))
 
 
-def _held(links: str) -> list[str]:
-    return [entry["local"] for link in json.loads(links) for entry in link["addr_info"]]
+def _held(links: str) -> tuple[str, ...]:
+    return tuple(entry["local"] for link in json.loads(links) for entry in link["addr_info"])
 
 
 def log_lines(pair: Pair, node: str, since_ns: int) -> None:
@@ -61,25 +71,36 @@ def log_lines(pair: Pair, node: str, since_ns: int) -> None:
         text = machine.run(f"tail -n 400 {path} 2>/dev/null || true").stdout
         for at_ns, line in dated_since(text, offset, since_ns):
             pair.history.record(
-                "log.line",
-                node,
-                at_ns=at_ns,
-                uncertainty_ns=offset.uncertainty_ns + NS // 2,
-                file=path.rpartition("/")[2],
-                text=line,
+                LogLine(
+                    source=node,
+                    at_ns=at_ns,
+                    uncertainty_ns=offset.uncertainty_ns + NS // 2,
+                    file=path.rpartition("/")[2],
+                    text=line,
+                )
             )
 
 
-def token_reason(machine: Machine, since_ns: int) -> str:
-    """Return what a node logged of tokens from `since_ns` (wire) on, each text once, or ""."""
+def tokens_logged(machine: Machine, since_ns: int) -> tuple[TokenLogged, ...]:
+    """Return what a node logged of tokens from `since_ns` (wire) on, each text once a client.
+
+    A line begins with the connection, by its address or by its name as well; which certificate
+    belongs to it another line says. One of which none says is its own address's.
+    """
     offset = machine.clock()
     text = machine.run(f"cat {NODE_LOG} 2>/dev/null || true").stdout
-    found = [
-        match[0]
-        for _, line in dated_since(text, offset, since_ns)
-        for match in _OF_TOKENS.finditer(line)
-    ]
-    return "; ".join(dict.fromkeys(found))
+    names: dict[str, str] = {}
+    found = []
+    for _, line in dated_since(text, offset, since_ns):
+        if (of := _OF_CONNECTION.match(line)) is None:
+            continue
+        address = of["address"]
+        if name := of["name"] or ((shown := _CERTIFICATE.search(line)) and shown["name"]):
+            names[address] = name
+        for match in _OF_TOKENS.finditer(line):
+            found.append((address, match[0]))
+    logged = (TokenLogged(client=names.get(one, one), text=said) for one, said in found)
+    return tuple(dict.fromkeys(logged))
 
 
 def dated_since(text: str, offset: ClockOffset, since_ns: int) -> Iterable[tuple[int, str]]:
@@ -104,20 +125,21 @@ def bad_digests(pair: Pair) -> int:
     return sum(int(machine.run(command).stdout or 0) for machine in _nodes(pair))
 
 
-def neighbour(pair: Pair) -> None:
-    """Record whom the gateway, a client of the virtual IP, takes for its holder."""
+def neighbours(pair: Pair, probe: Probe) -> None:
+    """Record whom each client of the virtual IP takes for its holder: the gateway, the probe."""
     command = f"ip -j neigh show {pair.virtual_ip}"
-    entries = json.loads(pair.lab["gateway"].run(command).stdout or "[]")
-    for entry in entries:
-        if "lladdr" in entry:
-            pair.history.record(
-                "neighbour", "gateway", address=pair.virtual_ip, mac=entry["lladdr"]
-            )
+    entries = json.loads(pair.lab[GATEWAY].run(command).stdout or "[]")
+    macs = {
+        GATEWAY: next((entry["lladdr"] for entry in entries if "lladdr" in entry), None),
+        PROBE: probe.neighbour(pair.virtual_ip),
+    }
+    for client, mac in macs.items():
+        pair.history.record(NeighbourSeen(source=client, address=pair.virtual_ip, mac=mac))
 
 
 def greet(pair: Pair) -> None:
     """Let the gateway talk to the virtual IP, so that it has a neighbour to lose."""
-    pair.lab["gateway"].run(f"ping -c 1 -W 2 {pair.virtual_ip}", check=False)
+    pair.lab[GATEWAY].run(f"ping -c 1 -W 2 {pair.virtual_ip}", check=False)
 
 
 def tcpdump(pair: Pair, node: str, seconds: int, *, service_stopped: bool) -> None:
@@ -125,7 +147,7 @@ def tcpdump(pair: Pair, node: str, seconds: int, *, service_stopped: bool) -> No
     command = f"timeout {seconds} tcpdump -l -eni any vrrp 2>/dev/null || true"
     text = pair.machine(node).run(command, timeout=seconds + 30).stdout
     pair.history.record(
-        "tcpdump.output", node, text=text, seconds=seconds, service_stopped=service_stopped
+        TcpdumpPrinted(source=node, text=text, seconds=seconds, service_stopped=service_stopped)
     )
 
 
@@ -135,6 +157,8 @@ ask "$1/userprop.db" "SELECT 'users', hex(sha3_query(
     'SELECT user, key, value FROM properties ORDER BY 1, 2, 3'))"
 ask "$1/certs.db" "SELECT 'revocations', hex(sha3_query(
     'SELECT serial, common_name FROM certificates WHERE revoked_at IS NOT NULL ORDER BY 1, 2'));
+  SELECT 'certificates', hex(sha3_query(
+    'SELECT serial, common_name, certificate FROM certificates ORDER BY 1'));
   SELECT 'session secret', hex(sha3(value)) FROM secrets WHERE name = 'auth-token.key'"
 ask "$1/config.db" "SELECT 'configuration', hex(sha3_query(
     'SELECT key, value FROM config ORDER BY 1, 2'));
@@ -142,7 +166,7 @@ ask "$1/config.db" "SELECT 'configuration', hex(sha3_query(
     'SELECT key, value FROM config WHERE key LIKE ''subscription.%'' ORDER BY 1, 2'))
     WHERE EXISTS (SELECT 1 FROM config WHERE key LIKE 'subscription.%')"
 """
-_ITEMS = ("users", "revocations", "session secret", "configuration", "licence")
+_ITEMS = get_args(Kept)
 LIVE, STAGED = f"{ETC}/db", f"{ETC}/staging/complete"
 
 
@@ -160,12 +184,13 @@ def subscription(pair: Pair, node: str, *, active: bool, loaded_on: str) -> None
     """Record the subscription that a node shows."""
     shown = python_value(pair.sacli(node, "SubscriptionStatus"))
     pair.history.record(
-        "subscription.shown",
-        node,
-        key=shown["name"],
-        limit=shown["max_cc"],
-        active=active,
-        loaded_on=loaded_on,
+        SubscriptionShown(
+            source=node,
+            key=shown["name"],
+            limit=shown["max_cc"],
+            active=active,
+            loaded_on=loaded_on,
+        )
     )
 
 

@@ -17,7 +17,16 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
+from evidence.events.pair import (
+    HandoverBegan,
+    HandoverEnded,
+    KeepalivedTimers,
+    NodeConfigured,
+    PairConfigured,
+    UcarpTimers,
+)
 from evidence.history import History
+from evidence.moment import NS
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.wait import until
@@ -31,7 +40,6 @@ HEARTBEAT = 112  # the IP protocol of CARP and VRRP
 _UP_S = 240.0
 _LISTEN_S = 2.5  # two periods and a half of the slowest heartbeat that scenarios configure
 _NOTHING_S = 0.001
-NS = 1_000_000_000
 
 _DEFAULTS = {"failover.engine": "ucarp", "ucarp.vhid": "94", "ucarp.extra_parms": ""}
 
@@ -89,8 +97,8 @@ class Pair:
         return self.lab.topology.mac(node, 0)
 
     def port(self, node: str) -> str:
-        """Return a node's port on the wire."""
-        return f"{node}/wire0"
+        """Return a node's port on the wire, by the name that captures give it."""
+        return self.lab.topology.port(node, 0)
 
     def masters(self, seconds: float = _LISTEN_S) -> frozenset[str]:
         """Listen to the wire for so many seconds; return the nodes that advertise."""
@@ -192,12 +200,12 @@ class Pair:
         if self.active() == node:
             return
         other = self.other(node)
-        self.history.record("handover.begin", "scenario", node=other)
+        self.history.record(HandoverBegan(source="scenario", node=other))
         self.service(other, "stop")
         self.wait_for_state(node, "MASTER")
         self.service(other, "start")
         self.wait_until_ready()
-        self.history.record("handover.end", "scenario", node=other)
+        self.history.record(HandoverEnded(source="scenario", node=other))
 
     def reconfigure(self, changes: Mapping[str, str]) -> str:
         """Set keys and restart both nodes with them; two masters never meet. Returns the active.
@@ -218,35 +226,40 @@ class Pair:
     def record_configured(self, active: str) -> None:
         """Record the configuration that is in force, read on the active node."""
         config = self.config(active)
-        engine = config["failover.engine"]
-        timers = {name: _timers(config, name) for name in NODES}
         more: dict[str, Any] = {"password": config.get("ucarp.password", "")}
-        if engine == "keepalived":
+        if config["failover.engine"] == "keepalived":
             more = {"version": int(config.get("keepalived.version", 2)), "virtual_mac": False}
+        nodes = {
+            name: NodeConfigured(
+                address=self.address(name),
+                mac=self.mac(name),
+                port=self.port(name),
+                timers=_timers(config, name),
+            )
+            for name in NODES
+        }
         self.history.record(
-            "pair.configured",
-            "scenario",
-            virtual_ip=self.virtual_ip,
-            vhid=int(config["ucarp.vhid"]),
-            engine=engine,
-            nodes={
-                name: {"address": self.address(name), "mac": self.mac(name), **timers[name]}
-                for name in NODES
-            },
-            **more,
+            PairConfigured(
+                source="scenario",
+                virtual_ip=self.virtual_ip,
+                vhid=int(config["ucarp.vhid"]),
+                engine=nodes["primary"].timers.engine,
+                nodes=nodes,
+                **more,
+            )
         )
 
 
-def _timers(config: Mapping[str, str], node: str) -> dict[str, float]:
+def _timers(config: Mapping[str, str], node: str) -> UcarpTimers | KeepalivedTimers:
     if config["failover.engine"] == "keepalived":
         priority = {"primary": "150", "secondary": "100"}[node]
-        return {
-            "advert_int": float(config.get("keepalived.advert_int", 1)),
-            "priority": int(config.get(f"keepalived.{node}.priority", priority)),
-        }
+        return KeepalivedTimers(
+            advert_int=float(config.get("keepalived.advert_int", 1)),
+            priority=int(config.get(f"keepalived.{node}.priority", priority)),
+        )
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     options.add_argument("-b", "--advbase", type=int, default=1)
     options.add_argument("-k", "--advskew", type=int, default=0)
     options.add_argument("-r", "--deadratio", type=int, default=3)
     known, _ = options.parse_known_args(shlex.split(config["ucarp.extra_parms"]))
-    return vars(known)
+    return UcarpTimers(**vars(known))

@@ -6,14 +6,13 @@ a VHID of its own, so that the pair's heartbeat and it leave each other alone.
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
-from typing import Any
 
 from checks.preflight import probe as preflight_probe
-from checks.preflight.diagnosis import Observations
-from checks.preflight.records import observations
+from checks.preflight.records import Listened, Sent, observations
+from evidence.events.pair import Profile
+from evidence.events.preflight import Observations, PreflightObserved
 from lab.wait import until
 from scenarios.failover.pair import Pair
 
@@ -45,20 +44,20 @@ def observed(pair: Pair, sender: str, receiver: str) -> Observations:
             *("--vhid", str(TEST_VHID), "--rounds", str(_ROUNDS), "--pause", str(_PAUSE_S)),
         ]
     )
-    sent: dict[str, Any] = json.loads(pair.machine(sender).run(sending).stdout)
+    sent = Sent.model_validate_json(pair.machine(sender).run(sending).stdout)
     until(
         lambda: listener.run(f"test -e {_HEARD}", check=False).status == 0,
         _LISTEN_S + 30,
         f"the preflight's record on {receiver}",
         every=0.5,
     )
-    heard: dict[str, Any] = json.loads(listener.get(_HEARD))
+    heard = Listened.model_validate_json(listener.get(_HEARD))
     (seen,) = observations([sent, heard])
     return seen
 
 
-def record(pair: Pair, profile: str) -> Observations:
+def record(pair: Pair, profile: Profile) -> Observations:
     """Make a preflight from the primary to the secondary and record it under `profile`."""
     seen = observed(pair, "primary", "secondary")
-    pair.history.record("preflight.observations", "secondary", profile=profile, **seen.as_record())
+    pair.history.record(PreflightObserved.of(seen, source="secondary", profile=profile))
     return seen

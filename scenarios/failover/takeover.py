@@ -1,38 +1,31 @@
 """A takeover, provoked and recorded.
 
 It begins with a pair that is ready. What is measured is measured from the wire's recording
-afterwards; here it is only seen to that there is enough of it. Between two takeovers in one lab the
+afterwards; here it is only seen to that there is enough of it: the services are asked for until the
+fault's watch ends, so that what is back can be seen to stay. Between two takeovers in one lab the
 whole lab is rewound to how it was frozen; a lab without a frozen state repairs itself, which takes
 minutes where a machine boots, and then the roles are swapped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable
 
+from evidence.events.takeover import FaultInjected, FaultWatched
+from evidence.moment import Moment
 from lab.checkpoint.rewind import frozen_state, rewind
-from lab.errors import DeadlinePassed
-from lab.probe import Answer, Probe
+from lab.probe import Probe
 from lab.quiet import quiet
-from lab.wait import pause, until
+from lab.wait import pause
 from lab.wire import Match
-from scenarios.failover import observe
-from scenarios.failover.faults import SERVICE_STOP, Fault, Moment
+from scenarios.failover import observe, services
+from scenarios.failover.faults import SERVICE_STOP, Fault
 from scenarios.failover.pair import HEARTBEAT, Pair
 from scenarios.run import record_start
 
-PORTS = {943: 0.1, 443: 0.5}
-"""What is asked for over TCP while a node fails, and how often (s): the web service, and OpenVPN,
-which logs every connection."""
-PROBE_ADDRESS, PROBE_MAC = "192.168.70.9", "02:70:72:6f:62:65"
-"""The host on the pair's network that asks while the active node fails."""
-
 _TAKEOVER_S = 15.0  # longer than any limit for the first advertisement
-_SERVICE_S = 20.0  # longer than the guide's limit for the service
-_SECOND_ARP_S = 3.5  # ucarp announces itself again 2 s after it took over
+_STAYS_S = 6.5  # the service is to be seen 5 s, asked for once a second; the second ARP comes in 2
 _UNDISTURBED_S = 8.0  # to see that no takeover comes
-_ANSWERS_S = 60.0
 
 Meanwhile = Callable[[str, Moment], None]
 
@@ -41,43 +34,36 @@ def provoke(
     pair: Pair,
     fault: Fault,
     probe: Probe,
-    meanwhile: Meanwhile = lambda _peer, _struck: None,
+    meanwhile: Meanwhile = lambda _peer, _injected: None,
     *,
     before: Callable[[], None] | None = None,
 ) -> str:
     """Let the active node fail once, watch what comes of it, record it; return the node.
 
-    `before` is called right before the fault; `meanwhile` with the peer's name once the takeover
-    was seen, before `fault.over`.
+    `before` is called right before the fault; `meanwhile` with the peer's name and the fault's
+    moment once the takeover was seen, while it is watched.
     """
     victim = pair.active()
     peer = pair.other(victim)
     observe.greet(pair)
     adverts = Match(protocol=HEARTBEAT, from_ports=(pair.port(peer),))
-    with pair.lab.wire.frames(adverts) as heard, ExitStack() as asking:
-        answers = {
-            port: asking.enter_context(probe.keep_asking(pair.virtual_ip, port, every))
-            for port, every in PORTS.items()
-        }
-        until(
-            lambda: all(answers.values()),
-            _ANSWERS_S,
-            f"answers of {pair.virtual_ip} before the fault, at ports {', '.join(map(str, PORTS))}",
-        )
-        with quiet(pair.lab.directory):
-            if before is not None:
-                before()
-            struck = fault.strike(pair.lab, victim)
-            _record_fault(pair, fault, victim, struck)
-            if fault.takes_over:
-                heard.take(_TAKEOVER_S)
-                _wait_for_answers(answers.values(), struck, pair.mac(peer))
-        pause(_SECOND_ARP_S if fault.takes_over else _UNDISTURBED_S)
-    for port, came in answers.items():
-        _record_answers(pair, port, came, struck, peer)
-    _record_aftermath(pair, fault, victim, peer, struck)
-    meanwhile(peer, struck)
-    pair.history.record("fault.over", "scenario", node=victim)
+    with services.watched(pair, probe) as watched:
+        watched.wait_until_answered()
+        with pair.lab.wire.frames(adverts) as heard:
+            with quiet(pair.lab.directory):
+                if before is not None:
+                    before()
+                injected = fault.inject(pair.lab, victim)
+                _record_fault(pair, fault, victim, injected)
+                if fault.takes_over:
+                    heard.take(_TAKEOVER_S)
+                    watched.wait_until_back(injected, pair.mac(peer))
+            watched.calm_down()
+            pause(_STAYS_S if fault.takes_over else _UNDISTURBED_S)
+        _record_aftermath(pair, fault, victim, peer, injected, probe)
+        meanwhile(peer, injected)
+        watched.record(injected)
+    pair.history.record(FaultWatched(source="scenario", node=victim))
     return victim
 
 
@@ -103,62 +89,26 @@ def boot(pair: Pair, node: str) -> None:
     pair.wait_for_state(node, "BACKUP")
 
 
-def _record_fault(pair: Pair, fault: Fault, victim: str, struck: Moment) -> None:
+def _record_fault(pair: Pair, fault: Fault, victim: str, injected: Moment) -> None:
     pair.history.record(
-        "fault.begin",
-        "scenario",
-        at_ns=struck.at_ns,
-        uncertainty_ns=struck.uncertainty_ns,
-        fault=fault.name,
-        node=victim,
-        expects_takeover=fault.takes_over,
+        FaultInjected(
+            source="scenario",
+            at_ns=injected.at_ns,
+            uncertainty_ns=injected.uncertainty_ns,
+            fault=fault.name,
+            node=victim,
+            expects_takeover=fault.takes_over,
+        )
     )
     if fault is SERVICE_STOP:
         observe.after_stop(pair, victim)
 
 
-def _wait_for_answers(asked: Iterable[Sequence[Answer]], struck: Moment, mac: str) -> None:
-    """Wait until the new holder answers everywhere; the old one may go on for a while."""
-    latest = struck.at_ns + struck.uncertainty_ns
-    try:
-        until(
-            lambda: all(
-                any(one.at_ns > latest and one.mac == mac for one in list(answers))
-                for answers in asked
-            ),
-            _SERVICE_S,
-            "answers of the other node after the fault",
-        )
-    except DeadlinePassed:
-        return  # that none came is for the checks to see
-
-
-def _record_answers(
-    pair: Pair, port: int, answers: Sequence[Answer], struck: Moment, peer: str
+def _record_aftermath(
+    pair: Pair, fault: Fault, victim: str, peer: str, injected: Moment, probe: Probe
 ) -> None:
-    """Record the last answer before the fault, and the first ones after it of each node."""
-    latest = struck.at_ns + struck.uncertainty_ns
-    before = [answer for answer in answers if answer.at_ns <= latest]
-    after = [answer for answer in answers if answer.at_ns > latest]
-    of_peer = [answer for answer in after if answer.mac == pair.mac(peer)]
-    of_others = [answer for answer in after if answer.mac != pair.mac(peer)]
-    recorded = (*before[-1:], *of_others[:10], *of_peer[:10])
-    for answer in sorted(recorded, key=lambda one: one.at_ns):
-        pair.history.record(
-            "probe",
-            "probe",
-            at_ns=answer.at_ns,
-            address=pair.virtual_ip,
-            protocol="tcp",
-            port=port,
-            answered=True,
-            mac=answer.mac,
-        )
-
-
-def _record_aftermath(pair: Pair, fault: Fault, victim: str, peer: str, struck: Moment) -> None:
-    observe.neighbour(pair)
+    observe.neighbours(pair, probe)
     observe.addresses(pair, peer)
-    observe.log_lines(pair, peer, struck.at_ns)
+    observe.log_lines(pair, peer, injected.at_ns)
     if not fault.loses_machine:
         observe.addresses(pair, victim)

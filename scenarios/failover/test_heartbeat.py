@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from evidence.events.pair import NeighboursBegan, NeighboursEnded, VhidMoved
 from lab.probe import Probe
 from lab.wait import pause
 from lab.wire import Match
@@ -25,7 +26,9 @@ FOREIGN = Advertiser("192.168.70.11", "192.168.70.233", 95, "foreign-pair")
 
 
 @pytest.mark.requirement("FO-16", "FO-17", "FO-18", "FO-19")
-def test_the_active_node_beats_and_the_standby_is_silent(pair: Pair, judge_each: JudgeEach) -> None:
+def test_the_active_node_advertises_and_the_standby_is_silent(
+    pair: Pair, judge_each: JudgeEach
+) -> None:
     with steady(pair):
         pause(STEADY_S)
     judge_each("FO-16", "FO-17", "FO-18", "FO-19")
@@ -43,7 +46,7 @@ def test_tcpdump_on_the_standby_prints_the_guides_lines(pair: Pair, judge: Judge
 @pytest.mark.requirement("FO-22")
 def test_the_vhid_is_94_and_moves_with_its_key(pair: Pair, judge: Judge) -> None:
     pair.reconfigure({"ucarp.vhid": str(OTHER_VHID)})
-    pair.history.record("vhid.settled", "scenario", vhid=OTHER_VHID)
+    pair.history.record(VhidMoved(source="scenario", vhid=OTHER_VHID))
     pause(8)
     judge("FO-22")
 
@@ -51,13 +54,13 @@ def test_the_vhid_is_94_and_moves_with_its_key(pair: Pair, judge: Judge) -> None
 @pytest.mark.sign_off
 @pytest.mark.requirement("FO-23")
 def test_a_pair_with_another_vhid_disturbs_nobody(pair: Pair, probe: Probe, judge: Judge) -> None:
-    vhids = [94, FOREIGN.vhid]
+    vhids = (94, FOREIGN.vhid)
     before = observe.bad_digests(pair)
     with advertising(probe, FOREIGN):
-        pair.history.record("neighbours.begin", "scenario", vhids=vhids)
+        pair.history.record(NeighboursBegan(source="scenario", vhids=vhids))
         pause(NEIGHBOURS_S)
         lines = observe.bad_digests(pair) - before
-        pair.history.record("neighbours.end", "scenario", vhids=vhids, bad_digest_lines=lines)
+        pair.history.record(NeighboursEnded(source="scenario", vhids=vhids, bad_digest_lines=lines))
     judge("FO-23")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from checks.failover.returning import WATCH_S
+from evidence.events.takeover import NodeReturned
 from lab.probe import Probe
 from lab.wait import pause
 from scenarios.failover import faults, observe
@@ -33,7 +34,7 @@ def test_keepalived_keeps_what_the_guide_promises(
     pair.wait_until_ready()
     victim = provoke(pair, faults.POWER_OFF, probe)
     boot(pair, victim)
-    pair.history.record("node.returned", "scenario", node=victim)
+    pair.history.record(NodeReturned(source="scenario", node=victim))
     observe.addresses(pair, victim)
     pause(WATCH_S + 1)
     observe.addresses(pair, victim)

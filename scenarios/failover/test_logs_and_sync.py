@@ -5,22 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import get_args
 
 import pytest
 
-from checks.failover.syncing import SYNCED
+from evidence.events.sync import Item, RunningCompared, StagedCompared
+from evidence.moment import Moment
 from lab.errors import DeadlinePassed
 from lab.probe import Probe
 from lab.wait import until
 from provision.failover.access_server import SACLI
 from scenarios.failover import faults, observe
-from scenarios.failover.faults import Moment
 from scenarios.failover.observe import LIVE, STAGED
 from scenarios.failover.pair import Pair
 from scenarios.failover.takeover import provoke
 
 Judge = Callable[[str], object]
 
+SYNCED: tuple[Item, ...] = get_args(Item)
 DEFAULT_PERIOD_S = 180.0
 SLACK_S = 30.0
 ADDED, REVOKED = "added-{}", "revoked-{}"
@@ -55,25 +57,26 @@ def follow_a_change(pair: Pair, active: str) -> None:
         for item in SYNCED:
             if staged[item] == changed[item]:
                 arrived.setdefault(item, time.monotonic() - began)
-        return arrived.keys() >= SYNCED
+        return arrived.keys() >= set(SYNCED)
 
     with suppress(DeadlinePassed):  # what did not arrive is for the check to see
         until(all_arrived, period + SLACK_S, "the change to be staged", every=1.0)
     staged, live = observe.hashes(target, STAGED), observe.hashes(target, LIVE)
-    for item in sorted(SYNCED):
+    for item in SYNCED:
         pair.history.record(
-            "staged.compared",
-            "scenario",
-            origin=active,
-            target=target.name,
-            item=item,
-            before=before[item],
-            active=changed[item],
-            staged=staged[item],
-            live_before=live_before[item],
-            live=live[item],
-            seconds=round(arrived.get(item, time.monotonic() - began), 1),
-            period_s=period,
+            StagedCompared(
+                source="scenario",
+                origin=active,
+                target=target.name,
+                item=item,
+                before=before[item],
+                active=changed[item],
+                staged=staged[item],
+                live_before=live_before[item],
+                live=live[item],
+                seconds=round(arrived.get(item, time.monotonic() - began), 1),
+                period_s=period,
+            )
         )
 
 
@@ -89,9 +92,11 @@ def test_changes_are_staged_on_the_standby_and_not_loaded(pair: Pair, judge: Jud
 @pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-34")
-def test_after_a_takeover_changes_go_the_other_way(pair: Pair, judge: Judge) -> None:
-    pair.make_active("secondary")
-    follow_a_change(pair, "secondary")
+def test_after_a_takeover_changes_go_the_other_way(pair: Pair, probe: Probe, judge: Judge) -> None:
+    pair.make_active("primary")
+    stopped = provoke(pair, faults.SERVICE_STOP, probe)
+    pair.service(stopped, "start")
+    follow_a_change(pair, pair.wait_until_ready())
     judge("FO-34")
 
 
@@ -106,11 +111,11 @@ def test_the_new_active_node_runs_what_was_staged(
     pair.sacli(active, "FailoverSync", timeout=120)
     staged = observe.hashes(pair.machine(pair.other(active)), STAGED)
 
-    def compare(peer: str, _struck: Moment) -> None:
+    def compare(peer: str, _injected: Moment) -> None:
         running = observe.hashes(pair.machine(peer), LIVE)
-        for item in sorted(SYNCED):
+        for item in SYNCED:
             pair.history.record(
-                "running.compared", peer, item=item, staged=staged[item], running=running[item]
+                RunningCompared(source=peer, item=item, staged=staged[item], running=running[item])
             )
 
     provoke(pair, faults.POWER_OFF, probe, compare)

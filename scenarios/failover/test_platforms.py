@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import get_args
 
 import pytest
 
-from checks.failover.splits import PROFILES
+from evidence.events.pair import Profile
 from lab.wait import pause
 from scenarios.failover import preflight
 from scenarios.failover.pair import Pair
 from scenarios.failover.test_troubleshooting import (
+    a_profile,
     macs_filtered,
     nodes_isolated,
     vrrp_filtered,
@@ -20,10 +22,12 @@ from scenarios.failover.test_troubleshooting import (
 
 Judge = Callable[[str], object]
 
+PROFILES: tuple[Profile, ...] = get_args(Profile)
 
-def network(pair: Pair, profile: str) -> AbstractContextManager[Callable[[], int]]:
+
+def network(pair: Pair, profile: Profile) -> AbstractContextManager[Callable[[], int]]:
     """Make the wire the kind of network that a profile stands for."""
-    kinds: dict[str, Callable[[], AbstractContextManager[Callable[[], int]]]] = {
+    kinds: dict[Profile, Callable[[], AbstractContextManager[Callable[[], int]]]] = {
         "plain": lambda: nullcontext(lambda: 0),
         "mac-filter": lambda: macs_filtered(pair),
         "vrrp-filter": lambda: vrrp_filtered(pair.lab),
@@ -38,7 +42,7 @@ def network(pair: Pair, profile: str) -> AbstractContextManager[Callable[[], int
 @pytest.mark.requirement("FO-48")
 def test_each_row_of_the_platform_table_behaves_and_is_diagnosed(pair: Pair, judge: Judge) -> None:
     for profile in PROFILES:
-        with watched(pair, network(pair, profile), "profile", profile):
+        with watched(pair, network(pair, profile), a_profile(profile)):
             preflight.record(pair, profile)
             pause(2)
     judge("FO-48")

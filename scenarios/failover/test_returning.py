@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from checks.failover.returning import CYCLES, WATCH_S
+from evidence.events.takeover import NodeReturned, RebootLoopBegan, RebootLoopEnded
 from lab.probe import Probe
 from lab.wait import pause
 from scenarios.failover import faults, observe
@@ -26,7 +27,7 @@ def test_an_active_node_that_comes_back_stays_standby(
 ) -> None:
     victim = provoke(pair, faults.POWER_OFF, probe)
     boot(pair, victim)
-    pair.history.record("node.returned", "scenario", node=victim)
+    pair.history.record(NodeReturned(source="scenario", node=victim))
     observe.addresses(pair, victim)
     pause(WATCH_S + 1)
     observe.addresses(pair, victim)
@@ -40,13 +41,13 @@ def test_a_node_that_reboots_over_and_over_moves_nothing(
     pair: Pair, probe: Probe, judge: Judge
 ) -> None:
     victim = provoke(pair, faults.POWER_OFF, probe)
-    pair.history.record("reboot.loop.begin", "scenario", node=victim)
+    pair.history.record(RebootLoopBegan(source="scenario", node=victim))
     boot(pair, victim)
     for _ in range(CYCLES - 1):
         pair.machine(victim).reboot()
         pair.machine(victim).wait_until_up()
         pair.wait_for_state(victim, "BACKUP")
-    pair.history.record("reboot.loop.end", "scenario", node=victim, cycles=CYCLES)
+    pair.history.record(RebootLoopEnded(source="scenario", node=victim, cycles=CYCLES))
     judge("FO-29")
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from checks.failover.serving import ASKED_TIMES, SERVICES
-from lab.clock import NS
+from checks.failover.serving import ASKED_TIMES
+from evidence.events.pair import SteadyBegan, SteadyEnded
 from lab.probe import Probe
 from lab.wait import pause
-from provision.failover import users
 from scenarios.failover import faults
-from scenarios.failover.greeting import hard_reset, tls_crypt_key
 from scenarios.failover.pair import Pair
+from scenarios.failover.services import knock
 
 JudgeEach = Callable[..., None]
 
@@ -26,29 +24,9 @@ STEADY_S = 32.0
 def steady(pair: Pair) -> Iterator[str]:
     """Record that nothing is provoked while the block runs; gives the active node."""
     active = pair.active()
-    pair.history.record("steady.begin", "scenario", active=active)
+    pair.history.record(SteadyBegan(source="scenario", active=active))
     yield active
-    pair.history.record("steady.end", "scenario", active=active)
-
-
-def knock(pair: Pair, probe: Probe, address: str) -> None:
-    """Try every service at an address and record what answered."""
-    profile = users.autologin_profile(pair.machine(pair.active()))
-    greeting = hard_reset(tls_crypt_key(profile), pair.lab.clock.in_lab(time.time_ns()) // NS)
-    for protocol, port in SERVICES:
-        if protocol == "udp":
-            answer = probe.udp_answers(address, port, greeting, 5)
-        else:
-            answer = probe.tcp_connects(address, port, 5)
-        pair.history.record(
-            "probe",
-            "probe",
-            at_ns=answer.at_ns if answer else None,
-            address=address,
-            protocol=protocol,
-            port=port,
-            answered=answer is not None,
-        )
+    pair.history.record(SteadyEnded(source="scenario", active=active))
 
 
 @pytest.mark.requirement("FO-12", "FO-13", "FO-14", "FO-15")
@@ -69,7 +47,7 @@ def test_openvpn_that_is_killed_comes_back_without_a_takeover(
     pair: Pair, probe: Probe, judge_each: JudgeEach
 ) -> None:
     with steady(pair) as active:
-        faults.KILL_OPENVPN.strike(pair.lab, active)
+        faults.KILL_OPENVPN.inject(pair.lab, active)
         pause(STEADY_S)
     knock(pair, probe, pair.virtual_ip)
     judge_each("FO-12", "FO-16", "FO-17")

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
+from evidence.events.session import (
+    ProfileUsed,
+    SessionResumed,
+    TokenTried,
+)
+from evidence.moment import Moment
 from lab.errors import DeadlinePassed
 from lab.probe import Probe
 from lab.wait import pause, until
 from provision.failover import users
 from scenarios.failover import faults, observe
-from scenarios.failover.faults import Moment
 from scenarios.failover.pair import Pair
 from scenarios.failover.takeover import provoke, restore
-from scenarios.failover.tunnels import Outside, Traveller, unspent, verify_calls
+from scenarios.failover.tunnels import Outside, RoamingClient, unspent, verify_calls
 
 Judge = Callable[[str], object]
 JudgeEach = Callable[..., None]
 
-ALICE = Traveller("alice", "udp", 1)
-BOB = Traveller("bob", "tcp", 1)
-ROBOT = Traveller(users.AUTOLOGIN_USER, "udp", 0, autologin=True)
+ALICE = RoamingClient("alice", "udp", 1)
+BOB = RoamingClient("bob", "tcp", 1)
+ROBOT = RoamingClient(users.AUTOLOGIN_USER, "udp", 0, autologin=True)
+Method = Literal["token", "certificate"]
+TokenCase = Literal["lifetime-over", "clock-behind"]
 KEY = "LAB-31-scenario-key"
 REFUSED_S = 150.0
 
@@ -37,21 +45,24 @@ def test_clients_outside_are_back_within_a_minute_and_show_no_password(
     outside.connect(ALICE, BOB, ROBOT)
     spent = unspent(pair, active, ALICE.user) == left - 1
 
-    def watch(peer: str, struck: Moment) -> None:
-        since = struck.at_ns + struck.uncertainty_ns
-        back = {one: outside.wait_for_echo(one, since) for one in (BOB, ALICE, ROBOT)}
-        for one, method in ((ALICE, "token"), (ROBOT, "certificate")):
+    def watch(peer: str, injected: Moment) -> None:
+        since = injected.latest_ns
+        back = outside.wait_until_back((BOB, ALICE, ROBOT), since)
+        methods: dict[RoamingClient, Method] = {ALICE: "token", ROBOT: "certificate"}
+        for one, method in methods.items():
             names = verify_calls(pair, peer, one, since)
             pair.history.record(
-                "session.resumed",
-                peer,
-                client=one.name,
-                method=method,
-                connected=back[one],
-                verify_calls=len(names),
-                password_spent=spent,
-                user_name_sent=any(names),
+                SessionResumed(
+                    source=peer,
+                    client=one.name,
+                    method=method,
+                    connected=back[one],
+                    verify_calls=len(names),
+                    password_spent=spent,
+                    user_name_sent=any(names),
+                )
             )
+        outside.see_whether_they_stay(back, since)
 
     provoke(pair, faults.POWER_OFF, probe, watch)
     judge_each("FO-36", "FO-38", "FO-39", "FO-49")
@@ -61,26 +72,27 @@ def test_clients_outside_are_back_within_a_minute_and_show_no_password(
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-35")
 def test_a_profile_of_one_node_works_on_the_other_as_it_is(
-    pair: Pair, outside: Outside, judge: Judge
+    pair: Pair, probe: Probe, outside: Outside, judge: Judge
 ) -> None:
     pair.make_active("primary")
     password = users.one_time_password("carol", 1)
     profile = users.user_profile(pair.machine("primary"), "carol", password)
-    pair.make_active("secondary")
+    provoke(pair, faults.SERVICE_STOP, probe)
     outside.start({"carol": profile})
     pair.history.record(
-        "client.profile",
-        "scenario",
-        client="carol",
-        origin="primary",
-        server="secondary",
-        edited=False,
-        connected=outside.is_up("carol"),
+        ProfileUsed(
+            source="scenario",
+            client="carol",
+            origin="primary",
+            server="secondary",
+            edited=False,
+            connected=outside.is_up("carol"),
+        )
     )
     judge("FO-35")
 
 
-def try_token(pair: Pair, outside: Outside, probe: Probe, case: str, since: float) -> None:
+def try_token(pair: Pair, outside: Outside, probe: Probe, case: TokenCase, since: float) -> None:
     """Let the active node fail under a connected client, and record how its token fares.
 
     The client logged in after `since`, by `time.monotonic`. Both logs are read
@@ -88,7 +100,7 @@ def try_token(pair: Pair, outside: Outside, probe: Probe, case: str, since: floa
     """
     known = len(outside.log(ALICE.name))
 
-    def watch(peer: str, struck: Moment) -> None:
+    def watch(peer: str, injected: Moment) -> None:
         def judged() -> str | None:
             log = outside.log(ALICE.name)[known:]
             if "AUTH_FAILED" in log:
@@ -101,12 +113,14 @@ def try_token(pair: Pair, outside: Outside, probe: Probe, case: str, since: floa
             return  # without an answer there is nothing to record
         age_s = round(time.monotonic() - since, 1)
         pair.history.record(
-            "token.tried",
-            peer,
-            case=case,
-            accepted=outcome == "accepted",
-            reason=observe.token_reason(pair.machine(peer), struck.at_ns),
-            age_s=age_s,
+            TokenTried(
+                source=peer,
+                client=ALICE.common_name,
+                case=case,
+                accepted=outcome == "accepted",
+                logged=observe.tokens_logged(pair.machine(peer), injected.at_ns),
+                age_s=age_s,
+            )
         )
 
     provoke(pair, faults.POWER_OFF, probe, watch)
@@ -127,7 +141,7 @@ def test_a_token_is_refused_when_it_should_be(
     restore(pair, faults.POWER_OFF, active)
     pair.reconfigure({"vpn.server.session_expire": "30"})
     since = time.monotonic()
-    outside.connect(Traveller("alice", "udp", 2))
+    outside.connect(RoamingClient("alice", "udp", 2))
     pause(35)
     try_token(pair, outside, probe, "lifetime-over", since)
     judge("FO-37")

@@ -8,6 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from evidence.events.setup import (
+    CommitAttempted,
+    CommitDone,
+    InitAsked,
+    InitBatch,
+    InitWiped,
+    SshAttempted,
+    ValidateBegan,
+    ValidateEnded,
+)
 from evidence.history import History
 from lab.lab import Lab
 from lab.machine import Machine
@@ -62,20 +72,22 @@ def test_only_the_word_delete_wipes_and_then_nothing_is_left(
         before = configuration(machine)
         said = machine.run(f"{INIT} --no_start", stdin=f"{answer}\n", timeout=240, check=False)
         history.record(
-            "init.asked",
-            "secondary",
-            answer=answer,
-            status=said.status,
-            before=before,
-            after=configuration(machine),
+            InitAsked(
+                source="secondary",
+                answer=answer,
+                status=said.status,
+                before=before,
+                after=configuration(machine),
+            )
         )
     role = machine.run(f"cat {ETC}/node-role").stdout.strip()
     history.record(
-        "init.wiped",
-        "secondary",
-        seeded=seeded,
-        left=remaining(machine),
-        role={"secondary": "standby"}.get(role, role),
+        InitWiped(
+            source="secondary",
+            seeded=seeded,
+            left=tuple(remaining(machine)),
+            role={"secondary": "standby"}.get(role, role),
+        )
     )
     judge_each("FO-02", "FO-03")
 
@@ -94,12 +106,13 @@ def test_batch_and_force_never_ask(lab: Lab, history: History, judge: Judge) -> 
     ).stdout
     said = machine.run(f"{INIT} --batch --force --no_start <&-", timeout=240, check=False)
     history.record(
-        "init.batch",
-        "secondary",
-        stdin="closed",
-        status=said.status,
-        seconds=said.seconds,
-        reads_stdin=left != "DELETE\n",
+        InitBatch(
+            source="secondary",
+            stdin="closed",
+            status=said.status,
+            seconds=said.seconds,
+            reads_stdin=left != "DELETE\n",
+        )
     )
     judge("FO-04")
 
@@ -113,7 +126,7 @@ def test_root_reaches_root_in_both_directions(pair: Pair, judge: Judge) -> None:
             check=False,
         )
         pair.history.record(
-            "ssh.attempt", node, origin=node, target=target, user="root", status=said.status
+            SshAttempted(source=node, origin=node, target=target, user="root", status=said.status)
         )
 
     with ThreadPoolExecutor(len(NODES)) as beside:
@@ -158,9 +171,9 @@ def _state(machine: Machine) -> dict[str, str]:
 def test_validate_changes_nothing(pair: Pair, judge: Judge) -> None:
     pair.make_active("primary")
     pause(3)
-    pair.history.record("validate.begin", "primary", state=state(pair))
+    pair.history.record(ValidateBegan(source="primary", state=state(pair)))
     validation.validate(pair)
-    pair.history.record("validate.end", "primary", state=state(pair))
+    pair.history.record(ValidateEnded(source="primary", state=state(pair)))
     pause(5)
     judge("FO-09")
 
@@ -172,20 +185,23 @@ OUTSIDE_THE_SUBNET = "192.168.71.222"
 def test_a_virtual_ip_outside_the_nodes_subnet_is_refused(pair: Pair, judge: Judge) -> None:
     pair.make_active("primary")
     record_attempt(pair, virtual_ip=OUTSIDE_THE_SUBNET)
+    for node in NODES:
+        observe.addresses(pair, node)
     judge("FO-10")
 
 
 def record_attempt(pair: Pair, **changes: object) -> str:
-    """Try to commit a request, record it as `commit.attempt`, return what was said."""
+    """Try to commit a request, record that, return what was said; "" if accepted."""
     asked = validation.request(pair, **changes)
     accepted, said = validation.ask(pair, "FailoverCommit", asked)
     pair.history.record(
-        "commit.attempt",
-        "primary",
-        virtual_ip=asked["virtual_ip"],
-        network=pair.site.primary.interface,
-        accepted=accepted,
-        error="" if accepted else said.strip(),
+        CommitAttempted(
+            source="primary",
+            virtual_ip=asked["virtual_ip"],
+            network=pair.site.primary.interface,
+            accepted=accepted,
+            error="" if accepted else said.strip(),
+        )
     )
     return "" if accepted else said
 
@@ -235,7 +251,7 @@ def test_commit_and_restart_brings_the_virtual_ip_up_unaided(pair: Pair, judge: 
     asked = validation.request(pair)
     with quiet(pair.lab.directory):
         accepted, said = validation.ask(pair, "FailoverCommit", asked)
-        committed = pair.history.record("commit.done", "primary", node="primary")
+        committed = pair.history.record(CommitDone(source="primary", node="primary"))
         assert accepted, said
         wait_for_restart(pair, committed.at_ns)
         observe.addresses(pair, "primary")

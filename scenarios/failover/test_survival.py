@@ -2,58 +2,68 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 import time
 from collections.abc import Callable
 
 import pytest
 
-from checks.failover.survival import KEPT
+from evidence.events.sync import (
+    Kept,
+    RunningCompared,
+    SyncCompleted,
+    WriteAcknowledged,
+    WritesFound,
+)
+from evidence.moment import Moment
 from lab.machine import Machine
 from lab.probe import Probe
 from lab.wait import pause
 from scenarios.failover import faults, observe
-from scenarios.failover.faults import Moment
 from scenarios.failover.observe import LIVE, STAGED
 from scenarios.failover.pair import Pair
 from scenarios.failover.takeover import provoke
 
 Judge = Callable[[str], object]
 
+KEPT: tuple[Kept, ...] = ("licence", "session secret")
 PERIOD_S = 20
 WRITE_FOR_S = 90.0
 WRITER = "writer"
 LICENCE = "LAB-46-scenario-key"
 
-_SERIALS = (
-    "SELECT CAST(substr(key, 8) AS INTEGER) FROM properties "
+_WRITES = (
+    "SELECT CAST(substr(key, 8) AS INTEGER), value FROM properties "
     "WHERE user = 'writer' AND key LIKE 'serial_%' ORDER BY 1"
 )
 
 
-def serials(machine: Machine, place: str) -> list[int]:
-    """Return which writes are in a node's configuration at `place`: LIVE or STAGED."""
-    command = f"sqlite3 -readonly {place}/userprop.db {shlex.quote(_SERIALS)}"
-    return [int(line) for line in machine.run(command).stdout.split()]
+def writes(machine: Machine, place: str) -> dict[int, str]:
+    """Return the value of each write in a node's configuration at `place`: LIVE or STAGED."""
+    command = f"sqlite3 -readonly {place}/userprop.db {shlex.quote(_WRITES)}"
+    lines = (line.partition("|") for line in machine.run(command).stdout.splitlines())
+    return {int(serial): value for serial, _, value in lines}
 
 
 def write(pair: Pair, active: str, serial: int) -> None:
     """Write one more property on the active node; recorded once it was acknowledged."""
-    key = f"serial_{serial}"
-    pair.sacli(active, "--user", WRITER, "--key", key, "--value", "written", "UserPropPut")
-    pair.history.record("write.acknowledged", active, serial=serial)
+    key, value = f"serial_{serial}", f"written-{secrets.token_hex(4)}"
+    pair.sacli(active, "--user", WRITER, "--key", key, "--value", value, "UserPropPut")
+    pair.history.record(WriteAcknowledged(source=active, serial=serial, value=value))
 
 
 def record_sync(pair: Pair, active: str, serial: int, since_ns: int) -> None:
     """Record that a sync was completed between `since_ns` and now, when it was seen."""
     half = (time.time_ns() - since_ns) // 2
     pair.history.record(
-        "sync.completed",
-        active,
-        at_ns=since_ns + half,
-        uncertainty_ns=half,
-        serial=serial,
-        period_s=PERIOD_S,
+        SyncCompleted(
+            source=active,
+            at_ns=since_ns + half,
+            uncertainty_ns=half,
+            serial=serial,
+            period_s=PERIOD_S,
+        )
     )
 
 
@@ -80,19 +90,20 @@ def test_what_the_last_sync_held_survives_and_the_rest_is_counted(
             serial += 1
             write(pair, active, serial)
             before_ns, looked_ns = looked_ns, time.time_ns()
-            found = serials(standby, STAGED)
-            if found and found[-1] > synced:
-                synced = found[-1]
+            staged_to = max(writes(standby, STAGED), default=0)
+            if staged_to > synced:
+                synced = staged_to
                 record_sync(pair, active, synced, before_ns)
 
-    def survived(peer: str, _struck: Moment) -> None:
+    def survived(peer: str, _injected: Moment) -> None:
         pause(1)
         running = observe.hashes(pair.machine(peer), LIVE)
-        for item in sorted(KEPT):
+        for item in KEPT:
             pair.history.record(
-                "running.compared", peer, item=item, staged=staged[item], running=running[item]
+                RunningCompared(source=peer, item=item, staged=staged[item], running=running[item])
             )
-        pair.history.record("write.survived", peer, serials=serials(pair.machine(peer), LIVE))
+        found = writes(pair.machine(peer), LIVE)
+        pair.history.record(WritesFound(source=peer, values=found))
 
     provoke(pair, faults.POWER_OFF, probe, survived, before=write_on)
     judge("FO-46")

@@ -8,26 +8,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 
 import pytest
 
-from checks.protocols import heartbeat
+from evidence.events.takeover import GuestCaptured
 from evidence.history import History
+from evidence.moment import NS
 from lab.machine import Machine
 from lab.probe import Probe
 from lab.quiet import quiet
-from lab.wait import pause
+from lab.wait import pause, until
 from lab.wire import Match
 from scenarios.failover import faults
 from scenarios.failover.faults import Fault
 from scenarios.failover.pair import HEARTBEAT, Pair
 from scenarios.failover.takeover import provoke
+from scenarios.run import recorded_clock
 
 Judge = Callable[[str], object]
 JudgeEach = Callable[..., None]
 
-_PCAP = "/run/takeover.pcap"
+_PCAP, _SAID = "/run/takeover.pcap", "/run/takeover.said"
 
 
 @pytest.mark.repeated
@@ -67,16 +68,36 @@ def test_a_clean_stop_hands_over_and_drops_the_virtual_ip(
 
 @contextmanager
 def captured_inside(machine: Machine, history: History) -> Iterator[None]:
-    """Let a guest record the heartbeat itself, and put its file into the evidence."""
+    """Let a guest record the heartbeat itself, and put its file into the evidence.
+
+    It covers the time from when it was seen to listen until it is about to be ended; nothing that
+    it has heard waits in a buffer by then.
+    """
     machine.run(
-        f"rm -f {_PCAP}; setsid tcpdump -U -i wire0 -w {_PCAP} 'ip proto 112' "
-        "</dev/null >/dev/null 2>&1 & echo $! > /run/takeover.pid"
+        f"rm -f {_PCAP} {_SAID}; setsid tcpdump -U --immediate-mode -i wire0 -w {_PCAP} "
+        f"'ip proto 112' </dev/null >/dev/null 2>{_SAID} & echo $! > /run/takeover.pid"
     )
+    until(
+        lambda: "listening on" in machine.run(f"cat {_SAID}", check=False).stdout,
+        30,
+        f"tcpdump to listen on {machine.name}",
+        every=0.3,
+    )
+    from_ns = time.time_ns()
     yield
+    until_ns = time.time_ns()
     machine.run('kill "$(cat /run/takeover.pid)"')
-    name = f"guest-{machine.name}-{time.time_ns()}.pcap"
+    name = f"guest-{machine.name}-{until_ns}.pcap"
     (history.path.parent / name).write_bytes(machine.get(_PCAP))
-    history.record("guest.capture", machine.name, path=name, clock=asdict(machine.clock()))
+    history.record(
+        GuestCaptured(
+            source=machine.name,
+            path=name,
+            clock=recorded_clock(machine.clock()),
+            from_ns=from_ns,
+            until_ns=until_ns,
+        )
+    )
 
 
 @pytest.mark.sign_off
@@ -107,9 +128,9 @@ def test_a_standby_whose_clock_is_set_back_waits_so_much_longer(pair: Pair) -> N
     standby = pair.other(active)
     adverts = Match(protocol=HEARTBEAT, from_ports=(pair.port(standby),))
     with quiet(pair.lab.directory), pair.lab.wire.frames(adverts) as heard:
-        struck = faults.during(pair.machine(active).kill)
+        injected = faults.during(pair.machine(active).kill)
         pair.machine(standby).run(f'date -s "@$(( $(date +%s) - {STEP_BACK_S} ))"')
         first = heard.take(STEP_BACK_S + 30)
     assert first is not None
-    silence_s = (first.at_ns - struck.at_ns) / heartbeat.NS
+    silence_s = (first.at_ns - injected.at_ns) / NS
     assert STEP_BACK_S < silence_s < STEP_BACK_S + 8

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any
+from dataclasses import dataclass
 
 import pytest
 
+from evidence.event import Event
+from evidence.events.pair import (
+    Filter,
+    FilterBegan,
+    FilterEnded,
+    Profile,
+    ProfileBegan,
+    ProfileEnded,
+)
 from lab.lab import Lab
 from lab.quiet import quiet
 from lab.wait import pause
@@ -18,6 +27,7 @@ from scenarios.failover.pair import HEARTBEAT, NODES, Pair
 Judge = Callable[[str], object]
 JudgeEach = Callable[..., None]
 
+WIRE = "wire"
 SPLIT_WITHIN_S, SPLIT_S = 5.2, 7.0  # FO-42 asks for two masters within 5 s
 HEALED_WITHIN_S, HEALED_S = 3.2, 8.0  # 3 s to heal, 3 s to see that it stays so
 QUIET_S = 4.0
@@ -61,21 +71,43 @@ def nodes_isolated(pair: Pair) -> Iterator[Callable[[], int]]:
         yield lambda: pair.lab.wire.hits(rule)
 
 
+@dataclass(frozen=True)
+class Span:
+    """What is recorded where a network begins to be of some kind, and where it ends."""
+
+    began: Callable[[], Event]
+    ended: Callable[[int], Event]
+
+
+def a_filter(name: Filter) -> Span:
+    """Return the span in which a filter drops frames."""
+    return Span(
+        lambda: FilterBegan(source=WIRE, filter=name),
+        lambda hits: FilterEnded(source=WIRE, filter=name, hits=hits),
+    )
+
+
+def a_profile(name: Profile) -> Span:
+    """Return the span in which the wire is as a row of the platform table says."""
+    return Span(
+        lambda: ProfileBegan(source=WIRE, profile=name),
+        lambda hits: ProfileEnded(source=WIRE, profile=name, hits=hits),
+    )
+
+
 @contextmanager
-def recorded(pair: Pair, kind: str, name: str, hits: Callable[[], int]) -> Iterator[None]:
-    """Record that a filter or a profile (`kind`) is in force while the block runs."""
-    what: dict[str, Any] = {kind: name}
-    pair.history.record(f"{kind}.begin", "wire", **what)
+def recorded(pair: Pair, span: Span, hits: Callable[[], int]) -> Iterator[None]:
+    """Record that the network is of this kind while the block runs."""
+    pair.history.record(span.began())
     yield
-    pair.history.record(f"{kind}.end", "wire", hits=hits(), **what)
+    pair.history.record(span.ended(hits()))
 
 
 @contextmanager
 def watched(
     pair: Pair,
     network: AbstractContextManager[Callable[[], int]],
-    kind: str,
-    name: str,
+    span: Span,
     *,
     heals: bool = True,
 ) -> Iterator[None]:
@@ -87,7 +119,7 @@ def watched(
     with ExitStack() as lasts:
         with quiet(pair.lab.directory):
             hits = lasts.enter_context(network)
-            lasts.enter_context(recorded(pair, kind, name, hits))
+            lasts.enter_context(recorded(pair, span, hits))
             pause(SPLIT_WITHIN_S)
         pause(SPLIT_S - SPLIT_WITHIN_S)
         yield
@@ -137,9 +169,9 @@ def test_a_filtered_heartbeat_splits_the_pair_and_healing_leaves_one(
 ) -> None:
     standby = pair.other(pair.active())
     inside = firewalled_inside(pair, standby)
-    with watched(pair, inside, "filter", "guest-firewall", heals=False):  # nothing splits by that
+    with watched(pair, inside, a_filter("guest-firewall"), heals=False):  # nothing splits by that
         pass
-    with watched(pair, vrrp_filtered(pair.lab), "filter", "vrrp"):
+    with watched(pair, vrrp_filtered(pair.lab), a_filter("vrrp")):
         preflight.record(pair, "vrrp-filter")
     judge_each("FO-42", "FO-43")
 
@@ -151,7 +183,7 @@ def test_a_filter_of_source_macs_breaks_the_pair_until_spoofing_is_allowed(
     pair: Pair, judge_each: JudgeEach
 ) -> None:
     pause(QUIET_S)
-    with watched(pair, macs_filtered(pair), "filter", "source-mac"):
+    with watched(pair, macs_filtered(pair), a_filter("source-mac")):
         pass
     judge_each("FO-43", "FO-44")
 
@@ -161,6 +193,6 @@ def test_a_filter_of_source_macs_breaks_the_pair_until_spoofing_is_allowed(
 @pytest.mark.requirement("FO-43", "FO-45")
 def test_nodes_in_two_segments_cannot_be_a_pair(pair: Pair, judge_each: JudgeEach) -> None:
     pair.make_active("primary")
-    with watched(pair, nodes_isolated(pair), "filter", "isolation"):
+    with watched(pair, nodes_isolated(pair), a_filter("isolation")):
         validation.validate(pair, "isolation", validation.ALL_OF_PARTNER)
     judge_each("FO-43", "FO-45")

@@ -1,17 +1,24 @@
 """VPN clients outside, watched across a takeover: when packets pass again, and by what right.
 
 A client's steady ping is dated by its own machine; the offset to the wire's clock is measured and
-recorded with it.
+recorded with it. An echo shows that a client is back when its request was sent after the fault: one
+that was on its way before it says nothing.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
+from evidence.events.takeover import TunnelCarried, TunnelWatched
+from evidence.moment import NS
+from lab.clock import ClockOffset
 from lab.errors import DeadlinePassed
-from lab.wait import until
+from lab.wait import pause, until
 from provision.failover import users
 from provision.failover.access_server import NODE_LOG
 from provision.vpn_clients import Client, VpnClients
@@ -19,21 +26,24 @@ from scenarios.failover import observe
 from scenarios.failover.pair import Pair
 
 OUTSIDE = "outside"
-NS = 1_000_000_000
 CONNECT_S = 120.0
 BACK_S = 100.0  # longer than the guide's "about a minute" as checks read it
+STAYS_S = 5.0  # to see that it stays back
 _FIRST_ADDRESS = 101
+_ECHO_S = 30.0
 _PING_EVERY_S = 0.5
-_ECHO = re.compile(r"^\[(?P<at>\d+\.\d+)\] \d+ bytes from ", re.MULTILINE)
+_ECHO = re.compile(
+    r"^\[(?P<s>\d+)\.(?P<us>\d{6})\] \d+ bytes from .* time=(?P<took_ms>[\d.]+) ms", re.MULTILINE
+)
 _VERIFY = re.compile(r"auth-user-pass-verify user='(?P<user>[^']*)' cn='(?P<name>[^']*)'")
 
 
 @dataclass(frozen=True)
-class Traveller:
+class RoamingClient:
     """A client: who it is, its protocol, and whether its certificate is enough."""
 
     user: str
-    protocol: str
+    protocol: Literal["udp", "tcp"]
     number: int
     autologin: bool = False
 
@@ -48,6 +58,23 @@ class Traveller:
         return f"{self.user}_AUTOLOGIN" if self.autologin else self.user
 
 
+@dataclass(frozen=True)
+class Echo:
+    """A packet that came back: when, and when it had been sent (ns, wire), and how far off."""
+
+    at_ns: int
+    sent_ns: int
+    uncertainty_ns: int
+
+
+def echoes(text: str, offset: ClockOffset) -> Iterator[Echo]:
+    """Yield each echo of what `ping -D` printed on a machine whose clock is off by `offset`."""
+    for match in _ECHO.finditer(text):
+        at_ns = offset.on_host(int(match["s"]) * NS + int(match["us"]) * 1000)
+        took_ns = round(float(match["took_ms"]) * 1_000_000)
+        yield Echo(at_ns, at_ns - took_ns, offset.uncertainty_ns)
+
+
 class Outside:
     """The clients on the machine outside."""
 
@@ -57,11 +84,14 @@ class Outside:
         self._clients = VpnClients(self._machine)
         self._known: list[str] = []
 
-    def connect(self, *travellers: Traveller, seconds: float = CONNECT_S) -> None:
-        """Connect clients with profiles of the active node, and let each ping its far end."""
+    def connect(self, *clients: RoamingClient, seconds: float = CONNECT_S) -> None:
+        """Connect clients with profiles of the active node, and let each ping its far end.
+
+        Each is watched from when its first packet has come back.
+        """
         active = self._pair.machine(self._pair.active())
         configs = {}
-        for one in travellers:
+        for one in clients:
             if one.autologin:
                 profile = users.autologin_profile(active, one.user)
             else:
@@ -70,9 +100,13 @@ class Outside:
             configs[one.name] = users.only_by(profile, one.protocol)
         self.start(configs)
         self._clients.wait_up(list(configs), seconds)
-        for one in travellers:
-            self._watch(one)
-            self._record("tunnel.watched", one)
+        for one in clients:
+            self._ping(one)
+        for one in clients:
+            until(partial(self._echoes, one), _ECHO_S, f"a first echo to {one.name}")
+            self._pair.history.record(
+                TunnelWatched(source=one.name, client=OUTSIDE, protocol=one.protocol)
+            )
 
     def start(self, configs: dict[str, str]) -> None:
         """Start clients by name with their profiles, at addresses of their own outside."""
@@ -95,22 +129,44 @@ class Outside:
         """Return the whole log of a client."""
         return self._machine.run(f"cat /var/log/vpn-clients/{name}.log").stdout
 
-    def wait_for_echo(self, one: Traveller, since_ns: int) -> bool:
-        """Wait for the first echo after `since_ns` (wire), record it; say whether it came."""
-        offset = self._machine.clock()
+    def wait_until_back(
+        self, clients: Iterable[RoamingClient], since_ns: int
+    ) -> dict[RoamingClient, bool]:
+        """Wait for each client's first echo of what was sent after `since_ns` (wire); record it.
 
-        def first() -> int | None:
-            text = self._machine.run(f"tail -n 400 {_pings(one)}", check=False).stdout
-            stamps = (int(float(match["at"]) * NS) for match in _ECHO.finditer(text))
-            later = (stamp for stamp in map(offset.on_host, stamps) if stamp > since_ns)
-            return next(later, None)
+        Says of each whether it came.
+        """
+        first = {one: self._first_echo(one, since_ns) for one in clients}
+        for one, echo in first.items():
+            if echo is not None:
+                self._record(echo, one)
+        return {one: echo is not None for one, echo in first.items()}
 
+    def see_whether_they_stay(self, clients: Iterable[RoamingClient], since_ns: int) -> None:
+        """Watch a while longer, then record the last echo of each client that there is by then."""
+        pause(STAYS_S)
+        for one in clients:
+            for echo in self._echoes(one, since_ns)[-1:]:
+                self._record(echo, one)
+
+    def _first_echo(self, one: RoamingClient, since_ns: int) -> Echo | None:
         try:
-            at_ns = until(first, BACK_S, f"{one.name}'s packets to pass again", every=1.0)
+            return until(
+                lambda: next(iter(self._echoes(one, since_ns)), None),
+                BACK_S,
+                f"{one.name}'s packets to pass again",
+                every=1.0,
+            )
         except DeadlinePassed:
-            return False
-        self._record("tunnel.back", one, at_ns=at_ns, uncertainty_ns=offset.uncertainty_ns)
-        return True
+            return None
+
+    def _echoes(self, one: RoamingClient, since_ns: int = 0) -> list[Echo]:
+        """Return the latest echoes to a client of what was surely sent after `since_ns` (wire)."""
+        offset = self._machine.clock()
+        text = self._machine.run(f"tail -n 400 {_pings(one)}", check=False).stdout
+        return [
+            echo for echo in echoes(text, offset) if echo.sent_ns - echo.uncertainty_ns > since_ns
+        ]
 
     def leave(self) -> None:
         """End every client."""
@@ -118,10 +174,19 @@ class Outside:
         self._clients.disconnect(self._known)
         self._known.clear()
 
-    def _record(self, kind: str, one: Traveller, **moment: int) -> None:
-        self._pair.history.record(kind, one.name, client=OUTSIDE, protocol=one.protocol, **moment)
+    def _record(self, echo: Echo, one: RoamingClient) -> None:
+        self._pair.history.record(
+            TunnelCarried(
+                source=one.name,
+                at_ns=echo.at_ns,
+                uncertainty_ns=echo.uncertainty_ns,
+                client=OUTSIDE,
+                protocol=one.protocol,
+                sent_ns=echo.sent_ns,
+            )
+        )
 
-    def _watch(self, one: Traveller) -> None:
+    def _ping(self, one: RoamingClient) -> None:
         """Ping the server's own address in the client's tunnel, from now on."""
         self._clients.run(
             one.name,
@@ -132,11 +197,11 @@ class Outside:
         )
 
 
-def _pings(one: Traveller) -> str:
+def _pings(one: RoamingClient) -> str:
     return f"/run/vpn-clients/{one.name}.pings"
 
 
-def verify_calls(pair: Pair, node: str, one: Traveller, since_ns: int) -> list[str]:
+def verify_calls(pair: Pair, node: str, one: RoamingClient, since_ns: int) -> list[str]:
     """Return the user name of each log-in check for a client on a node since `since_ns`."""
     machine = pair.machine(node)
     offset = machine.clock()

@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
+from evidence.events.setup import Broken, Row, ValidateShown
+from lab.errors import LabError
 from lab.wire import Drop, Match, Rule
 from provision.failover.access_server import SACLI
 from scenarios.failover.pair import Pair
@@ -44,16 +46,22 @@ def ask(
     return said.status == 0, (said.stdout if said.status == 0 else said.stderr or said.stdout)
 
 
-def validate(pair: Pair, broken: str = "", expected_bad: tuple[str, ...] = ()) -> None:
-    """Ask the primary to validate the pair and record its rows as `validate.rows`."""
+def validate(pair: Pair, broken: Broken = "", expected_bad: tuple[str, ...] = ()) -> None:
+    """Ask the primary to validate the pair and record its rows.
+
+    Raises LabError when it shows none: there is nothing to record then.
+    """
     accepted, said = ask(pair, "FailoverValidate", request(pair))
     rows = json.loads(said)["rows"] if accepted else []
+    if not rows:
+        raise LabError(f"Validate shows no rows, but says: {said.strip()}")
     pair.history.record(
-        "validate.rows",
-        "primary",
-        broken=broken,
-        rows=[{"name": row["name"], "good": row["status"] == "GOOD"} for row in rows],
-        expected_bad=list(expected_bad),
+        ValidateShown(
+            source="primary",
+            broken=broken,
+            rows=tuple(Row(name=row["name"], good=row["status"] == "GOOD") for row in rows),
+            expected_bad=expected_bad,
+        )
     )
 
 
@@ -151,7 +159,7 @@ Break = Callable[[Pair], AbstractContextManager[Any]]
 ALL_OF_PARTNER = (TO_SECONDARY, TO_PRIMARY, ON_SECONDARY)
 """What cannot be GOOD when the primary does not get into the secondary."""
 
-PREREQUISITES: Mapping[str, tuple[Break, tuple[str, ...]]] = {
+PREREQUISITES: Mapping[Broken, tuple[Break, tuple[str, ...]]] = {
     "sshd-stopped": (sshd_stopped, ALL_OF_PARTNER),
     "port-blocked": (port_blocked, (TO_PRIMARY,)),
     "wrong-host-key": (wrong_host_key, (TO_PRIMARY,)),
@@ -161,7 +169,7 @@ PREREQUISITES: Mapping[str, tuple[Break, tuple[str, ...]]] = {
 }
 
 
-def validate_with(pair: Pair, broken: str) -> None:
+def validate_with(pair: Pair, broken: Broken) -> None:
     """Break one prerequisite, validate, mend it."""
     breaking, expected_bad = PREREQUISITES[broken]
     with breaking(pair):

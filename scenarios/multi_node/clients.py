@@ -1,4 +1,4 @@
-"""VPN clients of a scenario: connected together, recorded as `tunnel` events, gone at its end.
+"""VPN clients of a scenario: connected together, recorded as `TunnelTried`, gone at its end.
 
 A tunnel that does not come up is a finding, not an error: it is recorded as it is, with the end of
 its log, and the check has the last word.
@@ -10,9 +10,11 @@ import contextlib
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from checks.multi_node.guide import HOSTS, NODES, PORT, TRANSPORTS
 from checks.multi_node.tunnels import process_ranges
+from evidence.events.multi_node import Ping, Transport, TunnelStarted, TunnelTried
 from evidence.history import History
 from lab.errors import DeadlinePassed
 from provision.vpn_clients import Client, Tunnel, VpnClients
@@ -31,7 +33,7 @@ class Way:
     """One way into a node: its OpenVPN by one protocol over one family."""
 
     node: str
-    transport: str
+    transport: Transport
     family: int
 
     @property
@@ -60,9 +62,9 @@ def client(number: int, name: str, config: str) -> Client:
 def connect(
     vpn_clients: VpnClients, history: History, wanted: Sequence[Client], *, seconds: float
 ) -> dict[str, Tunnel]:
-    """Connect clients side by side; record when each was sent, return them by name when settled."""
+    """Connect clients side by side, record when each was sent; return what became of each."""
     for one in wanted:
-        history.record("tunnel.start", "client", client=one.name)
+        history.record(TunnelStarted(source="client", client=one.name))
     vpn_clients.connect_all(wanted)
     with contextlib.suppress(DeadlinePassed):
         vpn_clients.wait_up([one.name for one in wanted], seconds)
@@ -77,7 +79,7 @@ def record_tunnels(
     tunnels: Mapping[str, Tunnel],
     ways: Mapping[str, Way],
 ) -> None:
-    """Ping each tunnel's far end and record one `tunnel` event a client.
+    """Ping each tunnel's far end and record one `TunnelTried` a client.
 
     `ways` says which way a client was given; one without took the way it found.
     """
@@ -87,24 +89,26 @@ def record_tunnels(
     for one in wanted:
         tunnel, way = tunnels[one.name], ways.get(one.name)
         remote = (way.remote if way else tunnel.remote) or ""
+        ping = Ping(
+            target=targets.get(one.name, ""),
+            sent=int(one.name in targets),
+            received=int(answered.get(one.name, False)),
+        )
         history.record(
-            "tunnel",
-            "client",
-            client=one.name,
-            transport=way.transport if way else transport_of(inside(tunnel, 4)),
-            family=6 if ":" in remote else 4,
-            remote=remote,
-            address4=one.ipv4,
-            address6=one.ipv6,
-            up=tunnel.up,
-            tunnel4=inside(tunnel, 4),
-            tunnel6=inside(tunnel, 6),
-            ping={
-                "target": targets.get(one.name, ""),
-                "sent": int(one.name in targets),
-                "received": int(answered.get(one.name, False)),
-            },
-            detail="" if tunnel.up else tunnel.log,
+            TunnelTried(
+                source="client",
+                client=one.name,
+                transport=way.transport if way else transport_of(inside(tunnel, 4)),
+                family=6 if ":" in remote else 4,
+                remote=remote,
+                address4=one.ipv4,
+                address6=one.ipv6,
+                up=tunnel.up,
+                tunnel4=inside(tunnel, 4),
+                tunnel6=inside(tunnel, 6),
+                ping=ping,
+                detail="" if tunnel.up else tunnel.log,
+            )
         )
 
 
@@ -123,7 +127,7 @@ def far_end(address: str) -> str:
     return ""
 
 
-def transport_of(address: str) -> str:
+def transport_of(address: str) -> Transport | Literal[""]:
     """Return the protocol of the process whose range a client's address is of, "" for none."""
     for node in NODES:
         for transport, (network, _) in zip(TRANSPORTS, process_ranges(node), strict=True):

@@ -9,11 +9,27 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+from checks.multi_node.guide import FAMILIES
+from evidence.events.multi_node import (
+    ApiAnswered,
+    ConnectionLog,
+    ControllerConfig,
+    Credentials,
+    DnsAnswer,
+    DnsAnswered,
+    InterfacesShown,
+    NameAnswer,
+    NamesAnswered,
+    PhpFile,
+    PhpLinted,
+    RecordType,
+    ServerState,
+)
 from evidence.history import History
 from lab.clock import NS
 from lab.machine import Machine
@@ -29,7 +45,7 @@ _DIG_ADDRESS = re.compile(r"^[^;\s]\S*\s+\d+\s+IN\s+(?:A|AAAA)\s+(\S+)$", re.MUL
 
 _DIG = "dig +noall +comments +question +answer +time=3 +tries=2 -f -"
 
-Question = tuple[str, str]  # a name without its last dot, a record type
+Question = tuple[str, RecordType]  # a name without its last dot, a record type
 
 
 def side_by_side(machines: Iterable[Machine], act: Callable[[Machine], None]) -> None:
@@ -44,18 +60,18 @@ def side_by_side(machines: Iterable[Machine], act: Callable[[Machine], None]) ->
 
 
 def addresses_and_names(history: History, machine: Machine, questions: Iterable[Question]) -> None:
-    """Record `ip -j addr` as `addresses`, and what the machine's DNS answers as `names`."""
+    """Record what `ip -j addr` shows, and what the machine's DNS answers."""
     asked = list(questions)
     # dig says 9 when one of the questions had no answer: then it is not in the list
     command = f"ip -j addr || exit\nprintf '\n{_MARK} names\n'\n{_DIG} || [ $? -eq 9 ]"
     said = machine.run(command, stdin=_batch(asked), timeout=60 + len(asked))
     links, _, answers = said.stdout.partition(f"\n{_MARK} names\n")
-    history.record("addresses", machine.name, links=json.loads(links))
+    history.record(InterfacesShown(source=machine.name, links=json.loads(links)))
     _record_names(history, machine, asked, read_dig(answers))
 
 
 def names(history: History, machine: Machine, questions: Iterable[Question]) -> None:
-    """Record what the machine's DNS answers as `names`; a name without answer has no addresses."""
+    """Record what the machine's DNS answers; a name without answer has no addresses."""
     asked = list(questions)
     _record_names(history, machine, asked, dig(machine, asked))
 
@@ -64,18 +80,23 @@ def _record_names(
     history: History,
     machine: Machine,
     asked: Sequence[Question],
-    answered: Iterable[Mapping[str, Any]],
+    answered: Iterable[DnsAnswer],
 ) -> None:
-    found = {(answer["name"], answer["type"]): answer for answer in answered}
-    nothing: dict[str, Any] = {"addresses": []}
-    answers = [
-        {"name": name, "type": kind, "addresses": found.get((name, kind), nothing)["addresses"]}
+    found = {(answer.name, answer.type): answer.addresses for answer in answered}
+    answers = tuple(
+        NameAnswer(name=name, type=kind, addresses=found.get((name, kind), ()))
         for name, kind in asked
-    ]
-    history.record("names", machine.name, answers=answers)
+    )
+    history.record(NamesAnswered(source=machine.name, answers=answers))
 
 
-def dig(machine: Machine, questions: Sequence[Question]) -> list[dict[str, Any]]:
+def dns(history: History, machine: Machine, name: str, kind: RecordType, count: int) -> None:
+    """Record what the machine's DNS answers to the same question, asked `count` times."""
+    answers = tuple(dig(machine, [(name, kind)] * count))
+    history.record(DnsAnswered(source=machine.name, type=kind, answers=answers))
+
+
+def dig(machine: Machine, questions: Sequence[Question]) -> list[DnsAnswer]:
     """Ask one after the other, by one command; return the answers that came, in order."""
     said = machine.run(_DIG, stdin=_batch(questions), timeout=60 + len(questions), check=False)
     return list(read_dig(said.stdout))
@@ -85,34 +106,37 @@ def _batch(questions: Iterable[Question]) -> str:
     return "".join(f"{name} {kind}\n" for name, kind in questions)
 
 
-def read_dig(text: str) -> Iterator[dict[str, Any]]:
-    """Yield {id, status, name, type, addresses} of each answer in dig's output."""
+def read_dig(text: str) -> Iterator[DnsAnswer]:
+    """Yield each answer in dig's output."""
     for block in text.split(";; Got answer:")[1:]:
         header, question = _DIG_HEADER.search(block), _DIG_QUESTION.search(block)
         if header is None or question is None:
             continue
-        yield {
-            "id": int(header["id"]),
-            "status": header["status"],
-            "name": question["name"].lower(),
-            "type": question["type"],
-            "addresses": _DIG_ADDRESS.findall(block),
-        }
+        yield DnsAnswer.model_validate(
+            {
+                **header.groupdict(),
+                "name": question["name"].lower(),
+                "type": question["type"],
+                "addresses": _DIG_ADDRESS.findall(block),
+            }
+        )
 
 
 def controller_config(history: History, controller: Machine) -> None:
-    """Record the controller's config as `controller.config`, without its secrets."""
+    """Record the controller's profiles, and whether they are merged; nothing of its secrets."""
     program = (
-        '$c = require "/etc/vpn-server-api/config.php"; unset($c["apiConsumers"]); '
-        'echo json_encode(["config" => $c, '
+        '$c = require "/etc/vpn-server-api/config.php"; '
+        "$object = function ($options) { return (object) $options; }; echo json_encode(["
+        '"profiles" => $object(array_map($object, $c["vpnProfiles"])), '
+        '"use_vpn_daemon" => isset($c["useVpnDaemon"]) ? $c["useVpnDaemon"] : null, '
         '"merged" => file_exists("/var/lib/vpn-server-api/ta.key")]);'
     )
     found = _json(controller, f"php -r {shlex.quote(program)}")
-    history.record("controller.config", controller.name, **found)
+    history.record(ControllerConfig(source=controller.name, **found))
 
 
 def php_lint(history: History, machine: Machine, paths: Iterable[str]) -> None:
-    """Record what `php -l` says of each file as `php.lint`."""
+    """Record what `php -l` says of each file."""
     command = (
         f"for file in {shlex.join(paths)}; do "
         f'said=$(php -l "$file" 2>&1); printf \'{_MARK} %s %s\\n%s\\n\' $? "$file" "$said"; done'
@@ -120,41 +144,43 @@ def php_lint(history: History, machine: Machine, paths: Iterable[str]) -> None:
     files = []
     for head, output in _parts(machine.run(command).stdout):
         status, path = head.split(" ", 1)
-        files.append({"path": path, "status": int(status), "output": output})
-    history.record("php.lint", machine.name, files=files)
+        files.append(PhpFile(path=path, status=int(status), output=output))
+    history.record(PhpLinted(source=machine.name, files=tuple(files)))
 
 
 def ask_api(history: History, machine: Machine, url: str) -> None:
-    """Record what the API says over IPv4 and IPv6, without and with a wrong secret, as `http`."""
-    asked = [(family, shown) for family in (4, 6) for shown in ("none", "wrong")]
+    """Record what the API says over IPv4 and IPv6, without and with a wrong secret."""
+    shown: tuple[Credentials, ...] = ("none", "wrong")
+    asked = {f"{family} {which}": (family, which) for family in FAMILIES for which in shown}
     command = "\n".join(
-        f"printf '{_MARK} {family} {shown}\\n'; curl -{family} -sS -m 30"
-        f"{' -u vpn-server-node:wrong' if shown == 'wrong' else ''}"
+        f"printf '{_MARK} {head}\\n'; curl -{family} -sS -m 30"
+        f"{' -u vpn-server-node:wrong' if which == 'wrong' else ''}"
         f" -w '\\n%{{http_code}} %{{content_type}}\\n' {shlex.quote(url)} 2>&1"
-        for family, shown in asked
+        for head, (family, which) in asked.items()
     )
     for head, answer in _parts(machine.run(command, timeout=180, check=False).stdout):
-        family, shown = head.split()
+        family, which = asked[head]
         lines = answer.strip("\n").split("\n")
         # curl's complaint, if any, stands before or after the line with the status
         at = max(i for i, line in enumerate(lines) if re.match(r"\d{3}( |$)", line))
         status, _, content_type = lines.pop(at).partition(" ")
         text = "\n".join(lines).strip("\n")
         history.record(
-            "http",
-            machine.name,
-            url=url,
-            family=int(family),
-            credentials=shown,
-            status=int(status),
-            content_type=content_type,
-            body=text if int(status) else "",
-            detail="" if int(status) else text,
+            ApiAnswered(
+                source=machine.name,
+                url=url,
+                family=family,
+                credentials=which,
+                status=int(status),
+                content_type=content_type,
+                body=text if int(status) else "",
+                detail="" if int(status) else text,
+            )
         )
 
 
 def server_state(history: History, node: Machine) -> None:
-    """Record a node's OpenVPN files, units, sockets and devices as `server.state`."""
+    """Record a node's OpenVPN files, units, sockets and devices."""
     command = "\n".join(
         [
             'for file in /etc/openvpn/server/*.conf; do [ -e "$file" ] || continue; '
@@ -173,17 +199,18 @@ def server_state(history: History, node: Machine) -> None:
     # no file's name holds a slash: what begins with one is another answer
     parts = dict(_parts(node.run(command).stdout))
     history.record(
-        "server.state",
-        node.name,
-        files={name: text for name, text in parts.items() if not name.startswith("/")},
-        units=parts["/units"],
-        sockets=parts["/sockets"],
-        links=json.loads(parts["/links"]),
+        ServerState(
+            source=node.name,
+            files={name: text for name, text in parts.items() if not name.startswith("/")},
+            units=parts["/units"],
+            sockets=parts["/sockets"],
+            links=json.loads(parts["/links"]),
+        )
     )
 
 
 def connection_log(history: History, controller: Machine) -> None:
-    """Record the controller's open connections as `connection.log`.
+    """Record the connections that the controller's log holds as open.
 
     The controller dates them by its own clock, to a second; `connected_ns` is the wire's time.
     """
@@ -198,10 +225,11 @@ def connection_log(history: History, controller: Machine) -> None:
         dated_ns = int(datetime.fromisoformat(row["connected_at"]).timestamp()) * NS
         row["connected_ns"] = offset.on_host(dated_ns)
     history.record(
-        "connection.log",
-        controller.name,
-        uncertainty_ns=offset.uncertainty_ns + NS,
-        rows=rows,
+        ConnectionLog(
+            source=controller.name,
+            uncertainty_ns=offset.uncertainty_ns + NS,
+            rows=rows,
+        )
     )
 
 

@@ -47,9 +47,7 @@ def test_the_dns_server_rotates_its_answers(
 ) -> None:
     count = FULL_QUERIES if full else LEAST_QUERIES + SPARE_QUERIES
     for family in FAMILIES:
-        kind = RECORD_TYPE[family]
-        answers = observe.dig(multi_node["client"], [(SHARED_NAME, kind)] * count)
-        history.record("dns.answers", "client", type=kind, answers=answers)
+        observe.dns(history, multi_node["client"], SHARED_NAME, RECORD_TYPE[family], count)
     judge("MN-22")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.silences import silences_s
 from evidence.capture import Frame
+from evidence.events.run import ClockOffset, LabThawed, ScenarioEnded, ScenarioStarted
 from evidence.history import FILE_NAME, History
 from tests.captures import capture
 from tests.checks.protocols.encoder import carp
@@ -16,13 +17,16 @@ NS = 10**9
 
 def scenario(folder: Path, name: str, begins_s: float, ends_s: float, *, lab: str = "pair") -> None:
     with History(folder / FILE_NAME, name) as history:
-        history.record("scenario.start", "pytest", at_ns=int(begins_s * NS), lab=lab)
-        history.record("scenario.end", "pytest", at_ns=int(ends_s * NS))
+        history.record(ScenarioStarted(source="pytest", at_ns=int(begins_s * NS), lab=lab))
+        history.record(ScenarioEnded(source="pytest", at_ns=int(ends_s * NS), events=1))
 
 
 def thawed(folder: Path, at_s: float) -> None:
     with History(folder / FILE_NAME, "any") as history:
-        history.record("lab.thawed", "lab", at_ns=int(at_s * NS))
+        clock = ClockOffset(behind_ns=0)
+        history.record(
+            LabThawed(source="lab", at_ns=int(at_s * NS), lab="pair", generation=1, clock=clock)
+        )
 
 
 def recording(folder: Path, beats_s: Sequence[float], lab: str = "pair") -> None:

@@ -14,16 +14,21 @@ from rich.console import Console
 
 from bench import __main__ as command_line
 from bench import takeover as benchmark
-from bench.takeover_series import BROKEN, SOURCE
+from bench.takeover_series import SOURCE
 from evidence.errors import BadEvidence
+from evidence.events.run import (
+    RepetitionBroken,
+    RepetitionsBegan,
+    ScenarioEnded,
+    ScenarioStarted,
+)
 from evidence.history import read_history
-from evidence.scenario import END, START
 from lab.errors import LabError
 from lab.progress import Progress
 from scenarios.failover import faults
 from scenarios.run import Run as RunDirectory
 from tests.checks.failover import recording
-from tests.checks.failover.recording import MAC, VIRTUAL_IP, Run
+from tests.checks.failover.recording import MAC, Run
 
 FIRST = 13.2  # when the standby of a recording advertises first, its primary gone since 10.3
 RAN = {"image": "debian-12", "accelerator": "tcg", "heartbeat": "ucarp"}
@@ -31,8 +36,7 @@ RAN = {"image": "debian-12", "accelerator": "tcg", "heartbeat": "ucarp"}
 
 def figures(run: Run, fault: str = "power-off", *, tunnel: bool = False) -> Mapping[str, object]:
     """Write the recording as the benchmark would have, and return its figures of it."""
-    run.started_by = SOURCE
-    run.started |= {"fault": fault, "times": 1, "tunnel": tunnel}
+    run.event(0, "repetitions.began", SOURCE, fault=fault, times=1, tunnel=tunnel)
     run.write()
     (run.directory / "run.json").write_text(json.dumps(RAN))
     return benchmark.figures_of(run.directory)
@@ -42,8 +46,10 @@ def calm(directory: Path) -> Run:
     """Let the primary go on after a fault."""
     run = Run(directory, 40)
     run.beats("primary", 0, 40)
-    run.event(10.3, "fault.begin", "scenario", fault="it", node="primary", expects_takeover=False)
-    run.event(18, "fault.over", "scenario", node="primary")
+    run.event(
+        10.3, "fault.injected", "scenario", fault="it", node="primary", expects_takeover=False
+    )
+    run.event(18, "fault.watched", "scenario", node="primary")
     return run
 
 
@@ -65,10 +71,8 @@ def test_each_stage_has_its_spread_beside_what_the_timers_allow(tmp_path: Path):
 
 
 def test_budgets_follow_the_configured_timers(tmp_path: Path):
-    nodes = {
-        name: {"address": recording.ADDRESS[name], "mac": MAC[name], "advbase": 2, "deadratio": 5}
-        for name in MAC
-    }
+    slow = {"engine": "ucarp", "advbase": 2, "deadratio": 5}
+    nodes = {name: recording.node(name, **slow) for name in MAC}
     found = figures(recording.takeover(tmp_path, nodes=nodes))
     assert found["power_off_silence_budget_min_s"] == 10.0
     assert found["power_off_silence_budget_max_s"] == 13.0
@@ -76,13 +80,12 @@ def test_budgets_follow_the_configured_timers(tmp_path: Path):
 
 def test_the_service_is_back_when_the_new_node_answers_not_while_the_old_one_does(tmp_path: Path):
     run = recording.takeover(tmp_path)
-    answered = {"address": VIRTUAL_IP, "protocol": "tcp", "port": 943, "answered": True}
-    run.event(FIRST + 0.5, "probe", "client", **answered, mac=MAC["primary"])
+    run.answer(FIRST + 0.5, 943, mac=MAC["primary"])
     assert figures(run)["power_off_service_median_s"] == 3.9
 
 
 def test_a_stage_that_was_not_seen_is_null_and_noted(tmp_path: Path):
-    found = figures(recording.takeover(tmp_path).without("probe"))
+    found = figures(recording.takeover(tmp_path).without("service.probed"))
     assert found["power_off_service_n"] == 0
     assert found["power_off_service_max_s"] is None
     assert "virtual IP: seen after 0 of 1 takeovers" in str(found["power_off_note"])
@@ -95,7 +98,12 @@ def test_a_tunnel_that_nobody_watched_is_no_fault(tmp_path: Path):
 
 def test_a_tunnel_that_came_back_is_measured(tmp_path: Path):
     run = recording.takeover(tmp_path)
-    run.event(FIRST + 20, "tunnel.back", "robot-udp", client="outside", protocol="udp")
+    sent = recording.stamp(FIRST + 19.9)
+    back = {"client": "outside", "protocol": "udp"}
+    early = {**back, "sent_ns": recording.stamp(10.2)}
+    run.event(FIRST + 0.2, "tunnel.carried", "robot-udp", **early)
+    run.event(FIRST + 20, "tunnel.carried", "robot-udp", **back, sent_ns=sent)
+    run.event(FIRST + 25, "tunnel.carried", "robot-udp", **back)
     found = figures(run, tunnel=True)
     assert found["power_off_tunnel_median_s"] == 22.9
     assert found["power_off_tunnel_budget_max_s"] == 75.0
@@ -111,7 +119,7 @@ def test_a_fault_without_a_takeover_is_reported_as_one(tmp_path: Path):
 
 
 def test_a_fault_that_hit_nothing_is_reported_as_one(tmp_path: Path):
-    run = calm(tmp_path).changed("fault.begin", expects_takeover=True)
+    run = calm(tmp_path).changed("fault.injected", expects_takeover=True)
     assert "hit nothing" in str(figures(run)["power_off_note"])
 
 
@@ -136,14 +144,14 @@ def test_a_stop_has_no_budget_from_its_beginning_for_it_has_a_length(tmp_path: P
 
 def test_a_series_that_broke_off_says_where_and_why(tmp_path: Path):
     run = recording.takeover(tmp_path)
-    run.event(39.5, BROKEN, SOURCE, number=2, reason="the gateway is gone")
+    run.event(39.5, "repetition.broken", SOURCE, number=2, reason="the gateway is gone")
     note = str(figures(run)["power_off_note"])
     assert note.startswith("broke off in repetition 2 of 1: the gateway is gone")
 
 
 def test_a_series_that_broke_before_its_first_fault_has_that_reason_alone(tmp_path: Path):
     run = Run(tmp_path, 40)
-    run.event(1, BROKEN, SOURCE, number=1, reason="the pair was never ready")
+    run.event(1, "repetition.broken", SOURCE, number=1, reason="the pair was never ready")
     found = figures(run)
     assert found["power_off_note"] == "broke off in repetition 1 of 1: the pair was never ready"
     assert found["power_off_provoked"] == 0
@@ -156,7 +164,7 @@ def test_evidence_of_something_else_is_refused(tmp_path: Path):
 
 
 def test_the_table_shows_figures_budgets_notes_and_where_to_look(tmp_path: Path):
-    found = figures(recording.takeover(tmp_path).without("probe"))
+    found = figures(recording.takeover(tmp_path).without("service.probed"))
     console = Console(width=100, record=True, file=(tmp_path / "shown").open("w"))
     with console.file:
         console.print(benchmark.table(found))
@@ -235,9 +243,12 @@ def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[benchm
 
 def test_a_series_is_told_apart_and_its_lab_thrown_away(recorder: benchmark._Recorder):
     recorder.record(faults.PAUSE)
-    events = list(read_history(recorder.run.directory / "history.jsonl"))
-    assert [event.kind for event in events] == [START, END]
-    assert (events[0]["fault"], events[0]["times"]) == ("pause", 3)
+    started, begun, ended = read_history(recorder.run.files.history)
+    assert isinstance(started, ScenarioStarted)
+    assert isinstance(begun, RepetitionsBegan)
+    assert isinstance(ended, ScenarioEnded)
+    assert (begun.fault, begun.times, begun.tunnel) == ("pause", 3, False)
+    assert (started.attempt, ended.events) == (1, 2)
     assert recorder.labs.discarded == 1
 
 
@@ -254,7 +265,8 @@ def test_a_repetition_that_breaks_ends_its_series_and_is_recorded(
 
     monkeypatch.setattr(benchmark, "provoke", provoke)
     recorder.record(faults.PAUSE)
-    start, broken, end = read_history(recorder.run.directory / "history.jsonl")
-    assert (start.kind, broken.kind, end.kind) == (START, BROKEN, END)
-    assert (broken["number"], broken["reason"]) == (2, "the wire is gone")
+    *_, broken, ended = read_history(recorder.run.files.history)
+    assert isinstance(broken, RepetitionBroken)
+    assert isinstance(ended, ScenarioEnded)
+    assert (broken.number, broken.reason) == (2, "the wire is gone")
     assert recorder.labs.discarded == 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from checks.engine.verdict import Verdict
 from checks.multi_node.guide import (
     FAMILIES,
     HOSTS,
+    INSTALLED,
     MERGED_PROFILES,
     NODES,
     RECORD_TYPE,
@@ -26,7 +27,10 @@ from checks.multi_node.guide import (
 from checks.multi_node.server_processes import Process
 from checks.multi_node.tunnels import process_ranges
 from evidence.capture import Frame
+from evidence.events import read_event
+from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import History
+from evidence.packets import parse
 from evidence.scenario import Evidence
 from tests.captures import capture
 
@@ -39,25 +43,37 @@ Data = dict[str, Any]
 
 @dataclass
 class Run:
-    """Events (kind, source, data) and frames (bytes) of one scenario, before they are written."""
+    """Events (kind, source, data) and frames of one scenario, before they are written.
+
+    What has no time is given one: clients are started first, then frames are sent, then everything
+    else is seen, each in the order given.
+    """
 
     events: list[tuple[str, str, Data]] = field(default_factory=list)
-    frames: list[bytes] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
 
     def find(self, kind: str, source: str | None = None) -> Data:
         """Return the data of the one such event, to be changed in place."""
-        (found,) = [d for k, s, d in self.events if k == kind and source in (None, s)]
+        (found,) = self.all(kind, source)
         return found
+
+    def all(self, kind: str, source: str | None = None) -> list[Data]:
+        """Return the data of every such event, to be changed in place."""
+        return [d for k, s, d in self.events if k == kind and source in (None, s)]
 
     def write(self, directory: Path) -> None:
         with History(directory / "history.jsonl", SCENARIO) as history:
-            history.record("scenario.start", "pytest", at_ns=START_NS, nodeid=SCENARIO, lab="lab")
+            history.record(ScenarioStarted(source="pytest", at_ns=START_NS, lab="lab"))
             for number, (kind, source, data) in enumerate(self.events, start=1):
-                history.record(kind, source, at_ns=START_NS + number, **data)
-            history.record("scenario.end", "pytest", at_ns=START_NS + 100 * SECOND)
+                seconds = 1 if kind == "tunnel.started" else 20
+                at_ns = START_NS + seconds * SECOND + number
+                event = {"kind": kind, "source": source, "at_ns": at_ns, **data}
+                history.record(read_event(event))
+            end_ns = START_NS + 100 * SECOND
+            history.record(ScenarioEnded(source="pytest", at_ns=end_ns, events=history.recorded))
         (directory / "wire").mkdir()
-        frames = [(START_NS + number + 1, frame) for number, frame in enumerate(self.frames)]
-        (directory / "wire" / "lab.pcapng").write_bytes(pcapng(frames))
+        content = capture(dated(self.frames), START_NS - SECOND, end_ns + SECOND)
+        (directory / "wire" / "lab.pcapng").write_bytes(content)
 
     def judge(self, requirement: str, directory: Path) -> Verdict:
         self.write(directory)
@@ -75,6 +91,22 @@ def pcapng(
     return capture(written, START_NS - SECOND, START_NS + 101 * SECOND)
 
 
+def dated(frames: Iterable[Frame]) -> list[Frame]:
+    """Date the frames that have no time, far enough apart to be no duplicates."""
+    return [
+        replace(frame, at_ns=frame.at_ns or START_NS + 2 * SECOND + 2_000_000 * number)
+        for number, frame in enumerate(frames)
+    ]
+
+
+def sent(data: bytes, comment: str = "") -> Frame:
+    """Return a frame as it came in at the port of the machine whose address it bears."""
+    packet = parse(data)
+    address = packet.source if packet is not None else None
+    owners = (name for name, host in HOSTS.items() if address in (host.ipv4, host.ipv6))
+    return Frame(0, f"{next(owners, 'client')}/wire0", data, comment)
+
+
 def udp(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> bytes:
     header = struct.pack("!HHHH", source[1], target[1], 8 + len(payload), 0)
     return ip(source[0], target[0], 17, header + payload)
@@ -87,12 +119,18 @@ def tcp(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> byt
 
 def ip(source: str, target: str, protocol: int, content: bytes) -> bytes:
     first, second = ipaddress.ip_address(source), ipaddress.ip_address(target)
-    macs = b"\x02" + bytes(5) + b"\x02" + bytes(4) + b"\x01"
+    macs = mac(target) + mac(source)
     if first.version == 4:
         fields = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(content), 0, 0, 64, protocol, 0)
         return macs + b"\x08\x00" + fields + first.packed + second.packed + content
     fields = struct.pack("!IHBB", 6 << 28, len(content), protocol, 64)
     return macs + b"\x86\xdd" + fields + first.packed + second.packed + content
+
+
+def mac(address: str) -> bytes:
+    """Return the MAC of the machine that has an address; a machine's two end in the same digits."""
+    last = address.replace(":", ".").rpartition(".")[2]
+    return b"\x02" + bytes(4) + bytes([int(last or "0", 16) & 0xFF])
 
 
 def dns_name(name: str) -> bytes:
@@ -133,16 +171,17 @@ def tunnel(node: str, transport: str, family: int, number: int) -> Data:
     }
 
 
-def tunnel_frames(data: Mapping[str, Any]) -> list[bytes]:
+def tunnel_frames(data: Mapping[str, Any]) -> list[Frame]:
     make = udp if data["transport"] == "udp" else tcp
     client = data["address4" if data["family"] == 4 else "address6"], 40000
     server = data["remote"], 1194
-    return [make(client, server, bytes(300)), make(server, client, bytes(1200))]
+    return [sent(make(client, server, bytes(300))), sent(make(server, client, bytes(1200)))]
 
 
 def add_tunnel(run: Run, node: str, transport: str, family: int, number: int) -> Data:
     data = tunnel(node, transport, family, number)
-    run.events.append(("tunnel", "client", data))
+    run.events.append(("tunnel.started", "client", {"client": data["client"]}))
+    run.events.append(("tunnel.tried", "client", data))
     run.frames += tunnel_frames(data)
     return data
 
@@ -165,11 +204,10 @@ def good_names() -> list[Data]:
 
 
 def good_config() -> Data:
+    installed = {name: values[0] for name, values in INSTALLED.items() if values}
     return {
-        "config": {
-            "useVpnDaemon": True,
-            "vpnProfiles": {name: dict(options) for name, options in MERGED_PROFILES.items()},
-        },
+        "use_vpn_daemon": True,
+        "profiles": {name: {**installed, **options} for name, options in MERGED_PROFILES.items()},
         "merged": True,
     }
 
@@ -199,6 +237,8 @@ def server_state(node: str) -> Data:
         "files": {f"{process.name}.conf": server_config(process) for process in processes},
         "units": "\n".join(units) + "\n",
         "sockets": "\n".join(sockets) + "\n",
-        "links": [{"ifname": name} for name in ("lo", "wire0")]
-        + [{"ifname": f"tun{process.offset}"} for process in processes],
+        "links": [
+            {"ifname": name, "operstate": "UNKNOWN"}
+            for name in ("lo", "wire0", *(f"tun{process.offset}" for process in processes))
+        ],
     }

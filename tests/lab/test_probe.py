@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.probe import Probe
+from evidence.packets import ARP, IPV4, parse_headers
+from lab.probe import Asking, Probe
 from lab.timing import Kind, Recorder
 from lab.wait import until
-from lab.wire import ARP, IPV4, parse
 from tests.wire.conftest import BROADCAST, Bench, Nic
 
 OWN, HELD = "192.168.70.9", "192.168.70.222"
@@ -81,7 +81,7 @@ def holder(nic: Nic, *, flags: int = TCP_SYN_ACK, seen: list[bytes] | None = Non
     """Play a machine that holds the virtual IP and accepts, or refuses, TCP."""
 
     def act(frame: bytes) -> None:
-        headers = parse(frame)
+        headers = parse_headers(frame)
         if headers.ethertype == ARP and headers.destination_ip == socket.inet_aton(HELD):
             nic.send(arp(2, nic, HELD, OWN, to=headers.source))
         elif headers.ethertype == IPV4 and headers.destination == nic.mac:
@@ -148,13 +148,46 @@ def test_it_answers_for_its_own_address_only(bench: Bench, probe: Probe) -> None
 def test_a_steady_prober_follows_a_gratuitous_arp_to_the_next_holder(
     bench: Bench, probe: Probe
 ) -> None:
-    with holder(bench.a), probe.keep_asking(HELD, 943, every=0.02) as answers:
-        until(lambda: answers, 5, "an answer of the first holder")
-    with holder(bench.b), probe.keep_asking(HELD, 943, every=0.02) as answers:
+    with holder(bench.a), probe.keep_asking(HELD, 943, every=0.02) as asking:
+        until(lambda: asking.answers, 5, "an answer of the first holder")
+    with holder(bench.b), probe.keep_asking(HELD, 943, every=0.02) as asking:
         bench.b.send(arp(1, bench.b, HELD, HELD))
-        until(lambda: answers, 5, "an answer of the second holder")
-    assert answers[-1].mac == bench.b.mac.hex(":")
+        until(lambda: asking.answers, 5, "an answer of the second holder")
+    assert asking.answers[-1].mac == bench.b.mac.hex(":")
     assert probe.neighbour(HELD) == bench.b.mac.hex(":")
+
+
+@pytest.mark.parametrize("payload", [None, lambda: b"hello"], ids=["tcp", "udp"])
+def test_a_question_that_nobody_answers_is_known_from_one_that_somebody_does(
+    bench: Bench, probe: Probe, payload: Callable[[], bytes] | None
+) -> None:
+    with probe.keep_asking(HELD, 943, 0.02, payload) as asking:
+        with holder(bench.a):
+            bench.a.send(arp(1, bench.a, HELD, HELD))
+            probe.arp_owner(HELD, 0.1)
+            until(lambda: asking.answers, PATIENCE_S, "an answer")
+        asked = len(asking.questions)
+        until(lambda: len(asking.questions) > asked + 2, PATIENCE_S, "questions to nobody")
+    answered = [one for one in asking.questions if one.answers]
+    assert not asking.questions[-1].answers
+    assert all(
+        one.at_ns <= answer.at_ns and answer.mac == bench.a.mac.hex(":")
+        for one in answered
+        for answer in one.answers
+    )
+
+
+def test_a_steady_prober_asks_as_often_as_it_is_told_meanwhile(probe: Probe) -> None:
+    with probe.keep_asking(HELD, 943, every=0.01) as asking:
+        until(lambda: len(asking.questions) > 2, PATIENCE_S, "questions")
+        asking.every = 3600.0
+        until(lambda: _asks_no_more(asking), PATIENCE_S, "the questions to become rare")
+
+
+def _asks_no_more(asking: Asking) -> bool:
+    before = len(asking.questions)
+    time.sleep(0.2)
+    return len(asking.questions) == before
 
 
 def test_forged_frames_go_out_as_they_are(bench: Bench, probe: Probe) -> None:

@@ -1,7 +1,7 @@
 """A failover pair that tests play: two heartbeats on a real wire, machines that answer a script.
 
-A node takes over three periods and a half after its peer has fallen silent, announces itself twice
-and accepts TCP on the virtual IP: what ucarp and the service do, without either.
+A node takes over three periods and a half after its peer has fallen silent, announces itself twice,
+accepts TCP and answers datagrams: what ucarp and the service do, without either.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from evidence.packets import ARP, IPV4, parse_headers
 from lab.clock import ClockOffset
 from lab.topology import read_topology
-from lab.wire import ARP, IPV4, Port, Wire, parse
+from lab.wire import Port, Wire
 from tests.checks.protocols import encoder
 from tests.wire.conftest import Nic
 
 VIRTUAL_IP, PASSWORD = encoder.VIRTUAL_IP, encoder.PASSWORD
 ADDRESS = {"primary": "192.168.70.1", "secondary": "192.168.70.2"}
 DEAD_S = 3.5
+TLS_CRYPT_KEY = "\n".join(["-----BEGIN OpenVPN Static key V1-----", *["5a" * 16] * 16, ""])
 
 Said = str | Callable[[str], str]
 
@@ -70,7 +72,7 @@ class PlayedNode:
         self.log: list[str] = []
         self.serial, self.staged = 5, 0  # of its own databases, of what the other sent it
         self._heard = time.monotonic()
-        self._beat = self._garp = 0.0
+        self._advertised = self._garp = 0.0
         self._thread = threading.Thread(target=self._play)
 
     @contextmanager
@@ -105,8 +107,9 @@ class PlayedNode:
         if self.active and self._garp and now > self._garp:
             self._garp = 0.0
             self._announce()
-        if self.active and now - self._beat >= 1:
-            self._beat = now if now - self._beat > 2 else self._beat + 1
+        if self.active and now - self._advertised >= 1:
+            late = now - self._advertised > 2
+            self._advertised = now if late else self._advertised + 1
             self.counter += 1
             self.nic.send(encoder.carp(ADDRESS[self.name], counter=self.counter))
 
@@ -114,7 +117,7 @@ class PlayedNode:
         self.nic.send(encoder.gratuitous(self.nic.mac.hex(":")))
 
     def _hear(self, frame: bytes) -> None:
-        headers = parse(frame)
+        headers = parse_headers(frame)
         if headers.protocol == 112:
             self._heard = time.monotonic()
             self.counter = int.from_bytes(frame[42:50], "big")
@@ -131,12 +134,17 @@ class PlayedNode:
             self._accept(frame)
 
     def _accept(self, frame: bytes) -> None:
+        number, port, sequence = struct.unpack_from("!HHI", frame, 34)
         if frame[23] == 6 and frame[47] == 0x02:
-            number, port, sequence = struct.unpack_from("!HHI", frame, 34)
             tcp = struct.pack("!HHIIBBHHH", port, number, 7, sequence + 1, 0x50, 0x12, 999, 0, 0)
-            ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, 1, 0, 64, 6, 0)
-            packet = ip + frame[30:34] + frame[26:30] + tcp
-            self.nic.send(frame[6:12] + self.nic.mac + b"\x08\x00" + packet)
+            self._reply(frame, tcp)
+        elif frame[23] == 17 and port == 1194:
+            self._reply(frame, struct.pack("!HHHH", port, number, 11, 0) + b"yes")
+
+    def _reply(self, frame: bytes, content: bytes) -> None:
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(content), 1, 0, 64, frame[23], 0)
+        packet = ip + frame[30:34] + frame[26:30] + content
+        self.nic.send(frame[6:12] + self.nic.mac + b"\x08\x00" + packet)
 
 
 class PlayedLab:
@@ -145,6 +153,7 @@ class PlayedLab:
     def __init__(self, directory: Path, wire: Wire, nodes: Mapping[str, PlayedNode]) -> None:
         self.directory, self.wire, self.nodes = directory, wire, nodes
         self.topology = read_topology("failover")
+        self.clock = ClockOffset(0, 0)
         self.machines = {name: self._node(name) for name in nodes}
         self.machines["gateway"] = ScriptedMachine("gateway", {"neigh": self._neighbours})
         self.machines["client"] = ScriptedMachine("client", {})
@@ -168,8 +177,9 @@ class PlayedLab:
             "service openvpnas start": lambda _: self._switch(node, on=True),
             "after-stop": lambda _: f"100.00\n{self._addresses(node)}\n100.25\n",
             "ConfigQuery": json.dumps(config),
+            "tls-crypt.key": TLS_CRYPT_KEY,
             "ip -j -4 addr": lambda _: self._addresses(node),
-            "openvpnas.log": lambda _: "\n".join(node.log),
+            "openvpnas.log": lambda _: "\n".join(node.log[:1]),
             "openvpnas-node.log": lambda _: "\n".join(node.log[1:]),
         }
         return ScriptedMachine(name, script, node)

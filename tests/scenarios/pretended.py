@@ -25,9 +25,10 @@ _OF_THIS_RUN = {
 _PLUGIN = """
 import os, pathlib, signal, pytest
 import checks.engine.series, lab.accelerator, lab.cli, lab.image
-from evidence.scenario import END, JUDGE, START
+from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
 from evidence.history import History
-from checks.engine.verdict import failed, passed
+from checks.engine.judging import next_attempt
+from checks.engine.verdict import Status, Verdict
 from checks.engine.verdicts import record_verdict
 from scenarios.run import terminal_of_run
 
@@ -36,7 +37,7 @@ RUN = pathlib.Path(os.environ["PRETENDED_EVIDENCE"])
 
 def judge(requirement, evidence):
     bad = os.environ.get("PRETENDED_BAD") == evidence.scenario
-    return failed("as told") if bad else passed("as told")
+    return Verdict(Status.FAIL if bad else Status.PASS, ("as told",))
 
 checks.engine.series.judge = judge
 lab.cli.collect_garbage = (PLACE / "collected").touch
@@ -59,15 +60,19 @@ def pytest_runtest_protocol(item, nextitem):
     told("begins", item)
     RUN.mkdir(exist_ok=True)
     requirements = [name for mark in item.iter_markers("requirement") for name in mark.args]
+    attempt = next_attempt(RUN, item.nodeid)
     with History(RUN / "history.jsonl", item.nodeid) as history:
-        history.record(START, "pytest", lab="lab", requirements=requirements)
+        history.record(
+            ScenarioStarted(source="it", lab="lab", requirements=requirements, attempt=attempt)
+        )
         if os.environ.get("PRETENDED_DIES") == item.nodeid and not (PLACE / "died").exists():
             (PLACE / "died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         for requirement in requirements:
-            history.record(JUDGE, "judge", requirement=requirement)
-            record_verdict(RUN, requirement, item.nodeid, passed("as told"))
-        history.record(END, "pytest")
+            history.record(Judged(source="judge", requirement=requirement))
+            verdict = Verdict(Status.PASS, ("as told",))
+            record_verdict(RUN, requirement, item.nodeid, verdict, attempt)
+        history.record(ScenarioEnded(source="it", events=history.recorded))
     call = pytest.CallInfo.from_call(lambda: None, "call")
     report = pytest.TestReport.from_item_and_call(item, call)
     item.ihook.pytest_runtest_logreport(report=report)

@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +16,9 @@ from checks.engine.judging import judge_now
 from checks.engine.verdict import Status
 from checks.multi_node.guide import HOSTS, NODES, RECORD_TYPE
 from checks.multi_node.tunnels import process_ranges
+from evidence.capture import Frame
+from evidence.events.multi_node import ApiAnswered, ConnectionLog
+from evidence.events.run import ScenarioStarted
 from evidence.history import History, read_history
 from lab.clock import NS, ClockOffset
 from lab.errors import DeadlinePassed
@@ -26,8 +31,12 @@ from scenarios.multi_node import (
     test_requirements,
 )
 from scenarios.multi_node.clients import Way
+from tests.captures import capture
 from tests.checks import factories
-from tests.checks.factories import START_NS, dns_answer, good_config, pcapng, udp
+from tests.checks.factories import dns_answer, good_config, sent, udp
+
+BEHIND_S = 4150
+"""How far the machines' clocks are behind the host's."""
 
 Said = str | Callable[[str, str], str]
 
@@ -47,7 +56,7 @@ class ScriptedMachine:
         return SimpleNamespace(status=0, stdout=text, stderr="")
 
     def clock(self) -> ClockOffset:
-        return ClockOffset(4150 * NS, NS // 100)
+        return ClockOffset(BEHIND_S * NS, NS // 100)
 
 
 def dig_block(number: int, name: str, kind: str, addresses: Sequence[str]) -> str:
@@ -95,15 +104,13 @@ def machine(name: str) -> ScriptedMachine:
     ]
     script: dict[str, Said] = {
         "ip -j addr": lambda command, stdin: (
-            as_json([{"ifname": "wire0", "addr_info": entries}])
+            as_json([{"ifname": "wire0", "operstate": "UP", "addr_info": entries}])
             + "\n\n@@@ names\n"
             + answer_dig(command, stdin)
         ),
         "dig ": answer_dig,
         "curl ": answer_curl(name),
-        'vpn-server-api/config.php"; unset': as_json(
-            {"config": good_config()["config"], "merged": True}
-        ),
+        'vpn-server-api/config.php"; ': as_json(good_config()),
         "php -l": lambda command, _: "".join(
             f"@@@ 0 {path}\nNo syntax errors detected in {path}\n"
             for path in command.split("; do")[0].split()[3:]
@@ -183,23 +190,31 @@ class Stage:
 
     directory: Path
     history: History
+    began_ns: int
 
     def judge(self, requirement: str) -> None:
         if not (self.directory / "wire").exists():
             self.write_wire([])
         self.verdict = judge_now(self.directory, self.history, requirement)
 
-    def write_wire(self, frames: Sequence[bytes]) -> None:
+    def write_wire(self, frames: Sequence[Frame]) -> None:
+        """Record frames as carried just now, in their order."""
+        now_ns = time.time_ns()
+        dated = [
+            replace(frame, at_ns=now_ns - len(frames) + number)
+            for number, frame in enumerate(frames)
+        ]
         (self.directory / "wire").mkdir()
-        content = pcapng([(START_NS + n, frame) for n, frame in enumerate(frames, start=1)])
+        content = capture(dated, self.began_ns - NS, now_ns + 60 * NS)
         (self.directory / "wire" / "lab.pcapng").write_bytes(content)
 
 
 @pytest.fixture
 def stage(tmp_path: Path):
     with History(tmp_path / "history.jsonl", "it") as history:
-        history.record("scenario.start", "pytest", at_ns=START_NS, lab="lab")
-        yield Stage(tmp_path, history)
+        began_ns = time.time_ns() - 10 * NS
+        history.record(ScenarioStarted(source="pytest", at_ns=began_ns, lab="lab"))
+        yield Stage(tmp_path, history, began_ns)
 
 
 PLAIN = {
@@ -219,7 +234,7 @@ def test_a_scenario_records_what_its_check_needs(requirement: str, stage: Stage)
     assert stage.verdict.status is Status.PASS, stage.verdict.text
 
 
-def wire_of(clients: ScriptedClients, wanted: int) -> list[bytes]:
+def wire_of(clients: ScriptedClients, wanted: int) -> list[Frame]:
     frames = []
     for number in range(wanted):
         one, tunnel = clients.clients[number], clients.tunnel(number)
@@ -274,7 +289,7 @@ def test_answers_are_matched_with_the_wire(stage: Stage) -> None:
     source, target = (HOSTS["services"].ipv4, 53), (HOSTS["client"].ipv4, 4000)
     stage.write_wire(
         [
-            udp(source, target, dns_answer(n, kind, both[n % 2 :] + both[: n % 2]))
+            sent(udp(source, target, dns_answer(n, kind, both[n % 2 :] + both[: n % 2])))
             for kind, both in known.items()
             for n in range(210)
         ]
@@ -292,21 +307,28 @@ def test_sixteen_clients_take_the_way_they_find(stage: Stage) -> None:
         stage.write_wire(wire_of(clients, 16))
         stage.judge(requirement)
 
-    rows = [
-        {
-            "profile_id": NODES[n % 2],
-            "ip4": str(process_ranges(NODES[n % 2])[0][0][n + 2]),
-            "connected_at": "2026-11-28T12:00:00+00:00",
-        }
-        for n in range(16)
-    ]
-    lab["controller"].script = {"connection_log": as_json(rows)}
+    def rows(_command: str, _stdin: str) -> str:
+        dated = datetime.fromtimestamp(time.time_ns() // NS - BEHIND_S, UTC)
+        return as_json(
+            [
+                {
+                    "profile_id": NODES[n % 2],
+                    "ip4": str(process_ranges(NODES[n % 2])[0][0][n + 2]),
+                    "connected_at": dated.isoformat(),
+                    "disconnected_at": None,
+                }
+                for n in range(16)
+            ]
+        )
+
+    lab["controller"].script = {"connection_log": rows}
     test_load_balancing.test_clients_that_connect_by_the_shared_name_land_on_both_nodes(
         cast(Any, lab), cast(Any, clients), [PROFILE] * 16, stage.history, judge
     )
     assert stage.verdict.status is Status.PASS, stage.verdict.text
-    (log,) = read_history(stage.history.path).events("connection.log")
-    assert {row["connected_ns"] for row in log["rows"]} == {(1795867200 + 4150) * NS}
+    (log,) = read_history(stage.history.path).of(ConnectionLog)
+    assert all(abs(row.connected_ns - log.at_ns) <= log.uncertainty_ns for row in log.rows)
+    assert log.uncertainty_ns == NS + NS // 100
 
 
 def test_a_way_leaves_one_remote_in_a_profile() -> None:
@@ -328,6 +350,6 @@ def test_an_api_that_does_not_answer_is_recorded_with_the_words_of_curl(stage: S
     observe.ask_api(
         stage.history, cast(Any, ScriptedMachine("client", {"curl": said})), "https://x"
     )
-    event = stage.directory.joinpath("history.jsonl").read_text().splitlines()[-1]
-    assert '"status":0' in event
-    assert "Failed to connect" in event
+    (event,) = read_history(stage.history.path).of(ApiAnswered)
+    assert (event.status, event.body) == (0, "")
+    assert event.detail == "curl: (7) Failed to connect"

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from checks.engine.series import Series, SeriesVerdict
-from checks.engine.verdict import Status, failed, passed, unknown
+from checks.engine.verdict import Status, Verdict, unknown
 from checks.engine.verdicts import read_verdicts
 from scenarios.repetitions import fail_the_run, in_words
+from tests.checks.engine.verdicts import BAD, GOOD
 from tests.scenarios.pretended import pretend
 
 FILE = "scenarios/failover/test_takeover.py"
@@ -63,10 +64,8 @@ def test_a_single_repetition_that_was_asked_for_may_pass(tmp_path: Path) -> None
 
 def verdict_of(name: str, status: str) -> SeriesVerdict:
     series = Series(name, "FO-24", 3, {})
-    one = {"PASS": passed("fine"), "FAIL": failed("slow"), "UNKNOWN": unknown("dark")}[status]
-    return SeriesVerdict(
-        series, {1: one}, one if one.reasons != ("fine",) else unknown("2 missing")
-    )
+    one = {"PASS": GOOD, "FAIL": BAD, "UNKNOWN": unknown("dark")}[status]
+    return SeriesVerdict(series, {1: one}, unknown("2 missing") if one is GOOD else one)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +91,7 @@ def test_a_run_without_series_is_not_failed_by_them() -> None:
 
 
 def test_the_words_on_a_series_are_those_of_its_requirement() -> None:
-    verdict = passed("3 of 3 repetitions", "silence: n=3")
+    verdict = Verdict(Status.PASS, ("3 of 3 repetitions", "silence: n=3"))
     one = SeriesVerdict(Series(POWER_OFF, "FO-24", 3, {}), {}, verdict)
     assert list(in_words([one], "FO-24")) == [
         "test_a_power_failure_makes_the_standby_active: 3 of 3 repetitions",

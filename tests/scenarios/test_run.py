@@ -7,9 +7,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from evidence.events.run import LabBooted, ScenarioStarted
+from evidence.history import read_history
+from evidence.moment import NS
+from lab.clock import ClockOffset
+from lab.lab import Lab
+from scenarios.requirements import to_be_judged
 from scenarios.run import TERMINAL_OF_RUN, Revision, Run, forget_run, terminal_of_run
 
 PROJECT = Path(__file__).parents[2]
@@ -33,7 +41,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def test_nothing_is_made_before_it_is_needed(checkout: Path) -> None:
     Run(Run.fresh_directory(checkout), checkout)
-    assert not (checkout / "evidence").exists()
+    assert not (checkout / "runs").exists()
 
 
 def test_a_run_says_what_must_be_known_to_repeat_it(
@@ -109,9 +117,9 @@ def test_runs_at_once_have_directories_of_their_own_and_leave_nothing_half_writt
     assert len(directories) == 3
     for directory in directories:
         assert json.loads((directory / "run.json").read_text())["revision"]
-    latest = checkout / "evidence" / "latest"
+    latest = checkout / "runs" / "latest"
     assert latest.resolve() in {directory.resolve() for directory in directories}
-    left = {path.name for path in (checkout / "evidence").iterdir()}
+    left = {path.name for path in (checkout / "runs").iterdir()}
     assert left == {directory.name for directory in directories} | {"latest"}
 
 
@@ -120,9 +128,58 @@ def test_the_history_of_a_run_is_one_file_for_all_its_scenarios(checkout: Path) 
     run.open()
     for scenario in ("first", "second"):
         with run.history(scenario) as history:
-            history.record("scenario.start", "pytest", nodeid=scenario)
-    lines = (run.directory / "history.jsonl").read_text().splitlines()
-    assert [json.loads(line)["scenario"] for line in lines] == ["first", "second"]
+            history.record(ScenarioStarted(source="pytest", lab="lab"))
+    read = read_history(run.files.history)
+    assert [event.scenario for event in read] == ["first", "second"]
+    assert not read.damage
+
+
+class LabThatRuns:
+    """What a run notes of a lab; it stands on no checkpoint."""
+
+    directory = Path("/labs/one")
+    started_ns, started_uncertainty_ns = 1_700_000_000_000_000_000, 5
+    clock = ClockOffset(4150 * NS, 7)
+
+    def __init__(self) -> None:
+        self.wire = self
+
+    def counters(self) -> dict[str, int]:
+        return {"generation": 3}
+
+
+def test_a_lab_is_noted_with_its_clock_in_the_facts_and_in_the_history(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scenarios.run.stands_on", lambda _lab: None)
+    run = Run(checkout / "evidence" / "one", checkout)
+    run.open(requirements=["FO-24"])
+    run.note_lab("failover-2", cast(Lab, LabThatRuns()))
+    (booted,) = read_history(run.files.history).of(LabBooted)
+    assert (booted.lab, booted.generation) == ("failover-2", 3)
+    assert booted.clock.behind_ns == 4150 * NS
+    assert run.files.facts()["labs"]["failover-2"]["clock"]["behind_ns"] == 4150 * NS
+    assert run.files.requirements() == ("FO-24",)
+
+
+def test_a_run_says_what_was_to_be_judged_by_all_who_opened_it(checkout: Path) -> None:
+    run = Run(checkout / "evidence" / "one", checkout)
+    run.open(requirements=["FO-24", "FO-01"], image="first")
+    Run(run.directory, checkout).open(requirements=["FO-01", "MN-02"], image="second")
+    assert run.files.requirements() == ("FO-01", "FO-24", "MN-02")
+
+
+def scenario(*requirements: str, skipped: bool = False) -> Any:
+    marks = [pytest.mark.requirement(*requirements).mark]
+    closest = pytest.mark.skip.mark if skipped else None
+    return SimpleNamespace(
+        iter_markers=lambda _name: iter(marks), get_closest_marker=lambda _name: closest
+    )
+
+
+def test_what_is_skipped_is_not_to_be_judged() -> None:
+    chosen = [scenario("FO-24", "FO-20"), scenario("FO-24"), scenario("FO-47", skipped=True)]
+    assert to_be_judged(chosen) == {"FO-20", "FO-24"}
 
 
 def test_a_worker_says_what_it_does_where_its_run_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.checks.failover.recording import (
     ADDRESS,
+    CLIENT,
+    CLIENT_MAC,
     MAC,
     VIRTUAL_IP,
     Run,
@@ -16,15 +18,20 @@ from tests.checks.failover.recording import (
     steady,
     unsure,
 )
+from tests.checks.protocols import encoder
 
 
 def serving(directory: Path) -> Run:
     run = steady(directory)
     for protocol, port in (("tcp", 443), ("tcp", 943), ("udp", 1194)):
         service = {"protocol": protocol, "port": port}
-        run.event(5, "probe", "client", address=VIRTUAL_IP, answered=True, **service)
-        run.event(6, "probe", "client", address=ADDRESS["secondary"], answered=False, **service)
-        run.event(7, "probe", "client", address=ADDRESS["primary"], answered=True, **service)
+        run.event(5, "service.probed", "client", address=VIRTUAL_IP, answered=True, **service)
+        run.event(
+            6, "service.probed", "client", address=ADDRESS["secondary"], answered=False, **service
+        )
+        run.event(
+            7, "service.probed", "client", address=ADDRESS["primary"], answered=True, **service
+        )
     for second in range(5):
         run.asked(10 + second, "primary")
     run.asked(6, "secondary", address=ADDRESS["secondary"])
@@ -47,12 +54,62 @@ def test_a_pair_that_serves_as_it_should_passes(tmp_path: Path, requirement: str
 def test_services_in_the_wrong_place_are_rejected(
     tmp_path: Path, requirement: str, answered: bool, reason: str
 ) -> None:
-    rejects(serving(tmp_path).changed("probe", answered=answered).judge(requirement), reason)
+    rejects(
+        serving(tmp_path).changed("service.probed", answered=answered).judge(requirement), reason
+    )
+
+
+@pytest.mark.parametrize(("requirement", "address"), [("FO-12", VIRTUAL_IP), ("FO-14", "primary")])
+def test_a_service_that_answers_1_of_20_probes_is_rejected(
+    tmp_path: Path, requirement: str, address: str
+) -> None:
+    run = serving(tmp_path)
+    asked = {"address": ADDRESS.get(address, address), "protocol": "tcp", "port": 443}
+    for second in range(19):
+        run.event(8 + second, "service.probed", "client", answered=False, **asked)
+    rejects(run.judge(requirement), "tcp 443 does not answer")
+
+
+@pytest.mark.parametrize(("requirement", "address"), [("FO-12", VIRTUAL_IP), ("FO-14", "primary")])
+def test_a_service_that_the_standby_answers_by_its_mac_is_rejected(
+    tmp_path: Path, requirement: str, address: str
+) -> None:
+    run = serving(tmp_path)
+    asked = {"address": ADDRESS.get(address, address), "protocol": "tcp", "port": 443}
+    run.event(8, "service.probed", "client", answered=True, mac=MAC["secondary"], **asked)
+    rejects(run.judge(requirement), f"answered on {asked['address']} by {MAC['secondary']}")
+
+
+def test_a_standby_that_sends_from_the_virtual_ip_is_rejected(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    raw = served(VIRTUAL_IP, MAC["secondary"])
+    run.frame(20, "secondary/wire0", raw)
+    rejects(run.judge("FO-12"), "secondary sends packets from it")
+
+
+def served(source: str, mac: str) -> bytes:
+    packet = encoder.ipv4(bytes(20), source, CLIENT, protocol=6)
+    return encoder.octets(CLIENT_MAC) + encoder.octets(mac) + b"\x08\x00" + packet
+
+
+def test_answers_that_name_the_active_nodes_mac_pass(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    for event in run.events:
+        if event[3].get("answered"):
+            event[3]["mac"] = MAC["primary"]
+    passes(run.judge("FO-12"))
+    passes(run.judge("FO-14"))
+
+
+def test_an_answer_before_anybody_was_active_says_nothing(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] > 6]
+    unsure(run.judge("FO-12"), "nothing shows who was active")
 
 
 @pytest.mark.parametrize("requirement", ["FO-12", "FO-13", "FO-14"])
 def test_services_never_asked_are_unknown(tmp_path: Path, requirement: str) -> None:
-    unsure(serving(tmp_path).without("probe").judge(requirement), "never asked")
+    unsure(serving(tmp_path).without("service.probed").judge(requirement), "never asked")
 
 
 @pytest.mark.parametrize("service", [("tcp", 443), ("tcp", 943), ("udp", 1194)])
@@ -74,8 +131,17 @@ def test_services_asked_while_nothing_was_steady_say_nothing(
     tmp_path: Path, requirement: str
 ) -> None:
     run = serving(tmp_path)
-    run.events = [(38.0, *event[1:]) if event[1] == "probe" else event for event in run.events]
+    run.events = [
+        (38.0, *event[1:]) if event[1] == "service.probed" else event for event in run.events
+    ]
     unsure(run.judge(requirement), "never asked")
+
+
+@pytest.mark.parametrize("requirement", ["FO-13", "FO-14"])
+def test_a_span_in_which_nobody_was_active_says_nothing(tmp_path: Path, requirement: str) -> None:
+    run = serving(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[2][12:14] == b"\x08\x06"]
+    unsure(run.judge(requirement), "nothing shows that primary was active")
 
 
 def test_a_standby_that_is_on_no_frame_says_nothing(tmp_path: Path) -> None:
@@ -118,7 +184,7 @@ def test_a_question_that_the_holder_asks_itself_needs_no_answer(tmp_path: Path) 
 def test_a_virtual_ip_left_on_the_old_node_is_rejected(tmp_path: Path) -> None:
     run = serving(tmp_path)
     run.asked(20, "primary", "secondary")
-    rejects(run.judge("FO-15"), "2 MACs answer")
+    rejects(run.judge("FO-15"), "2 MACs answer", "secondary answers ARP for it")
 
 
 def test_the_wrong_nodes_mac_is_rejected(tmp_path: Path) -> None:
@@ -127,6 +193,40 @@ def test_the_wrong_nodes_mac_is_rejected(tmp_path: Path) -> None:
     for second in range(5):
         run.asked(10 + second, "secondary")
     rejects(run.judge("FO-15"), "not the active node's")
+
+
+def test_a_standby_that_announces_the_virtual_ip_each_second_is_rejected(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    for second in range(15, 30):
+        run.frame(second + 0.2, "secondary/wire0", encoder.gratuitous(MAC["secondary"]))
+    rejects(run.judge("FO-15"), "secondary announces it by gratuitous ARP")
+
+
+def test_a_standby_whose_own_questions_come_from_the_virtual_ip_is_rejected(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    for second in range(15, 30):
+        raw = encoder.arp(1, MAC["secondary"], VIRTUAL_IP, "192.168.70.254")
+        run.frame(second + 0.2, "secondary/wire0", raw)
+    rejects(run.judge("FO-15"), "secondary sends ARP from it")
+
+
+def test_a_standby_that_answers_outside_the_steady_span_is_rejected(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    run.asked(37, "secondary")
+    rejects(run.judge("FO-15"), "secondary answers ARP for it")
+
+
+def test_the_active_nodes_own_announcements_and_questions_pass(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    run.announce("primary", 16)
+    run.frame(17, "primary/wire0", encoder.arp(1, MAC["primary"], VIRTUAL_IP, CLIENT))
+    passes(run.judge("FO-15"))
+
+
+@pytest.mark.parametrize("requirement", ["FO-13", "FO-14", "FO-15"])
+def test_a_pair_that_nobody_watched_steadily_says_nothing(tmp_path: Path, requirement: str) -> None:
+    run = serving(tmp_path).without("steady.began").without("steady.ended")
+    unsure(run.judge(requirement), "no steady.began")
 
 
 def test_a_virtual_ip_asked_for_too_seldom_says_nothing(tmp_path: Path) -> None:

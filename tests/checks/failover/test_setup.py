@@ -1,11 +1,13 @@
-"""FO-01 to 11: how the pair was prepared, good and broken."""
+"""FO-02 to 05, 10 and 11: how the pair was prepared, good and broken."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.checks.failover.crashes import busy
 from tests.checks.failover.recording import (
     ADDRESS,
     VIRTUAL_IP,
@@ -14,19 +16,12 @@ from tests.checks.failover.recording import (
     rejects,
     unsure,
 )
+from tests.checks.protocols import encoder
 
-ROWS = [f"{check} on {node}" for node in ADDRESS for check in ("ssh", "rsync")]
-BROKEN = {
-    "sshd-stopped": ["ssh on secondary"],
-    "port-blocked": ["ssh on primary"],
-    "wrong-host-key": ["ssh on secondary"],
-    "no-rsync": ["rsync on secondary"],
-    "no-rsync-on-primary": ["rsync on primary"],
-}
-
-
-def rows(*bad: str) -> list[dict[str, object]]:
-    return [{"name": name, "good": name not in bad} for name in ROWS]
+REQUIREMENTS = ["FO-02", "FO-03", "FO-04", "FO-05", "FO-10", "FO-11"]
+OUTSIDE = "192.168.71.222"
+OWN = [ADDRESS["primary"]]
+BOTH = [*OWN, VIRTUAL_IP]
 
 
 def prepared(directory: Path) -> Run:
@@ -41,40 +36,17 @@ def prepared(directory: Path) -> Run:
     run.event(4, "init.batch", "secondary", **batch)
     for origin, target in (("primary", "secondary"), ("secondary", "primary")):
         ssh = {"origin": origin, "target": target, "user": "root", "status": 0}
-        run.event(5, "ssh.attempt", origin, **ssh)
-    run.event(6, "validate.rows", "primary", broken="", rows=rows(), expected_bad=[])
-    for broken, bad in BROKEN.items():
-        shown = {"broken": broken, "rows": rows(*bad), "expected_bad": bad}
-        run.event(7, "validate.rows", "primary", **shown)
-    unread = {"broken": "key-not-copied", "rows": rows(ROWS[2]), "expected_bad": [ROWS[2]]}
-    run.event(7, "validate.rows", "primary", **unread)
-    run.event(8, "validate.begin", "scenario", state={"addresses": ["x"]})
-    run.event(9, "validate.rows", "primary", broken="", rows=rows(), expected_bad=[])
-    run.event(10, "validate.end", "scenario", state={"addresses": ["x"]})
-    outside = {"virtual_ip": "192.168.71.222", "network": "192.168.70.0/24"}
-    run.event(11, "commit.attempt", "primary", **outside, accepted=False, error="not in subnet")
+        run.event(5, "ssh.attempted", origin, **ssh)
+    outside = {"virtual_ip": OUTSIDE, "network": "192.168.70.0/24"}
+    run.event(11, "commit.attempted", "primary", **outside, accepted=False, error="not in subnet")
+    run.event(13, "addresses.held", "primary", held=OWN)
     run.event(20, "commit.done", "primary", node="primary")
-    run.event(24, "addresses", "primary", held=[VIRTUAL_IP])
+    run.event(24, "addresses.held", "primary", held=BOTH)
     run.event(24, "log.line", "primary", file="openvpnas.log", text="state: MASTER")
     return run
 
 
-@pytest.mark.parametrize(
-    "requirement",
-    [
-        "FO-01",
-        "FO-02",
-        "FO-03",
-        "FO-04",
-        "FO-05",
-        "FO-06",
-        "FO-07",
-        "FO-08",
-        "FO-09",
-        "FO-10",
-        "FO-11",
-    ],
-)
+@pytest.mark.parametrize("requirement", REQUIREMENTS)
 def test_a_pair_prepared_as_it_should_be_passes(tmp_path: Path, requirement: str) -> None:
     passes(prepared(tmp_path).judge(requirement))
 
@@ -84,23 +56,19 @@ def test_a_pair_prepared_as_it_should_be_passes(tmp_path: Path, requirement: str
     [
         ("FO-02", "init.asked", {"before": "a", "after": "b"}, "'delete' wiped"),
         ("FO-02", "init.asked", {"after": "a"}, "'DELETE' did not wipe"),
+        ("FO-02", "init.asked", {"status": 1}, "DELETE ended with status 1"),
         ("FO-03", "init.wiped", {"left": ["userprop.db"]}, "left after the wipe: userprop.db"),
         ("FO-03", "init.wiped", {"role": "primary"}, "not standby"),
         ("FO-04", "init.batch", {"reads_stdin": True}, "read its standard input"),
         ("FO-04", "init.batch", {"seconds": 61}, "limit 60 s"),
         ("FO-04", "init.batch", {"status": 1}, "status 1"),
-        ("FO-05", "ssh.attempt", {"status": 255}, "status 255"),
-        ("FO-01", "validate.rows", {"rows": rows()}, "with no-rsync all rows read GOOD"),
-        ("FO-01", "validate.rows", {"rows": rows()}, "no-rsync-on-primary all rows read GOOD"),
-        ("FO-06", "validate.rows", {"rows": rows()}, "with key-not-copied all rows read GOOD"),
-        ("FO-07", "validate.rows", {"rows": rows()}, "all rows read GOOD"),
-        ("FO-07", "validate.rows", {"rows": rows()[:3]}, "3 rows, not 4"),
-        ("FO-08", "validate.rows", {"rows": rows(*ROWS[:2])}, "turned bad, expected"),
-        ("FO-09", "validate.end", {"state": {"addresses": []}}, "changed by Validate: addresses"),
-        ("FO-10", "commit.attempt", {"accepted": True}, "is accepted"),
-        ("FO-10", "commit.attempt", {"error": ""}, "without a word"),
-        ("FO-11", "addresses", {"held": []}, "did not hold the virtual IP"),
+        ("FO-05", "ssh.attempted", {"status": 255}, "status 255"),
+        ("FO-10", "commit.attempted", {"accepted": True}, "is accepted"),
+        ("FO-10", "commit.attempted", {"error": ""}, "without a word"),
+        ("FO-11", "addresses.held", {"held": OWN}, "did not hold the virtual IP"),
         ("FO-11", "log.line", {"text": "BACKUP"}, "no MASTER line"),
+        ("FO-11", "log.line", {"text": "Putting MASTER down"}, "no MASTER line"),
+        ("FO-11", "log.line", {"text": "node state: MASTER -> BACKUP"}, "no MASTER line"),
     ],
 )
 def test_each_broken_preparation_is_rejected(
@@ -115,49 +83,102 @@ def test_each_broken_preparation_is_rejected(
         ("FO-02", "init.asked"),
         ("FO-03", "init.wiped"),
         ("FO-04", "init.batch"),
-        ("FO-05", "ssh.attempt"),
-        ("FO-07", "validate.rows"),
-        ("FO-08", "validate.rows"),
-        ("FO-09", "validate.end"),
-        ("FO-10", "commit.attempt"),
+        ("FO-05", "ssh.attempted"),
+        ("FO-10", "commit.attempted"),
+        ("FO-10", "addresses.held"),
         ("FO-11", "commit.done"),
-        ("FO-11", "addresses"),
+        ("FO-11", "addresses.held"),
+        ("FO-11", "pair.configured"),
     ],
 )
 def test_what_was_not_recorded_is_unknown(tmp_path: Path, requirement: str, kind: str) -> None:
     unsure(prepared(tmp_path).without(kind).judge(requirement))
 
 
-@pytest.mark.parametrize("cause", ["no-rsync", "no-rsync-on-primary"])
-def test_rsync_taken_from_one_node_only_says_nothing(tmp_path: Path, cause: str) -> None:
-    run = prepared(tmp_path).but(broken=cause)
-    unsure(run.judge("FO-01"), f"not asked with {cause} broken")
-    unsure(run.judge("FO-08"), f"not broken yet: {cause}")
+@pytest.mark.parametrize("answer", ["delete", "yes", "", "DELETE"])
+def test_an_answer_that_was_not_tried_leaves_it_open(tmp_path: Path, answer: str) -> None:
+    unsure(prepared(tmp_path).but(answer=answer).judge("FO-02"), f"the answer {answer!r}")
 
 
-def test_a_row_that_was_never_bad_says_nothing(tmp_path: Path) -> None:
+def test_yes_with_a_capital_wiped(tmp_path: Path) -> None:
     run = prepared(tmp_path)
-    for event in run.events:
-        if event[3].get("broken") == "no-rsync-on-primary":
-            event[3].update(rows=rows("rsync on secondary"), expected_bad=["rsync on secondary"])
-    unsure(run.judge("FO-08"), "never seen bad: rsync on primary")
+    run.event(1, "init.asked", "secondary", answer="Yes", status=0, before="a", after="b")
+    rejects(run.judge("FO-02"), "'Yes' wiped the configuration")
 
 
-def test_nothing_changed_without_a_validate_says_nothing(tmp_path: Path) -> None:
+def test_an_answer_where_nothing_was_left_to_wipe_says_nothing(tmp_path: Path) -> None:
     run = prepared(tmp_path)
-    run.events = [event for event in run.events if event[:2] != (9, "validate.rows")]
-    unsure(run.judge("FO-09"), "Validate was not asked between")
+    run.event(2.5, "init.asked", "secondary", answer="no", status=1, before="b", after="b")
+    unsure(run.judge("FO-02"), "nothing was left to wipe")
+
+
+def test_a_wipe_of_nothing_says_nothing(tmp_path: Path) -> None:
+    unsure(prepared(tmp_path).changed("init.wiped", seeded=0).judge("FO-03"), "nothing was seeded")
+
+
+def test_an_open_standard_input_says_nothing(tmp_path: Path) -> None:
+    run = prepared(tmp_path).changed("init.batch", stdin="a terminal")
+    unsure(run.judge("FO-04"), "not closed")
+
+
+def test_ssh_tried_one_way_only_says_nothing(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    run.events = [event for event in run.events if event[1:3] != ("ssh.attempted", "secondary")]
+    unsure(run.judge("FO-05"), "root on secondary reaches root on primary")
+
+
+def test_root_ssh_tried_between_gateway_and_client_only_both_ways(tmp_path: Path) -> None:
+    run = prepared(tmp_path).without("ssh.attempted")
+    for origin, target in (("gateway", "client"), ("client", "gateway")):
+        ssh = {"origin": origin, "target": target, "user": "root", "status": 0}
+        run.event(5, "ssh.attempted", origin, **ssh)
+    unsure(run.judge("FO-05"), "root on primary reaches root on secondary")
+
+
+def test_another_user_than_root_says_nothing(tmp_path: Path) -> None:
+    unsure(prepared(tmp_path).changed("ssh.attempted", user="sshuser").judge("FO-05"))
+
+
+def test_the_two_nodes_are_known_by_name_before_they_are_a_pair(tmp_path: Path) -> None:
+    passes(prepared(tmp_path).without("pair.configured").judge("FO-05"))
+
+
+def test_a_virtual_ip_inside_the_subnet_shows_nothing(tmp_path: Path) -> None:
+    run = prepared(tmp_path).changed("commit.attempted", virtual_ip=VIRTUAL_IP)
+    unsure(run.judge("FO-10"), "no virtual IP outside")
+
+
+@pytest.mark.parametrize("node", ["primary", "secondary"])
+def test_virtual_ip_outside_the_subnet_refused_with_an_error_but_configured_all_the_same(
+    tmp_path: Path, node: str
+) -> None:
+    run = prepared(tmp_path)
+    run.event(15, "addresses.held", node, held=[ADDRESS[node], OUTSIDE])
+    rejects(run.judge("FO-10"), f"{node} holds it all the same")
+
+
+@pytest.mark.parametrize(("at", "node"), [(10, "primary"), (13, "secondary")])
+def test_addresses_not_read_after_the_attempt_say_nothing(
+    tmp_path: Path, at: float, node: str
+) -> None:
+    run = prepared(tmp_path).without("addresses.held")
+    run.event(at, "addresses.held", node, held=[ADDRESS[node]])
+    unsure(run.judge("FO-10"), "after the attempt")
 
 
 def read_at(directory: Path, *readings: tuple[float, list[str]]) -> Run:
-    run = prepared(directory).without("addresses")
+    run = prepared(directory).without("addresses.held")
     for at, held in readings:
-        run.event(at, "addresses", "primary", held=held)
+        run.event(at, "addresses.held", "primary", held=held)
     return run
 
 
 def test_an_address_read_after_the_limit_only_says_nothing(tmp_path: Path) -> None:
-    unsure(read_at(tmp_path, (31, [VIRTUAL_IP])).judge("FO-11"), "not read within 10 s")
+    unsure(read_at(tmp_path, (31, BOTH)).judge("FO-11"), "not read within 10 s")
+
+
+def test_an_address_read_before_the_commit_only_says_nothing(tmp_path: Path) -> None:
+    unsure(read_at(tmp_path, (15, BOTH)).judge("FO-11"), "not read within 10 s")
 
 
 def test_addresses_never_read_say_nothing(tmp_path: Path) -> None:
@@ -165,27 +186,102 @@ def test_addresses_never_read_say_nothing(tmp_path: Path) -> None:
 
 
 def test_an_address_that_only_comes_after_the_limit_is_rejected(tmp_path: Path) -> None:
-    run = read_at(tmp_path, (28, []), (31, [VIRTUAL_IP]))
+    run = read_at(tmp_path, (28, OWN), (31, BOTH))
     rejects(run.judge("FO-11"), "did not hold the virtual IP")
 
 
-def test_an_address_held_in_one_reading_within_the_limit_passes(tmp_path: Path) -> None:
-    passes(read_at(tmp_path, (21, []), (28, [VIRTUAL_IP])).judge("FO-11"))
+def test_an_address_held_in_the_last_reading_within_the_limit_passes(tmp_path: Path) -> None:
+    passes(read_at(tmp_path, (21, OWN), (28, BOTH)).judge("FO-11"))
 
 
-def test_ssh_tried_one_way_only_says_nothing(tmp_path: Path) -> None:
-    run = prepared(tmp_path)
-    run.events = [event for event in run.events if event[1:3] != ("ssh.attempt", "secondary")]
-    unsure(run.judge("FO-05"), "one direction")
-
-
-def test_a_validate_that_starts_the_standby_is_rejected(tmp_path: Path) -> None:
-    run = prepared(tmp_path)
-    run.beats("secondary", 12.5, 14)
-    rejects(run.judge("FO-09"), "began to advertise during Validate: 192.168.70.2")
+@pytest.mark.parametrize("gone", [26, 29.9, 45])
+def test_vip_up_then_gone_again_2_s_later_within_the_10_s(tmp_path: Path, gone: float) -> None:
+    run = read_at(tmp_path, (24, BOTH), (gone, OWN), (50, BOTH))
+    rejects(run.judge("FO-11"), "held the virtual IP, and then no more")
 
 
 def test_a_commit_without_restart_is_rejected(tmp_path: Path) -> None:
     run = prepared(tmp_path)
     run.frames = [frame for frame in run.frames if not 20 <= frame[0] < 35]
     rejects(run.judge("FO-11"), "did not advertise within 10 s")
+
+
+def test_a_primary_that_only_resigns_does_not_advertise(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    run.frames = []
+    for at in range(60):
+        goodbye = encoder.vrrp(ADDRESS["primary"], vrid=94, priority=0)
+        run.frame(at, "primary/wire0", goodbye)
+    rejects(run.judge("FO-11"), "did not advertise within 10 s")
+
+
+def test_a_primary_that_ceases_to_advertise_within_the_10_s_is_rejected(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 23]
+    rejects(run.judge("FO-11"), "for the last 8.0 s of the 10 s no more")
+
+
+def test_a_commit_that_was_not_watched_for_10_s_says_nothing(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    run.seconds = 28
+    unsure(run.judge("FO-11"), "recorded for less than 10 s")
+
+
+@pytest.mark.parametrize("at", [19, 31])
+def test_a_master_line_of_before_the_commit_or_after_the_limit_is_none(
+    tmp_path: Path, at: float
+) -> None:
+    run = prepared(tmp_path)
+    run.events = [(at, *event[1:]) if event[1] == "log.line" else event for event in run.events]
+    rejects(run.judge("FO-11"), "no MASTER line")
+
+
+def late_to_advertise(directory: Path) -> Run:
+    run = prepared(directory)
+    run.frames = [frame for frame in run.frames if not 20 <= frame[0] < 31]
+    return run
+
+
+def late_to_hold(directory: Path) -> Run:
+    return read_at(directory, (28, OWN), (31, BOTH))
+
+
+def late_to_say(directory: Path) -> Run:
+    run = prepared(directory)
+    run.events = [(31, *event[1:]) if event[1] == "log.line" else event for event in run.events]
+    return run
+
+
+@pytest.mark.parametrize("late", [late_to_advertise, late_to_hold, late_to_say])
+def test_a_node_that_the_host_kept_from_running_may_be_as_late_as_that(
+    tmp_path: Path, late: Callable[[Path], Run]
+) -> None:
+    verdict = busy(late(tmp_path), "primary", 29.9, 30.9).judge("FO-11")
+    unsure(verdict, "`primary` was kept from running for 1.0 s")
+    assert verdict.late
+
+
+@pytest.mark.parametrize("late", [late_to_advertise, late_to_hold, late_to_say])
+def test_a_node_that_is_later_than_the_host_kept_it_is_rejected(
+    tmp_path: Path, late: Callable[[Path], Run]
+) -> None:
+    rejects(busy(late(tmp_path), "primary", 29.9, 30.3).judge("FO-11"), "within 10 s")
+
+
+def test_another_machine_that_was_kept_from_running_explains_nothing(tmp_path: Path) -> None:
+    rejects(busy(late_to_hold(tmp_path), "secondary", 29, 31).judge("FO-11"), "within 10 s")
+
+
+def test_what_never_came_although_it_was_just_long_enough_watched_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = late_to_advertise(tmp_path)
+    run.seconds = 30
+    unsure(run.judge("FO-11"), "did not advertise", "was not watched for longer")
+
+
+def test_a_batch_that_the_host_kept_from_running_may_be_as_late_as_that(tmp_path: Path) -> None:
+    run = prepared(tmp_path).changed("init.batch", seconds=61.0)
+    run.events = [(59, *event[1:]) if event[1] == "init.batch" else event for event in run.events]
+    unsure(busy(run, "secondary", 57, 58).judge("FO-04"), "limit 60 s", "kept from running")
+    rejects(run.but(of="secondary").judge("FO-04"), "limit 60 s")

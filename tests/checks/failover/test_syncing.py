@@ -7,25 +7,29 @@ from pathlib import Path
 import pytest
 
 from checks.failover.syncing import SYNCED
+from tests.checks.failover.crashes import busy, crashed, crashed_twice, never_left, unheard
 from tests.checks.failover.recording import Run, passes, rejects, unsure
 
 REQUIREMENTS = ["FO-32", "FO-33", "FO-34", "FO-35", "FO-40"]
+AFTER_A_TAKEOVER = REQUIREMENTS[1:]
+HASHES = {"before": "a", "active": "b", "staged": "b", "live_before": "x", "live": "x"}
+WAYS = (("primary", "secondary"), ("secondary", "primary"))
 
 
 def synced(directory: Path) -> Run:
-    run = Run(directory, 100)
-    hashes = {"before": "a", "active": "b", "staged": "b", "live_before": "x", "live": "x"}
-    for origin, target in (("primary", "secondary"), ("secondary", "primary")):
+    """Change the active node, crash it at 20 s, change the new one; all arrives as it should."""
+    run = crashed(directory, at=20)
+    for at, (origin, target) in zip((10, 60), WAYS, strict=True):
         for item in sorted(SYNCED):
             way = {"origin": origin, "target": target, "item": item}
-            run.event(10, "staged.compared", target, **way, **hashes, seconds=20, period_s=30)
+            run.event(at, "staged.compared", target, **way, **HASHES, seconds=20, period_s=30)
     for item in sorted(SYNCED):
         run.event(40, "running.compared", "secondary", item=item, staged="b", running="b")
     profile = {"origin": "primary", "server": "secondary", "edited": False, "connected": True}
-    run.event(50, "client.profile", "client", client="alice", **profile)
-    for node in ("primary", "secondary"):
+    run.event(50, "profile.used", "client", client="alice", **profile)
+    for at, node in ((15, "primary"), (60, "secondary")):
         shown = {"key": "K-1", "limit": 10, "active": True, "loaded_on": "primary"}
-        run.event(60, "subscription.shown", node, **shown)
+        run.event(at, "subscription.shown", node, **shown)
     return run
 
 
@@ -36,7 +40,30 @@ def test_a_sync_as_it_should_be_passes(tmp_path: Path, requirement: str) -> None
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS)
 def test_what_was_not_recorded_is_unknown(tmp_path: Path, requirement: str) -> None:
-    unsure(Run(tmp_path, 100).judge(requirement))
+    unsure(crashed(tmp_path).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", AFTER_A_TAKEOVER)
+def test_compared_while_the_primary_was_still_active_no_failover_happened(
+    tmp_path: Path, requirement: str
+) -> None:
+    unsure(never_left(synced(tmp_path)).judge(requirement), "no fault was recorded")
+
+
+@pytest.mark.parametrize("requirement", AFTER_A_TAKEOVER)
+def test_a_fault_that_should_have_moved_the_role_and_did_not_is_rejected(
+    tmp_path: Path, requirement: str
+) -> None:
+    rejects(unheard(synced(tmp_path)).judge(requirement), "secondary did not take over")
+
+
+@pytest.mark.parametrize("requirement", AFTER_A_TAKEOVER)
+def test_what_was_compared_before_the_takeover_shows_nothing(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = synced(tmp_path)
+    run.events = [(18, *event[1:]) if event[0] in (40, 50, 60) else event for event in run.events]
+    unsure(run.judge(requirement))
 
 
 @pytest.mark.parametrize(
@@ -44,10 +71,10 @@ def test_what_was_not_recorded_is_unknown(tmp_path: Path, requirement: str) -> N
     [
         ("FO-32", "staged.compared", {"staged": "a"}, "users did not reach secondary"),
         ("FO-32", "staged.compared", {"live": "b"}, "loaded live on the standby"),
-        ("FO-32", "staged.compared", {"seconds": 46}, "one sync period of 30 s"),
+        ("FO-32", "staged.compared", {"seconds": 46}, "one sync period of 30"),
         ("FO-33", "running.compared", {"running": "a"}, "not what was staged"),
         ("FO-34", "staged.compared", {"staged": "a"}, "users did not reach primary"),
-        ("FO-35", "client.profile", {"connected": False}, "fails on secondary"),
+        ("FO-35", "profile.used", {"connected": False}, "fails on secondary"),
         ("FO-40", "subscription.shown", {"key": ""}, "no key after LoadSubscription"),
     ],
 )
@@ -57,27 +84,55 @@ def test_each_broken_sync_is_rejected(
     rejects(synced(tmp_path).changed(kind, **change).judge(requirement), reason)
 
 
-def test_a_key_left_out_of_the_sync_is_rejected(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [{"key": "", "limit": 2}, {"limit": 2}, {"key": "K-2"}])
+def test_a_key_left_out_of_the_sync_is_rejected(tmp_path: Path, change: dict) -> None:
     run = synced(tmp_path)
-    run.events[-1][3].update(key="", limit=2)
-    rejects(run.judge("FO-40"), "secondary shows key '' with limit 2")
+    run.events[-1][3].update(change)
+    rejects(run.judge("FO-40"), "secondary shows key ", "primary showed 'K-1' with 10")
 
 
-def test_data_that_was_not_changed_shows_nothing(tmp_path: Path) -> None:
-    unsure(synced(tmp_path).changed("staged.compared", before="b").judge("FO-32"))
+def test_a_key_that_the_new_node_loses_again_is_rejected(tmp_path: Path) -> None:
+    run = synced(tmp_path)
+    run.event(80, "subscription.shown", "secondary", **{**run.events[-1][3], "key": ""})
+    rejects(run.judge("FO-40"), "secondary shows key ''")
+
+
+def test_a_subscription_shown_on_both_nodes_before_the_crash_says_nothing(tmp_path: Path) -> None:
+    run = synced(tmp_path)
+    run.events[-1] = (16, *run.events[-1][1:])
+    unsure(run.judge("FO-40"), "secondary shows the same key and limit")
+
+
+def test_a_subscription_that_only_the_new_node_shows_says_nothing(tmp_path: Path) -> None:
+    run = synced(tmp_path)
+    run.events = [event for event in run.events if event[1:3] != ("subscription.shown", "primary")]
+    unsure(run.judge("FO-40"), "primary shows the subscription that it loaded")
+
+
+@pytest.mark.parametrize("change", [{"before": "b"}, {"active": "absent", "staged": "absent"}])
+@pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
+def test_data_that_was_not_changed_shows_nothing(
+    tmp_path: Path, requirement: str, change: dict
+) -> None:
+    unsure(synced(tmp_path).changed("staged.compared", **change).judge(requirement), "not changed")
+
+
+def test_a_change_that_the_standby_ran_already_shows_nothing(tmp_path: Path) -> None:
+    run = synced(tmp_path).changed("staged.compared", live_before="b", live="b")
+    unsure(run.judge("FO-32"), "ran it before the change")
 
 
 @pytest.mark.parametrize(
     ("requirement", "kind"),
     [("FO-32", "staged.compared"), ("FO-33", "running.compared"), ("FO-34", "staged.compared")],
 )
-@pytest.mark.parametrize("item", ["users", "revocations", "configuration"])
+@pytest.mark.parametrize("item", sorted(SYNCED))
 def test_an_item_that_was_not_compared_is_missed(
     tmp_path: Path, requirement: str, kind: str, item: str
 ) -> None:
     run = synced(tmp_path)
     run.events = [event for event in run.events if (event[1], event[3].get("item")) != (kind, item)]
-    unsure(run.judge(requirement), f"not compared: {item}")
+    unsure(run.judge(requirement), f"not shown: {item}")
 
 
 @pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
@@ -88,6 +143,12 @@ def test_a_change_that_just_missed_a_sync_has_until_the_end_of_the_next(
     passes(synced(tmp_path).changed("staged.compared", seconds=43).judge(requirement))
 
 
+def test_a_sync_from_the_old_primary_is_not_the_other_way(tmp_path: Path) -> None:
+    run = synced(tmp_path)
+    ways = dict(zip(("origin", "target"), WAYS[0], strict=True))
+    unsure(run.changed("staged.compared", **ways).judge("FO-34"), "not shown: users")
+
+
 def test_what_neither_node_has_is_not_what_was_staged(tmp_path: Path) -> None:
     run = synced(tmp_path).changed("running.compared", staged="absent", running="absent")
     unsure(run.judge("FO-33"), "users: nothing staged")
@@ -96,3 +157,97 @@ def test_what_neither_node_has_is_not_what_was_staged(tmp_path: Path) -> None:
 def test_what_was_staged_and_is_not_there_is_rejected(tmp_path: Path) -> None:
     run = synced(tmp_path).changed("running.compared", running="absent")
     rejects(run.judge("FO-33"), "not what was staged")
+
+
+def test_a_certificate_is_lost_item_certificates_differs_in_the_record(tmp_path: Path) -> None:
+    run = synced(tmp_path)
+    compared = {"item": "certificates", "staged": "two", "running": "one"}
+    run.event(41, "running.compared", "secondary", **compared)
+    rejects(run.judge("FO-33"), "certificates: what runs on secondary is not what was staged")
+
+
+def test_compared_on_the_old_primary_instead_of_the_new_active_node(tmp_path: Path) -> None:
+    run = synced(tmp_path)
+    run.events = [
+        (at, kind, "primary" if kind == "running.compared" else source, *rest)
+        for at, kind, source, *rest in run.events
+    ]
+    unsure(run.judge("FO-33"), "not shown: users as staged")
+
+
+@pytest.mark.parametrize(
+    "change", [{"server": "primary"}, {"origin": "secondary"}, {"edited": True}]
+)
+def test_a_client_that_did_not_come_to_the_other_node_unedited_shows_nothing(
+    tmp_path: Path, change: dict
+) -> None:
+    unsure(synced(tmp_path).changed("profile.used", **change).judge("FO-35"))
+
+
+def test_the_primary_is_still_active_the_client_connected_to_it_by_the_virtual_ip(
+    tmp_path: Path,
+) -> None:
+    # A fault came, and the role moved, and went back before the client connected.
+    run = synced(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 45]
+    run.beats("primary", 45, 100, counter=2000)
+    unsure(run.judge("FO-35"), "a profile of the old node works")
+
+
+def shown(run: Run, at: float, node: str, **changed: object) -> None:
+    data = {"key": "K-1", "limit": 10, "active": True, "loaded_on": "primary", **changed}
+    run.event(at, "subscription.shown", node, **data)
+
+
+def test_each_takeover_is_held_to_what_was_loaded_before_it(tmp_path: Path) -> None:
+    run = crashed_twice(tmp_path)
+    for at, key in ((15, "K-1"), (55, "K-2")):
+        shown(run, at, "primary", key=key)
+        shown(run, at + 15, "secondary", key=key)
+    passes(run.judge("FO-40"))
+
+
+def test_a_takeover_after_which_no_subscription_was_shown_leaves_it_open(tmp_path: Path) -> None:
+    run = crashed_twice(tmp_path)
+    for at, node in ((15, "primary"), (30, "secondary"), (55, "primary")):
+        shown(run, at, node)
+    unsure(run.judge("FO-40"), "secondary shows the same key and limit")
+
+
+@pytest.mark.parametrize(
+    ("at", "changed"), [(15, {"active": False}), (15, {"loaded_on": "secondary"}), (30, {})]
+)
+def test_what_the_old_node_did_not_load_while_it_was_active_says_nothing(
+    tmp_path: Path, at: float, changed: dict
+) -> None:
+    run = crashed(tmp_path, at=20)
+    shown(run, at, "primary", **changed)
+    shown(run, 60, "secondary")
+    unsure(run.judge("FO-40"), "primary shows the subscription that it loaded")
+
+
+@pytest.mark.parametrize("node", ["primary", "secondary"])
+def test_what_a_node_shows_that_is_not_active_is_not_asked_for(tmp_path: Path, node: str) -> None:
+    run = synced(tmp_path)
+    shown(run, 70, node, key="", active=False)
+    passes(run.judge("FO-40"))
+
+
+def test_a_change_on_the_secondary_is_none_on_the_primary(tmp_path: Path) -> None:
+    run = synced(tmp_path)
+    unsure(run.but(origin="primary").judge("FO-32"), "not shown: users of primary")
+
+
+@pytest.mark.parametrize(("requirement", "at"), [("FO-32", 72), ("FO-34", 92)])
+@pytest.mark.parametrize("of", ["primary", "secondary", "wire", "scenario"])
+def test_a_sync_that_the_host_kept_from_running_may_be_as_late_as_that(
+    tmp_path: Path, requirement: str, at: float, of: str
+) -> None:
+    run = synced(tmp_path).changed("staged.compared", seconds=46)
+    moved = {10: 72, 60: 92}
+    run.events = [
+        (moved[event[0]], *event[1:]) if event[1] == "staged.compared" else event
+        for event in run.events
+    ]
+    unsure(busy(run, of, at - 2, at - 1).judge(requirement), f"`{of}` was kept from running")
+    rejects(busy(run.but(of=of), of, at - 40, at - 30).judge(requirement), "one sync period")

@@ -4,15 +4,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checks.engine.verdict import Status
-from checks.multi_node.guide import FAMILIES, HOSTS, NODES, RECORD_TYPE, TRANSPORTS
+from checks.multi_node.guide import (
+    FAMILIES,
+    HOSTS,
+    NODES,
+    RECORD_TYPE,
+    SHARED_NAME,
+    TRANSPORTS,
+)
 from checks.multi_node.profiles import EDITED
 from tests.checks.factories import (
+    SECOND,
+    START_NS,
     Data,
     Run,
     add_tunnel,
     dns_answer,
     good_config,
     good_names,
+    sent,
     server_state,
     udp,
 )
@@ -24,14 +34,19 @@ def addresses(machine: str) -> Data:
         {"family": "inet", "local": host.ipv4, "prefixlen": 24},
         {"family": "inet6", "local": host.ipv6, "prefixlen": 64},
     ]
-    return {"links": [{"ifname": "lo"}, {"ifname": "wire0", "addr_info": entries}]}
+    return {
+        "links": [
+            {"ifname": "lo", "operstate": "UNKNOWN"},
+            {"ifname": "wire0", "operstate": "UP", "mtu": 1500, "addr_info": entries},
+        ]
+    }
 
 
 def run_mn_01() -> Run:
     run = Run()
     for machine in HOSTS:
-        run.events.append(("addresses", machine, addresses(machine)))
-        run.events.append(("names", machine, {"answers": good_names()}))
+        run.events.append(("interfaces.shown", machine, addresses(machine)))
+        run.events.append(("names.answered", machine, {"answers": good_names()}))
     return run
 
 
@@ -43,7 +58,7 @@ def run_mn_06() -> Run:
     return Run(
         events=[
             (
-                "php.lint",
+                "php.linted",
                 machine,
                 {"files": [{"path": p, "status": 0, "output": ""} for p in paths]},
             )
@@ -59,8 +74,14 @@ def http(machine: str, family: int, credentials: str) -> tuple[str, str, Data]:
         word = "missing" if credentials == "none" else "invalid"
         status, kind = 401, "application/json"
         body = f'{{"error":"{word} authentication information"}}'
-    data = {"family": family, "credentials": credentials, "status": status, "detail": ""}
-    return "http", machine, {**data, "content_type": kind, "body": body}
+    data = {
+        "url": "https://x",
+        "family": family,
+        "credentials": credentials,
+        "status": status,
+        "detail": "",
+    }
+    return "api.answered", machine, {**data, "content_type": kind, "body": body}
 
 
 def run_http() -> Run:
@@ -83,7 +104,7 @@ def run_mn_15() -> Run:
 
 
 def run_mn_21() -> Run:
-    run = Run(events=[("names", "client", {"answers": good_names()})])
+    run = Run(events=[("names.answered", "client", {"answers": good_names()})])
     for number, (node, family) in enumerate((n, f) for n in NODES for f in FAMILIES):
         add_tunnel(run, node, "udp", family, number)
     return run
@@ -98,25 +119,35 @@ def run_mn_22(count: int = 200, order: Callable[[int, int], list[str]] = rotatin
     run = Run()
     for family in FAMILIES:
         kind, told = RECORD_TYPE[family], []
+        question = {"name": SHARED_NAME, "type": kind}
         for number in range(count):
             query = number % 150  # ids repeat, as random ones do
             answer = order(family, number)
-            told.append({"id": query, "status": "NOERROR", "addresses": answer})
+            told.append({"id": query, "status": "NOERROR", "addresses": answer, **question})
             frame = dns_answer(query, kind, answer)
-            run.frames.append(
-                udp((HOSTS["services"].ipv4, 53), (HOSTS["client"].ipv4, 4000), frame)
-            )
-        run.events.append(("dns.answers", "client", {"type": kind, "answers": told}))
+            asker = HOSTS["client"].ipv4, 4000
+            run.frames.append(sent(udp((HOSTS["services"].ipv4, 53), asker, frame)))
+        run.events.append(("dns.answered", "client", {"type": kind, "answers": told}))
     return run
 
 
-def run_mn_23(on_a: int = 9, clients: int = 16) -> Run:
+def run_mn_23(*landings: tuple[str, int, int]) -> Run:
+    """Clients that landed: (node, family, how many); 9 and 7 over both families without any."""
     run, rows = Run(), []
-    for number in range(clients):
-        node = "node-a" if number < on_a else "node-b"
-        data = add_tunnel(run, node, "udp", 4 if number % 2 else 6, number)
-        rows.append({"profile_id": node, "ip4": data["tunnel4"], "connected_at": "now"})
-    run.events.append(("connection.log", "controller", {"rows": rows}))
+    each = landings or (("node-a", 4, 5), ("node-a", 6, 4), ("node-b", 4, 3), ("node-b", 6, 4))
+    clients = [(node, family) for node, family, count in each for _ in range(count)]
+    for number, (node, family) in enumerate(clients):
+        data = add_tunnel(run, node, "udp", family, number)
+        rows.append(
+            {
+                "profile_id": node,
+                "ip4": data["tunnel4"],
+                "connected_at": "2023-11-14T22:13:22+00:00",
+                "disconnected_at": None,
+                "connected_ns": START_NS + 2 * SECOND,
+            }
+        )
+    run.events.append(("connection.log", "controller", {"rows": rows, "uncertainty_ns": SECOND}))
     return run
 
 

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from pydantic import ValidationError
 
-from checks.preflight.diagnosis import Cause, Observations, Probe, diagnose
-from evidence.errors import Missing
-from tests.checks.failover.test_splits import WORKING
+from checks.preflight.diagnosis import Cause, diagnose
+from evidence.events import read_event
+from evidence.events.preflight import Observations, PreflightObserved, Probe
 
-ALL, NONE, IDLE = Probe(5, 5), Probe(5, 0), Probe()
+ALL, NONE, IDLE = Probe(sent=5, seen=5), Probe(sent=5, seen=0), Probe(sent=0, seen=0)
+WORKING = Observations(
+    sender="192.168.70.1/24",
+    receiver="192.168.70.2/24",
+    vhid=94,
+    adverts=ALL,
+    adverts_own_mac=ALL,
+    adverts_broadcast=ALL,
+    multicast=ALL,
+    unicast=ALL,
+    arp_broadcast=ALL,
+    source_macs=("00:00:5e:00:00:5e",),
+)
+
+
+def changed(**changes: object) -> Observations:
+    return Observations(**{**dict(WORKING), **changes})
 
 
 def test_a_plain_network_carries_the_heartbeat() -> None:
@@ -28,7 +43,7 @@ def test_a_plain_network_carries_the_heartbeat() -> None:
             {"adverts": NONE, "adverts_own_mac": NONE, "multicast": NONE},
             Cause.MULTICAST_FILTERED,
         ),
-        ({"adverts": Probe(10, 4)}, Cause.LOSS),
+        ({"adverts": Probe(sent=10, seen=4)}, Cause.LOSS),
         ({"source_macs": ("02:00:00:00:00:01",)}, Cause.MAC_REWRITTEN),
         ({"foreign_vhids": (94,)}, Cause.VHID_IN_USE),
         ({"foreign_vhids": (95,)}, Cause.NONE),
@@ -39,23 +54,35 @@ def test_a_plain_network_carries_the_heartbeat() -> None:
     ],
 )
 def test_each_observation_names_its_cause(changes, cause: Cause) -> None:
-    diagnosis = diagnose(replace(WORKING, **changes))
+    diagnosis = diagnose(changed(**changes))
     assert diagnosis.cause is cause
     assert diagnosis.works == (cause is Cause.NONE)
     assert diagnosis.works or diagnosis.remedy
 
 
 def test_filtered_multicast_with_broadcast_left_suggests_nomcast() -> None:
-    diagnosis = diagnose(replace(WORKING, adverts=NONE, adverts_own_mac=NONE, multicast=NONE))
+    diagnosis = diagnose(changed(adverts=NONE, adverts_own_mac=NONE, multicast=NONE))
     assert "--nomcast" in diagnosis.remedy
 
 
-def test_observations_survive_being_recorded() -> None:
-    assert Observations.read(WORKING.as_record()) == WORKING
+def test_what_was_observed_is_recorded_and_read_as_it_was() -> None:
+    event = PreflightObserved.of(WORKING, source="secondary", profile="plain")
+    again = read_event(event.model_dump(mode="json"))
+    assert again == event
+    assert isinstance(again, Observations)
+    assert diagnose(again) == diagnose(WORKING)
 
 
-def test_observations_without_a_field_say_which() -> None:
-    record = WORKING.as_record()
-    del record["unicast"]
-    with pytest.raises(Missing, match="unicast"):
-        Observations.read(record)
+@pytest.mark.parametrize(
+    "field", Observations.model_fields.keys() - {"source_macs", "foreign_vhids"}
+)
+def test_an_observation_that_was_not_made_is_refused(field: str) -> None:
+    fields = {name: value for name, value in dict(WORKING).items() if name != field}
+    with pytest.raises(ValidationError, match=field):
+        Observations(**fields)
+
+
+@pytest.mark.parametrize("address", ["192.168.70.1", "192.168.70/24", ""])
+def test_an_address_without_its_prefix_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError, match="sender"):
+        changed(sender=address)

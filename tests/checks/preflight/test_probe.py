@@ -13,7 +13,7 @@ from checks.cli import main
 from checks.preflight import probe as preflight_probe
 from checks.preflight.diagnosis import Cause, diagnose
 from checks.preflight.probe import KINDS, counter, frames, note, recognise
-from checks.preflight.records import observations, read_record
+from checks.preflight.records import Listened, Sent, observations, read_record
 from checks.protocols import carp
 from evidence.errors import BadEvidence, Missing
 from tests.checks.protocols import encoder
@@ -31,7 +31,8 @@ def test_every_frame_it_sends_is_recognised(kind: str) -> None:
 
 def test_its_advertisement_is_one_but_for_the_digest() -> None:
     seen = carp.decode(SENT["adverts"])
-    assert {finding.fault for finding in carp.findings(seen)} <= {carp.Fault.DIGEST}
+    secret = carp.Secret("any", "192.168.70.222", 94)
+    assert {finding.defect for finding in carp.findings(seen, secret)} == {carp.Defect.DIGEST}
     assert (seen.vhid, seen.advbase, seen.source_mac) == (94, 1, "00:00:5e:00:00:5e")
 
 
@@ -71,27 +72,31 @@ def turned_round() -> tuple[dict, dict]:
 
 
 def test_records_of_both_hosts_become_observations() -> None:
-    (seen,) = observations([sender(), listener()])
+    (seen,) = observations([Sent(**sender()), Listened(**listener())])
     assert diagnose(seen).cause is Cause.NONE
 
 
 def test_a_listener_that_heard_nothing_still_says_so() -> None:
-    (seen,) = observations([sender(), listener(heard={})])
+    (seen,) = observations([Sent(**sender()), Listened(**listener(heard={}))])
     assert diagnose(seen).cause is Cause.DIFFERENT_NETWORKS
 
 
 def test_a_sender_without_its_listener_is_refused() -> None:
     with pytest.raises(Missing, match=r"no record of a listener there"):
-        observations([sender(), listener(address="192.168.70.3/24")])
+        observations([Sent(**sender()), Listened(**listener(address="192.168.70.3/24"))])
 
 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("{", "no JSON"),
-        ("[]", "format 1"),
-        ('{"format": 1, "role": "shout"}', "role is 'shout'"),
-        ('{"format": 1, "role": "send", "address": "192.168.70.1/24"}', "without peer"),
+        ("{", "Invalid JSON"),
+        ("[]", "object"),
+        ('{"format": 1, "role": "shout"}', "'shout'.*'send', 'listen'"),
+        (
+            '{"format": 1, "role": "send", "address": "192.168.70.1/24"}',
+            "send.peer: Field required",
+        ),
+        ('{"format": 2, "role": "listen"}', "listen.format: Input should be 1"),
     ],
 )
 def test_a_file_that_is_no_record_is_named_with_the_reason(

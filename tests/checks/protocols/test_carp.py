@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.ethernet import MalformedFrame
 from checks.protocols import carp, vrrp
-from checks.protocols.carp import Fault
+from checks.protocols.carp import Defect
+from evidence.packets import MalformedFrame
 from tests.checks.protocols import encoder
 
 PAIR = carp.Secret("secret94", "192.168.70.222", 94)
@@ -26,8 +26,8 @@ def genuine() -> list[bytes]:
     return found
 
 
-def named(frame: bytes, pair: carp.Secret = PAIR) -> set[Fault]:
-    return {finding.fault for finding in carp.findings(carp.decode(frame), pair)}
+def named(frame: bytes, pair: carp.Secret = PAIR) -> set[Defect]:
+    return {finding.defect for finding in carp.findings(carp.decode(frame), pair)}
 
 
 def patched(offset: int, octets: bytes, *, fix_checksum: bool = False) -> bytes:
@@ -55,38 +55,38 @@ def test_fields_of_a_recorded_advertisement_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "fault"),
+    ("frame", "defect"),
     [
-        (patched(22, b"\x40"), Fault.TTL),
-        (patched(40, b"\x12\x34"), Fault.CHECKSUM),
-        (patched(6, bytes.fromhex("020000000001")), Fault.SOURCE_MAC),
-        (patched(6, bytes.fromhex("00005e00005f")), Fault.SOURCE_MAC),
-        (patched(6, bytes.fromhex("00005e00015e")), Fault.SOURCE_MAC),
-        (patched(50, b"\xff", fix_checksum=True), Fault.DIGEST),
-        (patched(34, b"\x41", fix_checksum=True), Fault.VERSION),
-        (patched(34, b"\x22", fix_checksum=True), Fault.LAYOUT),
-        (patched(37, b"\x00", fix_checksum=True), Fault.LAYOUT),
-        (patched(38, b"\x01", fix_checksum=True), Fault.LAYOUT),
-        (patched(39, b"\x00", fix_checksum=True), Fault.LAYOUT),
-        (patched(15, b"\xc0"), Fault.LAYOUT),
-        (patched(30, socket.inet_aton("239.192.0.1")), Fault.DESTINATION),
-        (patched(0, bytes.fromhex("020000000002")), Fault.DESTINATION),
+        (patched(22, b"\x40"), Defect.TTL),
+        (patched(40, b"\x12\x34"), Defect.CHECKSUM),
+        (patched(6, bytes.fromhex("020000000001")), Defect.SOURCE_MAC),
+        (patched(6, bytes.fromhex("00005e00005f")), Defect.SOURCE_MAC),
+        (patched(6, bytes.fromhex("00005e00015e")), Defect.SOURCE_MAC),
+        (patched(50, b"\xff", fix_checksum=True), Defect.DIGEST),
+        (patched(34, b"\x41", fix_checksum=True), Defect.VERSION),
+        (patched(34, b"\x22", fix_checksum=True), Defect.LAYOUT),
+        (patched(37, b"\x00", fix_checksum=True), Defect.LAYOUT),
+        (patched(38, b"\x01", fix_checksum=True), Defect.LAYOUT),
+        (patched(39, b"\x00", fix_checksum=True), Defect.LAYOUT),
+        (patched(15, b"\xc0"), Defect.LAYOUT),
+        (patched(30, socket.inet_aton("239.192.0.1")), Defect.DESTINATION),
+        (patched(0, bytes.fromhex("020000000002")), Defect.DESTINATION),
     ],
 )
-def test_a_broken_copy_is_rejected_for_its_one_fault(frame: bytes, fault: Fault) -> None:
-    assert named(frame) == {fault}
+def test_a_broken_copy_is_rejected_for_its_one_defect(frame: bytes, defect: Defect) -> None:
+    assert named(frame) == {defect}
 
 
 def test_another_password_is_a_wrong_digest() -> None:
-    assert named(genuine()[0], carp.Secret("secret95", PAIR.virtual_ip, 94)) == {Fault.DIGEST}
+    assert named(genuine()[0], carp.Secret("secret95", PAIR.virtual_ip, 94)) == {Defect.DIGEST}
 
 
 def test_another_virtual_ip_is_a_wrong_digest() -> None:
-    assert named(genuine()[0], carp.Secret("secret94", "192.168.70.221", 94)) == {Fault.DIGEST}
+    assert named(genuine()[0], carp.Secret("secret94", "192.168.70.221", 94)) == {Defect.DIGEST}
 
 
 def test_a_foreign_vhid_is_named() -> None:
-    assert named(encoder.carp(vhid=77)) == {Fault.VHID}
+    assert named(encoder.carp(vhid=77)) == {Defect.VHID}
 
 
 def test_a_changed_skew_passes_the_digest_because_it_does_not_cover_it() -> None:

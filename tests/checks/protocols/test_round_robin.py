@@ -1,13 +1,21 @@
 """The exact test of a fair draw, and the rates it states."""
 
 from fractions import Fraction
+from itertools import pairwise, product
 from math import comb
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.protocols.round_robin import ALPHA_CLIENTS, ALPHA_QUERIES, fair_draw, power
+from checks.protocols.round_robin import (
+    ALPHA_CLIENTS,
+    ALPHA_QUERIES,
+    fair_draw,
+    fair_draws,
+    power,
+    turns,
+)
 
 HALF = Fraction(1, 2)
 
@@ -55,3 +63,48 @@ def test_the_order_of_outcomes_does_not_matter(counts: list[int]) -> None:
 def test_what_is_no_draw_is_refused(counts: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="no counts of draws"):
         fair_draw(counts, ALPHA_CLIENTS)
+
+
+def test_an_order_that_is_kept_for_100_draws_is_rejected_and_a_changing_one_passes() -> None:
+    assert turns("a" * 100 + "b" * 100, 2, ALPHA_QUERIES).p == Fraction(200, 2**199)
+    assert not turns("a" * 100 + "b" * 100, 2, ALPHA_QUERIES).fair
+    assert turns("ab" * 100, 2, ALPHA_QUERIES).p == 1
+
+
+@pytest.mark.parametrize(("draws", "outcomes"), [(6, 2), (5, 3)])
+def test_the_order_of_fair_draws_has_the_stated_probability(draws: int, outcomes: int) -> None:
+    every = list(product(range(outcomes), repeat=draws))
+    changes = [sum(before != after for before, after in pairwise(one)) for one in every]
+    for one, seen in zip(every, changes, strict=True):
+        at_most = sum(few <= seen for few in changes)
+        assert turns(one, outcomes, ALPHA_QUERIES).p == Fraction(at_most, len(every))
+
+
+def test_the_stated_power_against_an_order_that_is_kept_is_right() -> None:
+    kept, chances = Fraction(3, 4), 199
+    rejected = [
+        few
+        for few in range(chances + 1)
+        if not turns("a" * (200 - few) + "ba" * (few // 2) + "b" * (few % 2), 2, ALPHA_QUERIES).fair
+    ]
+    noticed = sum(comb(chances, n) * (1 - kept) ** n * kept ** (chances - n) for n in rejected)
+    assert round(float(noticed), 2) == 0.99
+
+
+def test_two_groups_that_each_chose_another_are_rejected_though_neither_could_be() -> None:
+    assert fair_draw((8, 0), ALPHA_CLIENTS).fair
+    assert fair_draw((8, 8), ALPHA_CLIENTS).fair
+    assert fair_draws([(8, 0), (0, 8)], ALPHA_CLIENTS).p == Fraction(4, 2**16)
+    assert not fair_draws([(8, 0), (0, 8)], ALPHA_CLIENTS).fair
+
+
+def test_one_group_is_tested_as_it_is_alone_and_order_of_groups_does_not_matter() -> None:
+    assert fair_draws([(9, 3)], ALPHA_CLIENTS) == fair_draw((9, 3), ALPHA_CLIENTS)
+    one, other = (fair_draws(x, ALPHA_CLIENTS).p for x in ([(9, 3), (2, 6)], [(2, 6), (9, 3)]))
+    assert one == other
+
+
+@pytest.mark.parametrize(("draws", "outcomes"), [("a", 2), ("aab", 1)])
+def test_what_has_no_order_is_refused(draws: str, outcomes: int) -> None:
+    with pytest.raises(ValueError, match="no order to test"):
+        turns(draws, outcomes, ALPHA_QUERIES)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evidence.ethernet import MalformedFrame
 from checks.protocols import carp, vrrp
-from checks.protocols.vrrp import Checksum, Fault
+from checks.protocols.vrrp import Checksum, Defect
+from evidence.packets import MalformedFrame
 from tests.checks.protocols import encoder
 
 V2 = bytes.fromhex("215e960100014118c0a846de0000000000000000")
@@ -46,7 +46,7 @@ def test_version_3_without_pseudo_header_is_accepted_too() -> None:
 @pytest.mark.parametrize("message", [V2, V3])
 def test_a_wrong_checksum_is_named(message) -> None:
     broken = message[:6] + b"\x12\x34" + message[8:]
-    assert [fault for fault, _ in vrrp.findings(read(broken))] == [Fault.CHECKSUM]
+    assert [defect for defect, _ in vrrp.findings(read(broken))] == [Defect.CHECKSUM]
 
 
 def test_version_2_with_pseudo_header_checksum_is_wrong() -> None:
@@ -56,13 +56,13 @@ def test_version_2_with_pseudo_header_checksum_is_wrong() -> None:
     total = encoder.checksum(pseudo + body)
     advert = read(body[:6] + total.to_bytes(2, "big") + body[8:])
     assert advert.checksum is Checksum.PSEUDO_HEADER
-    assert [fault for fault, _ in vrrp.findings(advert)] == [Fault.CHECKSUM]
+    assert [defect for defect, _ in vrrp.findings(advert)] == [Defect.CHECKSUM]
 
 
 def test_the_nics_own_mac_is_wrong_only_when_a_virtual_mac_was_configured() -> None:
     assert vrrp.findings(read(V2)) == ()
     found = vrrp.findings(read(V2), virtual_mac=True)
-    assert [fault for fault, _ in found] == [Fault.SOURCE_MAC]
+    assert [defect for defect, _ in found] == [Defect.SOURCE_MAC]
 
 
 def test_priority_0_is_read_as_such() -> None:
@@ -79,12 +79,12 @@ def test_carp_and_both_versions_of_vrrp_are_told_apart() -> None:
         assert advert.version == version
 
 
-def test_a_carp_message_with_authlen_0_stays_carp_so_that_the_fault_is_named() -> None:
+def test_a_carp_message_with_authlen_0_stays_carp_so_that_the_defect_is_named() -> None:
     frame = bytearray(encoder.carp())
     frame[37] = 0
     advert = vrrp.read(bytes(frame))
     assert isinstance(advert, carp.Advertisement)
-    assert carp.Fault.LAYOUT in {finding.fault for finding in carp.findings(advert)}
+    assert carp.Defect.LAYOUT in {finding.defect for finding in carp.findings(advert)}
 
 
 def test_vrrp_version_2_with_five_addresses_is_not_taken_for_carp() -> None:

@@ -1,0 +1,130 @@
+"""FO-46: what outlives a crash, and how much was written that did not.
+
+The count of what is lost is reported, not limited: no sync contained it. What is limited is the
+time without a sync, and how old a sync's contents may be: one that stopped long ago, or sends the
+same old state for ever, keeps its promise literally, and breaks it in spirit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from checks.engine.lateness import missed
+from checks.engine.obligations import Obligation, Obligations
+from checks.engine.registry import check
+from checks.failover.after_takeover import of_new_holder
+from checks.failover.recorded import Recorded
+from checks.failover.syncing import TRANSFERS_S, owe_running
+from checks.failover.takeover import Takeover, takeovers
+from evidence.events.run import HostLate
+from evidence.events.sync import SyncCompleted, WriteAcknowledged, WritesFound
+from evidence.moment import NS
+from evidence.scenario import Evidence
+
+KEPT = frozenset({"licence", "session secret"})
+"""What is compared besides the writes: the licence, and the secret by which the other node accepts
+a session's token. The log of past sessions is not looked at."""
+
+
+@check("FO-46")
+def what_was_synced_survives(evidence: Evidence, owed: Obligations) -> None:
+    """Owe every write up to the last completed sync, and count those since."""
+    recorded = Recorded(evidence)
+    found = takeovers(recorded, owed)
+    owe_running(owed, recorded, found, KEPT)
+    for takeover in found:
+        survivors = of_new_holder(recorded, found, WritesFound, only=takeover)
+        _owe_writes(evidence, owed, takeover, survivors)
+
+
+def _owe_writes(
+    evidence: Evidence, owed: Obligations, takeover: Takeover, survivors: Sequence[WritesFound]
+) -> None:
+    crash_ns, node = takeover.injected.latest_ns, takeover.victim.name
+    writes = [e for e in evidence.events(WriteAcknowledged, node) if e.at_ns <= crash_ns]
+    syncs = [e for e in evidence.events(SyncCompleted, node) if e.at_ns <= crash_ns]
+    written = {event.serial: event.value for event in writes}
+    synced = max((event.serial for event in syncs), default=0)
+    due = {serial: value for serial, value in written.items() if serial <= synced}
+    since = sorted(written.keys() - due.keys())
+    owed.at_least(2, syncs, "completed syncs before the crash", *(e.place for e in syncs))
+    owed.at_least(1, due, "writes before the last sync", *(e.place for e in syncs[-1:]))
+    owed.at_least(1, since, "writes after the last sync", *(e.place for e in writes[-1:]))
+    pauses = owed.owe("no longer without a sync than its period")
+    _judge_pauses(pauses, writes, syncs, evidence.events(HostLate))
+    _judge_contents(owed.owe("each sync contains what was written before it"), writes, syncs)
+    one = owed.owe(f"{len(due)} synced write(s) are on {takeover.peer.name}, as written")
+    for survived in survivors:
+        _judge_survivors(one, survived, written, due)
+        gone = len(set(since) - survived.values.keys())
+        window_s = max(0.0, (writes[-1].at_ns - syncs[-1].at_ns) / NS) if writes and syncs else 0.0
+        owed.tell(
+            f"{len(due)} synced write(s) of users survive, and {' and '.join(sorted(KEPT))} are "
+            f"those staged; loss window: {gone} of {len(since)} write(s) that no sync contained, "
+            f"the last acknowledged {window_s:.1f} s after the last sync was seen"
+        )
+
+
+def _judge_survivors(
+    one: Obligation, survived: WritesFound, written: Mapping[int, str], due: Mapping[int, str]
+) -> None:
+    """Compare serials and values both ways: nothing lost, nothing altered, nothing invented."""
+    found = survived.values
+    lost = sorted(due.keys() - found.keys())
+    altered = sorted(
+        serial for serial in found.keys() & written if found[serial] != written[serial]
+    )
+    ghosts = sorted(found.keys() - written.keys())
+    one.settle(
+        not lost,
+        f"{len(lost)} write(s) lost that the last sync contained, first: {lost[:3]}",
+        survived.place,
+    )
+    if altered:
+        one.broken(f"{len(altered)} write(s) have another value, first: {altered[:3]}")
+    if ghosts:
+        one.broken(f"{len(ghosts)} write(s) are there that nobody wrote, first: {ghosts[:3]}")
+
+
+def _judge_pauses(
+    one: Obligation,
+    writes: Sequence[WriteAcknowledged],
+    syncs: Sequence[SyncCompleted],
+    late: Sequence[HostLate],
+) -> None:
+    """Limit the time without a sync while there were writes."""
+    if not writes or not syncs:
+        return
+    period_s = syncs[-1].period_s
+    for earlier, later in pairwise((*writes[:1], *syncs, writes[-1])):
+        least_s = (later.moment.earliest_ns - earlier.moment.latest_ns) / NS
+        excess_s = least_s - period_s - TRANSFERS_S
+        if excess_s <= 0:
+            one.met(later.place)
+            continue
+        missed(
+            one,
+            f"no sync for {least_s:.0f} s, its period is {period_s:g} s and {TRANSFERS_S:.0f} s "
+            "are for its transfers",
+            excess_s,
+            (earlier.at_ns + int(period_s * NS), later.at_ns),
+            {"primary", "secondary", "wire", "scenario"},
+            late,
+            later.place,
+        )
+
+
+def _judge_contents(
+    one: Obligation, writes: Sequence[WriteAcknowledged], syncs: Sequence[SyncCompleted]
+) -> None:
+    """Hold each sync to the writes that were done before the one before it had ended."""
+    for earlier, later in pairwise(syncs):
+        done = [one.serial for one in writes if one.moment.latest_ns < earlier.moment.earliest_ns]
+        newest = max(done, default=0)
+        one.settle(
+            later.serial >= newest,
+            f"the sync at {later.place} contains write {later.serial} at most, and {newest} had "
+            "been acknowledged before the sync before it",
+            later.place,
+        )

@@ -1,0 +1,179 @@
+"""Two nodes kept apart by the wire: both masters meanwhile, and one again after it.
+
+What FO-42 to 45 and 48 share. A filter that hit no frame proves nothing, whatever the nodes did;
+nor does one that found anything but one master when it began. Two masters are the two nodes, each
+known by its port. Judges, and registers no check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from checks.engine.lateness import missed
+from checks.engine.obligations import Obligations
+from checks.failover.claims import claims
+from checks.failover.recorded import Recorded
+from checks.protocols import heartbeat
+from checks.protocols.heartbeat import SplitBrain
+from evidence.events.pair import (
+    FilterBegan,
+    FilterEnded,
+    HandoverBegan,
+    ProfileBegan,
+    ProfileEnded,
+)
+from evidence.events.takeover import FaultInjected
+from evidence.moment import NS, Moment
+
+SPLIT_S = 5.0
+HEALED_S = 3.0
+ALONE_S = 3.0
+"""So long there is one master before the nodes are parted, and after they are healed, at least."""
+STILL_PERIODS = 1.5
+"""Who has not advertised for so long before the end may be master no more."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A stretch in which something on the wire keeps the nodes apart, or is said to."""
+
+    name: str
+    begin: Moment
+    end: Moment
+    hits: int
+    places: tuple[str, ...]
+
+
+def filters(recorded: Recorded) -> list[Apart]:
+    """Read every filter; raise Missing without one."""
+    return [
+        Apart(begin.filter, begin.moment, end.moment, end.hits, (begin.place, end.place))
+        for begin, end in recorded.spans(FilterBegan, FilterEnded)
+    ]
+
+
+def profiles(recorded: Recorded) -> list[Apart]:
+    """Read every profile of the wire; raise Missing without one."""
+    return [
+        Apart(begin.profile, begin.moment, end.moment, end.hits, (begin.place, end.place))
+        for begin, end in recorded.spans(ProfileBegan, ProfileEnded)
+    ]
+
+
+def owe_effective(owed: Obligations, found: Iterable[Apart], *names: str) -> list[Apart]:
+    """Owe that what has one of these names hit frames, and return those that did."""
+    named = [apart for apart in found if apart.name in names]
+    for apart in named:
+        if not apart.hits:
+            owed.open(f"the filter {apart.name} hit no frame", *apart.places)
+    return [apart for apart in named if apart.hits]
+
+
+def owe_filtered(owed: Obligations, recorded: Recorded, *names: str) -> list[Apart]:
+    """Owe that one of these filters was on, and that each of them hit frames."""
+    found = filters(recorded)
+    named = [apart for apart in found if apart.name in names]
+    places = [place for apart in named for place in apart.places]
+    owed.at_least(1, named, f"filter(s) named {' or '.join(names)}", *places)
+    return owe_effective(owed, named, *names)
+
+
+def holders(recorded: Recorded, start_ns: int, end_ns: int) -> dict[str, int]:
+    """Name who held the virtual IP by any kind of claim in a stretch, each with its last one.
+
+    An advertisement that the wire dropped is one: its sender believes that it is the master.
+    """
+    sent = recorded.sent.in_group(recorded.pair.vhid).between(start_ns, end_ns)
+    held = [(one.at_ns, one.sender) for one in sent]
+    held += [(one.at_ns, one.who) for one in claims(recorded) if start_ns <= one.at_ns < end_ns]
+    return {who: at_ns for at_ns, who in sorted(held)}
+
+
+def owe_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
+    """Owe one master before the nodes are parted, and two from 5 s after it on, to its end."""
+    one = owed.owe(f"{apart.name}: one master before it")
+    begin_ns = apart.begin.earliest_ns
+    before = holders(recorded, begin_ns - _alone_ns(recorded), begin_ns)
+    if len(before) != 1:
+        one.doubt(
+            f"{len(before)} holder(s) of the virtual IP before {apart.name}, so it shows nothing"
+        )
+    one.met(recorded.wire)
+    two = owed.owe(f"{apart.name}: two masters at once, within {SPLIT_S:.0f} s and to its end")
+    limit_ns = apart.begin.latest_ns + int(SPLIT_S * NS)
+    if apart.end.at_ns < limit_ns + _still_ns(recorded):
+        two.doubt(f"{apart.name} was on for too short a time", *apart.places)
+        return
+    split, why = split_to_the_end(recorded, apart), f"{apart.name}: not two masters at once"
+    if split is None:
+        two.broken(f"{why} from {SPLIT_S:.0f} s after its begin to its end", recorded.wire)
+    elif split.start_ns > limit_ns:
+        late_s = (split.start_ns - limit_ns) / NS
+        why += f" {SPLIT_S:.0f} s after its begin, {late_s:.1f} s later"
+        span, whose = (_due_ns(recorded, apart), split.start_ns), {*recorded.pair.nodes, "wire"}
+        missed(two, why, late_s, span, whose, recorded.lateness, recorded.wire)
+    two.met(recorded.wire, *apart.places)
+
+
+def split_to_the_end(recorded: Recorded, apart: Apart) -> SplitBrain | None:
+    """Find since when both nodes were masters at once without a break, to the end."""
+    sent = recorded.sent.in_group(recorded.pair.vhid)
+    until_ns = apart.end.at_ns - _still_ns(recorded)
+    splits = heartbeat.split_brains(sent.between(apart.begin.at_ns, apart.end.at_ns))
+    nodes = set(recorded.pair.nodes)
+    return next((one for one in splits if one.end_ns >= until_ns and nodes <= {*one.senders}), None)
+
+
+def owe_healed(owed: Obligations, recorded: Recorded, apart: Apart) -> str | None:
+    """Owe one master soon after a filter's end, until the window ends; return who it is."""
+    limit_s = max(HEALED_S, recorded.pair.healing_s)
+    one = owed.owe(f"one master {limit_s:.1f} s after the end of {apart.name}, and no other")
+    healed_ns, until_ns = apart.end.latest_ns + int(limit_s * NS), _undisturbed(recorded, apart)
+    if until_ns < healed_ns + _alone_ns(recorded):
+        one.doubt("recorded for too short a time after the filter's end", recorded.wire)
+        return None
+    found = holders(recorded, healed_ns, until_ns)
+    if len(found) == 1:
+        ((survivor, last_ns),) = found.items()
+        silent_s = (until_ns - last_ns) / NS
+        why = f"{survivor} was silent for {silent_s:.1f} s at the end"
+        one.settle(silent_s <= recorded.pair.dead_s, why, recorded.wire, *apart.places)
+        return survivor
+    who = ", ".join(sorted(found)) or "nobody"
+    why = f"{len(found)} masters {limit_s:.1f} s after the filter's end: {who}"
+    if found:
+        yielded_ns = sorted(found.values())[-2]  # the last one goes on
+        span, whose = (apart.end.latest_ns, yielded_ns), {*recorded.pair.nodes, "wire"}
+        late_s = max(1, yielded_ns - healed_ns) / NS
+        missed(one, why, late_s, span, whose, recorded.lateness, recorded.wire)
+    else:
+        one.broken(why, recorded.wire)
+    return None
+
+
+def _due_ns(recorded: Recorded, apart: Apart) -> int:
+    """Return when a standby that hears nothing any more may act at the earliest."""
+    nodes = recorded.pair.nodes.values()
+    return apart.begin.at_ns + int(
+        min(node.engine.fault_to_takeover().minimum_s for node in nodes) * NS
+    )
+
+
+def _still_ns(recorded: Recorded) -> int:
+    return int(STILL_PERIODS * recorded.pair.slowest_period_s * NS)
+
+
+def _alone_ns(recorded: Recorded) -> int:
+    return max(int(ALONE_S * NS), _still_ns(recorded))
+
+
+def _undisturbed(recorded: Recorded, apart: Apart) -> int:
+    """Return until when nothing else is done to the pair after a filter."""
+    begins = [
+        one.moment.earliest_ns
+        for kind in (FilterBegan, ProfileBegan, FaultInjected, HandoverBegan)
+        for one in recorded.evidence.events(kind)
+        if one.at_ns > apart.end.at_ns
+    ]
+    return min([*begins, recorded.window.until_ns])

@@ -1,0 +1,160 @@
+"""FO-22, 23: the pair's VHID moves with its key, and pairs with VHIDs of their own coexist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from checks.engine.obligations import Obligations
+from checks.engine.registry import check
+from checks.failover import whole_run
+from checks.failover.recorded import Recorded
+from checks.failover.senders import Stranger
+from checks.protocols import carp
+from checks.protocols.heartbeat import Heartbeat, master_intervals
+from evidence.errors import Missing
+from evidence.events.pair import NeighboursBegan, NeighboursEnded, VhidMoved
+from evidence.moment import NS
+from evidence.scenario import Evidence
+
+DEFAULT_VHID = 94
+WATCHED_S = 5.0
+"""FO-22: so long the pair is watched after its VHID was moved, at the least."""
+NEIGHBOURS_S = 60.0
+SILENT_PERIODS = 3
+"""Whoever is silent for more periods of its own is not active."""
+
+
+@check("FO-22")
+def the_vhid_is_94_and_can_be_moved(evidence: Evidence, owed: Obligations) -> None:
+    """Judge that 94 is seen before, only the new VHID after both restarts, and one master."""
+    recorded = Recorded(evidence)
+    moved = evidence.last(VhidMoved)
+    end_ns = evidence.window.until_ns
+    if not len(recorded.sent):
+        raise Missing(f"{recorded.wire} holds no advertisement of the pair")
+    if moved.vhid == DEFAULT_VHID:
+        owed.open(f"the VHID was moved to {moved.vhid}, which it is by default", moved.place)
+    if moved.moment.latest_ns + WATCHED_S * NS > end_ns:
+        owed.open(f"recorded for less than {WATCHED_S:.0f} s after the change", moved.place)
+    before = recorded.sent.between(evidence.window.from_ns, moved.at_ns)
+    after = recorded.sent.between(moved.at_ns, end_ns + 1)
+    default = owed.owe(f"VHID {DEFAULT_VHID} before")
+    first = before.first()
+    if first is None:
+        default.doubt("nothing was recorded before the change", recorded.wire)
+    else:
+        why = f"the default VHID is {first.group}, not {DEFAULT_VHID}"
+        default.settle(first.group == DEFAULT_VHID, why, recorded.wire)
+    owed.require(
+        after.groups() == {moved.vhid},
+        f"only VHID {moved.vhid} after",
+        f"after the change VHIDs {sorted(after.groups())} are seen, only {moved.vhid} may be",
+        moved.place,
+        recorded.wire,
+    )
+    _owe_one_active(owed, recorded, after, end_ns)
+    whole_run.tell_strangers(owed, recorded)
+
+
+def _owe_one_active(owed: Obligations, recorded: Recorded, after: Heartbeat, end_ns: int) -> None:
+    """Owe that one node is the master after the change, and still is when the window ends."""
+    one = owed.owe("one master after it, to the end")
+    masters = sorted(after.senders())
+    if len(masters) != 1:
+        one.broken(f"{len(masters)} masters after it: {', '.join(masters)}", recorded.wire)
+        return
+    intervals = master_intervals(after, masters[0])
+    silent_s = (end_ns - intervals[-1].end_ns) / NS if intervals else 0.0
+    if len(intervals) != 1 or silent_s > SILENT_PERIODS * after.adverts[-1].advert.period_s:
+        one.broken(f"{masters[0]} was the master after it, and fell silent", recorded.wire)
+    one.met(recorded.wire)
+
+
+@check("FO-23")
+def unique_vhids_leave_each_other_alone(evidence: Evidence, owed: Obligations) -> None:
+    """Judge two pairs on one LAN: no digest refused, no virtual MAC moving between ports."""
+    recorded = Recorded(evidence)
+    for began, ended in recorded.spans(NeighboursBegan, NeighboursEnded):
+        places = (began.place, ended.place, recorded.wire)
+        seconds = (ended.at_ns - began.at_ns) / NS
+        watched = owed.owe(f"two pairs watched for {NEIGHBOURS_S:.0f} s")
+        if seconds < NEIGHBOURS_S:
+            watched.doubt(f"watched for {seconds:.0f} s, {NEIGHBOURS_S:.0f} s are needed")
+        watched.met(*places)
+        other = _neighbours_vhid(recorded, began)
+        _owe_both_active(owed, recorded, (began.at_ns, ended.at_ns), other)
+        lines = ended.bad_digest_lines
+        owed.require(
+            lines == 0,
+            "0 digests refused",
+            f'{lines} "Bad digest" line(s) in {seconds:.0f} s',
+            *places,
+        )
+        moves = _moves(recorded, began.at_ns, ended.at_ns, other)
+        owed.require(
+            moves == 0,
+            "0 moves of a virtual MAC",
+            f"virtual MACs moved between ports {moves} time(s)",
+            *places,
+        )
+    whole_run.tell_strangers(owed, recorded)
+
+
+def _neighbours_vhid(recorded: Recorded, began: NeighboursBegan) -> int:
+    ours = recorded.pair.vhid
+    return next((vhid for vhid in began.vhids if vhid != ours), ours)
+
+
+def _neighbours(recorded: Recorded, vhid: int) -> list[Stranger]:
+    """Select what the other pair sent."""
+    return [
+        one
+        for one in recorded.strangers
+        if isinstance(one.advert, carp.Advertisement) and one.advert.vhid == vhid
+    ]
+
+
+def _owe_both_active(
+    owed: Obligations, recorded: Recorded, span: tuple[int, int], other: int
+) -> None:
+    """Owe that both pairs advertise all the time; a pair that does not shows nothing."""
+    ours = [(one.at_ns, one.advert.period_s) for one in recorded.passed]
+    theirs = [
+        (one.at_ns, one.advert.period_s)
+        for one in _neighbours(recorded, other)
+        if one.advert is not None
+    ]
+    for whose, seen in (("the pair", ours), (f"the other pair, VHID {other},", theirs)):
+        one = owed.owe(f"{whose} advertises all the time")
+        if not _all_the_time(seen, span):
+            one.doubt(f"{whose} was not active all the time, two pairs have two active nodes")
+        one.met(recorded.wire)
+
+
+def _all_the_time(seen: Sequence[tuple[int, float]], span: tuple[int, int]) -> bool:
+    within = [(at_ns, period_s) for at_ns, period_s in seen if span[0] <= at_ns < span[1]]
+    if not within:
+        return False
+    longest_ns = SILENT_PERIODS * max(period_s for _, period_s in within) * NS
+    moments = [span[0], *(at_ns for at_ns, _ in within), span[1]]
+    return all(later - earlier <= longest_ns for earlier, later in pairwise(moments))
+
+
+def _moves(recorded: Recorded, start_ns: int, end_ns: int, other: int) -> int:
+    """Count how often a virtual MAC came in at another port than the time before.
+
+    What belongs to neither of the two pairs is left out: it shows nothing of them.
+    """
+    theirs = {(one.at_ns, one.port) for one in _neighbours(recorded, other)}
+    strange = {(one.at_ns, one.port) for one in recorded.strangers} - theirs
+    ports: dict[bytes, str] = {}
+    moves = 0
+    for frame in recorded.frames:
+        source = frame.data[6:12]
+        if (frame.at_ns, frame.interface) in strange or not start_ns <= frame.at_ns < end_ns:
+            continue
+        if source.startswith(b"\0\0\x5e\0"):
+            moves += ports.get(source, frame.interface) != frame.interface
+            ports[source] = frame.interface
+    return moves

@@ -1,0 +1,130 @@
+"""MN-23: clients that connect by the shared name land on both nodes.
+
+Judged by what stands on the wire, and cross-checked with what the client and the controller say:
+contradictory evidence is UNKNOWN. A and AAAA records rotate each for itself, so the draw is tested
+for all clients, for the clients of each family, and for both families jointly: 16 clients that the
+one record sends to node-a and 16 that the other sends to node-b are no spread. `round_robin` states
+each test's false-alarm rate: clients that are spread fairly are rejected with probability at most
+4e-4.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from checks.engine.obligations import Obligation, Obligations
+from checks.engine.registry import check
+from checks.multi_node.guide import FAMILIES, NODES, node_of
+from checks.multi_node.traffic import Traffic, traffic
+from checks.multi_node.tunnels import Attempt, last_attempts
+from checks.protocols.round_robin import (
+    ALPHA_CLIENTS,
+    LEAST_CLIENTS,
+    Outcome,
+    fair_draw,
+    fair_draws,
+)
+from evidence.events.multi_node import ConnectionLog
+from evidence.moment import NS
+from evidence.scenario import Evidence
+
+Landing = tuple[str, int]  # a node, the family of the way there
+
+
+@check("MN-23")
+def clients_spread(evidence: Evidence, owed: Obligations) -> None:
+    """At least 16 clients that connect by the shared name land on the nodes like a fair draw."""
+    log = evidence.last(ConnectionLog, "controller")
+    attempts = last_attempts(evidence)
+    seen = traffic(evidence)
+    seen.judge_senders(owed)
+    landed = list[Landing]()
+    for attempt in attempts:
+        one = owed.owe(f"{attempt.tried.client} is connected to a node")
+        landing = _landing(attempt, seen, log, one)
+        if landing is not None:
+            one.met(attempt.tried.place, log.place, seen.capture_place)
+            landed.append(landing)
+    places = log.place, seen.capture_place
+    if owed.at_least(LEAST_CLIENTS, landed, "clients that are known to have landed", *places):
+        _judge_spread(landed, seen.capture_place, owed)
+
+
+def _landing(
+    attempt: Attempt, seen: Traffic, log: ConnectionLog, one: Obligation
+) -> Landing | None:
+    """Return where a client is by the wire, if the client and the controller agree."""
+    tried = attempt.tried
+    if not tried.up:
+        one.broken(f"{tried.client} found no node: {tried.detail}", tried.place)
+        return None
+    flow = seen.latest((tried.address4, tried.address6), attempt.during)
+    if flow is None:
+        own = f"{tried.address4} or {tried.address6}"
+        one.doubt(f"{tried.client}: the wire shows no tunnel of {own}", tried.place)
+        return None
+    node = node_of(flow[1])
+    if node is None:
+        one.broken(f"{tried.client} landed at {flow[1]}, which is no node", seen.capture_place)
+        return None
+    told = node_of(tried.remote)
+    if node != told:
+        one.doubt(f"{tried.client}: {node} by the wire, {told} by its own log", tried.place)
+        return None
+    family = 6 if ":" in flow[1] else 4
+    return (node, family) if _logged(attempt, node, log, one) else None
+
+
+def _logged(attempt: Attempt, node: str, log: ConnectionLog, one: Obligation) -> bool:
+    """Tell whether the controller's log holds this connection as open, and none of before it."""
+    tried = attempt.tried
+    rows = [
+        row
+        for row in log.rows
+        if (row.profile_id, row.ip4, row.disconnected_at) == (node, tried.tunnel4, None)
+    ]
+    where = f"{tried.client}: at {node} as {tried.tunnel4}"
+    if not rows:
+        one.doubt(f"{where}, but not in the controller's log", log.place)
+    # The controller puts an end to an open row of the same address when somebody connects.
+    earliest_ns = attempt.during.from_ns - log.uncertainty_ns
+    older = [row for row in rows if row.connected_ns < earliest_ns]
+    if older:
+        before_s = (attempt.during.from_ns - older[0].connected_ns) / NS
+        one.broken(
+            f"{where}, but the controller's log holds a connection of {older[0].connected_at} as"
+            f" open, from {before_s:.0f} s before it was sent",
+            log.place,
+        )
+    later = [row for row in rows if row.connected_ns > log.at_ns + log.uncertainty_ns]
+    if later:
+        one.doubt(f"{where}, by the log from {later[0].connected_at} on, after it was read")
+    return bool(rows) and not older and not later
+
+
+def _judge_spread(landed: list[Landing], place: str, owed: Obligations) -> None:
+    counts = Counter(landed)
+    groups = {
+        f"over IPv{family}": [counts[node, family] for node in NODES]
+        for family in FAMILIES
+        if any(counts[node, family] for node in NODES)
+    }
+    draws = {who: fair_draw(group, ALPHA_CLIENTS) for who, group in groups.items()}
+    if len(groups) > 1:
+        both = [sum(column) for column in zip(*groups.values(), strict=True)]
+        draws["in all"] = fair_draw(both, ALPHA_CLIENTS)
+        draws["taken together"] = fair_draws(list(groups.values()), ALPHA_CLIENTS)
+    for who, draw in draws.items():
+        _judge_draw(who, draw, place, owed)
+    owed.tell(f"{len(landed)} clients landed on {' and '.join(NODES)}")
+
+
+def _judge_draw(who: str, draw: Outcome, place: str, owed: Obligations) -> None:
+    nodes = " and ".join(NODES)
+    owed.require(
+        draw.fair,
+        f"clients spread over {nodes}, {who}",
+        f"clients do not spread over {nodes}, {who}: {draw}",
+        place,
+    )
+    owed.tell(f"{who} {draw}")

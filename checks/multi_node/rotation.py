@@ -1,0 +1,128 @@
+"""MN-22: the DNS server rotates its answers.
+
+Judged by what stands on the wire, as the client tells it: contradictory evidence is UNKNOWN. Each
+record type is tested twice, exactly, for how often each node comes first and for how long an order
+is kept. `round_robin` states each test's false-alarm rate: a server that draws fairly is rejected
+with probability at most 2e-6 a type.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from checks.engine.obligations import Obligations
+from checks.engine.registry import check
+from checks.multi_node.guide import FAMILIES, HOSTS, NODES, RECORD_TYPE, SHARED_NAME
+from checks.multi_node.traffic import carried, port_owner
+from checks.protocols.dns import Answer, Malformed, parse_answer
+from checks.protocols.round_robin import ALPHA_QUERIES, LEAST_QUERIES, fair_draw, turns
+from evidence.errors import Imprecise
+from evidence.events.multi_node import DnsAnswered
+from evidence.packets import UDP, parse
+from evidence.scenario import Evidence
+
+_DNS_PORT = 53
+_SERVER, _CLIENT = "services", "client"
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """An answer, and when the wire carried it."""
+
+    at_ns: int
+    answer: Answer
+
+
+@check("MN-22")
+def answers_rotate(evidence: Evidence, owed: Obligations) -> None:
+    """Over at least 200 queries a type, each node's address comes first equally often, in turns."""
+    told = evidence.need(DnsAnswered, _CLIENT)
+    on_wire = _answers_on_wire(evidence)
+    for family in FAMILIES:
+        kind = RECORD_TYPE[family]
+        events = [event for event in told if event.type == kind]
+        places = (evidence.capture_place, *(event.place for event in events))
+        matched = _matched(kind, events, on_wire, owed)
+        if owed.at_least(LEAST_QUERIES, matched, f"{kind} answers", *places):
+            _judge_order(family, matched, places, owed)
+
+
+def _answers_on_wire(evidence: Evidence) -> list[_Sent]:
+    """Return the answers for the shared name that the DNS server sent the client, in order."""
+    server, client = ((HOSTS[one].ipv4, HOSTS[one].ipv6) for one in (_SERVER, _CLIENT))
+    answers = []
+    for frame in evidence.frames():
+        packet = parse(frame.data)
+        if packet is None or (packet.protocol, packet.source_port) != (UDP, _DNS_PORT):
+            continue
+        if packet.source not in server or packet.target not in client:
+            continue
+        if port_owner(frame) != _SERVER or not carried(frame):
+            continue
+        try:
+            answer = parse_answer(packet.payload)
+        except Malformed as error:
+            raise Imprecise(f"a DNS answer at {frame.at_ns} cannot be read: {error}") from error
+        if answer is not None and answer.name == SHARED_NAME:
+            answers.append(_Sent(frame.at_ns, answer))
+    return answers
+
+
+def _matched(
+    kind: str, events: Sequence[DnsAnswered], on_wire: Sequence[_Sent], owed: Obligations
+) -> list[Answer]:
+    """Return the wire's answers to the queries that the client tells of, in the wire's order."""
+    left: dict[int, list[_Sent]] = {}
+    for sent in on_wire:
+        if sent.answer.type == kind:
+            left.setdefault(sent.answer.query_id, []).append(sent)
+    matched, absent, other = list[_Sent](), 0, 0
+    for told in (answer for event in events for answer in event.answers):
+        candidates = left.get(told.id)
+        if not candidates:
+            absent += 1
+            continue
+        same = [one for one in candidates if one.answer.addresses == told.addresses]
+        other += not same
+        matched.append((same or candidates)[0])
+        candidates.remove(matched[-1])
+    if absent:
+        owed.open(f"{kind}: {absent} answers that the client tells of are not on the wire")
+    if other:
+        owed.open(f"{kind}: {other} answers are not on the wire as the client tells them")
+    return [sent.answer for sent in sorted(matched, key=lambda sent: sent.at_ns)]
+
+
+def _judge_order(
+    family: int, answers: Sequence[Answer], places: Sequence[str], owed: Obligations
+) -> None:
+    kind = RECORD_TYPE[family]
+    wanted = [HOSTS[node].address(family) for node in NODES]
+    odd = [answer for answer in answers if sorted(answer.addresses) != sorted(wanted)]
+    whole = owed.owe(f"each {kind} answer holds each node's address once")
+    if odd:
+        whole.broken(
+            f"{kind}: {len(odd)} answers do not hold each node's address once, such as"
+            f" {list(odd[0].addresses)} (rcode {odd[0].rcode})",
+            *places,
+        )
+        return
+    whole.met(*places)
+    first = [answer.addresses[0] for answer in answers]
+    draw = fair_draw([Counter(first)[address] for address in wanted], ALPHA_QUERIES)
+    order = turns(first, len(wanted), ALPHA_QUERIES)
+    owed.require(
+        draw.fair,
+        f"{kind}: the nodes come first equally often",
+        f"{kind}: the nodes do not come first equally often: {draw}",
+        *places,
+    )
+    owed.require(
+        order.fair,
+        f"{kind}: the order changes from answer to answer",
+        f"{kind}: an order is kept from answer to answer: {order}",
+        *places,
+    )
+    owed.tell(f"{kind}: the nodes came first {draw}, with {order}")

@@ -1,0 +1,136 @@
+"""What the wire carried between clients and the nodes' OpenVPN: how much, when, and by whom.
+
+The wire has the last word: a tunnel counts only if the server sent that client at least as much as
+a TLS handshake takes, and a node's addresses are its own only if what is sent from them comes in at
+its own port of the wire, from a MAC that does not speak for the other node. What the wire dropped
+was sent, but not carried.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from checks.engine.obligations import Obligations
+from checks.multi_node.guide import NODES, PORT, node_of
+from evidence.capture import Frame
+from evidence.moment import Window
+from evidence.packets import TCP, UDP, Packet, parse
+from evidence.scenario import Evidence
+
+HANDSHAKE_BYTES = 1000  # the server's certificate alone is more; bare TCP retries carry nothing
+
+_TRANSPORT = {TCP: "tcp", UDP: "udp"}
+_LOST = ("dropped", "not forwarded", "not to ")  # words of the wire's comments
+
+Flow = tuple[str, str, str]  # client's address, server's address, transport
+
+
+def port_owner(frame: Frame) -> str:
+    """Return the machine at whose port (`machine/nic`) a frame came in."""
+    return frame.interface.partition("/")[0]
+
+
+def carried(frame: Frame) -> bool:
+    """Tell whether the wire took the frame to everybody that it was for, as its comment says."""
+    return not any(word in frame.comment for word in _LOST)
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What one frame carried of a flow, or was to carry; `port_owner` and `mac` sent it."""
+
+    at_ns: int
+    octets: int
+    carried: bool
+    port_owner: str
+    mac: str
+
+
+@dataclass
+class Traffic:
+    """What OpenVPN's port carried, flow by flow, each way."""
+
+    capture_place: str
+    to_server: defaultdict[Flow, list[Payload]] = field(default_factory=lambda: defaultdict(list))
+    from_server: defaultdict[Flow, list[Payload]] = field(default_factory=lambda: defaultdict(list))
+
+    def established(self, flow: Flow, during: Window) -> bool:
+        """Whether a TLS handshake can have taken place."""
+        return self.asked(flow, during) > 0 and self.arrived(flow, during) >= HANDSHAKE_BYTES
+
+    def asked(self, flow: Flow, during: Window) -> int:
+        """How many bytes of the client the wire took to the server."""
+        return _octets(self.to_server[flow], during, lambda one: one.carried)
+
+    def arrived(self, flow: Flow, during: Window) -> int:
+        """How many bytes of the server the wire took to the client."""
+        return _octets(self.from_server[flow], during, lambda one: one.carried)
+
+    def dropped(self, flow: Flow, during: Window) -> int:
+        """How many bytes of either the wire dropped."""
+        both = (*self.to_server[flow], *self.from_server[flow])
+        return _octets(both, during, lambda one: not one.carried)
+
+    def latest(self, client: Collection[str], during: Window) -> Flow | None:
+        """Return the established flow of a client's addresses whose server spoke last."""
+        spoke = {
+            flow: max(one.at_ns for one in sent if during.holds(one.at_ns) and one.carried)
+            for flow, sent in self.from_server.items()
+            if flow[0] in client and self.established(flow, during)
+        }
+        return max(spoke, key=spoke.__getitem__, default=None)
+
+    def judge_senders(self, owed: Obligations) -> None:
+        """Owe for each node that it, and nobody else, sends from its addresses."""
+        senders: dict[str, set[tuple[str, str]]] = {node: set() for node in NODES}
+        for (_, server, _), sent in self.from_server.items():
+            node = node_of(server)
+            if node is not None:
+                senders[node] |= {(one.port_owner, one.mac) for one in sent if one.carried}
+        for node, found in senders.items():
+            one = owed.owe(f"{node}, and nobody else, answers for its addresses")
+            others = {mac: other for other in NODES if other != node for _, mac in senders[other]}
+            for owner, mac in sorted(found):
+                if not owner:
+                    one.doubt(f"the capture does not say at which port {mac} is")
+                elif owner != node:
+                    one.broken(f"{owner} ({mac}) answers for the addresses of {node}")
+                if mac in others:
+                    one.broken(f"{mac} answers for the addresses of {others[mac]} and of {node}")
+            if found:
+                one.met(self.capture_place)
+
+
+def _octets(sent: Iterable[Payload], during: Window, wanted: Callable[[Payload], bool]) -> int:
+    return sum(one.octets for one in sent if during.holds(one.at_ns) and wanted(one))
+
+
+def traffic(evidence: Evidence) -> Traffic:
+    """Gather what clients and port 1194 sent each other in the scenario's capture."""
+    seen = Traffic(evidence.capture_place)
+    for frame, packet in _packets(evidence):
+        transport = _TRANSPORT[packet.protocol or 0]
+        source, target = packet.source or "", packet.target or ""
+        sent = Payload(
+            frame.at_ns,
+            len(packet.payload),
+            carried(frame),
+            port_owner(frame),
+            packet.source_mac,
+        )
+        if packet.target_port == PORT:
+            seen.to_server[source, target, transport].append(sent)
+        elif packet.payload:
+            seen.from_server[target, source, transport].append(sent)
+    return seen
+
+
+def _packets(evidence: Evidence) -> Iterator[tuple[Frame, Packet]]:
+    for frame in evidence.frames():
+        packet = parse(frame.data)
+        if packet is None or packet.protocol not in _TRANSPORT:
+            continue
+        if PORT in (packet.source_port, packet.target_port):
+            yield frame, packet

@@ -1,0 +1,104 @@
+"""A repetition that a busy host left undecided is carried out once more, by the same worker.
+
+When all that a repetition's verdicts lack is that the host was too busy to tell, the item runs its
+scenario again: fixtures anew, another attempt of the same scenario in the history. At most once: a
+series has at most as many again as it has repetitions. What came of both is put together where the
+series is judged (`checks.engine.series`). The first is reported as "repeated", which is no failure;
+the second counts as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+from _pytest.runner import call_and_report
+
+from checks.engine.repetition import Repetition
+from lab.errors import LabError
+
+_AGAIN = pytest.StashKey[bool]()
+_REPEATED = "repeated"
+
+
+class HostTooBusy(LabError):
+    """All that keeps a requirement from being judged is that the host was too busy to tell."""
+
+
+def goes_again(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
+    """Whether the scenario of `item`, which has just ended with `call`, is carried out again."""
+    return (
+        call.when == "call"
+        and call.excinfo is not None
+        and not item.stash.get(_AGAIN, False)
+        and Repetition.named(item.nodeid) is not None
+        and all(isinstance(one, HostTooBusy) for one in _each(call.excinfo.value))
+    )
+
+
+def _each(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _each(one)
+    else:
+        yield error
+
+
+class OnceMore:
+    """Runs repetitions, in place of pytest's own way to run an item."""
+
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
+        """Run a repetition, and once more if need be; other items are left to pytest."""
+        if Repetition.named(item.nodeid) is None or _only_shown(item.config):
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        if _run(item, nextitem):
+            item.stash[_AGAIN] = True
+            _run(item, nextitem)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Report a scenario that is carried out again as such."""
+        report = yield
+        if goes_again(item, call):
+            report.outcome = _REPEATED  # type: ignore[assignment]  # pytest knows three, and asks
+        return report
+
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport | pytest.CollectReport
+    ) -> tuple[str, str, str] | None:
+        """Say in one letter, and in one word, that a scenario is carried out again."""
+        if report.outcome == _REPEATED:
+            return _REPEATED, "b", "REPEATED (the host was too busy to tell)"
+        return None
+
+
+def _only_shown(config: pytest.Config) -> bool:
+    return bool(config.getoption("setuponly", False) or config.getoption("setupplan", False))
+
+
+def _run(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run an item's phases, as pytest does; say whether its scenario is to be carried out again.
+
+    What only the item needs is torn down either way; what others share, when none follows.
+    """
+    one: Any = item  # what pytest's own runner, and others that run an item twice, do to it
+    if not one._request:
+        one._initrequest()
+    repeated = False
+    try:
+        if call_and_report(item, "setup").passed:
+            repeated = call_and_report(item, "call").outcome == _REPEATED
+        stops = item.session.shouldfail or item.session.shouldstop
+        following = item.parent if repeated else None if stops else nextitem
+        call_and_report(item, "teardown", nextitem=following)
+    finally:
+        one._request, one.funcargs = False, None
+    return repeated

@@ -1,0 +1,318 @@
+"""FO-16 to 19, 21: good heartbeats pass, each broken one is rejected for its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from checks.protocols import tcpdump
+from tests.checks.failover.printed import lines, printed
+from tests.checks.failover.recording import (
+    ADDRESS,
+    MAC,
+    UCARP,
+    VIRTUAL_IP,
+    Run,
+    passes,
+    rejects,
+    steady,
+    unsure,
+)
+from tests.checks.failover.strangers import (
+    a_broken_packet,
+    a_carp_pair,
+    tagged,
+    tagged_twice,
+)
+from tests.checks.protocols import encoder
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-17", "FO-18", "FO-19"])
+def test_a_steady_pair_passes(tmp_path: Path, requirement: str) -> None:
+    passes(steady(tmp_path).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-17", "FO-18", "FO-19"])
+def test_a_silent_wire_says_nothing(tmp_path: Path, requirement: str) -> None:
+    run = steady(tmp_path)
+    run.frames.clear()
+    unsure(run.judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-17"])
+def test_a_pair_that_nobody_watched_steadily_says_nothing(tmp_path: Path, requirement: str) -> None:
+    run = steady(tmp_path).without("steady.began").without("steady.ended")
+    unsure(run.judge(requirement), "no steady.began")
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-17"])
+def test_a_span_too_short_says_nothing(tmp_path: Path, requirement: str) -> None:
+    run = steady(tmp_path).without("steady.ended")
+    run.event(20, "steady.ended", "scenario", active="primary")
+    unsure(run.judge(requirement), "30 s are needed")
+
+
+def twice_as_slow(tmp_path: Path) -> Run:
+    run = steady(tmp_path)
+    run.frames.clear()
+    run.beats("primary", 0.5, 40, period=2.0, advbase=2)
+    return run
+
+
+def test_advbase_2_where_1_is_configured_is_rejected(tmp_path: Path) -> None:
+    rejects(twice_as_slow(tmp_path).judge("FO-16"), "15 advertisements", "a gap of 2.000 s")
+
+
+def test_advbase_2_passes_where_it_is_configured(tmp_path: Path) -> None:
+    run = twice_as_slow(tmp_path)
+    slow = {**UCARP, "advbase": 2}
+    nodes = {name: {**node, "timers": slow} for name, node in run.pair["nodes"].items()}
+    passes(run.changed("pair.configured", nodes=nodes).judge("FO-16"))
+
+
+def test_twice_as_many_advertisements_are_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.frames.clear()
+    run.beats("primary", 0.5, 40, period=0.5)
+    rejects(run.judge("FO-16"), "60 advertisements")
+
+
+def test_a_period_that_is_kept_but_announced_as_another_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.frames.clear()
+    run.beats("primary", 0.5, 40, advskew=100)
+    rejects(run.judge("FO-16"), "announces a period of [1.390625] s")
+
+
+def without_beats(run: Run, *moments: float) -> Run:
+    return run.mapped(lambda at, _, raw: [] if at in moments else [(at, raw)])
+
+
+@pytest.mark.parametrize(("moment", "gap"), [(2.5, "1.500"), (33.5, "1.500"), (15.5, "2.000")])
+def test_a_missing_advertisement_is_a_gap_at_an_edge_of_the_span_too(
+    tmp_path: Path, moment: float, gap: str
+) -> None:
+    rejects(without_beats(steady(tmp_path), moment).judge("FO-16"), f"a gap of {gap} s")
+
+
+def late(run: Run, of: str, *, since: float, until: float, kept: float) -> Run:
+    start_ns = 1_700_000_000 * 10**9 + int(since * 10**9)
+    run.event(until, "host.late", "lab", of=of, from_ns=start_ns, kept_ns=int(kept * 10**9))
+    return run
+
+
+@pytest.mark.parametrize("of", ["primary", "wire"])
+def test_a_gap_while_the_host_kept_its_sender_from_running_is_late(tmp_path: Path, of: str) -> None:
+    run = late(without_beats(steady(tmp_path), 15.5), of, since=15.5, until=16.5, kept=0.9)
+    verdict = run.judge("FO-16")
+    unsure(verdict, f"`{of}` was kept from running")
+    assert verdict.late
+
+
+@pytest.mark.parametrize(
+    ("of", "since", "kept"),
+    [("secondary", 15.5, 0.9), ("primary", 18.5, 0.9), ("primary", 15.5, 0.3)],
+    ids=["another", "elsewhere", "too little"],
+)
+def test_a_gap_that_lateness_does_not_explain_is_rejected(
+    tmp_path: Path, of: str, since: float, kept: float
+) -> None:
+    run = late(without_beats(steady(tmp_path), 15.5), of, since=since, until=since + 1, kept=kept)
+    rejects(run.judge("FO-16"), "a gap of 2.000 s")
+
+
+def slow_by_a_tenth(tmp_path: Path) -> Run:
+    run = steady(tmp_path)
+    run.frames.clear()
+    run.beats("primary", 0.5, 40, period=1.1)
+    return run
+
+
+def test_too_few_advertisements_are_rejected_without_a_gap(tmp_path: Path) -> None:
+    rejects(slow_by_a_tenth(tmp_path).judge("FO-16"), "27 advertisements")
+
+
+def test_too_few_advertisements_of_a_sender_that_was_kept_from_running_are_late(
+    tmp_path: Path,
+) -> None:
+    run = slow_by_a_tenth(tmp_path)
+    for second in range(2, 34):
+        late(run, "primary", since=second, until=second + 1, kept=0.1)
+    verdict = run.judge("FO-16")
+    unsure(verdict, "27 advertisements", "`primary` was kept from running")
+    assert verdict.late
+
+
+def test_advertisements_that_are_tagged_with_a_vlan_reach_no_peer(tmp_path: Path) -> None:
+    run = steady(tmp_path).mapped(lambda at, _, raw: [(at, tagged(raw))])
+    rejects(run.judge("FO-16"), "0 advertisements of primary")
+
+
+def test_two_masters_in_the_steady_state_are_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.beats("secondary", 10.7, 20)
+    rejects(run.judge("FO-16"), "primary and secondary were masters at once")
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-18"])
+def test_every_7th_frame_duplicated_within_400_us_passes(tmp_path: Path, requirement: str) -> None:
+    run = steady(tmp_path)
+    run.frames += [(at + 0.0004, *rest) for at, *rest in run.frames[::7]]
+    passes(run.judge(requirement))
+
+
+def test_another_vhid_on_the_standby_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.beats("secondary", 10.7, 20, vhid=95)
+    rejects(run.judge("FO-17"), "VHID 95")
+
+
+@pytest.mark.parametrize("vhid", [94, 95])
+def test_a_standby_that_advertises_with_the_primarys_srcip_is_rejected(
+    tmp_path: Path, vhid: int
+) -> None:
+    run = steady(tmp_path)
+    for second in range(10, 20):
+        raw = encoder.carp(ADDRESS["primary"], counter=2000 + second, vhid=vhid)
+        run.frame(second + 0.7, "secondary/wire0", raw)
+    rejects(run.judge("FO-17"), f"the standby sent 10 advertisement(s), VHID {vhid}")
+
+
+@pytest.mark.parametrize("tag", [tagged, tagged_twice])
+def test_a_standby_that_advertises_tagged_with_a_vlan_is_rejected(tmp_path: Path, tag) -> None:
+    run = steady(tmp_path)
+    for second in range(10, 20):
+        raw = encoder.carp(ADDRESS["secondary"], counter=second)
+        run.frame(second + 0.7, "secondary/wire0", tag(raw))
+    rejects(run.judge("FO-17"), "the standby sent 10 advertisement(s)")
+
+
+def test_a_standby_that_advertises_what_the_wire_drops_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.beats("secondary", 10.7, 20, comment="dropped: no multicast")
+    rejects(run.judge("FO-17"), "the standby sent 10 advertisement(s)")
+
+
+def test_a_standby_that_sends_vrrp_or_what_is_broken_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.frame(10.7, "secondary/wire0", encoder.vrrp(ADDRESS["secondary"]))
+    run.frame(11.7, "secondary/wire0", encoder.vrrp(message=bytes(12)))
+    rejects(run.judge("FO-17"), "1 advertisement(s), VHID 94", "1 malformed packet(s)")
+
+
+def test_a_standby_beside_nobody_who_is_active_says_nothing(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 2]
+    unsure(run.judge("FO-17"), "nothing shows that primary was active")
+
+
+def vrrp_instead(at: float, _: str, __: bytes) -> list[tuple[float, bytes]]:
+    return [(at, encoder.vrrp())]
+
+
+def patched(offset: int, octets: bytes) -> Callable[[float, str, bytes], list]:
+    return lambda at, _, raw: [(at, raw[:offset] + octets + raw[offset + len(octets) :])]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (patched(22, b"\x40"), "TTL 64"),
+        (patched(40, b"\x12\x34"), "checksum"),
+        (patched(6, bytes.fromhex("00005e00005f")), "source MAC: 00:00:5e:00:00:5f"),
+        (vrrp_instead, "VRRPv2"),
+        (lambda at, _, raw: [(at, raw), (at + 0.1, tagged(raw))], "a tag of VLAN 7"),
+        (lambda at, _, raw: [(at, raw), (at + 0.1, encoder.vrrp(message=bytes(12)))], "malformed"),
+    ],
+)
+def test_a_broken_frame_is_rejected_for_its_defect(tmp_path: Path, change, reason: str) -> None:
+    rejects(steady(tmp_path).mapped(change).judge("FO-18"), reason)
+
+
+def test_an_unrelated_hosts_broken_vrrp_packet_is_none_of_the_pairs(tmp_path: Path) -> None:
+    passes(a_broken_packet(steady(tmp_path)).judge("FO-18"))
+
+
+def test_another_password_on_one_node_is_rejected(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.beats("secondary", 10.7, 12, password="other")
+    rejects(run.judge("FO-19"), "2 digest(s) of secondary", "another password")
+
+
+def test_a_copied_source_address_does_not_hide_whose_digest_is_wrong(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    raw = encoder.carp(ADDRESS["primary"], counter=7, password="other")
+    run.frame(10.7, "secondary/wire0", raw)
+    rejects(run.judge("FO-19"), "1 digest(s) of secondary")
+
+
+def test_another_pair_with_the_same_vhid_is_named_once_and_passes(tmp_path: Path) -> None:
+    verdict = a_carp_pair(steady(tmp_path), vhid=94).judge("FO-19")
+    passes(verdict)
+    assert verdict.text.count("another pair uses VHID 94") == 1
+
+
+def test_the_guides_lines_pass_with_their_erratum(tmp_path: Path) -> None:
+    verdict = printed(tmp_path, lines()).judge("FO-21")
+    passes(verdict)
+    assert tcpdump.GUIDE_SAMPLE_ERRATUM in verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("prio 0", "prio 100"), "(94, 100, 1)"),
+        (("vrid 94", "vrid 95"), "(95, 0, 1)"),
+        (("00:5e eth", "00:5f eth"), "source MAC"),
+        (("192.168.70.1 >", f"{VIRTUAL_IP} >"), f"sent by the virtual IP {VIRTUAL_IP}"),
+        (("192.168.70.1 >", "192.168.70.7 >"), "0 line(s)"),
+        (("VRRPv2", "VRRPv3"), "0 line(s)"),
+    ],
+)
+def test_other_lines_are_rejected(tmp_path: Path, change, reason: str) -> None:
+    rejects(printed(tmp_path, lines(change=change)).judge("FO-21"), reason)
+
+
+def test_an_unrelated_carp_pair_printed_by_the_same_tcpdump_passes(tmp_path: Path) -> None:
+    address, vhid = ("192.168.70.1 >", "192.168.70.11 >"), ("vrid 94", "vrid 95")
+    theirs = lines(address=address, vhid=vhid, mac=("00:5e eth", "00:5f eth"))
+    verdict = printed(tmp_path, f"{lines()}\n{theirs}").judge("FO-21")
+    passes(verdict)
+    assert "192.168.70.11 advertises vrid 95" in verdict.text
+
+
+def test_lines_of_strangers_do_not_show_the_pairs_heartbeat(tmp_path: Path) -> None:
+    theirs = lines(address=("192.168.70.1 >", "192.168.70.11 >"))
+    rejects(printed(tmp_path, f"{lines(0, 1)}\n{theirs}").judge("FO-21"), "2 line(s)")
+
+
+def test_two_lines_in_two_seconds_say_nothing(tmp_path: Path) -> None:
+    unsure(printed(tmp_path, lines(0, 1), seconds=2).judge("FO-21"), "3 are needed")
+
+
+def keepalived(directory: Path) -> Run:
+    nodes = {
+        name: {
+            "address": ADDRESS[name],
+            "mac": MAC[name],
+            "port": f"{name}/wire0",
+            "timers": {"engine": "keepalived", "advert_int": 1, "priority": priority},
+        }
+        for name, priority in (("primary", 150), ("secondary", 100))
+    }
+    run = Run(directory, 40, engine="keepalived", nodes=nodes, virtual_mac=False)
+    for second in range(40):
+        run.frame(second, "primary/wire0", encoder.vrrp())
+    return run
+
+
+def test_keepaliveds_own_frames_pass_where_it_is_configured(tmp_path: Path) -> None:
+    passes(keepalived(tmp_path).judge("FO-18"))
+
+
+def test_carp_is_wrong_where_keepalived_is_configured(tmp_path: Path) -> None:
+    run = keepalived(tmp_path)
+    run.frame(5.5, "secondary/wire0", encoder.carp("192.168.70.2"))
+    rejects(run.judge("FO-18"), "the pair runs keepalived")

@@ -1,0 +1,259 @@
+"""FO-26, 31, 39, 49: announcements, logs and clients after a takeover, as they must be."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.checks.failover.recording import (
+    ADDRESS,
+    CLIENT,
+    CLIENT_MAC,
+    MAC,
+    VIRTUAL_IP,
+    Run,
+    passes,
+    rejects,
+    stamp,
+    takeover,
+    unsure,
+)
+from tests.checks.protocols import encoder
+
+
+@pytest.mark.parametrize("requirement", ["FO-26", "FO-31"])
+def test_a_takeover_as_it_should_be_passes(tmp_path: Path, requirement: str) -> None:
+    passes(takeover(tmp_path).judge(requirement))
+
+
+def test_dropped_announcements_are_rejected(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.frames = [
+        (at, port, raw, "dropped by rule 1" if raw[12:14] == b"\x08\x06" else note)
+        for at, port, raw, note in run.frames
+    ]
+    rejects(run.judge("FO-26"), "no gratuitous ARP")
+
+
+def test_a_single_announcement_is_rejected(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    last = max(at for at, _, raw, _ in run.frames if raw[12:14] == b"\x08\x06")
+    run.mapped(lambda at, _, raw: [] if at == last else [(at, raw)])
+    rejects(run.judge("FO-26"), "1 gratuitous ARP(s)")
+
+
+def test_a_client_that_keeps_the_old_mac_is_rejected(tmp_path: Path) -> None:
+    run = takeover(tmp_path).changed("neighbour.seen", mac=MAC["primary"])
+    rejects(run.judge("FO-26"), "still has 02:00:00:00:00:01")
+
+
+def test_one_of_two_clients_keeps_the_old_mac_and_its_reading_is_not_the_last_one(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path)
+    run.event(16.0, "neighbour.seen", "gateway", address=VIRTUAL_IP, mac=MAC["primary"])
+    run.event(17.0, "neighbour.seen", "client", address=VIRTUAL_IP, mac=MAC["secondary"])
+    rejects(run.judge("FO-26"), "gateway still has 02:00:00:00:00:01")
+
+
+def test_a_client_whose_neighbours_nobody_read_shows_nothing(tmp_path: Path) -> None:
+    run = takeover(tmp_path).without("neighbour.seen")
+    unsure(run.judge("FO-26"), "no client's neighbour table was read")
+
+
+def test_the_gratuitous_arps_frame_comes_from_the_virtual_mac_its_sender_is_the_nic(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path)
+    virtual = encoder.octets("00:00:5e:00:00:5e")
+    run.mapped(
+        lambda at, _, raw: [
+            (at, raw[:6] + virtual + raw[12:] if raw[12:14] == b"\x08\x06" else raw)
+        ]
+    )
+    rejects(run.judge("FO-26"), "a switch learns the wrong port")
+
+
+@pytest.mark.parametrize("requirement", ["FO-26", "FO-39", "FO-49"])
+def test_after_kill_9_of_ucarp_the_virtual_ip_stays_on_the_old_node_too(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = tunnels(tmp_path, 61, fault="kill-ucarp")
+    for at in range(17, 37):
+        run.asked(at, "primary", "secondary")
+    rejects(run.judge(requirement), "primary answers ARP for it while secondary is the active")
+
+
+def test_a_state_line_in_the_wrong_file_is_rejected(tmp_path: Path) -> None:
+    run = takeover(tmp_path).changed("log.line", file="syslog")
+    rejects(run.judge("FO-31"), "not in openvpnas.log")
+
+
+def test_a_state_line_that_comes_too_late_is_rejected(tmp_path: Path) -> None:
+    run = takeover(tmp_path).without("log.line")
+    run.event(20, "log.line", "secondary", file="openvpnas.log", text="Switching to state: MASTER")
+    run.event(20, "log.line", "secondary", file="openvpnas-node.log", text="x")
+    rejects(run.judge("FO-31"), "6.8 s +- 0.0 s from the wire's event")
+
+
+def test_a_state_line_dated_too_coarsely_says_nothing(tmp_path: Path) -> None:
+    run = takeover(tmp_path).without("log.line")
+    run.event(
+        14.5, "log.line", "secondary", 3, file="openvpnas.log", text="Switching to state: MASTER"
+    )
+    run.event(14.5, "log.line", "secondary", file="openvpnas-node.log", text="x")
+    unsure(run.judge("FO-31"), "too coarse for a limit of 2 s")
+
+
+@pytest.mark.parametrize("requirement", ["FO-26", "FO-31", "FO-39", "FO-49"])
+def test_a_fault_that_calls_for_no_takeover_shows_none(tmp_path: Path, requirement: str) -> None:
+    run = tunnels(tmp_path, 61, fault="kill-openvpn")
+    run.changed("fault.injected", expects_takeover=False)
+    run.frames = [frame for frame in run.frames if not frame[1].startswith("secondary")]
+    run.beats("primary", 10.2, 400, counter=1011)
+    unsure(run.judge(requirement), "no fault was recorded that calls for a takeover")
+
+
+def test_the_only_line_in_openvpnas_log_is_putting_master_down(tmp_path: Path) -> None:
+    run = takeover(tmp_path).but(file="openvpnas.log")
+    run.event(13.3, "log.line", "secondary", file="openvpnas.log", text="Putting MASTER down")
+    rejects(run.judge("FO-31"), "the MASTER line is in no file, not in openvpnas.log")
+
+
+def test_node_events_go_to_openvpnas_log_as_well(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.event(13.4, "log.line", "secondary", file="openvpnas.log", text="starting")
+    rejects(run.judge("FO-31"), "'starting' stands in both logs")
+
+
+def test_nothing_written_to_the_nodes_own_log_is_rejected(tmp_path: Path) -> None:
+    run = takeover(tmp_path).but(file="openvpnas-node.log")
+    rejects(run.judge("FO-31"), "nothing was written to openvpnas-node.log")
+
+
+def tunnels(
+    directory: Path,
+    *backs: float | None,
+    protocol: str = "udp",
+    client: str = "outside",
+    fault: str = "power-off",
+) -> Run:
+    """Watch one client for each of `backs`, the second of its first packet after the takeover."""
+    run = takeover(directory, fault=fault).without("fault.watched")
+    run.seconds = 400
+    run.beats("secondary", 40.2, 400, counter=2000)
+    for number, back in enumerate(backs):
+        run.event(5, "tunnel.watched", f"client-{number}", client=client, protocol=protocol)
+        if back is not None:
+            for at in (back, back + 5):
+                carried(run, at, f"client-{number}", client=client, protocol=protocol)
+                served(run, at - 0.001, "secondary")
+    return run
+
+
+def carried(
+    run: Run, at: float, who: str = "client-0", uncertainty: float = 0, **data: object
+) -> None:
+    fields = {"client": "outside", "protocol": "udp", "sent_ns": stamp(at - 0.002), **data}
+    run.event(at, "tunnel.carried", who, uncertainty, **fields)
+
+
+def served(run: Run, at: float, node: str) -> None:
+    """Let a node send a datagram of OpenVPN from the virtual IP."""
+    datagram = struct.pack("!HHHH", 1194, 40000, 8 + 16, 0) + bytes(16)
+    packet = encoder.ipv4(datagram, VIRTUAL_IP, CLIENT, protocol=17)
+    macs = encoder.octets(CLIENT_MAC) + encoder.octets(MAC[node])
+    run.frame(at, f"{node}/wire0", macs + b"\x08\x00" + packet)
+
+
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_a_client_that_is_back_after_a_minute_passes(tmp_path: Path, requirement: str) -> None:
+    passes(tunnels(tmp_path, 61).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_a_ping_restart_of_300_is_rejected(tmp_path: Path, requirement: str) -> None:
+    rejects(tunnels(tmp_path, 312).judge(requirement), "took 301.700 s")
+
+
+def test_a_client_over_tcp_has_15_seconds(tmp_path: Path) -> None:
+    passes(tunnels(tmp_path, 20, protocol="tcp").judge("FO-39"))
+    rejects(tunnels(tmp_path, 30, protocol="tcp").judge("FO-39"), "took 19.700 s")
+
+
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_a_client_that_never_returns_is_rejected(tmp_path: Path, requirement: str) -> None:
+    # Outside, the gateway forwards to the primary's own address, which is gone.
+    rejects(tunnels(tmp_path, None).judge(requirement), "never came")
+
+
+def test_one_client_that_is_back_says_nothing_of_another(tmp_path: Path) -> None:
+    rejects(tunnels(tmp_path, 61, None).judge("FO-39"), "the tunnel of client-1", "never came")
+
+
+def test_a_packet_before_the_fault_is_no_return(tmp_path: Path) -> None:
+    rejects(tunnels(tmp_path, 6).judge("FO-39"), "never came")
+
+
+def test_tunnels_that_nobody_watched_show_nothing(tmp_path: Path) -> None:
+    unsure(tunnels(tmp_path).judge("FO-39"), "no tunnel was up")
+
+
+def test_a_client_inside_shows_nothing_about_those_outside(tmp_path: Path) -> None:
+    unsure(tunnels(tmp_path, 61, client="inside").judge("FO-49"))
+
+
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_the_client_never_returns_and_one_echo_of_before_is_dated_after_the_crash(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = tunnels(tmp_path, None)
+    carried(run, 10.5, uncertainty=0.3, sent_ns=stamp(10.49))
+    rejects(run.judge(requirement), "the tunnel of client-0", "never came")
+
+
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_the_only_clients_watched_connected_after_the_crash(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = tunnels(tmp_path, 61).without("tunnel.watched")
+    run.event(30, "tunnel.watched", "client-0", client="outside", protocol="udp")
+    unsure(run.judge(requirement), "client was up" if requirement == "FO-49" else "no tunnel")
+
+
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_the_heartbeat_is_killed_and_the_old_node_goes_on_serving_the_client(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = tunnels(tmp_path, None, fault="kill-ucarp")
+    for at in range(11, 60):
+        served(run, at, "primary")
+    for at in (10.6, 17):
+        carried(run, at)
+    rejects(run.judge(requirement), "primary sends packets from it while secondary is the active")
+
+
+def test_a_tunnel_that_nobody_is_seen_to_serve_says_nothing(tmp_path: Path) -> None:
+    run = tunnels(tmp_path, 61)
+    run.frames = [frame for frame in run.frames if frame[2][23] != 17]
+    unsure(run.judge("FO-39"), "nothing was sent from the virtual IP by the new node")
+
+
+def test_a_tunnel_that_carries_one_packet_and_no_more_is_not_back(tmp_path: Path) -> None:
+    run = tunnels(tmp_path, 61)
+    run.events = [one for one in run.events if one[0] != 66]
+    unsure(run.judge("FO-39"), "seen for 0.0 s only")
+
+
+@pytest.mark.parametrize("requirement", ["FO-26", "FO-31", "FO-39", "FO-49"])
+def test_a_rogue_that_advertises_from_the_standbys_address_is_no_takeover(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = tunnels(tmp_path, 61)
+    run.frames = [frame for frame in run.frames if not frame[1].startswith("secondary")]
+    for at in range(13, 400):
+        forged = encoder.carp(ADDRESS["secondary"], password="guessed", counter=2000 + at)
+        run.frame(at + 0.5, "rogue/wire0", forged)
+    rejects(run.judge(requirement), "secondary did not take over in")

@@ -1,0 +1,193 @@
+"""FO-46: what outlives a crash, and what a history must hold for that to be said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checks.engine import registry
+from evidence.history import History, read_history
+from evidence.scenario import Evidence
+from tests.checks.failover.crashes import busy, crashed, never_left, unheard
+from tests.checks.failover.recording import SCENARIO, Run, passes, rejects, unsure
+
+PERIOD_S = 20
+WRITTEN = range(1, 45)  # one each 2 s
+
+
+def values(serials: range) -> dict[int, str]:
+    return {serial: f"value {serial}" for serial in serials}
+
+
+def written(directory: Path, syncs: tuple[float, ...] = (4, 30, 56, 82)) -> Run:
+    """Write from 6 s to 92 s, lose the node at 93 s; what the last sync held is there."""
+    run = crashed(directory, at=93, seconds=120)
+    for serial, value in values(WRITTEN).items():
+        run.event(4 + 2 * serial, "write.acknowledged", "primary", serial=serial, value=value)
+    held = 0
+    for at in syncs:
+        held = max((one for one in WRITTEN if 4 + 2 * one <= at - 6), default=0)
+        run.event(at, "sync.completed", "primary", 0.5, serial=held, period_s=PERIOD_S)
+    for item in ("licence", "session secret"):
+        run.event(100, "running.compared", "secondary", item=item, staged="a", running="a")
+    run.event(100, "writes.found", "secondary", values=values(range(1, held + 1)))
+    return run
+
+
+def seen_on(run: Run, node: str, *kinds: str) -> Run:
+    run.events = [
+        (at, kind, node if kind in kinds else source, *rest)
+        for at, kind, source, *rest in run.events
+    ]
+    return run
+
+
+def test_what_was_synced_and_is_there_passes_with_the_window_counted(tmp_path: Path) -> None:
+    verdict = written(tmp_path).judge("FO-46")
+    passes(verdict)
+    assert "8 of 8 write(s)" in verdict.text
+    assert "10.0 s" in verdict.text
+    assert "licence" in verdict.text
+
+
+def test_a_write_of_the_last_sync_that_is_not_there_is_rejected(tmp_path: Path) -> None:
+    run = written(tmp_path).changed("writes.found", values=values(range(2, 37)))
+    rejects(run.judge("FO-46"), "1 write(s) lost", "[1]")
+
+
+def test_nothing_that_was_found_is_everything_lost(tmp_path: Path) -> None:
+    rejects(written(tmp_path).changed("writes.found", values={}).judge("FO-46"), "36 write(s) lost")
+
+
+def test_values_lost_serials_survive_but_written_ones_differ(tmp_path: Path) -> None:
+    found = {**values(range(1, 37)), 7: "value 6", 8: ""}
+    found[8] = "other"
+    run = written(tmp_path).changed("writes.found", values=found)
+    rejects(run.judge("FO-46"), "2 write(s) have another value, first: [7, 8]")
+
+
+def test_ghosts_that_were_never_written_are_there(tmp_path: Path) -> None:
+    found = {**values(range(1, 37)), 999: "value 999"}
+    run = written(tmp_path).changed("writes.found", values=found)
+    rejects(run.judge("FO-46"), "1 write(s) are there that nobody wrote, first: [999]")
+
+
+def test_survivors_counted_on_the_wrong_copy_the_old_primary(tmp_path: Path) -> None:
+    run = seen_on(written(tmp_path), "primary", "writes.found")
+    run.changed("writes.found", values=values(WRITTEN))
+    unsure(run.judge("FO-46"), "synced write(s) are on secondary")
+
+
+def test_compared_on_the_old_primary_instead_of_the_new_active_node(tmp_path: Path) -> None:
+    run = seen_on(written(tmp_path), "primary", "running.compared")
+    unsure(run.judge("FO-46"), "not shown: licence as staged")
+
+
+def test_without_a_takeover_nothing_is_said(tmp_path: Path) -> None:
+    unsure(never_left(written(tmp_path)).judge("FO-46"), "no fault was recorded")
+
+
+def test_a_crash_after_which_nobody_took_over_is_rejected(tmp_path: Path) -> None:
+    rejects(unheard(written(tmp_path)).judge("FO-46"), "secondary did not take over")
+
+
+def test_survivors_that_were_counted_before_the_crash_say_nothing(tmp_path: Path) -> None:
+    run = written(tmp_path)
+    run.events = [(90, *event[1:]) if event[0] == 100 else event for event in run.events]
+    unsure(run.judge("FO-46"), "synced write(s) are on secondary")
+
+
+def test_a_sync_that_always_pushes_the_same_old_state_is_rejected(tmp_path: Path) -> None:
+    # Its serial stays 8 while writes go on; all that it contains survives.
+    run = written(tmp_path).changed("sync.completed", serial=8)
+    run.changed("writes.found", values=values(range(1, 9)))
+    rejects(run.judge("FO-46"), "contains write 8 at most", "had been acknowledged")
+
+
+def test_one_sync_and_no_other_is_rejected(tmp_path: Path) -> None:
+    rejects(written(tmp_path, (4,)).judge("FO-46"), "no sync for 88 s", "period is 20 s")
+    rejects(written(tmp_path, (30,)).judge("FO-46"), "no sync for 62 s", "period is 20 s")
+
+
+def test_a_single_sync_in_a_short_while_says_nothing(tmp_path: Path) -> None:
+    run = written(tmp_path, (30,))
+    run.events = [event for event in run.events if event[0] < 50 or event[0] > 92]
+    unsure(run.judge("FO-46"), "1 completed syncs")
+
+
+def test_syncs_three_times_as_rare_as_configured_are_rejected(tmp_path: Path) -> None:
+    # No more than twice the gap before it: what was seen is no measure of what was configured.
+    rejects(written(tmp_path, (4, 30, 90)).judge("FO-46"), "no sync for 59 s")
+
+
+def test_a_sync_that_takes_its_time_on_a_slow_machine_passes(tmp_path: Path) -> None:
+    passes(written(tmp_path, (4, 38, 72)).judge("FO-46"))
+
+
+@pytest.mark.parametrize("kind", ["write.acknowledged", "sync.completed", "writes.found"])
+def test_what_was_not_recorded_is_unknown(tmp_path: Path, kind: str) -> None:
+    run = written(tmp_path).without(kind)
+    if kind == "write.acknowledged":
+        run.changed("writes.found", values={})
+    unsure(run.judge("FO-46"))
+
+
+def test_no_write_since_the_last_sync_leaves_no_window_to_measure(tmp_path: Path) -> None:
+    run = written(tmp_path)
+    run.events = [
+        event for event in run.events if event[1] != "write.acknowledged" or event[0] < 77
+    ]
+    unsure(run.judge("FO-46"), "writes after the last sync")
+
+
+def test_no_write_before_the_last_sync_leaves_nothing_to_survive(tmp_path: Path) -> None:
+    run = written(tmp_path).changed("sync.completed", serial=0).changed("writes.found", values={})
+    run.events = [
+        event for event in run.events if event[1] != "write.acknowledged" or event[0] > 83
+    ]
+    unsure(run.judge("FO-46"), "writes before the last sync")
+
+
+def test_what_the_old_node_does_after_its_crash_is_not_counted(tmp_path: Path) -> None:
+    run = written(tmp_path)
+    late = {"serial": 45, "value": "value 45"}
+    run.event(110, "write.acknowledged", "primary", **late)
+    run.event(111, "sync.completed", "primary", serial=45, period_s=PERIOD_S)
+    verdict = run.judge("FO-46")
+    passes(verdict)
+    assert "8 of 8 write(s)" in verdict.text
+
+
+@pytest.mark.parametrize("item", ["licence", "session secret"])
+def test_a_licence_or_session_secret_that_is_not_the_staged_one_is_rejected(
+    tmp_path: Path, item: str
+) -> None:
+    run = written(tmp_path)
+    for event in run.events:
+        if event[3].get("item") == item:
+            event[3]["running"] = "b"
+    rejects(run.judge("FO-46"), f"{item}: what runs on secondary is not what was staged")
+
+
+@pytest.mark.parametrize("change", [{"staged": "absent", "running": "absent"}, {"item": "users"}])
+def test_a_licence_that_was_not_there_shows_nothing(tmp_path: Path, change: dict[str, str]) -> None:
+    unsure(written(tmp_path).changed("running.compared", **change).judge("FO-46"), "licence")
+
+
+def test_a_sync_that_the_host_kept_from_running_may_be_as_late_as_that(tmp_path: Path) -> None:
+    run = written(tmp_path, (4, 44, 78))
+    unsure(busy(run, "secondary", 38, 43).judge("FO-46"), "no sync for 39 s", "kept from running")
+    run.without("host.late")
+    rejects(busy(run, "secondary", 6, 16).judge("FO-46"), "no sync for 39 s")
+
+
+def test_records_of_the_history_out_of_order_with_right_times_pass(tmp_path: Path) -> None:
+    written(tmp_path).write()
+    path = tmp_path / "history.jsonl"
+    start, *between, end = read_history(path)
+    path.unlink()
+    with History(path, SCENARIO) as history:
+        for event in (start, *reversed(between), end):
+            history.record(event)
+    passes(registry.judge("FO-46", Evidence(tmp_path, SCENARIO, "FO-46")))

@@ -1,0 +1,162 @@
+"""FO-22, 23: a VHID that moves on both nodes, neighbours on the LAN, and each way it goes wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, unsure
+from tests.checks.failover.strangers import STRANGERS, a_carp_pair, a_vrrp_router
+from tests.checks.protocols import encoder
+
+
+def moved(directory: Path, to: int = 77) -> Run:
+    run = Run(directory, 40, vhid=to)
+    run.beats("primary", 0, 10)
+    run.beats("primary", 12, 40, vhid=to)
+    run.event(15, "vhid.moved", "scenario", vhid=to)
+    return run
+
+
+def test_a_vhid_moved_on_both_nodes_passes(tmp_path: Path) -> None:
+    passes(moved(tmp_path).judge("FO-22"))
+
+
+def test_a_vhid_moved_on_one_node_only_is_rejected(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    run.beats("secondary", 18, 40)
+    rejects(run.judge("FO-22"), "[77, 94]", "2 masters")
+
+
+def test_a_copied_source_address_does_not_hide_the_second_master(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    for second in range(20, 40):
+        raw = encoder.carp(ADDRESS["primary"], counter=second, vhid=77)
+        run.frame(second + 0.3, "secondary/wire0", raw)
+    rejects(run.judge("FO-22"), "2 masters")
+
+
+def test_a_pair_that_begins_with_another_vhid_is_rejected(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] > 11]
+    run.beats("primary", 0, 10, vhid=95)
+    rejects(run.judge("FO-22"), "the default VHID is 95")
+
+
+def test_a_master_that_falls_silent_after_the_move_is_rejected(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 22]
+    rejects(run.judge("FO-22"), "fell silent")
+
+
+def test_a_master_that_pauses_after_the_move_is_rejected(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    run.frames = [frame for frame in run.frames if not 22 < frame[0] < 27]
+    rejects(run.judge("FO-22"), "fell silent")
+
+
+def test_a_pair_that_is_silent_after_the_move_is_rejected(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 11]
+    rejects(run.judge("FO-22"), "0 masters after it")
+
+
+def test_a_move_that_was_not_watched_says_nothing(tmp_path: Path) -> None:
+    run = moved(tmp_path).without("vhid.moved")
+    run.event(36, "vhid.moved", "scenario", vhid=77)
+    unsure(run.judge("FO-22"), "less than 5 s")
+
+
+def test_a_pair_that_was_not_heard_before_the_move_says_nothing_of_the_default(
+    tmp_path: Path,
+) -> None:
+    run = moved(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] > 15]
+    unsure(run.judge("FO-22"), "nothing was recorded before the change")
+
+
+def test_a_move_to_the_default_shows_nothing(tmp_path: Path) -> None:
+    unsure(moved(tmp_path, to=94).judge("FO-22"), "by default")
+
+
+def test_no_move_says_nothing(tmp_path: Path) -> None:
+    unsure(moved(tmp_path).without("vhid.moved").judge("FO-22"), "no vhid.moved")
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_an_unrelated_advertiser_beside_a_pair_that_moves_passes(tmp_path: Path, name: str) -> None:
+    passes(STRANGERS[name](moved(tmp_path)).judge("FO-22"))
+
+
+def test_another_pair_that_uses_the_new_vhid_is_named(tmp_path: Path) -> None:
+    verdict = a_carp_pair(moved(tmp_path), vhid=77).judge("FO-22")
+    passes(verdict)
+    assert verdict.text.count("another pair uses VHID 77") == 1
+
+
+def neighbours(directory: Path, other_vhid: int = 95, lines: int = 0) -> Run:
+    run = Run(directory, 70)
+    run.beats("primary", 0, 70)
+    for second in range(70):
+        raw = encoder.carp("192.168.70.21", counter=second, vhid=other_vhid, password="x")
+        run.frame(second + 0.4, "other/wire0", raw)
+    vhids = [94, other_vhid]
+    run.event(2, "neighbours.began", "scenario", vhids=vhids)
+    run.event(65, "neighbours.ended", "scenario", vhids=vhids, bad_digest_lines=lines)
+    return run
+
+
+def test_two_pairs_with_their_own_vhids_pass(tmp_path: Path) -> None:
+    passes(neighbours(tmp_path).judge("FO-23"))
+
+
+def test_two_pairs_with_one_vhid_are_rejected(tmp_path: Path) -> None:
+    verdict = neighbours(tmp_path, other_vhid=94, lines=63).judge("FO-23")
+    rejects(verdict, '63 "Bad digest"', "moved between ports")
+
+
+def test_a_virtual_mac_that_moves_is_rejected_without_a_line_in_any_log(tmp_path: Path) -> None:
+    rejects(neighbours(tmp_path, other_vhid=94).judge("FO-23"), "moved between ports")
+
+
+def test_a_role_that_moves_meanwhile_moves_the_virtual_mac(tmp_path: Path) -> None:
+    run = neighbours(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 30 or frame[1] == "other/wire0"]
+    run.beats("secondary", 31, 70)
+    rejects(run.judge("FO-23"), "moved between ports 1 time(s)")
+
+
+@pytest.mark.parametrize("port", ["other/wire0", "primary/wire0"])
+def test_a_lone_pair_shows_nothing_about_neighbours(tmp_path: Path, port: str) -> None:
+    run = neighbours(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[1] != port]
+    unsure(run.judge("FO-23"), "not active all the time")
+
+
+def test_a_vrrp_router_with_the_same_number_is_no_neighbour(tmp_path: Path) -> None:
+    run = neighbours(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[1] != "other/wire0"]
+    unsure(a_vrrp_router(run, vrid=95).judge("FO-23"), "not active all the time")
+
+
+def test_a_neighbour_that_falls_silent_shows_nothing(tmp_path: Path) -> None:
+    run = neighbours(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[1] != "other/wire0" or frame[0] < 30]
+    unsure(run.judge("FO-23"), "the other pair, VHID 95, was not active all the time")
+
+
+def test_neighbours_that_were_watched_for_less_than_a_minute_say_nothing(tmp_path: Path) -> None:
+    run = neighbours(tmp_path).without("neighbours.ended")
+    run.event(50, "neighbours.ended", "scenario", vhids=[94, 95], bad_digest_lines=0)
+    unsure(run.judge("FO-23"), "60 s are needed")
+
+
+def test_neighbours_that_nobody_watched_say_nothing(tmp_path: Path) -> None:
+    unsure(neighbours(tmp_path).without("neighbours.began").judge("FO-23"), "no neighbours.began")
+
+
+def test_a_third_pair_with_the_pairs_vhid_is_named_and_is_not_the_neighbour(tmp_path: Path) -> None:
+    verdict = a_carp_pair(neighbours(tmp_path), vhid=94).judge("FO-23")
+    passes(verdict)
+    assert verdict.text.count("another pair uses VHID 94") == 1
