@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks.engine.attempts import attempts_in, counted_twice
+from checks.engine.attempts import Attempt, attempts_in, counted_twice
 from checks.engine.seal import SEAL, SEALED, broken, sealed, to_judge
 from checks.engine.verdicts import FILE_NAME, read_tables, read_verdicts, tables_of
 from evidence import history
@@ -40,12 +40,18 @@ def integrity(directory: Path, seal: str = "") -> Integrity:
 
     Raises BadEvidence when the history or the verdicts cannot be read at all.
     """
-    altered = (*_without_verdict(directory), *_summary(directory), *broken(directory, seal))
-    return Integrity(altered, tuple(_damaged(directory)), tuple(_open(directory)))
+    recording = read_history(directory / history.FILE_NAME)
+    attempts = attempts_in(recording)
+    altered = (
+        *_without_verdict(directory, attempts),
+        *_summary(directory),
+        *broken(directory, seal),
+    )
+    damaged = (*map(str, recording.damage), *_damaged_captures(directory))
+    return Integrity(altered, damaged, tuple(_open(directory, attempts)))
 
 
-def _without_verdict(directory: Path) -> Iterator[str]:
-    attempts = attempts_in(read_history(directory / history.FILE_NAME))
+def _without_verdict(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
     yield from counted_twice(attempts)
     said = read_verdicts(directory).attempts
     for one in attempts:
@@ -57,8 +63,7 @@ def _without_verdict(directory: Path) -> Iterator[str]:
                 )
 
 
-def _damaged(directory: Path) -> Iterator[str]:
-    yield from map(str, read_history(directory / history.FILE_NAME).damage)
+def _damaged_captures(directory: Path) -> Iterator[str]:
     for path in sorted(directory.glob("wire/*.pcapng")):
         try:
             why = verify(path)
@@ -93,10 +98,10 @@ def _summary(directory: Path) -> Iterator[str]:
         yield f"{FILE_NAME}: what it says of the whole run is not what its parts say"
 
 
-def _open(directory: Path) -> Iterator[str]:
+def _open(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
     said = read_verdicts(directory)
     try:
-        wanted = to_judge(directory)
+        wanted = to_judge(directory, attempts)
     except EvidenceError as error:
         yield error.message
         wanted = {}
@@ -105,7 +110,7 @@ def _open(directory: Path) -> Iterator[str]:
             yield f"{place}: {requirement} was to be judged, and never was"
     for requirement in said.never_judged:
         yield f"{FILE_NAME}: {requirement} was to be judged, and never was"
-    for one in attempts_in(read_history(directory / history.FILE_NAME)):
+    for one in attempts:
         for requirement in one.requirements:
             if one.number not in said.attempts.get(requirement, {}).get(one.scenario, {}):
                 yield (

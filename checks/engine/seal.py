@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from checks.engine.attempts import attempts_in
+from checks.engine.attempts import Attempt, attempts_in
 from checks.engine.verdicts import (
     FILE_NAME,
     Verdicts,
@@ -35,11 +35,11 @@ _KEPT = (history.FILE_NAME, "run.json", "wire/*.pcapng", "transcripts/**/*")
 _PIECE = 1 << 20
 
 
-def to_judge(directory: Path) -> dict[str, str]:
+def to_judge(directory: Path, attempts: Iterable[Attempt]) -> dict[str, str]:
     """Return the requirements that a run was to judge, each with the place that says so.
 
     Those of `run.json` were chosen at the beginning; the history has those of each scenario that
-    began. Raises BadEvidence when one of both cannot be read.
+    began. Raises BadEvidence when `run.json` cannot be read.
     """
     found: dict[str, str] = {}
     path = directory / "run.json"
@@ -50,10 +50,9 @@ def to_judge(directory: Path) -> dict[str, str]:
             )
         except (ValueError, AttributeError, TypeError) as error:
             raise BadEvidence(f"{path}: cannot be read: {error}") from error
-    if (directory / history.FILE_NAME).exists():
-        for one in attempts_in(read_history(directory / history.FILE_NAME)):
-            for requirement in one.requirements:
-                found.setdefault(requirement, one.place)
+    for one in attempts:
+        for requirement in one.requirements:
+            found.setdefault(requirement, one.place)
     return found
 
 
@@ -65,8 +64,9 @@ def seal(directory: Path) -> str:
     if not any((directory / name).exists() for name in (history.FILE_NAME, FILE_NAME)):
         return ""
     with locked(directory):
-        said = read_verdicts(directory)
-        verdicts = Verdicts(said.attempts, said.to_judge | set(to_judge(directory)))
+        said, path = read_verdicts(directory), directory / history.FILE_NAME
+        attempts = attempts_in(read_history(path)) if path.exists() else []
+        verdicts = Verdicts(said.attempts, said.to_judge | set(to_judge(directory, attempts)))
         tables = {**tables_of(verdicts), SEALED: _contents(directory)}
         tables[SEAL] = _seal_of(tables)
         write_tables(directory, tables)

@@ -48,7 +48,7 @@ def test_what_was_altered_and_what_is_open_is_listed_by_file_and_line(
 ) -> None:
     good_run(tmp_path)
     path = tmp_path / "history.jsonl"
-    path.write_bytes(path.read_bytes().replace(b'"merged":true', b'"merged":false', 1))
+    path.write_bytes(path.read_bytes().replace(b'"text":"good"', b'"text":"Good"', 1))
     attempt(tmp_path, "good", number=2, judged=False)
     assert main(["verify", str(tmp_path)]) == 1
     said = capsys.readouterr().out

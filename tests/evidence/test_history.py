@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from evidence.errors import BadEvidence
 from evidence.event import Event
-from evidence.events.multi_node import ControllerConfig
 from evidence.events.run import HostLate, Judged, ScenarioStarted
 from evidence.history import BEGINNING, History, line_hash, read_history
 
@@ -196,7 +195,7 @@ def test_what_is_recorded_after_a_torn_line_is_not_lost_with_it(tmp_path: Path) 
 
 def test_an_event_that_is_wrong_is_refused_when_it_is_made(tmp_path: Path) -> None:
     with pytest.raises(ValidationError):
-        ControllerConfig(source="controller", config={}, merged=True)
+        ScenarioStarted(source="pytest", lab="")
     with pytest.raises(ValidationError):
         Judged(source="judge", requirement="MN-05", nodeid="more")
 

@@ -1,6 +1,6 @@
 """Recorded runs made up for tests of judging, by checks that are none of the guides'.
 
-What the controller says is what the check will say: "good", "bad" (a violation), "late" (a limit
+What the controller logs is what the check will say: "good", "bad" (a violation), "late" (a limit
 missed because of the host) or "dark" (not shown).
 """
 
@@ -15,8 +15,8 @@ from checks.engine.judging import judge_now
 from checks.engine.obligations import Obligations
 from checks.engine.seal import seal
 from checks.engine.verdict import Status, Verdict
-from evidence.events.multi_node import ControllerConfig
 from evidence.events.run import ScenarioEnded, ScenarioStarted
+from evidence.events.takeover import LogLine
 from evidence.history import History
 from evidence.moment import NS
 from evidence.pcapng import Frame
@@ -29,15 +29,15 @@ SAID, SEEN = "MN-05", "FO-24"
 
 
 def by_word(evidence: Evidence, owed: Obligations) -> None:
-    for config in evidence.need(ControllerConfig):
+    for line in evidence.need(LogLine):
         one = owed.owe("the controller is good")
-        match config.config["said"]:
+        match line.text:
             case "good":
-                one.met(config.place)
+                one.met(line.place)
             case "bad":
-                one.broken("the controller is bad", config.place)
+                one.broken("the controller is bad", line.place)
             case "late":
-                one.late("the host was too busy to tell", config.place)
+                one.late("the host was too busy to tell", line.place)
 
 
 def by_wire(evidence: Evidence, owed: Obligations) -> None:
@@ -62,8 +62,8 @@ def started(attempt: int = 1, requirements: tuple[str, ...] = (SAID,)) -> Scenar
     return ScenarioStarted(source="pytest", lab="lab", requirements=requirements, attempt=attempt)
 
 
-def config(said: str) -> ControllerConfig:
-    return ControllerConfig(source="controller", config={"said": said}, merged=True)
+def logged(said: str) -> LogLine:
+    return LogLine(source="controller", file="log", text=said)
 
 
 def attempt(
@@ -77,7 +77,7 @@ def attempt(
     with history(directory, scenario) as written:
         written.record(started(number))
         for one in said:
-            written.record(config(one))
+            written.record(logged(one))
         if not judged:
             return None
         verdict = judge_now(directory, written, SAID)
@@ -102,7 +102,7 @@ def good_run(directory: Path) -> str:
     with history(directory) as written:
         begun = written.record(started(requirements=(SAID, SEEN)))
         for _ in range(2):
-            written.record(config("good"))
+            written.record(logged("good"))
         capture(directory, begun.at_ns, *(bytes([n]) * 60 for n in range(1, 5)))
         for requirement in (SAID, SEEN):
             judge_now(directory, written, requirement)

@@ -30,9 +30,9 @@ from tests.checks.engine.recorded import (
     SCENARIO,
     SEEN,
     attempt,
-    config,
     good_run,
     history,
+    logged,
     started,
 )
 from tests.checks.engine.verdicts import GOOD
@@ -77,7 +77,7 @@ def test_a_good_run_has_nothing_altered_and_nothing_open(tmp_path: Path) -> None
 def test_an_altered_value_is_named_by_its_line(tmp_path: Path) -> None:
     good_run(tmp_path)
     lines = lines_of(tmp_path)
-    lines[1] = lines[1].replace(b'"merged":true', b'"merged":false')
+    lines[1] = lines[1].replace(b'"text":"good"', b'"text":"Good"')
     rewrite(tmp_path, lines)
     assert "history.jsonl:2: it was altered after it had been written" in altered(tmp_path)
 
@@ -273,7 +273,7 @@ def test_nothing_is_sealed_where_nothing_was_recorded(tmp_path: Path) -> None:
 
 def edit_history_and_verdicts_alike(directory: Path) -> None:
     """Turn a FAIL into a PASS: in the history, whose chain is made anew, and in the verdicts."""
-    lines = [one.replace(b'"said":"bad"', b'"said":"good"') for one in lines_of(directory)]
+    lines = [one.replace(b'"text":"bad"', b'"text":"good"') for one in lines_of(directory)]
     rewrite(directory, chain_again(lines))
     verdicts = Verdicts(to_judge=read_verdicts(directory).to_judge)
     for one in judge_again(directory):
@@ -324,11 +324,11 @@ def test_a_retry_in_the_same_directory_leaves_the_failure(tmp_path: Path, capsys
 
 def test_what_was_recorded_between_two_scenarios_is_looked_at_too(tmp_path: Path) -> None:
     with history(tmp_path, "") as written:
-        written.record(config("of nobody"))
-        written.record(config("of nobody else"))
+        written.record(logged("of nobody"))
+        written.record(logged("of nobody else"))
     with history(tmp_path) as written:
         written.record(started())
-        written.record(config("good"))
+        written.record(logged("good"))
         judge_now(tmp_path, written, SAID)
         written.record(ScenarioEnded(source="pytest", events=written.recorded))
     seal(tmp_path)

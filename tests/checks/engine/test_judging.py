@@ -20,8 +20,8 @@ from tests.checks.engine.recorded import (
     SEEN,
     attempt,
     capture,
-    config,
     history,
+    logged,
     started,
 )
 from tests.checks.engine.verdicts import GOOD
@@ -100,9 +100,9 @@ def test_a_verdict_says_what_was_owed_and_what_it_rests_on(tmp_path: Path) -> No
 def test_what_is_recorded_after_judging_does_not_change_the_verdict(tmp_path: Path) -> None:
     with history(tmp_path) as written:
         written.record(started())
-        written.record(config("good"))
+        written.record(logged("good"))
         verdict = judge_now(tmp_path, written, SAID)
-        written.record(config("bad"))
+        written.record(logged("bad"))
         written.record(ScenarioEnded(source="pytest", events=written.recorded))
     (again,) = judge_again(tmp_path)
     assert again.same
@@ -166,7 +166,7 @@ def test_what_a_scenario_that_broke_off_had_not_judged_is_unknown(tmp_path: Path
     attempt(tmp_path, "good")
     with history(tmp_path) as written:
         written.record(started(2, (SAID, SEEN)))
-        written.record(config("good"))
+        written.record(logged("good"))
         judge_now(tmp_path, written, SAID)
     broke_off(tmp_path, SCENARIO)
     verdicts = read_verdicts(tmp_path)
