@@ -126,18 +126,33 @@ class without_duplicates:  # noqa: N801 - used as the function that it is, with 
         self._frames = frames
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield each frame once; no more is kept than the frames of a millisecond."""
+        """Yield each frame once; no more is kept than a millisecond's frames of each port."""
         self.duplicates = 0
-        recent: deque[Frame] = deque()
-        seen: set[tuple[str, bytes]] = set()
+        ports: dict[str, _Recent] = {}
         for frame in self._frames:
-            while recent and abs(frame.at_ns - recent[0].at_ns) > DUPLICATE_WITHIN_NS:
-                old = recent.popleft()
-                seen.discard((old.interface, old.data))
-            key = frame.interface, frame.data
-            if key in seen:
+            if ports.setdefault(frame.interface, _Recent()).holds(frame):
                 self.duplicates += 1
-                continue
-            seen.add(key)
-            recent.append(frame)
-            yield frame
+            else:
+                yield frame
+
+
+class _Recent:
+    """The frames of the last millisecond at one port.
+
+    Each port has its own: the wire empties one after the other, so that frames of two ports stand
+    in the file out of step, by more than a millisecond on a busy host.
+    """
+
+    def __init__(self) -> None:
+        self._in_order: deque[Frame] = deque()
+        self._data: set[bytes] = set()
+
+    def holds(self, frame: Frame) -> bool:
+        """Tell whether the frame has been here just now; if not, it is from now on."""
+        while self._in_order and abs(frame.at_ns - self._in_order[0].at_ns) > DUPLICATE_WITHIN_NS:
+            self._data.discard(self._in_order.popleft().data)
+        if frame.data in self._data:
+            return True
+        self._data.add(frame.data)
+        self._in_order.append(frame)
+        return False

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +20,7 @@ from evidence.clock import complaints
 from evidence.errors import BadEvidence
 from evidence.mark import BEGIN, END, Mark, mark_of
 from evidence.moment import NS
-from evidence.pcapng import Block, Blocks, Contradiction, frames
+from evidence.pcapng import INTERFACE, SECTION, Block, Blocks, Contradiction, frames
 
 LONGEST_NS = 1_000_000_000
 """From one mark to the next, besides what the wire was late by."""
@@ -120,7 +120,7 @@ def coverage_of(path: Path) -> Coverage:
         raise BadEvidence(f"{path}: no capture can be read: {error.strerror}") from error
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _read(path: Path, _: tuple[int, int, int]) -> Coverage:
     """Read a file in one state of it; many verdicts are about the same."""
     with path.open("rb") as file:
@@ -156,23 +156,28 @@ class _Scan:
         self.problems: list[str] = []
         self.unmarked_ns = _FOREVER_NS
         """When the earliest of the frames was received that stand behind the last sound mark."""
+        self._file = file
         self._blocks = Blocks(file)
+        self._interfaces: list[Block] = []
+        self._behind_mark = 0, "<", 0
 
     def read(self) -> None:
         """Read to the end, or to where nothing can be read any more."""
-        try:
-            for frame in frames(self._passing()):
-                self.unmarked_ns = min(self.unmarked_ns, frame.at_ns)
-        except Contradiction as error:
-            self.problems.append(f"is damaged: {error}")
-        if self._blocks.damage:
-            self.problems.append(self._blocks.damage)
-
-    def _passing(self) -> Iterator[Block]:
         for block in self._blocks:
+            if block.kind in (SECTION, INTERFACE):
+                self._interfaces.append(block)
             if not self.problems:
                 self._look_at(block)
-            yield block
+        if self._blocks.damage:
+            self.problems.append(self._blocks.damage)
+        at, order, interfaces = self._behind_mark
+        self._file.seek(at)
+        behind = chain(self._interfaces[:interfaces], Blocks(self._file, order))
+        try:
+            self.unmarked_ns = min((one.at_ns for one in frames(behind)), default=_FOREVER_NS)
+        except Contradiction as error:
+            self.problems.append(f"is damaged: {error}")
+            self.unmarked_ns = 0
 
     def _look_at(self, block: Block) -> None:
         last = self.marks[-1] if self.marks else None
@@ -187,7 +192,8 @@ class _Scan:
                 self.problems.append(f"was altered {since}before {before}: its digest differs")
             else:
                 self.marks.append(mark)
-                self.unmarked_ns = _FOREVER_NS
+                at = self._blocks.at + block.octets
+                self._behind_mark = at, block.order, len(self._interfaces)
 
 
 def _holes_between(one: Mark, other: Mark) -> Iterator[Hole]:

@@ -79,6 +79,11 @@ class Block(NamedTuple):
     body: bytes
 
     @property
+    def octets(self) -> int:
+        """How many octets of the file it takes."""
+        return 12 + len(self.body)
+
+    @property
     def comment(self) -> str:
         """The comment of a block of statistics."""
         return _options(self.order, self.body[12:]).get(_COMMENT, b"").decode(errors="replace")
@@ -88,46 +93,46 @@ class Blocks:
     """The blocks of a file that is open at its beginning.
 
     Ends where the file does, or at the first block that cannot be one: `damage` then says why.
-    While a block is in hand, `digest` is over all octets of the file before it.
+    While a block is in hand, `digest` is over all octets of the file before it, which are `at`.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, order: str = "<") -> None:
         self.damage = ""
         self.digest = hashlib.sha256()
+        self.at = file.tell()
         self._file = file
-        self._order = "<"
+        self._order = order
 
     def __iter__(self) -> Iterator[Block]:
-        at = 0
         while header := self._file.read(8):
             if len(header) < 8:
-                self.damage = f"is cut at octet {at}"
+                self.damage = f"is cut at octet {self.at}"
                 return
-            kind, rest = self._whole(header, at)
+            kind, rest = self._whole(header)
             if self.damage:
                 return
             yield Block(kind, self._order, rest[:-4])
             self.digest.update(header)
             self.digest.update(rest)
-            at += 8 + len(rest)
-        if not at:
+            self.at += 8 + len(rest)
+        if not self.at:
             self.damage = "is empty"
 
-    def _whole(self, header: bytes, at: int) -> tuple[int, bytes]:
-        """Return the kind of the block at octet `at`, and what follows its header."""
+    def _whole(self, header: bytes) -> tuple[int, bytes]:
+        """Return the kind of a block, and what follows its header."""
         start = b""
         if header[:4] == SECTION.to_bytes(4, "big"):  # the same from either end
             start = self._file.read(4)
             self._order = ">" if start == struct.pack(">I", _BYTE_ORDER) else "<"
         kind, length = struct.unpack(f"{self._order}II", header)
         if length < 12 or length % 4 or length > _LARGEST_BLOCK:
-            self.damage = f"is damaged at octet {at}: a block of {length} octets"
+            self.damage = f"is damaged at octet {self.at}: a block of {length} octets"
             return kind, b""
         rest = start + self._file.read(length - 8 - len(start))
         if len(rest) < length - 8:
-            self.damage = f"is cut in the block at octet {at}"
+            self.damage = f"is cut in the block at octet {self.at}"
         elif rest[-4:] != header[4:]:
-            self.damage = f"is damaged at octet {at}: both lengths of a block differ"
+            self.damage = f"is damaged at octet {self.at}: both lengths of a block differ"
         return kind, rest
 
 

@@ -21,10 +21,11 @@ from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Any, Self
 
+from evidence.packets import ARP, IPV4, parse_headers
 from lab import wait
 from lab.errors import WireError
 from lab.timing import beside
-from lab.wire import ARP, IPV4, Frame, FrameStream, Match, Wire, parse
+from lab.wire import Frame, FrameStream, Match, Wire
 from lab.wire.rules import mac_octets
 
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
@@ -184,7 +185,8 @@ class Probe:
 
         def hear(frame: Frame) -> None:
             if mac := answering(frame):
-                asking.hear(parse(frame.raw).destination_port or 0, Answer(frame.at_ns, mac))
+                port = parse_headers(frame.raw).destination_port or 0
+                asking.hear(port, Answer(frame.at_ns, mac))
 
         self._resolve(address, 1.0)
         with self._listening(hear):
@@ -296,7 +298,7 @@ class Probe:
                     self._ended.set()
 
     def _hear(self, frame: Frame) -> None:
-        headers = parse(frame.raw)
+        headers = parse_headers(frame.raw)
         if headers.ethertype == ARP:
             self._learn(frame)
         elif headers.ethertype == IPV4 and headers.protocol == _TCP:
@@ -307,7 +309,7 @@ class Probe:
 
     def _learn(self, frame: Frame) -> None:
         """Take a reply or a gratuitous ARP for true, and answer what asks for this host."""
-        sent = parse(frame.raw)
+        sent = parse_headers(frame.raw)
         sender, target = str(IPv4Address(sent.source_ip)), str(IPv4Address(sent.destination_ip))
         mac = frame.raw[22:28].hex(":")
         if sender in self._neighbours or frame.raw[21] == 2:
@@ -335,7 +337,7 @@ def _arp(operation: int, mac: str, ipv4: str, target_mac: str, target: str) -> b
 
 
 def _arp_reply(frame: Frame, address: str) -> str | None:
-    headers = parse(frame.raw)
+    headers = parse_headers(frame.raw)
     if headers.ethertype != ARP or frame.raw[21] != 2:
         return None
     if headers.source_ip != IPv4Address(address).packed:
@@ -344,7 +346,7 @@ def _arp_reply(frame: Frame, address: str) -> str | None:
 
 
 def _from(frame: Frame, address: str, protocol: int, port: int, number: int | None) -> str | None:
-    headers = parse(frame.raw)
+    headers = parse_headers(frame.raw)
     came = (headers.protocol, headers.source_ip, headers.source_port)
     if came != (protocol, IPv4Address(address).packed, port):
         return None

@@ -47,17 +47,17 @@ def capture(
         )
     names = sorted({frame.interface for frame in left})
     content = bytearray(opening())
-    for name in names:
-        content += interface_block(name, "segment lan")
     hashed, digest, packets = 0, hashlib.sha256(), 0
-    for one in marks:
-        while packets < len(left) and left[packets].at_ns <= one.wall_ns:
+    for number, one in enumerate(marks):
+        while number and packets < len(left) and left[packets].at_ns <= one.wall_ns:
             content += _packet(left[packets], names)
             packets += 1
         digest.update(content[hashed:])
         hashed = len(content)
         marked = replace(one, sha256=digest.hexdigest(), received=one.received or packets)
         content += mark_block(marked, marks[0].wall_ns)
+        if not number:  # as a wire does: it marks its beginning, and then plugs its ports
+            content += b"".join(interface_block(name, "segment lan") for name in names)
     for frame in left[packets:]:
         content += _packet(frame, names)
     return bytes(content)

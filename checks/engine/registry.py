@@ -83,8 +83,7 @@ def _load() -> None:
                 raise
             continue
         for module in pkgutil.iter_modules(package.__path__, f"{name}."):
-            with contextlib.suppress(ImportError):  # TEMPORARY: while modules are converted
-                importlib.import_module(module.name)
+            importlib.import_module(module.name)
 
 
 def checks() -> Mapping[str, Check]:

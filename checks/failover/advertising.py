@@ -1,4 +1,4 @@
-"""FO-16 to 21: the heartbeat of the pair: its rhythm, its frames, its digests and its counter."""
+"""FO-16 to 19, 21: the heartbeat of the pair: its rhythm, its frames, its digests, its lines."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from checks.engine.lateness import explain
-from checks.engine.obligations import Obligation, Obligations
+from checks.engine.lateness import missed
+from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
 from checks.failover.recorded import Recorded, Steady
 from checks.failover.senders import verifies
-from checks.failover.takeover import Takeover, takeovers
-from checks.protocols import carp, heartbeat, tcpdump, vrrp
-from checks.protocols.heartbeat import Advertised, CounterBreak, Heartbeat
+from checks.protocols import carp, tcpdump, vrrp
+from checks.protocols.heartbeat import Advertised
 from evidence.events.pair import TcpdumpPrinted
 from evidence.moment import NS
 from evidence.scenario import Evidence
@@ -23,9 +22,6 @@ LISTEN_S = 30.0
 GAP_FACTOR = 1.2
 """FO-16: no gap of 1.2 periods or more."""
 TCPDUMP_LINES = 3
-DISPUTED_PERIODS = 2
-"""For so long after a split the counter is not judged: the one that stays may have frames of the
-other still to hear, and answers each with the other's count."""
 
 
 @check("FO-16")
@@ -75,7 +71,8 @@ def _owe_count(
     if abs(count - expected) <= 1:
         one.met(*steady.places)
     elif missing_s > 0:
-        _missed(one, recorded, steady, said, missing_s, (steady.start_ns, end_ns))
+        whose, span = {name, "wire"}, (steady.start_ns, end_ns)
+        missed(one, said, missing_s, span, whose, recorded.lateness, *steady.places)
     else:
         one.broken(said, *steady.places)
     announced = sorted({one.advert.period_s for one in adverts})
@@ -99,24 +96,10 @@ def _owe_no_gap(
         if gap_s >= limit_s:
             said = f"a gap of {gap_s:.3f} s, limit {limit_s:.3f} s"
             due = min(before + int(period_s * NS), after), after
-            _missed(one, recorded, steady, said, max(gap_s - limit_s, 1 / NS), due)
+            excess_s = max(gap_s - limit_s, 1 / NS)
+            whose = {steady.active.name, "wire"}
+            missed(one, said, excess_s, due, whose, recorded.lateness, *steady.places)
     one.met(*steady.places)
-
-
-def _missed(
-    one: Obligation,
-    recorded: Recorded,
-    steady: Steady,
-    said: str,
-    excess_s: float,
-    due: tuple[int, int],
-) -> None:
-    """Break an obligation, unless the host kept the sender or the wire from running so long."""
-    excuse = explain(excess_s, due, {steady.active.name, "wire"}, recorded.lateness)
-    if excuse is None:
-        one.broken(said, *steady.places)
-    else:
-        one.late(f"{said}, but {excuse}", *steady.places)
 
 
 @check("FO-17")
@@ -196,78 +179,6 @@ def every_digest_verifies(evidence: Evidence, owed: Obligations) -> None:
             recorded.wire,
         )
     whole_run.tell_strangers(owed, recorded)
-
-
-@check("FO-20")
-def the_counter_runs_on_over_a_takeover(evidence: Evidence, owed: Obligations) -> None:
-    """Judge that the counter is gapless, over each takeover too.
-
-    No advertisement may come twice, wherever the counter itself is not judged.
-    """
-    recorded = Recorded(evidence)
-    recorded.heard_of_pair()
-    thawed_apart = whole_run.within_thaws(recorded, recorded.passed)
-    undisputed = [stretch for adverts in thawed_apart for stretch in _undisputed(recorded, adverts)]
-    _owe_no_replay(owed, recorded, thawed_apart)
-    one = owed.owe("each counter is the one before plus 1")
-    for stretch in undisputed:
-        for broken in heartbeat.counter_breaks(stretch):
-            _tell_break(one, stretch, broken)
-    for split in whole_run.split_brains(recorded):
-        if split.seconds > recorded.pair.healing_s:
-            one.doubt(f"two masters for {split.seconds:.1f} s: whose counter counts is not clear")
-    one.met(recorded.wire)
-    for takeover in takeovers(recorded, owed):
-        over = owed.owe(f"{takeover}: the counter runs on over the takeover")
-        if not any(_holds(stretch, takeover) for stretch in undisputed):
-            over.doubt(f"{takeover}: two masters counted apart, or the lab was thawed, meanwhile")
-        over.met(*takeover.places)
-
-
-def _owe_no_replay(
-    owed: Obligations, recorded: Recorded, thawed_apart: Sequence[Heartbeat]
-) -> None:
-    one = owed.owe("no advertisement comes twice, and none from elsewhere")
-    replayed = Counter(
-        again.sender for adverts in thawed_apart for again in heartbeat.replays(adverts)
-    )
-    for sender, count in sorted(replayed.items()):
-        why = f"{count} advertisement(s) of {sender} were replayed: the counter is old"
-        one.broken(why, recorded.wire)
-    for sender in sorted(recorded.passed.senders() - recorded.pair.nodes.keys()):
-        count = len(recorded.passed.of(sender))
-        why = f"{sender} sent {count} advertisement(s) that the pair believes"
-        one.broken(f"{why}: replayed, or made with its password", recorded.wire)
-    one.met(recorded.wire)
-
-
-def _tell_break(one: Obligation, stretch: Heartbeat, broken: CounterBreak) -> None:
-    """Break an obligation, unless a standby may just not have heard what came last before it."""
-    before = stretch.before(broken.at_ns)
-    again = before is not None and before.sender != broken.sender
-    if again and broken.seen == broken.expected - 1:
-        one.doubt(f"counter {broken.seen} of {broken.sender}: the one before was not heard there")
-    else:
-        one.broken(str(broken))
-
-
-def _holds(stretch: Heartbeat, takeover: Takeover) -> bool:
-    return takeover.first in stretch.adverts and takeover.last in stretch.adverts
-
-
-def _undisputed(recorded: Recorded, adverts: Heartbeat) -> list[Heartbeat]:
-    """Leave out each split: two masters count apart until they have heard each other."""
-    disputed_ns = int(DISPUTED_PERIODS * recorded.pair.slowest_period_s * NS)
-    splits = heartbeat.split_brains(recorded.sent.in_group(recorded.pair.vhid))
-    spans = [(one.start_ns, one.end_ns + disputed_ns) for one in splits if one.seconds]
-    spans += whole_run.disturbances(recorded) + whole_run.repairs(recorded)
-    stretches: list[list[Advertised]] = [[]]
-    for one in adverts:
-        if any(start_ns <= one.at_ns <= end_ns for start_ns, end_ns in spans):
-            stretches.append([])
-        else:
-            stretches[-1].append(one)
-    return [Heartbeat(tuple(stretch)) for stretch in stretches]
 
 
 @check("FO-21")

@@ -194,7 +194,7 @@ def _owe_tunnel(
     owed.tell(f"{watched.source} ({watched.protocol}): back after {measured.seconds:.1f} s")
     one = owed.owe(f"{takeover}: the tunnel of {watched.source} served by {takeover.peer.name}")
     until_ns = carried[-1].moment.latest_ns
-    by = {claim.who for claim in sent if takeover.first.at_ns <= claim.at_ns <= until_ns}
+    by = {claim.who for claim in sent if takeover.taken.at_ns <= claim.at_ns <= until_ns}
     if takeover.peer.name in by:
         one.met(recorded.wire)
     else:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checks.engine.lateness import explain
-from checks.engine.obligations import Obligation, Obligations
+from checks.engine.lateness import missed
+from checks.engine.obligations import Obligations
+from checks.failover.claims import claims
 from checks.failover.recorded import Recorded
 from checks.protocols import heartbeat
 from checks.protocols.heartbeat import SplitBrain
@@ -78,19 +79,26 @@ def owe_filtered(owed: Obligations, recorded: Recorded, *names: str) -> list[Apa
     return owe_effective(owed, named, *names)
 
 
-def masters(recorded: Recorded, start_ns: int, end_ns: int) -> list[str]:
-    """Name who advertised for the pair's group, whether or not the wire let it pass."""
-    sent = recorded.sent.in_group(recorded.pair.vhid)
-    return sorted(sent.between(start_ns, end_ns).senders())
+def holders(recorded: Recorded, start_ns: int, end_ns: int) -> dict[str, int]:
+    """Name who held the virtual IP by any kind of claim in a stretch, each with its last one.
+
+    An advertisement that the wire dropped is one: its sender believes that it is the master.
+    """
+    sent = recorded.sent.in_group(recorded.pair.vhid).between(start_ns, end_ns)
+    held = [(one.at_ns, one.sender) for one in sent]
+    held += [(one.at_ns, one.who) for one in claims(recorded) if start_ns <= one.at_ns < end_ns]
+    return {who: at_ns for at_ns, who in sorted(held)}
 
 
 def owe_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
     """Owe one master before the nodes are parted, and two from 5 s after it on, to its end."""
     one = owed.owe(f"{apart.name}: one master before it")
     begin_ns = apart.begin.earliest_ns
-    before = masters(recorded, begin_ns - int(ALONE_S * NS), begin_ns)
+    before = holders(recorded, begin_ns - _alone_ns(recorded), begin_ns)
     if len(before) != 1:
-        one.doubt(f"{len(before)} master(s) before {apart.name}, so it shows nothing")
+        one.doubt(
+            f"{len(before)} holder(s) of the virtual IP before {apart.name}, so it shows nothing"
+        )
     one.met(recorded.wire)
     two = owed.owe(f"{apart.name}: two masters at once, within {SPLIT_S:.0f} s and to its end")
     limit_ns = apart.begin.latest_ns + int(SPLIT_S * NS)
@@ -101,8 +109,10 @@ def owe_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
     if split is None:
         two.broken(f"{why} from {SPLIT_S:.0f} s after its begin to its end", recorded.wire)
     elif split.start_ns > limit_ns:
-        why += f" {SPLIT_S:.0f} s after its begin, {(split.start_ns - limit_ns) / NS:.1f} s later"
-        _miss(two, recorded, why, (apart.begin.latest_ns, limit_ns, split.start_ns))
+        late_s = (split.start_ns - limit_ns) / NS
+        why += f" {SPLIT_S:.0f} s after its begin, {late_s:.1f} s later"
+        span, whose = (_due_ns(recorded, apart), split.start_ns), {*recorded.pair.nodes, "wire"}
+        missed(two, why, late_s, span, whose, recorded.lateness, recorded.wire)
     two.met(recorded.wire, *apart.places)
 
 
@@ -120,39 +130,42 @@ def owe_healed(owed: Obligations, recorded: Recorded, apart: Apart) -> str | Non
     limit_s = max(HEALED_S, recorded.pair.healing_s)
     one = owed.owe(f"one master {limit_s:.1f} s after the end of {apart.name}, and no other")
     healed_ns, until_ns = apart.end.latest_ns + int(limit_s * NS), _undisturbed(recorded, apart)
-    if until_ns < healed_ns + int(ALONE_S * NS):
+    if until_ns < healed_ns + _alone_ns(recorded):
         one.doubt("recorded for too short a time after the filter's end", recorded.wire)
         return None
-    found = masters(recorded, healed_ns, until_ns)
-    why = f"{len(found)} masters {limit_s:.1f} s after the filter's end: {', '.join(found)}"
+    found = holders(recorded, healed_ns, until_ns)
     if len(found) == 1:
-        one.met(recorded.wire, *apart.places)
-        return found[0]
+        ((survivor, last_ns),) = found.items()
+        silent_s = (until_ns - last_ns) / NS
+        why = f"{survivor} was silent for {silent_s:.1f} s at the end"
+        one.settle(silent_s <= recorded.pair.dead_s, why, recorded.wire, *apart.places)
+        return survivor
+    who = ", ".join(sorted(found)) or "nobody"
+    why = f"{len(found)} masters {limit_s:.1f} s after the filter's end: {who}"
     if found:
-        after = recorded.sent.in_group(recorded.pair.vhid).between(healed_ns, until_ns)
-        ends_ns = sorted(after.of(name).adverts[-1].at_ns for name in found)
-        yielded_ns = ends_ns[-2]  # the last one goes on
-        _miss(one, recorded, why, (apart.end.latest_ns, healed_ns, yielded_ns))
+        yielded_ns = sorted(found.values())[-2]  # the last one goes on
+        span, whose = (apart.end.latest_ns, yielded_ns), {*recorded.pair.nodes, "wire"}
+        late_s = max(1, yielded_ns - healed_ns) / NS
+        missed(one, why, late_s, span, whose, recorded.lateness, recorded.wire)
     else:
         one.broken(why, recorded.wire)
     return None
 
 
-def _miss(
-    one: Obligation, recorded: Recorded, why: str, begin_limit_end: tuple[int, int, int]
-) -> None:
-    """Break a limit that was missed, or keep it open where the host's lateness can explain that."""
-    begin_ns, limit_ns, end_ns = begin_limit_end
-    whose, excess_s = {*recorded.pair.nodes, "wire"}, max(1, end_ns - limit_ns) / NS
-    excuse = explain(excess_s, (begin_ns, end_ns), whose, recorded.lateness)
-    if excuse is None:
-        one.broken(why, recorded.wire)
-    else:
-        one.late(f"{why}, but {excuse}", recorded.wire)
+def _due_ns(recorded: Recorded, apart: Apart) -> int:
+    """Return when a standby that hears nothing any more may act at the earliest."""
+    nodes = recorded.pair.nodes.values()
+    return apart.begin.at_ns + int(
+        min(node.engine.fault_to_takeover().minimum_s for node in nodes) * NS
+    )
 
 
 def _still_ns(recorded: Recorded) -> int:
     return int(STILL_PERIODS * recorded.pair.slowest_period_s * NS)
+
+
+def _alone_ns(recorded: Recorded) -> int:
+    return max(int(ALONE_S * NS), _still_ns(recorded))
 
 
 def _undisturbed(recorded: Recorded, apart: Apart) -> int:

@@ -96,7 +96,7 @@ class Recorded:
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
-        """Every frame of heartbeat or ARP, or from the virtual IP, whether or not it was dropped."""
+        """Every frame of heartbeat or ARP, or from the virtual IP, also those that were dropped."""
         address = bytes(map(int, self.pair.virtual_ip.split(".")))
         return tuple(frame for frame in self.evidence.frames() if _concerns(frame.data, address))
 

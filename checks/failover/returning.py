@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from itertools import pairwise
 
-from checks.engine.lateness import explain
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
@@ -194,7 +193,8 @@ def _owe_stopped(owed: Obligations, recorded: Recorded, takeover: Takeover) -> N
             f"{takeover}: it advertised on for {late_s + STOPPED_S:.1f} s, limit {STOPPED_S:.0f} s"
         )
         whose = {takeover.victim.name, "scenario"}
-        _miss(one, recorded, why, late_s, (since_ns, until_ns), whose)
+        span = since_ns, until_ns
+        missed(one, why, late_s, span, whose, recorded.lateness, recorded.wire)
     one.met(*takeover.places)
 
 
@@ -204,8 +204,7 @@ def _owe_stay(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None
     The restarted node's own timer may run out before it has heard the primary (ucarp listens up
     to a second late). The two then meet, and it gives way: that may last as long as an election.
     """
-    assert takeover.first is not None  # noqa: S101 - `takeovers` yields those that happened
-    old, new, since_ns = takeover.victim, takeover.peer, takeover.first.at_ns
+    old, new, since_ns = takeover.victim, takeover.peer, takeover.taken.at_ns
     stays = owed.owe(f"{takeover}: {old.name} takes nothing back")
     watched_s = (takeover.until_ns - since_ns) / NS
     if watched_s < old.engine.last_advert_to_takeover().maximum_s:
@@ -234,27 +233,12 @@ def _owe_unbroken(
         return
     limit_s = GAP_FACTOR * node.engine.period_s
     silent_s, gap = _longest_gap(kept, *span)
-    if silent_s >= limit_s:
+    if silent_s > limit_s:
         why = f"{node.name} was silent for {silent_s:.3f} s, limit {limit_s:.3f} s"
         due_ns = gap[0] + int(node.engine.period_s * NS)
-        _miss(one, recorded, why, silent_s - limit_s, (due_ns, gap[1]), {node.name, "wire"})
+        whose, excess_s = {node.name, "wire"}, silent_s - limit_s
+        missed(one, why, excess_s, (due_ns, gap[1]), whose, recorded.lateness, recorded.wire)
     one.met(recorded.wire)
-
-
-def _miss(
-    one: Obligation,
-    recorded: Recorded,
-    why: str,
-    excess_s: float,
-    span: tuple[int, int],
-    whose: Collection[str],
-) -> None:
-    """Break an obligation whose limit was missed; keep it open where lateness can explain that."""
-    excuse = explain(excess_s, span, whose, recorded.lateness) if excess_s > 0 else None
-    if excuse is None:
-        one.broken(why, recorded.wire)
-    else:
-        one.late(f"{why}, but {excuse}", recorded.wire)
 
 
 def _longest_gap(kept: Heartbeat, from_ns: int, until_ns: int) -> tuple[float, tuple[int, int]]:

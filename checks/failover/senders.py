@@ -18,7 +18,7 @@ from checks.failover.pair import Node, Pair
 from checks.protocols import carp, vrrp
 from checks.protocols.heartbeat import Advertised, Heartbeat
 from evidence.capture import Frame
-from evidence.ethernet import MalformedFrame, parse_ethernet
+from evidence.packets import MalformedFrame, parse_ethernet
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from checks.failover.parted import (
     SPLIT_S,
     Apart,
     filters,
-    masters,
+    holders,
     owe_effective,
     owe_filtered,
     owe_healed,
@@ -51,7 +51,7 @@ def a_filtered_heartbeat_splits_and_is_diagnosed(evidence: Evidence, owed: Oblig
     _owe_diagnosis(owed, evidence, "vrrp-filter", Cause.VRRP_FILTERED)
     inside = filters(recorded) if recorded.pair.engine == "ucarp" else []
     for apart in owe_effective(owed, inside, GUEST_FIREWALL):
-        found = masters(recorded, apart.begin.earliest_ns, apart.end.latest_ns)
+        found = holders(recorded, apart.begin.earliest_ns, apart.end.latest_ns)
         owed.require(
             len(found) == 1,
             "a guest's own firewall splits nothing",
@@ -162,7 +162,7 @@ def _owe_one_master(owed: Obligations, recorded: Recorded, apart: Apart) -> None
     since_ns = apart.begin.latest_ns + int(SPLIT_S * NS)
     if apart.end.at_ns < since_ns + 2 * NS:
         one.doubt(f"the profile {apart.name} was on for too short a time", *apart.places)
-    found = masters(recorded, since_ns, apart.end.at_ns)
+    found = holders(recorded, since_ns, apart.end.at_ns)
     why = f"{apart.name}: {len(found)} master(s), expected 1"
     one.settle(len(found) == 1, why, recorded.wire, *apart.places)
 

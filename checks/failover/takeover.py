@@ -119,9 +119,9 @@ def takeovers(
 ) -> list[Takeover]:
     """Measure every takeover that a fault calls for, and owe that the role has moved each time.
 
-    only, but: names of faults; of: the one node that they are done to. Those that cannot be measured stay open; those after which the role
-    did not move, although it was watched for longer than it may take, are broken. Returned are
-    those that happened.
+    only, but: names of faults; of: the one node that they are done to. Those that cannot be
+    measured stay open; those after which the role did not move, although it was watched for longer
+    than it may take, are broken. Returned are those that happened.
     """
     wanted = [
         fault

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from checks.engine.obligations import Obligation, Obligations
+from checks.engine.lateness import missed
+from checks.engine.obligations import Obligations
 from checks.engine.registry import check
+from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
 from checks.protocols import tcpdump
 from evidence.events.pair import TcpdumpPrinted
+from evidence.moment import NS
 from evidence.scenario import Evidence
 
 HEARD_LINES, HEARD_S = 4, 5.0
@@ -30,33 +33,45 @@ def a_stopped_secondary_sees_the_heartbeat(evidence: Evidence, owed: Obligations
     owed.at_least(1, stopped, "tcpdump(s) on a node with its service stopped", *places)
     for printed in stopped:
         peer = recorded.pair.peer_of(printed.source)
-        lines = [
-            line
-            for line in tcpdump.advertisement_lines(printed.text)
-            if (line.source, line.vrid) == (peer.address, recorded.pair.vhid)
-        ]
         one = owed.owe(f"{printed.source}, stopped, sees {peer.name}'s heartbeat in each 5 s")
-        needed = HEARD_LINES * int(printed.seconds // HEARD_S)
-        saw = f"{printed.source} saw {len(lines)} advertisement(s) of {peer.name}"
-        if not needed:
+        if printed.seconds < HEARD_S:
             one.doubt(f"listened for {printed.seconds:.0f} s, {HEARD_S:.0f} s are needed")
-        elif len(lines) < needed:
-            one.broken(f"{saw} in {printed.seconds:.0f} s, {needed} are needed", printed.place)
-        else:
-            _judge_every_window(one, saw, lines)
+        span = printed.at_ns - int(printed.seconds * NS), printed.at_ns
+        whose = {printed.source, peer.name}
+        for why, missing in _too_few(printed, _heard(recorded, printed, peer), peer):
+            late_s = missing * peer.engine.period_s
+            missed(one, why, late_s, span, whose, recorded.lateness, printed.place)
         one.met(printed.place)
 
 
-def _judge_every_window(
-    one: Obligation, saw: str, lines: Sequence[tcpdump.AdvertisementLine]
-) -> None:
-    """Require 4 lines in the 5 s from the first one, and in each 5 s that ended by the last."""
-    first_s = lines[0].at_s
-    moments = [(line.at_s - first_s) % _DAY_S for line in lines]
+def _heard(recorded: Recorded, printed: TcpdumpPrinted, peer: Node) -> list[float]:
+    """Return when the peer's advertisements were heard, in seconds of the day."""
+    return [
+        line.at_s
+        for line in tcpdump.advertisement_lines(printed.text)
+        if (line.source, line.vrid) == (peer.address, recorded.pair.vhid)
+    ]
+
+
+def _too_few(
+    printed: TcpdumpPrinted, heard: Sequence[float], peer: Node
+) -> Iterator[tuple[str, int]]:
+    """Say where fewer than 4 were heard in 5 s, and how many were missing.
+
+    In all of the listening; in the 5 s from the first line; in each 5 s that ended by the last.
+    """
+    needed = HEARD_LINES * int(printed.seconds // HEARD_S)
+    saw = f"{printed.source} saw {len(heard)} advertisement(s) of {peer.name}"
+    if len(heard) < needed:
+        why = f"{saw} in {printed.seconds:.0f} s, {needed} are needed"
+        yield why, needed - len(heard)
+        return
+    moments = [(at_s - heard[0]) % _DAY_S for at_s in heard]
     for start in moments:
         if start and start + HEARD_S > moments[-1]:
             continue
         held = sum(start <= moment < start + HEARD_S for moment in moments)
         if held < HEARD_LINES:
-            clock = timedelta(seconds=int((first_s + start) % _DAY_S))
-            one.broken(f"{saw}, but {held} in the {HEARD_S:.0f} s from {clock}, 4 are needed")
+            clock = timedelta(seconds=int((heard[0] + start) % _DAY_S))
+            why = f"{saw}, but {held} in the {HEARD_S:.0f} s from {clock}, {HEARD_LINES} are needed"
+            yield why, HEARD_LINES - held

@@ -31,8 +31,7 @@ def the_vhid_is_94_and_can_be_moved(evidence: Evidence, owed: Obligations) -> No
     recorded = Recorded(evidence)
     moved = evidence.last(VhidMoved)
     end_ns = evidence.window.until_ns
-    first = recorded.sent.first()
-    if first is None:
+    if not len(recorded.sent):
         raise Missing(f"{recorded.wire} holds no advertisement of the pair")
     if moved.vhid == DEFAULT_VHID:
         owed.open(f"the VHID was moved to {moved.vhid}, which it is by default", moved.place)
@@ -40,16 +39,16 @@ def the_vhid_is_94_and_can_be_moved(evidence: Evidence, owed: Obligations) -> No
         owed.open(f"recorded for less than {WATCHED_S:.0f} s after the change", moved.place)
     before = recorded.sent.between(evidence.window.from_ns, moved.at_ns)
     after = recorded.sent.between(moved.at_ns, end_ns + 1)
-    owed.at_least(1, before.adverts, "advertisements before the change", recorded.wire)
-    owed.require(
-        first.group == DEFAULT_VHID,
-        f"{DEFAULT_VHID} before",
-        f"the default VHID is {first.group}, not {DEFAULT_VHID}",
-        recorded.wire,
-    )
+    default = owed.owe(f"VHID {DEFAULT_VHID} before")
+    first = before.first()
+    if first is None:
+        default.doubt("nothing was recorded before the change", recorded.wire)
+    else:
+        why = f"the default VHID is {first.group}, not {DEFAULT_VHID}"
+        default.settle(first.group == DEFAULT_VHID, why, recorded.wire)
     owed.require(
         after.groups() == {moved.vhid},
-        f"only {moved.vhid} after",
+        f"only VHID {moved.vhid} after",
         f"after the change VHIDs {sorted(after.groups())} are seen, only {moved.vhid} may be",
         moved.place,
         recorded.wire,

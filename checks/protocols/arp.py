@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from evidence import packets
 from evidence.capture import Frame
-from evidence.ethernet import BROADCAST
+from evidence.packets import BROADCAST
 
 REQUEST = 1
 REPLY = 2

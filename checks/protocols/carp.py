@@ -19,8 +19,8 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
-from evidence.ethernet import (
-    ETHERTYPE_IPV4,
+from evidence.packets import (
+    IPV4,
     Ipv4Packet,
     MalformedFrame,
     internet_checksum,
@@ -121,7 +121,7 @@ def decode(frame: bytes) -> Advertisement:
     Raises MalformedFrame when it is not IPv4 protocol 112 or has not CARP's 36 bytes.
     """
     ethernet = parse_ethernet(frame)
-    if ethernet.ethertype != ETHERTYPE_IPV4:
+    if ethernet.ethertype != IPV4:
         raise MalformedFrame(f"ethertype 0x{ethernet.ethertype:04x} is not IPv4")
     packet = parse_ipv4(ethernet.payload)
     if packet.protocol != PROTOCOL or packet.fragment:

@@ -14,8 +14,8 @@ import struct
 from dataclasses import dataclass
 
 from checks.protocols import carp
-from evidence.ethernet import (
-    ETHERTYPE_IPV4,
+from evidence.packets import (
+    IPV4,
     Ipv4Packet,
     MalformedFrame,
     internet_checksum,
@@ -92,7 +92,7 @@ def read(frame: bytes) -> carp.Advertisement | Advertisement | None:
     """
     try:
         ethernet = parse_ethernet(frame)
-        if ethernet.ethertype != ETHERTYPE_IPV4:
+        if ethernet.ethertype != IPV4:
             return None
         packet = parse_ipv4(ethernet.payload)
     except MalformedFrame:

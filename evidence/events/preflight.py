@@ -1,4 +1,4 @@
-"""What a preflight sees between two hosts, before a pair is deployed on them, or under a profile."""
+"""What a preflight sees between two hosts, before a pair is deployed, or under a profile."""
 
 from __future__ import annotations
 

@@ -5,16 +5,13 @@ provoked, and it is the lab's guardian. Steered through `Wire`; the rest are the
 """
 
 from lab.wire.client import Wire
-from lab.wire.frame import ARP, IPV4, IPV6, Frame, Headers, parse
+from lab.wire.frame import Frame
 from lab.wire.guardian import end_processes_of, processes_of
 from lab.wire.port import Port, free_udp_port
 from lab.wire.rules import Action, Corrupt, Delay, Drop, Duplicate, Jitter, Match, Reorder, Rule
 from lab.wire.stream import FrameStream
 
 __all__ = [
-    "ARP",
-    "IPV4",
-    "IPV6",
     "Action",
     "Corrupt",
     "Delay",
@@ -22,7 +19,6 @@ __all__ = [
     "Duplicate",
     "Frame",
     "FrameStream",
-    "Headers",
     "Jitter",
     "Match",
     "Port",
@@ -31,6 +27,5 @@ __all__ = [
     "Wire",
     "end_processes_of",
     "free_udp_port",
-    "parse",
     "processes_of",
 ]

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from evidence.packets import ETHERNET_HEADER, Headers, parse_headers
 from lab.errors import WireError
 from lab.wire.delay import DelayQueue
-from lab.wire.frame import ETHERNET_HEADER, Frame, Headers, parse
+from lab.wire.frame import Frame
 from lab.wire.matching import Predicate
 from lab.wire.port import SwitchPort
 from lab.wire.recorder import Recorder
@@ -123,7 +124,7 @@ class Forwarder:
         port.interface = self.recorder.add_interface(port.name, about)
 
     def _receive_with_care(self, port: SwitchPort, raw: bytes, at_ns: int) -> None:
-        headers = parse(raw)
+        headers = parse_headers(raw)
         comment = self._refusal(port, raw)
         if comment:
             port.refused += 1

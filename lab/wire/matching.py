@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Callable
 from typing import TypeAlias
 
-from lab.wire.frame import Headers
+from evidence.packets import Headers
 from lab.wire.rules import Match, mac_octets
 
 Test: TypeAlias = Callable[[Headers], bool]

@@ -154,6 +154,7 @@ class Requests:
         port = self._port(request)
         if not isinstance(port, NicPort):
             raise WireError(f"port {port.name} has no NIC", hint="it is a virtual port")
+        self.drain_nics()  # what the former NIC sent is evidence, too
         port.nic_port = _number(request, "nic_port")
         self._forwarder.switch.forget(port)
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from evidence.packets import ETHERNET_HEADER, Headers
 from lab.errors import WireError
-from lab.wire.frame import ETHERNET_HEADER, Headers
 from lab.wire.matching import compile_match
 from lab.wire.rules import Corrupt, Delay, Drop, Duplicate, Jitter, Reorder, Rule, rule_to_json
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from evidence.ethernet import internet_checksum
+from evidence.packets import internet_checksum
 from lab.probe import Probe
 
 _GROUP_MAC, _GROUP = bytes.fromhex("01005e000012"), "224.0.0.18"

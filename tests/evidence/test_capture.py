@@ -155,3 +155,11 @@ def test_later_elsewhere_or_different_is_no_duplicate(other: Frame) -> None:
 def test_a_frame_repeated_at_every_half_millisecond_is_still_there_now_and_then() -> None:
     unique = without_duplicates(Frame(n * MS // 2, "a/wire0", b"x") for n in range(30))
     assert [frame.at_ns for frame in unique] == [n * 3 * MS // 2 for n in range(10)]
+
+
+def test_what_came_in_elsewhere_in_between_and_earlier_hides_no_duplicate() -> None:
+    between = Frame(2 * MS, "b/wire0", b"y")
+    frames = [Frame(10 * MS, "a/wire0", b"x"), between, Frame(10 * MS + 5, "a/wire0", b"x")]
+    unique = without_duplicates(frames)
+    assert list(unique) == frames[:2]
+    assert unique.duplicates == 1

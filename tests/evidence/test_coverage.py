@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from evidence.capture import Capture, verify
+from evidence.clock import HostClock
 from evidence.coverage import Coverage, Span, coverage_of
 from evidence.errors import BadEvidence
 from evidence.mark import Mark, mark_of
@@ -219,6 +220,25 @@ def test_what_the_recorder_writes_is_covered(tmp_path):
     coverage = coverage_of(recorder.path)
     assert (coverage.ended, coverage.problems, coverage.known_holes) == (True, (), ())
     assert len(coverage.digests) == 3
+
+
+def test_captures_made_up_for_tests_are_what_the_recorder_writes(tmp_path, monkeypatch):
+    """Or else all tests of damage here would be about something that no wire writes."""
+    now = [at(0)]
+    monkeypatch.setattr(HostClock, "now", lambda: HostClock(0, 0))
+    with monkeypatch.context() as patched:
+        patched.setattr("lab.wire.recorder.time.monotonic_ns", lambda: now[0])
+        with Recorder(tmp_path / "wire.pcapng") as recorder:
+            interface = recorder.add_interface("a/wire0", "segment lan")
+            left = list(FRAMES)
+            for one in marks_of(at(0), at(10))[1:]:
+                while left and left[0].at_ns <= one.wall_ns:
+                    recorder.record(interface, left[0].at_ns, left.pop(0).data)
+                recorder.flush()
+                now[0] = one.wall_ns
+                if one.mark != "end":
+                    recorder.mark()
+    assert recorder.path.read_bytes() == capture(FRAMES, at(0), at(10))
 
 
 def test_an_octet_altered_in_what_the_recorder_wrote_is_found(tmp_path):

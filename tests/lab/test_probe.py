@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from evidence.packets import ARP, IPV4, parse_headers
 from lab.probe import Asking, Probe
 from lab.timing import Kind, Recorder
 from lab.wait import until
-from lab.wire import ARP, IPV4, parse
 from tests.wire.conftest import BROADCAST, Bench, Nic
 
 OWN, HELD = "192.168.70.9", "192.168.70.222"
@@ -81,7 +81,7 @@ def holder(nic: Nic, *, flags: int = TCP_SYN_ACK, seen: list[bytes] | None = Non
     """Play a machine that holds the virtual IP and accepts, or refuses, TCP."""
 
     def act(frame: bytes) -> None:
-        headers = parse(frame)
+        headers = parse_headers(frame)
         if headers.ethertype == ARP and headers.destination_ip == socket.inet_aton(HELD):
             nic.send(arp(2, nic, HELD, OWN, to=headers.source))
         elif headers.ethertype == IPV4 and headers.destination == nic.mac:

@@ -18,9 +18,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from evidence.packets import ARP, IPV4, parse_headers
 from lab.clock import ClockOffset
 from lab.topology import read_topology
-from lab.wire import ARP, IPV4, Port, Wire, parse
+from lab.wire import Port, Wire
 from tests.checks.protocols import encoder
 from tests.wire.conftest import Nic
 
@@ -116,7 +117,7 @@ class PlayedNode:
         self.nic.send(encoder.gratuitous(self.nic.mac.hex(":")))
 
     def _hear(self, frame: bytes) -> None:
-        headers = parse(frame)
+        headers = parse_headers(frame)
         if headers.protocol == 112:
             self._heard = time.monotonic()
             self.counter = int.from_bytes(frame[42:50], "big")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import get_args
 
 from checks.failover.data_loss import KEPT
-
 from checks.failover.serving import SERVICES
 from checks.failover.syncing import SYNCED
 from evidence.events.setup import Broken

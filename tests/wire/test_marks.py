@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -14,7 +15,10 @@ import pytest
 from evidence.capture import Capture
 from evidence.mark import EVERY_NS, Mark, mark_of
 from evidence.pcapng import PACKET, Blocks
+from lab.wire.forwarder import Forwarder
+from lab.wire.port import NicPort, Port, free_udp_port
 from lab.wire.recorder import Recorder
+from lab.wire.requests import Requests
 
 PATIENCE = 20.0
 
@@ -154,3 +158,19 @@ def test_other_programs_read_a_capture_with_marks(tmp_path):
     command = ["tcpdump", "-t", "-e", "-q", "-r", str(recorder.path)]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert shown.count("Ethertype (0x88b5)") == 3
+
+
+def test_what_a_nic_sent_before_another_takes_its_place_is_recorded(tmp_path):
+    with (
+        Recorder(tmp_path / "wire.pcapng") as recorder,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nic,
+    ):
+        nic.bind(("127.0.0.1", 0))
+        port = NicPort(Port("a/wire0", "lan", nic.getsockname()[1]))
+        forwarder = Forwarder(recorder, seed=1)
+        forwarder.plug(port)
+        nic.sendto(b"\xff" * 6 + b"\x52" * 6 + b"\x88\xb5" + b"." * 46, port.socket.getsockname())
+        requests = Requests(forwarder, lambda _: port)
+        requests.answer({"do": "set_nic_port", "port": "a/wire0", "nic_port": free_udp_port()})
+        forwarder.close()
+    assert len(list(Capture(recorder.path))) == 1

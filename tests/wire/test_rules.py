@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evidence.packets import Headers
 from lab.errors import ScenarioError, WireError
-from lab.wire.frame import Headers
 from lab.wire.matching import compile_match
 from lab.wire.rule_json import rule_from_json
 from lab.wire.rules import (

@@ -22,6 +22,9 @@ from checks.engine.verdicts import (
     write_tables,
 )
 from evidence.events.run import ScenarioEnded
+from evidence.mark import ALIVE
+from evidence.moment import NS
+from tests import captures
 from tests.checks.engine.recorded import (
     SAID,
     SCENARIO,
@@ -131,6 +134,15 @@ def test_the_reasons_of_a_requirement_are_compared_with_its_parts(tmp_path: Path
     assert f"{SAID}: what it says is not what its parts say" in altered(tmp_path)
 
 
+def test_the_list_of_what_was_never_judged_is_compared_too(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"requirements": ["FO-24", "MN-05"]}')
+    attempt(tmp_path, "good")
+    seal(tmp_path)
+    tables = read_tables(tmp_path)
+    write_tables(tmp_path, {**tables, "never_judged": []})
+    assert "verdicts.json: what it says of the whole run is not what its parts" in altered(tmp_path)
+
+
 def test_a_verdict_that_was_removed_is_missed_by_its_mark(tmp_path: Path) -> None:
     good_run(tmp_path)
     kept = read_verdicts(tmp_path).attempts
@@ -195,6 +207,20 @@ def test_a_capture_that_was_altered_is_named_whoever_used_it(tmp_path: Path) -> 
     unused.write_bytes(b"octetz")
     assert "wire/unused.pcapng: it was altered after it had been sealed" in altered(tmp_path)
     assert main(["verify", str(tmp_path)]) == 1
+
+
+def test_the_capture_of_a_lab_that_is_kept_may_grow_but_not_change(tmp_path: Path) -> None:
+    attempt(tmp_path, "good")
+    (tmp_path / "wire").mkdir()
+    path = tmp_path / "wire" / "kept.pcapng"
+    marks = captures.marks_of(NS, 4 * NS, ended=False)
+    grown = captures.capture([], marks=[*marks, captures.mark(ALIVE, 5 * NS)])
+    path.write_bytes(captures.capture([], marks=marks))
+    seal(tmp_path)
+    path.write_bytes(grown)
+    assert main(["verify", str(tmp_path)]) == 0
+    path.write_bytes(grown.replace(b'"late_ns":0', b'"late_ns":9', 1))
+    assert "wire/kept.pcapng: it was altered after it had been sealed" in altered(tmp_path)
 
 
 def test_what_the_marks_of_a_capture_say_is_told(tmp_path: Path, monkeypatch) -> None:

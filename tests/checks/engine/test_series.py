@@ -182,6 +182,14 @@ def test_a_series_that_failed_stays_failed(tmp_path: Path) -> None:
     assert read_verdicts(tmp_path).of(SAID).status is Status.FAIL
 
 
+def test_a_failure_of_fewer_repetitions_does_not_give_way_to_more(tmp_path: Path) -> None:
+    repetition(tmp_path, 1, "bad", of=1)
+    repetition(tmp_path, 1, of=2)
+    repetition(tmp_path, 2, of=2)
+    assert combined(tmp_path).status is Status.PASS
+    assert read_verdicts(tmp_path).of(SAID).status is Status.FAIL
+
+
 def test_a_doubt_about_fewer_repetitions_gives_way_to_more(tmp_path: Path) -> None:
     repetition(tmp_path, 1, "dark", of=1)
     repetition(tmp_path, 1, of=2)

@@ -42,6 +42,7 @@ def test_late_alone_is_late_and_late_with_a_doubt_is_not() -> None:
 def test_a_single_attempt_is_the_verdict() -> None:
     assert over_attempts({1: GOOD}) == GOOD
     assert over_attempts({4: BAD}) == BAD
+    assert over_attempts({1: LATE}) == LATE
 
 
 def test_a_pass_does_not_replace_a_fail() -> None:

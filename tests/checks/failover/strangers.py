@@ -53,9 +53,14 @@ STRANGERS: dict[str, Callable[[Run], Run]] = {
 }
 
 
-def tagged(raw: bytes, vlan: int = 7) -> bytes:
-    """Put an 802.1Q tag into a frame."""
-    return raw[:12] + b"\x81\x00" + vlan.to_bytes(2, "big") + raw[12:]
+def tagged(raw: bytes, vlan: int = 7, kind: bytes = b"\x81\x00") -> bytes:
+    """Put a VLAN tag into a frame."""
+    return raw[:12] + kind + vlan.to_bytes(2, "big") + raw[12:]
+
+
+def tagged_twice(raw: bytes) -> bytes:
+    """Put two tags into a frame, as a provider's bridge does."""
+    return tagged(tagged(raw), 8, b"\x88\xa8")
 
 
 def from_address(raw: bytes, address: str) -> bytes:

@@ -118,24 +118,6 @@ def test_an_empty_reading_of_addresses_is_refused(tmp_path: Path) -> None:
         run.judge("FO-28")
 
 
-@pytest.mark.parametrize("requirement", ["FO-28", "FO-29", "FO-30"])
-@pytest.mark.parametrize(
-    "stranger",
-    [
-        encoder.vrrp("192.168.70.50"),
-        encoder.carp("192.168.70.50", virtual_ip="192.168.70.60", password="another"),
-    ],
-    ids=["VRRP with VRID 94", "CARP with VHID 94"],
-)
-def test_a_stranger_with_our_group_changes_nothing(
-    tmp_path: Path, requirement: str, stranger: bytes
-) -> None:
-    run = {"FO-28": returned, "FO-29": loop, "FO-30": failback}[requirement](tmp_path)
-    for at in range(1, int(run.seconds)):
-        run.frame(at + 0.37, "stranger/wire0", stranger)
-    passes(run.judge(requirement))
-
-
 def test_a_return_watched_for_too_short_a_time_says_nothing(tmp_path: Path) -> None:
     run = returned(tmp_path)
     run.seconds = 80

@@ -259,7 +259,7 @@ def test_two_masters_before_the_filter_show_nothing(
 ) -> None:
     run = split(tmp_path, name)
     run.beats("secondary", 8.5, 10)
-    unsure(run.judge(requirement), "2 master(s) before")
+    unsure(run.judge(requirement), "2 holder(s) of the virtual IP before")
 
 
 def test_a_split_that_a_busy_host_delays_says_nothing(tmp_path: Path) -> None:
@@ -298,6 +298,28 @@ def test_what_is_filtered_next_ends_the_healing(tmp_path: Path) -> None:
     verdict = run.judge("FO-43")
     unsure(verdict, "too short a time after the filter's end")
     assert "2 masters" not in verdict.text
+
+
+@pytest.mark.parametrize("requirement", ["FO-43", "FO-44"])
+def test_a_loser_that_goes_on_answering_arp_after_the_healing_is_rejected(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = split(tmp_path, "source-mac")
+    for at in range(40, 59):
+        run.asked(at, "primary", "secondary")
+    rejects(run.judge(requirement), "2 masters 3.0 s after the filter's end: primary, secondary")
+
+
+def test_a_survivor_that_falls_silent_is_rejected(tmp_path: Path) -> None:
+    run = split(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 50]
+    rejects(run.judge("FO-43"), "primary was silent for")
+
+
+def test_a_plain_network_on_which_both_nodes_answer_arp_is_rejected(tmp_path: Path) -> None:
+    run = platforms(tmp_path)
+    run.asked(15, "primary", "secondary")
+    rejects(run.judge("FO-48"), "plain: 2 master(s), expected 1")
 
 
 # Recorded evidence that was judged wrongly once, a sentence each.
@@ -375,29 +397,8 @@ def test_events_recorded_out_of_order_at_their_right_times_pass(tmp_path: Path) 
     run = platforms(tmp_path)
     run.in_order = False
     for seed in range(5):
-        random.Random(seed).shuffle(run.events)
+        random.Random(seed).shuffle(run.events)  # noqa: S311 - an order, no secret
         passes(run.judge("FO-48"))
-
-
-@pytest.mark.parametrize(
-    ("requirement", "name"),
-    [("FO-42", "vrrp"), ("FO-43", "vrrp"), ("FO-44", "source-mac"), ("FO-45", "isolation")],
-)
-@pytest.mark.parametrize(
-    "stranger",
-    [
-        encoder.vrrp("192.168.70.50"),
-        encoder.carp("192.168.70.50", virtual_ip="192.168.70.60", password="another"),
-    ],
-    ids=["VRRP with VRID 94", "CARP with VHID 94"],
-)
-def test_a_stranger_with_our_group_changes_nothing(
-    tmp_path: Path, requirement: str, name: str, stranger: bytes
-) -> None:
-    run = split(tmp_path, name)
-    for at in range(1, 60):
-        run.frame(at + 0.37, "stranger/wire0", stranger)
-    passes(run.judge(requirement))
 
 
 @pytest.mark.parametrize("profile", OBSERVED)

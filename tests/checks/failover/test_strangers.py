@@ -13,15 +13,35 @@ import pytest
 from checks.engine.verdict import Status
 from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, steady, takeover
 from tests.checks.failover.strangers import STRANGERS
+from tests.checks.failover.test_aftermath import tunnels
+from tests.checks.failover.test_returning import failback, loop, returned
 from tests.checks.failover.test_serving import serving
+from tests.checks.failover.test_splits import platforms, split
+from tests.checks.failover.test_takeovers import stopped
 from tests.checks.failover.test_vhids import moved, neighbours
 from tests.checks.protocols import encoder
+
+
+def tunnelled(directory: Path) -> Run:
+    return tunnels(directory, 61)
+
 
 HEALTHY: dict[str, Callable[[Path], Run]] = {
     **dict.fromkeys(("FO-12", "FO-13", "FO-14", "FO-15"), serving),
     **dict.fromkeys(("FO-16", "FO-17", "FO-18", "FO-19"), steady),
     **dict.fromkeys(("FO-20", "FO-24", "FO-25", "FO-26", "FO-31"), takeover),
     "FO-22": moved,
+    "FO-27": stopped,
+    "FO-28": returned,
+    "FO-29": loop,
+    "FO-30": failback,
+    "FO-39": tunnelled,
+    "FO-49": tunnelled,
+    "FO-42": split,
+    "FO-43": split,
+    "FO-44": lambda directory: split(directory, "source-mac"),
+    "FO-45": lambda directory: split(directory, "isolation"),
+    "FO-48": platforms,
     "FO-23": neighbours,
 }
 NO_STRANGERS = {("FO-23", "a CARP pair, VHID 95")}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.checks.failover.printed import lines, printed
-from tests.checks.failover.recording import passes, rejects, unsure
+from tests.checks.failover.recording import NS, passes, rejects, stamp, unsure
 
 
 def test_a_stopped_secondary_that_sees_the_heartbeat_passes(tmp_path: Path) -> None:
@@ -35,6 +35,12 @@ def test_a_heartbeat_that_is_half_lost_is_rejected(
     rejects(run.judge("FO-41"), reason)
 
 
+def test_a_heartbeat_that_a_busy_host_thinned_out_says_nothing(tmp_path: Path) -> None:
+    run = printed(tmp_path, lines(0, 2, 4, 6))
+    run.event(4, "host.late", "host", of="primary", from_ns=stamp(2), kept_ns=2 * NS)
+    unsure(run.judge("FO-41"), "was kept from running")
+
+
 def test_a_listening_of_less_than_five_seconds_says_nothing(tmp_path: Path) -> None:
     unsure(printed(tmp_path, lines(0, 1, 2, 3), seconds=4).judge("FO-41"), "5 s are needed")
 
@@ -49,9 +55,7 @@ def test_a_running_secondary_does_not_show_the_troubleshooting_step(tmp_path: Pa
     unsure(run.judge("FO-41"), "0 tcpdump(s) on a node with its service stopped, 1 are needed")
 
 
-@pytest.mark.parametrize(
-    "change", [("192.168.70.1 >", "192.168.70.2 >"), ("vrid 94", "vrid 95")]
-)
+@pytest.mark.parametrize("change", [("192.168.70.1 >", "192.168.70.2 >"), ("vrid 94", "vrid 95")])
 def test_what_others_advertise_neither_helps_nor_harms(
     tmp_path: Path, change: tuple[str, str]
 ) -> None:

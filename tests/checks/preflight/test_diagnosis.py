@@ -74,7 +74,7 @@ def test_what_was_observed_is_recorded_and_read_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    "field", Observations.model_fields.keys() - {"source_macs", "foreign_vhids"}
+    "field", sorted(Observations.model_fields.keys() - {"source_macs", "foreign_vhids"})
 )
 def test_an_observation_that_was_not_made_is_refused(field: str) -> None:
     fields = {name: value for name, value in dict(WORKING).items() if name != field}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from checks.protocols import carp, vrrp
 from checks.protocols.carp import Defect
-from evidence.ethernet import MalformedFrame
+from evidence.packets import MalformedFrame
 from tests.checks.protocols import encoder
 
 PAIR = carp.Secret("secret94", "192.168.70.222", 94)

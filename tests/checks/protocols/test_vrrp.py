@@ -6,7 +6,7 @@ import pytest
 
 from checks.protocols import carp, vrrp
 from checks.protocols.vrrp import Checksum, Defect
-from evidence.ethernet import MalformedFrame
+from evidence.packets import MalformedFrame
 from tests.checks.protocols import encoder
 
 V2 = bytes.fromhex("215e960100014118c0a846de0000000000000000")

@@ -1,0 +1,160 @@
+"""FO-47: keepalived in ucarp's place keeps the same promises, and each broken one is rejected."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.checks.failover.recording import (
+    ADDRESS,
+    MAC,
+    VIRTUAL_IP,
+    Run,
+    node,
+    passes,
+    rejects,
+    takeover,
+    unsure,
+)
+from tests.checks.protocols import encoder
+
+PRIORITY = {"primary": 150, "secondary": 100}
+
+
+def keepalived(directory: Path, *, preempting: bool = False, version: int = 2) -> Run:
+    nodes = {
+        name: node(name, engine="keepalived", advert_int=1, priority=priority)
+        for name, priority in PRIORITY.items()
+    }
+    run = Run(directory, 200, engine="keepalived", version=version, nodes=nodes)
+
+    def vrrp(node: str, priority: int | None = None) -> bytes:
+        own = PRIORITY[node] if priority is None else priority
+        return encoder.vrrp(ADDRESS[node], version=version, priority=own, mac=MAC[node])
+
+    def beats(node: str, start: float, end: float) -> None:
+        at = start
+        while at < end:
+            run.frame(at, f"{node}/wire0", vrrp(node))
+            at += 1
+
+    beats("primary", 0, 40.2)
+    run.event(2, "steady.began", "scenario", active="primary")
+    run.event(35, "steady.ended", "scenario", active="primary")
+    run.event(40.4, "fault.injected", "scenario", fault="power-off", node="primary")
+    run.event(60, "fault.watched", "scenario", node="primary")
+    run.event(62, "node.returned", "scenario", node="primary")
+    beats("secondary", 43.61, 70 if preempting else 150)
+    if preempting:
+        beats("primary", 70.3, 150.7)
+    run.event(150.7, "fault.injected", "scenario", fault="service-stop", node="secondary")
+    last = "primary" if preempting else "secondary"
+    run.frame(150.71, f"{last}/wire0", vrrp(last, 0))
+    run.event(90, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    run.event(150.9, "addresses.held", "secondary", held=[VIRTUAL_IP])
+    run.event(151, "service.stopped", "secondary")
+    run.event(151.1, "addresses.held", "secondary", held=[ADDRESS["secondary"]])
+    beats("primary", 151.12, 200)
+    return run
+
+
+def test_keepalived_keeps_the_promises_within_its_own_timers(tmp_path: Path) -> None:
+    passes(keepalived(tmp_path).judge("FO-47"))
+
+
+def test_keepalived_with_vrrp_of_version_3_passes_as_well(tmp_path: Path) -> None:
+    passes(keepalived(tmp_path, version=3).judge("FO-47"))
+
+
+@pytest.mark.parametrize(("spoken", "configured"), [(2, 3), (3, 2)])
+def test_another_version_of_vrrp_than_configured_is_rejected(
+    tmp_path: Path, spoken: int, configured: int
+) -> None:
+    run = keepalived(tmp_path, version=spoken).changed("pair.configured", version=configured)
+    rejects(run.judge("FO-47"), f"VRRPv{spoken}, configured is VRRPv{configured}")
+
+
+def test_an_advertisement_of_ucarp_in_a_pair_of_keepalived_is_rejected(tmp_path: Path) -> None:
+    run = keepalived(tmp_path)
+    run.frame(20.5, "primary/wire0", encoder.carp(ADDRESS["primary"]))
+    rejects(run.judge("FO-47"), "1 advertisement(s) of primary are CARP")
+
+
+def test_what_a_pair_spoke_before_it_was_configured_is_not_judged(tmp_path: Path) -> None:
+    run = keepalived(tmp_path, version=3)
+    run.event(1.5, "pair.configured", "scenario", **run.pair)
+    run.frame(0.7, "primary/wire0", encoder.carp(ADDRESS["primary"]))
+    passes(run.judge("FO-47"))
+
+
+def test_keepalived_with_state_master_is_rejected(tmp_path: Path) -> None:
+    verdict = keepalived(tmp_path, preempting=True).judge("FO-47")
+    rejects(verdict, "advertisement(s) on its return")
+
+
+def test_a_ucarp_pair_shows_nothing_about_keepalived(tmp_path: Path) -> None:
+    unsure(takeover(tmp_path).judge("FO-47"), "runs ucarp")
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ("steady.began", "no steady.began was recorded"),
+        ("node.returned", "no node.returned was recorded"),
+        ("service.stopped", "when the stop had ended was not recorded"),
+        ("addresses.held", "addresses were not read"),
+    ],
+)
+def test_a_promise_that_was_not_tried_says_nothing(
+    tmp_path: Path, left_out: str, said: str
+) -> None:
+    unsure(keepalived(tmp_path).without(left_out).judge("FO-47"), said)
+
+
+def test_a_clean_stop_that_was_not_tried_says_nothing(tmp_path: Path) -> None:
+    run = keepalived(tmp_path).but(fault="service-stop")
+    run.frames = [frame for frame in run.frames if frame[0] < 150]
+    run.seconds = 149
+    run.events = [event for event in run.events if event[0] < 149]
+    unsure(run.judge("FO-47"), "no fault was recorded that calls for a takeover")
+
+
+# Recorded evidence that was judged wrongly once, a sentence each.
+
+
+def test_the_virtual_ip_is_answered_from_both_nodes_after_a_node_was_only_paused(
+    tmp_path: Path,
+) -> None:
+    run = keepalived(tmp_path)
+    for at in range(48, 60):
+        run.asked(at, "primary", "secondary")
+    rejects(run.judge("FO-47"), "primary answers ARP for it while secondary is the active node")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_frames_late_by_up_to_80_ms_on_a_slow_guest_pass(tmp_path: Path, seed: int) -> None:
+    late = random.Random(seed)  # noqa: S311 - noise, no secret
+    run = keepalived(tmp_path).mapped(lambda at, _, raw: [(at + late.uniform(0, 0.08), raw)])
+    passes(run.judge("FO-47"))
+
+
+def test_every_seventh_frame_duplicated_within_0_4_ms_passes(tmp_path: Path) -> None:
+    run = keepalived(tmp_path)
+    for at, port, raw, comment in run.frames[::7]:
+        run.frame(at + 0.0004, port, raw, comment)
+    passes(run.judge("FO-47"))
+
+
+def test_keepalived_s_last_advertisement_15_ms_late_on_the_wire_passes(tmp_path: Path) -> None:
+    run = keepalived(tmp_path)
+    last = max(at for at, port, _, _ in run.frames if at < 41)
+    run.mapped(lambda at, _, raw: [(at + 0.015 if at == last else at, raw)])
+    passes(run.judge("FO-47"))
+
+
+def test_a_takeover_of_keepalived_that_is_really_too_soon_is_rejected(tmp_path: Path) -> None:
+    run = keepalived(tmp_path)
+    run.mapped(lambda at, _, raw: [(at - 1.9 if 43 < at < 44 else at, raw)])
+    rejects(run.judge("FO-47"), "sooner than configured")
