@@ -20,6 +20,7 @@ from evidence.event import Event
 from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
 from evidence.history import FILE_NAME, Recording, read_history
 from evidence.moment import Window
+from evidence.run import RunDirectory
 
 E = TypeVar("E", bound=Event)
 
@@ -40,6 +41,7 @@ class Evidence:
         attempt: int | None = None,
     ) -> None:
         self.directory = directory
+        self._files = RunDirectory(directory)
         self.scenario = scenario
         self.requirement = requirement
         self._history = history
@@ -48,7 +50,7 @@ class Evidence:
 
     @cached_property
     def _whole(self) -> Recording:
-        return self._history or read_history(self.directory / FILE_NAME)
+        return self._history or read_history(self._files.history)
 
     @cached_property
     def _bounds(self) -> tuple[ScenarioStarted, Event]:
@@ -124,11 +126,11 @@ class Evidence:
     @property
     def capture_place(self) -> str:
         """The lab's capture, relative to the run's directory."""
-        return f"wire/{self.lab}.pcapng"
+        return self._files.place(self._files.capture(self.lab))
 
     @cached_property
     def _capture(self) -> Capture:
-        path = self.directory / self.capture_place
+        path = self._files.capture(self.lab)
         if not path.exists():
             raise Missing(f"{self.capture_place} is not there")
         return Capture(path)
@@ -166,7 +168,7 @@ class Evidence:
 
     def transcript(self, machine: str) -> str:
         """Return what provisioning typed on `machine`; raise Missing when it was not kept."""
-        path = self.directory / "transcripts" / self.lab / f"{machine}.log"
+        path = self._files.transcript(self.lab, machine)
         if not path.exists():
-            raise Missing(f"transcripts/{self.lab}/{machine}.log is not there")
+            raise Missing(f"{self._files.place(path)} is not there")
         return path.read_text(errors="replace")

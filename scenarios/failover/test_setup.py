@@ -257,4 +257,5 @@ def test_commit_and_restart_brings_the_virtual_ip_up_unaided(pair: Pair, judge: 
         observe.addresses(pair, "primary")
     observe.log_lines(pair, "primary", committed.at_ns)
     pause(10)
+    observe.addresses(pair, "primary")  # it has kept what it held
     judge("FO-11")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.engine.seal import sealed
 from checks.engine.series import Series, SeriesVerdict
 from checks.engine.verdict import Status, Verdict, unknown
 from checks.engine.verdicts import read_verdicts
@@ -37,6 +38,8 @@ def test_a_run_of_all_repetitions_passes_and_says_how_many_there_were(tmp_path: 
     run = pretend(tmp_path, *ALONE, POWER_OFF)
     assert run.status == 0, run.said
     assert "test_a_power_failure_makes_the_standby_active: 3 of 3 repetitions" in run.said
+    assert "never judged" not in run.said
+    assert f"evidence sealed: {sealed(run.evidence)}" in run.said
     assert read_verdicts(run.evidence).by_requirement["FO-24"][POWER_OFF].status is Status.PASS
 
 
