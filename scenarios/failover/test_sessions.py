@@ -154,6 +154,7 @@ def test_the_subscription_goes_with_the_role(pair: Pair, probe: Probe, judge: Ju
     active = pair.active()
     pair.sacli(active, "--value", KEY, "LoadSubscription")
     observe.subscription(pair, active, active=True, loaded_on=active)
+    pair.sacli(active, "FailoverSync", timeout=120)  # what no sync contains is lost (FO-46)
     provoke(
         pair,
         faults.POWER_OFF,

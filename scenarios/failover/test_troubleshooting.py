@@ -193,6 +193,8 @@ def test_a_filter_of_source_macs_breaks_the_pair_until_spoofing_is_allowed(
 @pytest.mark.requirement("FO-43", "FO-45")
 def test_nodes_in_two_segments_cannot_be_a_pair(pair: Pair, judge_each: JudgeEach) -> None:
     pair.make_active("primary")
+    validation.validate(pair)
+    pause(QUIET_S)
     with watched(pair, nodes_isolated(pair), a_filter("isolation")):
         validation.validate(pair, "isolation", validation.ALL_OF_PARTNER)
     judge_each("FO-43", "FO-45")
