@@ -52,7 +52,7 @@ class Catalogue:
             return found
         close = difflib.get_close_matches(requirement_id.upper(), self._by_id, n=3, cutoff=0.4)
         raise UnknownRequirement(
-            f"{requirement_id!r} is no requirement of {FILE.name}",
+            f"{requirement_id!r} is not a requirement in {FILE.name}",
             hint=f"did you mean {', '.join(close)}?" if close else "see `python -m checks list`",
         )
 

@@ -171,13 +171,13 @@ def measure(recorded: Recorded, fault: WatchedFault) -> Takeover:
     if fault.event.hits == 0:
         raise Missing(f"{fault} hit no frame")
     _owned_before(recorded, fault)
-    beats = recorded.heard_of_pair()
-    victim = beats.of(fault.victim.name)
+    heard = recorded.heard_of_pair()
+    victim = heard.of(fault.victim.name)
     peer = recorded.pair.peer_of(fault.victim.name)
     first = next(
         (
             one
-            for one in beats.of(peer.name)
+            for one in heard.of(peer.name)
             if fault.at.earliest_ns <= one.at_ns <= fault.until_ns
             and not one.resigning
             and verifies(one.advert, recorded.pair)
@@ -226,9 +226,9 @@ def _before_silence(fault: WatchedFault, victim: Heartbeat) -> Advertised:
 
     Raises Missing when the victim advertised on to the end: the fault did nothing to it.
     """
-    beats = [one for one in victim if one.at_ns <= fault.until_ns]
-    ends = [*(later.at_ns for later in beats[1:]), fault.until_ns]
-    for one, after_ns in zip(beats, ends, strict=True):
+    adverts = [one for one in victim if one.at_ns <= fault.until_ns]
+    ends = [*(later.at_ns for later in adverts[1:]), fault.until_ns]
+    for one, after_ns in zip(adverts, ends, strict=True):
         patience_ns = int(1.5 * one.advert.period_s * NS)
         if after_ns > fault.at.earliest_ns and after_ns - one.at_ns > patience_ns:
             return one

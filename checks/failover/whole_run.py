@@ -106,22 +106,22 @@ def split_brains(recorded: Recorded) -> list[SplitBrain]:
     excused = disturbances(recorded)
     return [
         split
-        for beats in within_thaws(recorded, recorded.aired)
-        for split in heartbeat.split_brains(beats)
+        for stretch in within_thaws(recorded, recorded.aired)
+        for split in heartbeat.split_brains(stretch)
         if not any(start <= split.start_ns and split.end_ns <= end for start, end in excused)
     ]
 
 
-def within_thaws(recorded: Recorded, beats: Heartbeat) -> list[Heartbeat]:
+def within_thaws(recorded: Recorded, whole: Heartbeat) -> list[Heartbeat]:
     """Cut a heartbeat at each thaw: a thawed node goes on from where it was frozen.
 
     What came while it was not certain whether the wire ran again belongs to neither side.
     """
     stretches, since_ns = [], recorded.window.from_ns
     for start_ns, end_ns in thaws(recorded):
-        stretches.append(beats.between(since_ns, start_ns))
+        stretches.append(whole.between(since_ns, start_ns))
         since_ns = end_ns
-    return [*stretches, beats.between(since_ns, recorded.window.until_ns + 1)]
+    return [*stretches, whole.between(since_ns, recorded.window.until_ns + 1)]
 
 
 def owe_one_master(owed: Obligations, recorded: Recorded) -> None:

@@ -75,7 +75,7 @@ def profiles_apart(evidence: Evidence, owed: Obligations) -> None:
             numbers = [_number(options.get("profileNumber")) for options in (first, second)]
             one.met(event.place)
             if None in numbers:
-                one.broken(f"{pair}: a profileNumber is no number")
+                one.broken(f"{pair}: a profileNumber must be an integer")
             elif numbers[0] == numbers[1]:
                 one.broken(f"{pair} both have the profileNumber {numbers[0]}")
             for option in ("range", "range6"):
@@ -98,7 +98,7 @@ def _judge_ranges(what: str, first: JsonValue, second: JsonValue, one: Obligatio
             ipaddress.ip_network(str(text), strict=False) for text in (first, second)
         )
     except ValueError as error:
-        one.broken(f"{what} is no range: {error}")
+        one.broken(f"{what} is not a range of addresses: {error}")
         return
     if one_range.version == other.version and one_range.overlaps(other):
         one.broken(f"{what} {first} overlaps {second}")

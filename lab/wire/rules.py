@@ -160,10 +160,14 @@ class Rule:
     def __post_init__(self) -> None:
         if not 0.0 <= self.probability <= 1.0:
             raise ScenarioError(
-                f"rule: probability {self.probability} is none", hint="give a number from 0 to 1"
+                f"rule: probability must be from 0 to 1, not {self.probability}",
+                hint="give the share of frames that the rule is to hit",
             )
         if self.limit is not None and self.limit < 1:
-            raise ScenarioError(f"rule: a limit of {self.limit} frames", hint="give 1 or more")
+            raise ScenarioError(
+                f"rule: limit must be at least 1 frame, not {self.limit}",
+                hint="leave it out to hit every frame",
+            )
 
 
 def rule_to_json(rule: Rule) -> dict[str, Any]:
@@ -174,13 +178,17 @@ def rule_to_json(rule: Rule) -> dict[str, Any]:
 def mac_octets(mac: str, field: str = "MAC address") -> bytes:
     """Return the 6 octets of "52:54:00:..."; ScenarioError names `field` when it is none."""
     if not _MAC.fullmatch(mac):
-        raise ScenarioError(f"{field}: {mac!r} is no MAC address", hint="write 52:54:00:12:34:56")
+        raise ScenarioError(
+            f"{field}: {mac!r} is not a MAC address", hint="write 52:54:00:12:34:56"
+        )
     return bytes.fromhex(mac.replace(":", ""))
 
 
 def _within(field: str, value: int | None, most: int, *, least: int = 0) -> None:
     if value is not None and not least <= value <= most:
-        raise ScenarioError(f"{field}: {value} is none", hint=f"give a number {least} to {most}")
+        raise ScenarioError(
+            f"{field} must be {least} to {most}, not {value}", hint="correct the rule's number"
+        )
 
 
 def _duration(seconds: float) -> None:

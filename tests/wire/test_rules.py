@@ -106,12 +106,15 @@ def test_both_ways_matches_the_opposite_direction():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda: Match(protocol=256), "protocol: 256"),
+        (lambda: Match(protocol=256), "protocol must be 0 to 255, not 256"),
         (lambda: Match(src_mac="52:54"), "src_mac"),
         (lambda: Match(dst_ip="192.0.2.300"), "dst_ip"),
         (lambda: Delay(-1.0), "seconds"),
         (lambda: Duplicate(0), "copies"),
-        (lambda: Rule(Match(), Drop(), probability=1.5), "probability 1.5"),
+        (
+            lambda: Rule(Match(), Drop(), probability=1.5),
+            "probability must be from 0 to 1, not 1.5",
+        ),
         (lambda: Rule(Match(), Drop(), limit=0), "limit"),
     ],
 )

@@ -102,9 +102,9 @@ def test_mn_04_knows_the_table_before_merging(tmp_path: Path) -> None:
         ("range", "10.1.0.64/26", "the range 10.1.0.0/25 overlaps 10.1.0.64/26"),
         ("range6", "fd00:1:1::/48", "the range6 fd00:1:1:1::/64 overlaps"),
         ("range", "10.1.0.64/25", "the range 10.1.0.0/25 overlaps 10.1.0.64/25"),
-        ("range", "none", "the range is no range"),
+        ("range", "none", "the range is not a range of addresses"),
         ("profileNumber", 1, "both have the profileNumber 1"),
-        ("profileNumber", None, "a profileNumber is no number"),
+        ("profileNumber", None, "a profileNumber must be an integer"),
     ],
 )
 def test_mn_05_rejects_profiles_that_share(option, value, words, tmp_path: Path) -> None:
