@@ -69,9 +69,7 @@ def fair_draws(groups: Sequence[Sequence[int]], alpha: Fraction) -> Outcome:
     """Test the counts of several groups of draws together; raises ValueError as `fair_draw`."""
     for counts in groups:
         if len(counts) < 2 or min(counts) < 0 or sum(counts) == 0:
-            raise ValueError(
-                f"counts of draws must be two or more numbers from 0, not all 0; got {list(counts)}"
-            )
+            raise ValueError(f"counts must be two or more, none below 0, not all 0: {list(counts)}")
     seen = math.prod(map(_ways, groups))
     each = [[_ways(vector) for vector in _vectors(sum(one), len(one))] for one in groups]
     as_extreme = sum(ways for choice in product(*each) if (ways := math.prod(choice)) <= seen)

@@ -178,9 +178,7 @@ def rule_to_json(rule: Rule) -> dict[str, Any]:
 def mac_octets(mac: str, field: str = "MAC address") -> bytes:
     """Return the 6 octets of "52:54:00:..."; ScenarioError names `field` when it is none."""
     if not _MAC.fullmatch(mac):
-        raise ScenarioError(
-            f"{field}: {mac!r} is not a MAC address", hint="write 52:54:00:12:34:56"
-        )
+        raise ScenarioError(f"{field}: {mac!r} is not a MAC", hint="write 52:54:00:12:34:56")
     return bytes.fromhex(mac.replace(":", ""))
 
 

@@ -113,7 +113,7 @@ def test_both_ways_matches_the_opposite_direction():
         (lambda: Duplicate(0), "copies"),
         (
             lambda: Rule(Match(), Drop(), probability=1.5),
-            "probability must be from 0 to 1, not 1.5",
+            "must be from 0 to 1, not 1.5",
         ),
         (lambda: Rule(Match(), Drop(), limit=0), "limit"),
     ],
