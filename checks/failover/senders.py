@@ -118,8 +118,8 @@ def _advertised(
         advert,
         frame.interface,
         parse_ethernet(frame.data).vlan,
-        passed="dropped" not in frame.comment and "not forwarded" not in frame.comment,
-        into_cut=frame.comment.startswith("dropped") and frame.comment.endswith("is cut"),
+        passed=frame.passed,
+        into_cut=frame.into_cut,
     )
 
 
