@@ -11,7 +11,7 @@ import enum
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from checks.engine.lateness import lower_bound_s, missed
+from checks.engine.lateness import explain, lower_bound_s, missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.failover.takeover import Takeover
 from checks.protocols.budgets import Budget
@@ -110,16 +110,20 @@ def owe_in_time(
         return
     least, most = seen.seconds - seen.uncertainty_s, seen.seconds + seen.uncertainty_s
     took = f"{watch.what} took {seen.seconds:.3f} s"
+    span = min(watch.due.at_ns, seen.end.at_ns), seen.end.at_ns
     if least > budget.maximum_s:
         why = f"{took}, budget {budget}"
-        span = min(watch.due.at_ns, seen.end.at_ns), seen.end.at_ns
         excess_s = least - budget.maximum_s
         missed(one, why, excess_s, span, watch.whose, watch.late, *watch.places)
     elif most < lower_bound_s(budget.minimum_s) - slack_s:
         one.broken(f"{took}: sooner than configured, {budget}", *watch.places)
     elif most > budget.maximum_s:
         doubt = f"{took} +- {seen.uncertainty_s:.3f} s: too coarse for {budget.maximum_s:.2f} s"
-        one.doubt(doubt, *watch.places)
+        excuse = explain(most - budget.maximum_s, span, watch.whose, watch.late)
+        if excuse is None:
+            one.doubt(doubt, *watch.places)
+        else:  # it may have been missed, and that would be explained
+            one.late(f"{doubt}, but {excuse}", *watch.places)
     else:
         one.met(*watch.places)
 

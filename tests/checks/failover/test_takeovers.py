@@ -13,6 +13,7 @@ from evidence.scenario import Evidence
 from tests.checks.failover.recording import (
     ADDRESS,
     MAC,
+    NS,
     SCENARIO,
     UCARP,
     VIRTUAL_IP,
@@ -119,7 +120,13 @@ def test_a_fault_noted_too_coarsely_for_the_limit_says_nothing(tmp_path: Path) -
     run.event(
         10.3, "fault.injected", "scenario", uncertainty=0.8, fault="power-off", node="primary"
     )
-    unsure(run.judge("FO-24"), "too coarse")
+    coarse = run.judge("FO-24")
+    unsure(coarse, "too coarse")
+    assert not coarse.late
+    run.event(14.9, "host.late", "host", of="secondary", from_ns=stamp(13.9), kept_ns=9 * NS // 10)
+    explained = run.judge("FO-24")
+    unsure(explained, "too coarse", "`secondary` was kept from running")
+    assert explained.late
 
 
 def test_a_service_that_takes_too_long_is_rejected(tmp_path: Path) -> None:
