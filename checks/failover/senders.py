@@ -23,12 +23,13 @@ from evidence.packets import MalformedFrame, parse_ethernet
 
 @dataclass(frozen=True)
 class Stranger:
-    """Something of the heartbeat's protocol that is not the pair's, and what it is."""
+    """Something of the heartbeat's protocol that is not the pair's, what it is, and if it passed."""
 
     at_ns: int
     port: str
     what: str
     advert: carp.Advertisement | vrrp.Advertisement | None = None
+    passed: bool = True
 
     @property
     def group(self) -> int | None:
@@ -118,9 +119,13 @@ def _advertised(
         advert,
         frame.interface,
         parse_ethernet(frame.data).vlan,
-        passed="dropped" not in frame.comment and "not forwarded" not in frame.comment,
+        passed=_passed(frame),
         into_cut=frame.comment.startswith("dropped") and frame.comment.endswith("is cut"),
     )
+
+
+def _passed(frame: Frame) -> bool:
+    return "dropped" not in frame.comment and "not forwarded" not in frame.comment
 
 
 def _stranger(
@@ -130,6 +135,6 @@ def _stranger(
         what = f"another pair uses VHID {advert.vhid}"
         if advert.vhid == pair.vhid:
             what += ", with another password or virtual IP: VHIDs must be unique on a LAN"
-        return Stranger(frame.at_ns, frame.interface, what, advert)
+        return Stranger(frame.at_ns, frame.interface, what, advert, _passed(frame))
     what = f"a VRRPv{advert.version} router uses VRID {advert.vrid}"
-    return Stranger(frame.at_ns, frame.interface, what, advert)
+    return Stranger(frame.at_ns, frame.interface, what, advert, _passed(frame))

@@ -412,3 +412,18 @@ def test_a_profile_without_its_preflight_says_nothing(tmp_path: Path, profile: s
 
 def test_a_profile_that_hit_no_frame_says_nothing(tmp_path: Path) -> None:
     unsure(platforms(tmp_path).changed("profile.ended", hits=0).judge("FO-48"), "hit no frame")
+
+
+@pytest.mark.parametrize("requirement", ["FO-43", "FO-44"])
+def test_a_survivor_that_is_silent_for_a_while_is_rejected(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = split(tmp_path, "source-mac")
+    run.frames = [frame for frame in run.frames if not 45 < frame[0] < 51]
+    rejects(run.judge(requirement), "primary was silent for")
+
+
+def test_a_survivor_whom_nobody_can_hear_has_not_healed_the_pair(tmp_path: Path) -> None:
+    run = split(tmp_path)
+    run.frames = [(at, port, raw, "dropped by rule 1") for at, port, raw, _ in run.frames]
+    rejects(run.judge("FO-43"), "primary was silent for")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from checks.engine.registry import figures
 from checks.failover.serving import SERVICES
 from evidence.scenario import Evidence
+from tests.checks.failover.crashes import busy
 from tests.checks.failover.recording import (
     ADDRESS,
     MAC,
@@ -402,3 +404,37 @@ def test_an_empty_reading_of_addresses_is_refused(tmp_path: Path) -> None:
     run = stopped(tmp_path).changed("addresses.held", held=[])
     with pytest.raises(ValidationError, match="held"):
         run.judge("FO-27")
+
+
+def test_a_service_on_an_address_that_the_old_node_claims_too_is_rejected(tmp_path: Path) -> None:
+    run = kept(takeover(tmp_path, "kill-ucarp"), 17, 37)
+    rejects(run.judge("FO-25"), "primary answers ARP for it while secondary is the active node")
+
+
+def silent(run: Run, start: float, end: float) -> Run:
+    """Let the new holder send no advertisement for a while."""
+    run.frames = [
+        one
+        for one in run.frames
+        if not start < one[0] < end or one[1] != "secondary/wire0" or one[2][12:14] == b"\x08\x06"
+    ]
+    return run
+
+
+@pytest.mark.parametrize(("start", "end"), [(20, 26), (32, 40)])
+@pytest.mark.parametrize(("requirement", "build"), [("FO-24", takeover), ("FO-27", stopped)])
+def test_a_new_holder_that_falls_silent_again_is_rejected(
+    tmp_path: Path, requirement: str, build: Callable[[Path], Run], start: float, end: float
+) -> None:
+    run = silent(build(tmp_path), start, end)
+    rejects(run.judge(requirement), "secondary took over, and then was silent for")
+
+
+def test_a_new_holder_that_a_busy_host_silences_says_nothing(tmp_path: Path) -> None:
+    run = silent(takeover(tmp_path), 20, 26)
+    busy(run, "secondary", 20, 26)
+    unsure(run.judge("FO-24"), "`secondary` was kept from running")
+
+
+def test_a_new_holder_may_skip_what_the_old_one_may(tmp_path: Path) -> None:
+    passes(silent(takeover(tmp_path), 20, 22).judge("FO-24"))
