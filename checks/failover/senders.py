@@ -23,7 +23,10 @@ from evidence.packets import MalformedFrame, parse_ethernet
 
 @dataclass(frozen=True)
 class Stranger:
-    """Something of the heartbeat's protocol that is not the pair's, what it is, and if it passed."""
+    """Something of the heartbeat's protocol that is not the pair's, and what it is.
+
+    passed: whether the wire let it pass.
+    """
 
     at_ns: int
     port: str

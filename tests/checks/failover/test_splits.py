@@ -200,7 +200,8 @@ def platforms(directory: Path) -> Run:
     for index, (profile, observed) in enumerate(OBSERVED.items()):
         start = 5 + 20 * index
         run.event(start, "profile.began", "scenario", profile=profile)
-        run.event(start + 15, "profile.ended", "scenario", profile=profile, hits=30)
+        hits = 0 if profile == "plain" else 30
+        run.event(start + 15, "profile.ended", "scenario", profile=profile, hits=hits)
         run.event(start - 1, "preflight.observed", "scenario", profile=profile, **observed)
         if profile != "plain":
             run.beats("secondary", start + 3.5, start + 15)
@@ -427,3 +428,7 @@ def test_a_survivor_whom_nobody_can_hear_has_not_healed_the_pair(tmp_path: Path)
     run = split(tmp_path)
     run.frames = [(at, port, raw, "dropped by rule 1") for at, port, raw, _ in run.frames]
     rejects(run.judge("FO-43"), "primary was silent for")
+
+
+def test_a_plain_network_that_drops_frames_shows_nothing(tmp_path: Path) -> None:
+    unsure(platforms(tmp_path).changed("profile.ended", hits=3).judge("FO-48"), "dropped 3 frame")
