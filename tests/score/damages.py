@@ -77,11 +77,11 @@ def clock_set(good: Healthy) -> Iterator[Case]:
             what = f"{step_s:+} s, at {share:.0%} of the history"
             yield Case(
                 good.requirement, "the clock set", what, good.recording, ONLY_UNKNOWN,
-                inflict=partial(_set_clock, step_s * NS, share),
+                inflict=partial(set_clock, step_s * NS, share),
             )  # fmt: skip
 
 
-def _set_clock(step_ns: int, share: float, directory: Path) -> None:
+def set_clock(step_ns: int, share: float, directory: Path) -> None:
     """Let each line from a place on tell of the other clock, and chain them again."""
     path = directory / FILE_NAME
     lines = path.read_bytes().splitlines()

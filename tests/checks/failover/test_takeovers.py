@@ -26,7 +26,6 @@ from tests.checks.failover.recording import (
     takeover,
     unsure,
 )
-from tests.checks.protocols import encoder
 
 UNEXPLAINED = "nothing that was done explains it"
 
@@ -325,37 +324,6 @@ def kept(run: Run, start: float, end: float) -> Run:
     return run
 
 
-def test_after_kill_9_of_ucarp_the_virtual_ip_stays_on_the_old_node_too(tmp_path: Path) -> None:
-    run = kept(takeover(tmp_path, "kill-ucarp"), 17, 37)
-    rejects(run.judge("FO-24"), "primary answers ARP for it while secondary is the active node")
-
-
-def test_the_standby_is_dead_and_a_rogue_advertises_from_its_address(tmp_path: Path) -> None:
-    run = takeover(tmp_path)
-    run.frames = [frame for frame in run.frames if not frame[1].startswith("secondary")]
-    for at in range(13, 40):
-        forged = encoder.carp(ADDRESS["secondary"], password="guessed", counter=2000 + at)
-        run.frame(at + 0.5, "rogue/wire0", forged)
-    rejects(run.judge("FO-24"), "secondary did not take over in")
-
-
-def test_a_kill_of_openvpn_alone_moved_the_role_then_a_good_crash(tmp_path: Path) -> None:
-    run = Run(tmp_path, 80)
-    counter = run.beats("primary", 0.0, 10.2)
-    run.event(
-        10.3, "fault.injected", "scenario", fault="kill-openvpn", node="primary",
-        expects_takeover=False,
-    )  # fmt: skip
-    counter = run.beats("secondary", 13.2, 50.3, counter=counter)
-    run.announce("secondary", 13.2)
-    run.event(30, "fault.watched", "scenario", node="primary")
-    run.event(50.4, "fault.injected", "scenario", fault="power-off", node="secondary")
-    run.beats("primary", 53.4, 80, counter=counter)
-    run.announce("primary", 53.4)
-    run.event(79, "fault.watched", "scenario", node="secondary")
-    rejects(run.judge("FO-24"), "moved from primary to secondary", UNEXPLAINED)
-
-
 def test_two_masters_for_6_s_each_time_in_pieces_of_2_9_s_with_2_s_between(tmp_path: Path) -> None:
     run = takeover(tmp_path)
     run.frames = [frame for frame in run.frames if frame[0] < 25]
@@ -382,22 +350,6 @@ def test_every_seventh_frame_duplicated_within_0_4_ms_changes_nothing(tmp_path: 
     for at, port, raw, comment in run.frames[::7]:
         run.frame(at + 0.0004, port, raw, comment)
     passes(run.judge("FO-24"))
-
-
-def test_a_slow_stop_adverts_end_at_once_and_the_virtual_ip_stays_until_it_ends(
-    tmp_path: Path,
-) -> None:
-    run = takeover(tmp_path, fault="service-stop")
-    for at in (15, 27.2):
-        run.event(at, "addresses.held", "primary", held=[ADDRESS["primary"], VIRTUAL_IP])
-    run.event(27.3, "service.stopped", "primary")
-    run.event(27.4, "addresses.held", "primary", held=[ADDRESS["primary"]])
-    rejects(run.judge("FO-27"), "primary was still stopping")
-
-
-def test_after_a_clean_stop_the_old_nodes_arp_goes_on_answering(tmp_path: Path) -> None:
-    run = kept(stopped(tmp_path), 17, 37)
-    rejects(run.judge("FO-27"), "primary answers ARP for it while secondary is the active node")
 
 
 def test_an_empty_reading_of_addresses_is_refused(tmp_path: Path) -> None:
