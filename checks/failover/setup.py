@@ -119,7 +119,6 @@ def root_reaches_root_both_ways(evidence: Evidence, owed: Obligations) -> None:
 
 
 def _secondary(evidence: Evidence) -> str:
-    """Name the node whose initialisation the guide speaks of."""
     return _node_names(evidence)[1]
 
 
@@ -209,15 +208,8 @@ def _owe_advertising(owed: Obligations, commit: _Commit) -> None:
     if not in_time:
         commit.missed(one, "did not advertise", next(iter(times), None), recorded.wire)
         return
-    settle_kept(
-        one,
-        recorded,
-        commit.node,
-        heard,
-        (in_time[0], recorded.window.until_ns),
-        recorded.pair.dead_s,
-        before="advertised, and then ",
-    )
+    span, limit_s = (in_time[0], recorded.window.until_ns), recorded.pair.dead_s
+    settle_kept(one, recorded, commit.node, heard, span, limit_s, before="advertised, and then ")
 
 
 def _owe_held(owed: Obligations, commit: _Commit) -> None:
