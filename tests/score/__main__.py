@@ -14,7 +14,11 @@ from tests.score.scoring import Tally, cases, score
 
 def main(requirements: list[str]) -> int:
     """Judge every case, or those of some requirements."""
-    console = Console(width=110)
+    console = Console(width=120)
+    unknown = sorted(set(requirements) - set(WRITERS))
+    if unknown:
+        console.print(f"no good run of {', '.join(unknown)}: add one to tests/score/healthy.py")
+        return 2
     tallies = score(cases(requirements or WRITERS))
     console.print(_table(tallies))
     wrong = [

@@ -81,3 +81,8 @@ def test_the_table_names_what_is_wrong(
     monkeypatch.setattr("tests.score.scoring.is_right", lambda *_: False)
     assert main([]) == 1
     assert f": {sample()[0].name}" in capsys.readouterr().out.replace("\n", "")
+
+
+def test_a_requirement_without_a_good_run_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["FO-24", "FO-99"]) == 2
+    assert "no good run of FO-99" in capsys.readouterr().out
