@@ -36,7 +36,8 @@ class HostClock:
         wall, boot = time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         took = time.monotonic_ns() - before
         monotonic = before + took // 2
-        return took, cls(wall - monotonic, boot - monotonic)
+        # The clocks are read one after the other: a host that never slept may come out below 0.
+        return took, cls(wall - monotonic, max(0, boot - monotonic))
 
 
 def complaints(readings: Iterable[tuple[str, HostClock | None]]) -> Sequence[str]:

@@ -28,7 +28,7 @@ from evidence.errors import BadEvidence
 from evidence.event import FILE_NAME, Event
 from evidence.events import read_event
 
-__all__ = ["FILE_NAME", "Damage", "History", "Recording", "read_history"]
+__all__ = ["FILE_NAME", "Damage", "Following", "History", "Recording", "read_history"]
 
 E = TypeVar("E", bound=Event)
 
@@ -198,25 +198,54 @@ def read_history(path: Path) -> Recording:
 
     Raises BadEvidence when there is no such file, or when it was recorded in another format.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BadEvidence(
-            f"{path}: no history can be read: {error.strerror}",
-            hint="name the directory of a run, such as runs/latest",
-        ) from error
-    *whole, rest = content.split(b"\n")
-    if whole and whole[0].startswith(b'{"at_ns":'):
-        raise BadEvidence(
-            f"{path}: recorded in format 1, before events had declared shapes; this reads {FORMAT}",
-            hint="judge it with the revision that its run.json names",
-        )
-    reader = _Reader()
-    for number, text in enumerate(whole, start=1):
-        reader.read(number, text)
-    if rest:
-        reader.damaged(len(whole) + 1, "the line is torn: its end is missing")
-    return Recording(reader.lines, reader.damage)
+    return Following(path).read()
+
+
+class Following:
+    """Reads a history that grows: each time only what was appended since.
+
+    For who judges again and again while a run goes on. What was read is not looked at again: to
+    find out whether it was altered meanwhile, read it anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._begin_anew(0)
+
+    def _begin_anew(self, inode: int) -> None:
+        self._inode = inode
+        self._reader = _Reader()
+        self._offset = self._lines = 0
+
+    def read(self) -> Recording:
+        """Return all that stands there now; raises as `read_history`."""
+        *whole, rest = self._appended().split(b"\n")
+        if whole and not self._lines and whole[0].startswith(b'{"at_ns":'):
+            raise BadEvidence(
+                f"{self.path}: recorded in format 1, before events had declared shapes; this "
+                f"reads {FORMAT}",
+                hint="judge it with the revision that its run.json names",
+            )
+        for text in whole:
+            self._lines += 1
+            self._offset += len(text) + 1
+            self._reader.read(self._lines, text)
+        torn = [Damage(self._lines + 1, "the line is torn: its end is missing")] if rest else []
+        return Recording(self._reader.lines, [*self._reader.damage, *torn])
+
+    def _appended(self) -> bytes:
+        try:
+            with self.path.open("rb") as file:
+                state = os.fstat(file.fileno())
+                if state.st_ino != self._inode or state.st_size < self._offset:
+                    self._begin_anew(state.st_ino)  # another file
+                file.seek(self._offset)
+                return file.read()
+        except OSError as error:
+            raise BadEvidence(
+                f"{self.path}: no history can be read: {error.strerror}",
+                hint="name the directory of a run, such as runs/latest",
+            ) from error
 
 
 class _Reader:

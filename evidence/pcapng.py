@@ -36,6 +36,21 @@ class Frame:
     data: bytes
     comment: str = ""
 
+    @property
+    def passed(self) -> bool:
+        """Whether the wire let it through to anybody, by its comment."""
+        return "dropped" not in self.comment and "not forwarded" not in self.comment
+
+    @property
+    def passed_to_all(self) -> bool:
+        """Whether it went to everybody that it was for: to nobody whose link is cut."""
+        return self.passed and "not to " not in self.comment
+
+    @property
+    def into_cut(self) -> bool:
+        """Whether it went into a link that is cut."""
+        return self.comment.startswith("dropped") and self.comment.endswith("is cut")
+
 
 def section_block(application: str) -> bytes:
     """Return the block a file begins with."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from checks.engine.attempts import Attempt, attempts_in
@@ -19,7 +20,7 @@ from checks.engine.verdict import Status, Verdict, unknown
 from checks.engine.verdicts import Verdicts, read_verdicts, record_verdict
 from evidence.errors import EvidenceError
 from evidence.events.run import Judged
-from evidence.history import FILE_NAME, History, Recording, read_history
+from evidence.history import FILE_NAME, Following, History, Recording, read_history
 from evidence.scenario import Evidence
 
 
@@ -47,10 +48,16 @@ class Rejudged:
         )
 
 
+@lru_cache(maxsize=1)
+def _following(path: Path) -> Following:
+    """Keep on reading the history of the run that goes on: it is judged by many times."""
+    return Following(path)
+
+
 def next_attempt(directory: Path, scenario: str) -> int:
     """Return which attempt it will be when `scenario` is begun now in the run of `directory`."""
     path = directory / FILE_NAME
-    begun = _begun(read_history(path), scenario) if path.exists() else []
+    begun = _begun(_following(path).read(), scenario) if path.exists() else []
     said = [
         number
         for scenarios in read_verdicts(directory).attempts.values()
@@ -74,7 +81,7 @@ def judge_now(
     catalogue().get(requirement_id)
     history.record(Judged(source="judge", requirement=requirement_id))
     flush()
-    recording = read_history(directory / FILE_NAME)
+    recording = _following(directory / FILE_NAME).read()
     begun = _begun(recording, history.scenario)
     attempt = begun[-1].number if begun else 1
     evidence = Evidence(directory, history.scenario, requirement_id, recording, attempt)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from checks.engine.obligations import Obligations
 from checks.failover.pair import Node
-from checks.failover.recorded import Recorded, passed_on
+from checks.failover.recorded import Recorded
 from checks.protocols import arp
 from evidence import packets
 from evidence.moment import NS
@@ -41,7 +42,8 @@ class Claim:
     how: How
 
 
-def claims(recorded: Recorded) -> list[Claim]:
+@lru_cache(maxsize=2)
+def claims(recorded: Recorded) -> Sequence[Claim]:
     """List every claim that the wire let pass, in the order of time."""
     found = [
         Claim(one.at_ns, one.sender, How.ADVERTISES) for one in recorded.passed if not one.resigning
@@ -54,10 +56,10 @@ def claims(recorded: Recorded) -> list[Claim]:
             )
     for frame in recorded.frames:
         packet = packets.parse(frame.data)
-        if packet is not None and packet.source == address and passed_on(frame):
+        if packet is not None and packet.source == address and frame.passed:
             who = _who(recorded, frame.interface, packet.source_mac)
             found.append(Claim(frame.at_ns, who, How.SERVES))
-    return sorted(found, key=lambda claim: claim.at_ns)
+    return tuple(sorted(found, key=lambda claim: claim.at_ns))
 
 
 def _how(seen: arp.ArpSighting) -> How:

@@ -30,11 +30,6 @@ _TAGS = (b"\x81\x00", b"\x88\xa8")
 _ARP, _IPV4 = b"\x08\x06", b"\x08\x00"
 
 
-def passed_on(frame: Frame) -> bool:
-    """Tell whether the wire let the frame pass, as far as its recorded comment says."""
-    return "dropped" not in frame.comment and "not forwarded" not in frame.comment
-
-
 @dataclass(frozen=True)
 class Steady:
     """A stretch of time in which nothing was provoked, and who was active in it."""
@@ -133,7 +128,7 @@ class Recorded:
     @cached_property
     def arps(self) -> list[arp.ArpSighting]:
         """Every ARP packet that the wire let pass."""
-        return arp.sightings(frame for frame in self.frames if passed_on(frame))
+        return arp.sightings(frame for frame in self.frames if frame.passed)
 
     def heard_of_pair(self) -> Heartbeat:
         """Return `passed`; raise Missing when there is not one advertisement in it."""

@@ -122,13 +122,9 @@ def _advertised(
         advert,
         frame.interface,
         parse_ethernet(frame.data).vlan,
-        passed=_passed(frame),
-        into_cut=frame.comment.startswith("dropped") and frame.comment.endswith("is cut"),
+        passed=frame.passed,
+        into_cut=frame.into_cut,
     )
-
-
-def _passed(frame: Frame) -> bool:
-    return "dropped" not in frame.comment and "not forwarded" not in frame.comment
 
 
 def _stranger(
@@ -138,6 +134,6 @@ def _stranger(
         what = f"another pair uses VHID {advert.vhid}"
         if advert.vhid == pair.vhid:
             what += ", with another password or virtual IP: VHIDs must be unique on a LAN"
-        return Stranger(frame.at_ns, frame.interface, what, advert, _passed(frame))
+        return Stranger(frame.at_ns, frame.interface, what, advert, frame.passed)
     what = f"a VRRPv{advert.version} router uses VRID {advert.vrid}"
-    return Stranger(frame.at_ns, frame.interface, what, advert, _passed(frame))
+    return Stranger(frame.at_ns, frame.interface, what, advert, frame.passed)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.multi_node.guide import FAMILIES, HOSTS, NODES, RECORD_TYPE, SHARED_NAME
-from checks.multi_node.traffic import carried, port_owner
+from checks.multi_node.traffic import port_owner
 from checks.protocols.dns import Answer, Malformed, parse_answer
 from checks.protocols.round_robin import ALPHA_QUERIES, LEAST_QUERIES, fair_draw, turns
 from evidence.errors import Imprecise
@@ -59,7 +59,7 @@ def _answers_on_wire(evidence: Evidence) -> list[_Sent]:
             continue
         if packet.source not in server or packet.target not in client:
             continue
-        if port_owner(frame) != _SERVER or not carried(frame):
+        if port_owner(frame) != _SERVER or not frame.passed_to_all:
             continue
         try:
             answer = parse_answer(packet.payload)

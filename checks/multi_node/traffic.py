@@ -22,7 +22,6 @@ from evidence.scenario import Evidence
 HANDSHAKE_BYTES = 1000  # the server's certificate alone is more; bare TCP retries carry nothing
 
 _TRANSPORT = {TCP: "tcp", UDP: "udp"}
-_LOST = ("dropped", "not forwarded", "not to ")  # words of the wire's comments
 
 Flow = tuple[str, str, str]  # client's address, server's address, transport
 
@@ -30,11 +29,6 @@ Flow = tuple[str, str, str]  # client's address, server's address, transport
 def port_owner(frame: Frame) -> str:
     """Return the machine at whose port (`machine/nic`) a frame came in."""
     return frame.interface.partition("/")[0]
-
-
-def carried(frame: Frame) -> bool:
-    """Tell whether the wire took the frame to everybody that it was for, as its comment says."""
-    return not any(word in frame.comment for word in _LOST)
 
 
 @dataclass(frozen=True)
@@ -116,7 +110,7 @@ def traffic(evidence: Evidence) -> Traffic:
         sent = Payload(
             frame.at_ns,
             len(packet.payload),
-            carried(frame),
+            frame.passed_to_all,
             port_owner(frame),
             packet.source_mac,
         )

@@ -127,7 +127,8 @@ def _check_virtual_ip(virtual_ip: str, topology: Topology, primary: MachineSpec)
         network.ipv4.broadcast_address,
     ):
         raise PlanError(
-            f"the virtual IP {address} is no host's address in the nodes' network {network.ipv4}"
+            f"the virtual IP must be a host's address in the nodes' network {network.ipv4}, "
+            f"not {address}"
         )
     for machine in topology.machines:
         if any(nic.ipv4 == address for nic in machine.nics):

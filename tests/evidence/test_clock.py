@@ -127,3 +127,11 @@ def test_a_line_keeps_what_the_clocks_said(tmp_path: Path, monkeypatch: pytest.M
     write(tmp_path, AWAKE, moved(slept=NS), monkeypatch=monkeypatch)
     lines = read_history(tmp_path / "history.jsonl").lines
     assert [line.host_clock for line in lines] == [AWAKE, moved(slept=NS)]
+
+
+def test_a_host_that_never_slept_is_not_told_to_have_slept_less_than_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.monotonic_ns", iter(range(1000, 1_000_000, 10)).__next__)
+    monkeypatch.setattr("time.clock_gettime_ns", lambda _: 990)
+    assert HostClock.now().asleep_ns == 0

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from evidence.errors import BadEvidence
 from evidence.event import Event
 from evidence.events.run import HostLate, Judged, ScenarioStarted
-from evidence.history import BEGINNING, History, line_hash, read_history
+from evidence.history import BEGINNING, Following, History, line_hash, read_history
 
 
 def judged(requirement: str = "MN-05") -> Judged:
@@ -48,6 +48,32 @@ def test_an_event_is_there_before_the_file_is_closed(tmp_path: Path) -> None:
     with History(tmp_path / "h") as history:
         history.record(judged())
         assert len(read_history(tmp_path / "h")) == 1
+
+
+def test_who_follows_a_history_reads_all_of_it_each_time(tmp_path: Path) -> None:
+    following = Following(tmp_path / "h")
+    with History(tmp_path / "h") as history:
+        for number in range(1, 4):
+            history.record(judged(f"FO-0{number}"))
+            assert list(following.read()) == list(read_history(tmp_path / "h"))
+            assert len(following.read()) == number
+    with (tmp_path / "h").open("ab") as file:
+        file.write(b'{"number":')
+    assert "its end is missing" in str(following.read().damage[0])
+    with History(tmp_path / "h") as history:
+        history.record(judged())
+    again = following.read()
+    assert [str(one) for one in again.damage] == said(tmp_path / "h")
+    assert len(again) == 4
+
+
+def test_who_follows_a_history_begins_anew_with_another_file(tmp_path: Path) -> None:
+    recorded(tmp_path / "h", "FO-01", "FO-02")
+    following = Following(tmp_path / "h")
+    assert len(following.read()) == 2
+    (tmp_path / "h").unlink()
+    recorded(tmp_path / "h", "FO-03")
+    assert [one.requirement for one in following.read().of(Judged)] == ["FO-03"]
 
 
 def test_events_are_selected_by_class_and_scenario(tmp_path: Path) -> None:

@@ -127,9 +127,9 @@ def test_a_topology_without_a_role_is_refused(role):
 @pytest.mark.parametrize(
     ("virtual_ip", "complaint"),
     [
-        ("192.168.71.222", "no host's address in the nodes' network 192.168.70.0/24"),
-        ("192.168.70.255", "no host's address"),
-        ("192.168.70.0", "no host's address"),
+        ("192.168.71.222", "must be a host's address in the nodes' network 192.168.70.0/24"),
+        ("192.168.70.255", "must be a host's address"),
+        ("192.168.70.0", "must be a host's address"),
         ("192.168.70.2", "the address of secondary"),
         ("192.168.70.254", "the address of gateway"),
         ("vip", "no IPv4 address"),

@@ -68,6 +68,13 @@ def test_keepalived_with_vrrp_of_version_3_passes_as_well(tmp_path: Path) -> Non
     passes(keepalived(tmp_path, version=3).judge("FO-47"))
 
 
+def test_the_rest_of_the_service_may_stop_after_keepalived_has_said_goodbye(tmp_path: Path) -> None:
+    run = keepalived(tmp_path)
+    late = {151: 154.0, 151.1: 154.1}  # the stop command's end, and the reading right after it
+    run.events = [(late.get(at, at), *rest) for at, *rest in run.events]
+    passes(run.judge("FO-47"))
+
+
 @pytest.mark.parametrize(("spoken", "configured"), [(2, 3), (3, 2)])
 def test_another_version_of_vrrp_than_configured_is_rejected(
     tmp_path: Path, spoken: int, configured: int

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openvpnas import keys, passwords
 from openvpnas.config import Config
+from openvpnas.database import Database
 from openvpnas.errors import InvalidValue
 from openvpnas.paths import Paths
 from openvpnas.users import Users
@@ -117,3 +119,22 @@ def test_only_a_superuser_with_the_right_password_is_an_administrator(users: Use
 @given(st.text(max_size=60))
 def test_a_digest_that_digest_did_not_make_matches_no_password(kept: str):
     assert not passwords.matches("word", kept)
+
+
+def test_a_database_that_is_being_made_is_not_found_before_it_has_its_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(tmp_path / "etc" / "config.db", "CREATE TABLE IF NOT EXISTS t (x);")
+    connect = sqlite3.connect
+
+    def looking(*arguments, **options) -> sqlite3.Connection:
+        if database.exists:
+            with connect(database.path) as other:
+                assert other.execute("SELECT value FROM meta").fetchall() == [(0,)]
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", looking)
+    database.create()
+    database.create()
+    assert database.number("serial") == 0
+    assert [path.name for path in database.path.parent.iterdir()] == ["config.db"]

@@ -23,10 +23,17 @@ class Database:
         self._schema = schema
 
     def create(self) -> None:
-        """Make the file and its tables where they don't exist."""
+        """Make the file and its tables where they don't exist; who finds it finds it whole."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.path.touch(mode=0o600)
-        with closing(self._connect()) as connection:
+        if not self.exists:
+            fresh = self.path.with_name(f".{self.path.name}.fresh")
+            fresh.touch(mode=0o600)
+            self._make_tables(fresh)
+            fresh.replace(self.path)
+        self._make_tables(self.path)
+
+    def _make_tables(self, path: Path) -> None:
+        with closing(self._connect(path)) as connection:
             connection.executescript(META + self._schema)
             connection.execute("INSERT OR IGNORE INTO meta VALUES ('serial', 0)")
             connection.commit()
@@ -72,7 +79,7 @@ class Database:
         with self.reading() as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, path: Path | None = None) -> sqlite3.Connection:
         # mode=rw: a missing file is an error here, not an empty database
-        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        uri = f"{(path or self.path).absolute().as_uri()}?mode=rw"
         return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
