@@ -7,6 +7,7 @@ an empty reading means that nothing was read, is refused when the event is made.
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from typing import Annotated, ClassVar
 
@@ -20,6 +21,8 @@ Name = Annotated[str, Field(min_length=1)]
 """Of a machine, a node, a client, a file: never empty."""
 Mac = Annotated[str, Field(pattern=r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$"), AfterValidator(str.lower)]
 """A MAC address, in lower case with colons."""
+Ipv4 = Annotated[str, AfterValidator(lambda text: str(ipaddress.IPv4Address(text)))]
+"""An IPv4 address, without a prefix."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 Vhid = Annotated[int, Field(ge=1, le=255)]
 Seconds = Annotated[float, Field(ge=0)]

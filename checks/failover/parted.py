@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.engine.lateness import missed
-from checks.engine.obligations import Obligations
+from checks.engine.obligations import Obligation, Obligations
 from checks.failover.claims import claims
+from checks.failover.keeping import settle_kept
 from checks.failover.recorded import Recorded
 from checks.protocols import heartbeat
 from checks.protocols.heartbeat import SplitBrain
@@ -135,10 +136,8 @@ def owe_healed(owed: Obligations, recorded: Recorded, apart: Apart) -> str | Non
         return None
     found = holders(recorded, healed_ns, until_ns)
     if len(found) == 1:
-        ((survivor, last_ns),) = found.items()
-        silent_s = (until_ns - last_ns) / NS
-        why = f"{survivor} was silent for {silent_s:.1f} s at the end"
-        one.settle(silent_s <= recorded.pair.dead_s, why, recorded.wire, *apart.places)
+        (survivor,) = found
+        _settle_alone(one, recorded, survivor, (healed_ns, until_ns), apart)
         return survivor
     who = ", ".join(sorted(found)) or "nobody"
     why = f"{len(found)} masters {limit_s:.1f} s after the filter's end: {who}"
@@ -150,6 +149,18 @@ def owe_healed(owed: Obligations, recorded: Recorded, apart: Apart) -> str | Non
     else:
         one.broken(why, recorded.wire)
     return None
+
+
+def _settle_alone(
+    one: Obligation, recorded: Recorded, survivor: str, span: tuple[int, int], apart: Apart
+) -> None:
+    """Owe that who is left advertises all the time, so that the other one hears it."""
+    kept = recorded.passed.of(survivor).between(*span)
+    if survivor in recorded.pair.nodes:
+        node, limit_s = recorded.pair.node(survivor), recorded.pair.dead_s
+        settle_kept(one, recorded, node, kept, span, limit_s, places=apart.places)
+    else:
+        one.broken(f"{survivor} holds the virtual IP, and neither node", recorded.wire)
 
 
 def _due_ns(recorded: Recorded, apart: Apart) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
 from checks.failover.claims import announced
+from checks.failover.keeping import longest_gap, settle_kept
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
 from checks.failover.senders import verifies
@@ -64,7 +63,7 @@ def _owe_standby(owed: Obligations, recorded: Recorded, returned: NodeReturned) 
     silent.settle(not len(sent), why, returned.place, recorded.wire)
     active = owed.owe(f"{peer.name} active while {node.name} is back")
     kept = recorded.passed.of(peer.name).between(returned.at_ns, end_ns)
-    longest = _longest_gap(kept, returned.at_ns, end_ns)
+    longest = longest_gap(kept, returned.at_ns, end_ns)
     if longest[0] > recorded.pair.dead_s:
         active.doubt(f"nobody was active for {longest[0]:.1f} s after {node.name} came back")
     active.met(recorded.wire)
@@ -231,18 +230,4 @@ def _owe_unbroken(
     if not len(kept):
         one.doubt(f"not shown: {what}: it sent no advertisement", recorded.wire)
         return
-    limit_s = GAP_FACTOR * node.engine.period_s
-    silent_s, gap = _longest_gap(kept, *span)
-    if silent_s > limit_s:
-        why = f"{node.name} was silent for {silent_s:.3f} s, limit {limit_s:.3f} s"
-        due_ns = gap[0] + int(node.engine.period_s * NS)
-        whose, excess_s = {node.name, "wire"}, silent_s - limit_s
-        missed(one, why, excess_s, (due_ns, gap[1]), whose, recorded.lateness, recorded.wire)
-    one.met(recorded.wire)
-
-
-def _longest_gap(kept: Heartbeat, from_ns: int, until_ns: int) -> tuple[float, tuple[int, int]]:
-    """Return the longest silence in a span, in seconds, and from when to when it was."""
-    edges_ns = [from_ns, *(seen.at_ns for seen in kept), until_ns]
-    gap = max(pairwise(edges_ns), key=lambda gap: gap[1] - gap[0])
-    return (gap[1] - gap[0]) / NS, gap
+    settle_kept(one, recorded, node, kept, span, GAP_FACTOR * node.engine.period_s)

@@ -23,12 +23,16 @@ from evidence.packets import MalformedFrame, parse_ethernet
 
 @dataclass(frozen=True)
 class Stranger:
-    """Something of the heartbeat's protocol that is not the pair's, and what it is."""
+    """Something of the heartbeat's protocol that is not the pair's, and what it is.
+
+    passed: whether the wire let it pass.
+    """
 
     at_ns: int
     port: str
     what: str
     advert: carp.Advertisement | vrrp.Advertisement | None = None
+    passed: bool = True
 
     @property
     def group(self) -> int | None:
@@ -130,6 +134,6 @@ def _stranger(
         what = f"another pair uses VHID {advert.vhid}"
         if advert.vhid == pair.vhid:
             what += ", with another password or virtual IP: VHIDs must be unique on a LAN"
-        return Stranger(frame.at_ns, frame.interface, what, advert)
+        return Stranger(frame.at_ns, frame.interface, what, advert, frame.passed)
     what = f"a VRRPv{advert.version} router uses VRID {advert.vrid}"
-    return Stranger(frame.at_ns, frame.interface, what, advert)
+    return Stranger(frame.at_ns, frame.interface, what, advert, frame.passed)

@@ -15,6 +15,7 @@ from itertools import pairwise
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.failover.keeping import settle_kept
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
 from evidence.events.pair import PairConfigured
@@ -43,7 +44,7 @@ _BECAME_MASTER = re.compile(r"\bMASTER\b(?! down| ->)")
 @check("FO-02")
 def only_the_exact_word_wipes(evidence: Evidence, owed: Obligations) -> None:
     """Owe that each answer leaves the configuration as it was, and only DELETE wipes it."""
-    asked = evidence.need(InitAsked)
+    asked = evidence.need(InitAsked, _secondary(evidence))
     wiped: list[object] = []
     for answer in dict.fromkeys((*ANSWERS, *(event.answer for event in asked))):
         does = "wipes" if answer == CONFIRMATION else "leaves all as it was"
@@ -72,7 +73,7 @@ def _judge_answer(one: Obligation, event: InitAsked) -> None:
 @check("FO-03")
 def the_wipe_leaves_nothing(evidence: Evidence, owed: Obligations) -> None:
     """Owe that no seeded configuration, user or certificate is left, and the role is standby."""
-    for event in evidence.need(InitWiped):
+    for event in evidence.need(InitWiped, _secondary(evidence)):
         one = owed.owe(f"0 of {event.seeded} seeded items left, role standby")
         if not event.seeded:
             one.doubt(f"{event.place}: nothing was seeded, so nothing could be wiped")
@@ -83,7 +84,7 @@ def the_wipe_leaves_nothing(evidence: Evidence, owed: Obligations) -> None:
 @check("FO-04")
 def batch_never_asks(evidence: Evidence, owed: Obligations) -> None:
     """Owe that `--batch --force` ends well with its standard input closed."""
-    for event in evidence.need(InitBatch):
+    for event in evidence.need(InitBatch, _secondary(evidence)):
         one = owed.owe("`--batch --force` ended with 0 and never read its standard input")
         if event.stdin != "closed":
             one.doubt(f"{event.place}: standard input was {event.stdin}, not closed")
@@ -115,6 +116,10 @@ def root_reaches_root_both_ways(evidence: Evidence, owed: Obligations) -> None:
                     f"ssh root@{target} from {origin} ended with status {event.status}",
                     event.place,
                 )
+
+
+def _secondary(evidence: Evidence) -> str:
+    return _node_names(evidence)[1]
 
 
 def _node_names(evidence: Evidence) -> Sequence[str]:
@@ -194,7 +199,7 @@ def commit_brings_the_virtual_ip_up(evidence: Evidence, owed: Obligations) -> No
 
 
 def _owe_advertising(owed: Obligations, commit: _Commit) -> None:
-    """Owe that the node begins to advertise, and goes on until the limit."""
+    """Owe that the node begins to advertise in time, and goes on until the window ends."""
     recorded, name = commit.recorded, commit.node.name
     one = owed.owe(f"{name} advertises within {COMMIT_LIMIT_S:.0f} s, and goes on")
     heard = recorded.passed.of(name).between(commit.from_ns, recorded.window.until_ns)
@@ -203,13 +208,8 @@ def _owe_advertising(owed: Obligations, commit: _Commit) -> None:
     if not in_time:
         commit.missed(one, "did not advertise", next(iter(times), None), recorded.wire)
         return
-    silence_s = (commit.until_ns - in_time[-1]) / NS
-    one.settle(
-        silence_s <= recorded.pair.dead_s,
-        f"{name} advertised, but for the last {silence_s:.1f} s of the {COMMIT_LIMIT_S:.0f} s "
-        "no more",
-        recorded.wire,
-    )
+    span, limit_s = (in_time[0], recorded.window.until_ns), recorded.pair.dead_s
+    settle_kept(one, recorded, commit.node, heard, span, limit_s, before="advertised, and then ")
 
 
 def _owe_held(owed: Obligations, commit: _Commit) -> None:

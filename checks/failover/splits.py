@@ -162,6 +162,8 @@ def _owe_one_master(owed: Obligations, recorded: Recorded, apart: Apart) -> None
     since_ns = apart.begin.latest_ns + int(SPLIT_S * NS)
     if apart.end.at_ns < since_ns + 2 * NS:
         one.doubt(f"the profile {apart.name} was on for too short a time", *apart.places)
+    if apart.hits:
+        one.doubt(f"the profile {apart.name} dropped {apart.hits} frame(s)", *apart.places)
     found = holders(recorded, since_ns, apart.end.at_ns)
     why = f"{apart.name}: {len(found)} master(s), expected 1"
     one.settle(len(found) == 1, why, recorded.wire, *apart.places)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check, measures
 from checks.failover import whole_run
+from checks.failover.keeping import settle_stays
 from checks.failover.recorded import Recorded
 from checks.failover.serving import SERVICES
 from checks.failover.stages import Span, Stage, Watch, figures, measured, owe_in_time, owe_stage
@@ -58,7 +59,13 @@ def owe_takeovers(owed: Obligations, recorded: Recorded, *, guide: bool) -> None
             limit = Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-24")
             owe_stage(owed, takeover, Stage.TAKEOVER, limit, recorded.lateness)
         _owe_agreement(owed, recorded, takeover)
+        _owe_stays(owed, recorded, takeover)
     owed.tell(*figures(found))
+
+
+def _owe_stays(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+    one = owed.owe(f"{takeover}: {takeover.peer.name} active until the watch ended")
+    settle_stays(one, recorded, takeover)
 
 
 def _unhurried(engine: budgets.Engine) -> Budget:
@@ -94,7 +101,10 @@ def _same(one: Advertised, other: Advertised | None) -> bool:
 
 @check("FO-25")
 def the_service_is_back_soon(evidence: Evidence, owed: Obligations) -> None:
-    """Judge the time from the fault until each service that the guide names answers again."""
+    """Judge the time from the fault until each service that the guide names answers again.
+
+    It is not back while another node claims the virtual IP, too: whoever asks may be led there.
+    """
     recorded = Recorded(evidence)
     limit = Budget(0, budgets.GUIDE_SERVICE_S, "the guide's 5 to 10 seconds", "FO-25")
     found = takeovers(recorded, owed, but=(RESTART,))
@@ -102,6 +112,7 @@ def the_service_is_back_soon(evidence: Evidence, owed: Obligations) -> None:
         served = {one.service: one for one in takeover.served}
         for service in SERVICES:
             _owe_service(owed, recorded, takeover, served.get(service, Served(service, 0)), limit)
+    whole_run.owe_one_master(owed, recorded)
     owed.tell(*figures(found))
 
 
@@ -160,6 +171,7 @@ def owe_clean_stops(owed: Obligations, recorded: Recorded, *, guide: bool) -> No
         for limit in limits:
             owe_stage(owed, takeover, Stage.SILENCE, limit, recorded.lateness)
         _owe_let_go(owed, recorded, takeover)
+        _owe_stays(owed, recorded, takeover)
     owed.tell(*(f"{CLEAN_STOP}, {figure}" for figure in figures(found)))
 
 

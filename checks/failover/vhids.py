@@ -8,6 +8,7 @@ from itertools import pairwise
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
+from checks.failover.claims import owe_one_holder
 from checks.failover.recorded import Recorded
 from checks.failover.senders import Stranger
 from checks.protocols import carp
@@ -54,6 +55,7 @@ def the_vhid_is_94_and_can_be_moved(evidence: Evidence, owed: Obligations) -> No
         recorded.wire,
     )
     _owe_one_active(owed, recorded, after, end_ns)
+    owe_one_holder(owed, recorded, [(evidence.window.from_ns, moved.moment.latest_ns)])
     whole_run.tell_strangers(owed, recorded)
 
 
@@ -107,11 +109,11 @@ def _neighbours_vhid(recorded: Recorded, began: NeighboursBegan) -> int:
 
 
 def _neighbours(recorded: Recorded, vhid: int) -> list[Stranger]:
-    """Select what the other pair sent."""
+    """Select what the other pair sent, and the wire let pass: the rest disturbs nobody."""
     return [
         one
         for one in recorded.strangers
-        if isinstance(one.advert, carp.Advertisement) and one.advert.vhid == vhid
+        if one.passed and isinstance(one.advert, carp.Advertisement) and one.advert.vhid == vhid
     ]
 
 

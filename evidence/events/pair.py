@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from evidence.event import Count, Event, Mac, Name, Value, Vhid
+from evidence.event import Count, Event, Ipv4, Mac, Name, Value, Vhid
 
 
 class UcarpTimers(Value):
@@ -34,7 +34,7 @@ class KeepalivedTimers(Value):
 class NodeConfigured(Value):
     """One node: its own address, its NIC's MAC, the port of the wire it is plugged into."""
 
-    address: Name
+    address: Ipv4
     mac: Mac
     port: Name
     timers: Annotated[UcarpTimers | KeepalivedTimers, Field(discriminator="engine")]
@@ -48,7 +48,7 @@ class PairConfigured(Event):
     """
 
     kind: Literal["pair.configured"] = "pair.configured"
-    virtual_ip: Name
+    virtual_ip: Ipv4
     vhid: Vhid
     engine: Literal["ucarp", "keepalived"]
     nodes: Mapping[Name, NodeConfigured]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from evidence.event import Count, Digest, Event, Name, Seconds, Value
+from evidence.event import Count, Digest, Event, Ipv4, Name, Seconds, Value
 
 
 class InitAsked(Event):
@@ -103,7 +103,7 @@ class CommitAttempted(Event):
     """A virtual IP was committed to nodes of `network`; `error` is what was said (FO-10)."""
 
     kind: Literal["commit.attempted"] = "commit.attempted"
-    virtual_ip: Name
+    virtual_ip: Ipv4
     network: Name
     accepted: bool
     error: str = ""

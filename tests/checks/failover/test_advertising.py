@@ -169,17 +169,6 @@ def test_another_vhid_on_the_standby_is_rejected(tmp_path: Path) -> None:
     rejects(run.judge("FO-17"), "VHID 95")
 
 
-@pytest.mark.parametrize("vhid", [94, 95])
-def test_a_standby_that_advertises_with_the_primarys_srcip_is_rejected(
-    tmp_path: Path, vhid: int
-) -> None:
-    run = steady(tmp_path)
-    for second in range(10, 20):
-        raw = encoder.carp(ADDRESS["primary"], counter=2000 + second, vhid=vhid)
-        run.frame(second + 0.7, "secondary/wire0", raw)
-    rejects(run.judge("FO-17"), f"the standby sent 10 advertisement(s), VHID {vhid}")
-
-
 @pytest.mark.parametrize("tag", [tagged, tagged_twice])
 def test_a_standby_that_advertises_tagged_with_a_vlan_is_rejected(tmp_path: Path, tag) -> None:
     run = steady(tmp_path)

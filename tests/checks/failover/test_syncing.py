@@ -159,13 +159,6 @@ def test_what_was_staged_and_is_not_there_is_rejected(tmp_path: Path) -> None:
     rejects(run.judge("FO-33"), "not what was staged")
 
 
-def test_a_certificate_is_lost_item_certificates_differs_in_the_record(tmp_path: Path) -> None:
-    run = synced(tmp_path)
-    compared = {"item": "certificates", "staged": "two", "running": "one"}
-    run.event(41, "running.compared", "secondary", **compared)
-    rejects(run.judge("FO-33"), "certificates: what runs on secondary is not what was staged")
-
-
 def test_compared_on_the_old_primary_instead_of_the_new_active_node(tmp_path: Path) -> None:
     run = synced(tmp_path)
     run.events = [

@@ -142,15 +142,6 @@ def test_a_token_refused_for_another_cause_shows_nothing(tmp_path: Path) -> None
         unsure(run.judge("FO-37"), case, ANY_FAILURE)
 
 
-def test_lifetime_over_refused_by_hmac_another_clients_token_expired_in_the_same_log(
-    tmp_path: Path,
-) -> None:
-    run = tried(crashed(tmp_path))
-    said = logged(WRONG_SECRET) + logged(EXPIRED, client="bob")
-    run.changed("token.tried", logged=said)
-    rejects(run.judge("FO-37"), "another secret made it", "lifetime-over")
-
-
 def test_another_clients_reason_is_none_of_this_one(tmp_path: Path) -> None:
     run = tried(crashed(tmp_path)).changed("token.tried", logged=logged(EXPIRED, client="bob"))
     rejects(run.judge("FO-37"), "alice was refused without a reason of its own")

@@ -160,3 +160,22 @@ def test_a_third_pair_with_the_pairs_vhid_is_named_and_is_not_the_neighbour(tmp_
     verdict = a_carp_pair(neighbours(tmp_path), vhid=94).judge("FO-23")
     passes(verdict)
     assert verdict.text.count("another pair uses VHID 94") == 1
+
+
+@pytest.mark.parametrize("vhid", [94, 95])
+def test_a_neighbour_whose_frames_the_wire_drops_disturbs_nobody_and_shows_nothing(
+    tmp_path: Path, vhid: int
+) -> None:
+    run = neighbours(tmp_path, other_vhid=vhid)
+    run.frames = [
+        (at, port, raw, "dropped by rule 1" if port == "other/wire0" else note)
+        for at, port, raw, note in run.frames
+    ]
+    unsure(run.judge("FO-23"), f"the other pair, VHID {vhid}, was not active all the time")
+
+
+def test_a_second_holder_by_arp_after_the_move_is_rejected(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    for at in range(25, 35):
+        run.asked(at, "primary", "secondary")
+    rejects(run.judge("FO-22"), "secondary answers ARP for it while primary is the active node")
