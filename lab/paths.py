@@ -35,8 +35,9 @@ def labs() -> Path:
         ) from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise LabError(
-            f"{directory} is not a private directory of yours",
-            hint=f"remove it, or set VPNPROOF_LABS (mode {stat.filemode(found.st_mode)})",
+            f"{directory} is not a private directory of yours: its mode is "
+            f"{stat.filemode(found.st_mode)}",
+            hint=f"chmod 700 {directory}, if it is yours; or set VPNPROOF_LABS to another",
         )
     return directory
 
