@@ -45,10 +45,6 @@ class Capture:
                 )
         return coverage_of(self.path)
 
-    def digest_at(self, at_ns: int) -> str:
-        """Return the SHA-256 of the file up to its last sound mark by then; "" without one."""
-        return self.coverage().last_digest(at_ns)
-
     def __iter__(self) -> Iterator[Frame]:
         """Yield each whole frame; raise BadEvidence when this is no capture at all."""
         self.cut = False

@@ -128,11 +128,6 @@ class Obligations:
     def __len__(self) -> int:
         return len(self._all)
 
-    @property
-    def broken(self) -> bool:
-        """Whether something has been broken already."""
-        return any(one.status is Status.FAIL for one in self._all)
-
     def verdict(self) -> Verdict:
         """Make the verdict of what became of all of them."""
         if not self._all:

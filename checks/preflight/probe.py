@@ -2,8 +2,8 @@
 # ruff: noqa: T201 - a program of its own: the record goes to standard output
 """Does this network carry a failover heartbeat? Run as root on both hosts-to-be, before deploying.
 
-    preflight_probe.py listen --interface eth0 --seconds 60 > b.json      # first, on one host
-    preflight_probe.py send --interface eth0 --to 192.168.70.2 > a.json   # meanwhile, on the other
+    probe.py listen --interface eth0 --seconds 60 > b.json      # first, on one host
+    probe.py send --interface eth0 --to 192.168.70.2 > a.json   # meanwhile, on the other
 
 then the other way round, and `python -m checks preflight a.json b.json ...` names the cause where
 something is missing. This file stands alone (Python 3.9, nothing to install): copy it there.
@@ -239,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         why = f"{chosen.interface}: {error}"
         if os.geteuid() != 0:
             why += " (this must be run as root)"
-        print(f"preflight_probe: {why}", file=sys.stderr)
+        print(f"probe.py: {why}", file=sys.stderr)
         return 1
     print(json.dumps(record))
     return 0

@@ -1,4 +1,4 @@
-"""What `preflight_probe.py` wrote on two hosts, put together as observations.
+"""What `probe.py` wrote on two hosts, put together as observations.
 
 Reads files, decides nothing: `checks.preflight.diagnosis` does. A sender's record and a
 listener's belong together when the listener sits at the address that the sender sent to.
@@ -77,7 +77,7 @@ def read_record(path: Path) -> Record:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         why = f"{where}: {first['msg']}" if where else first["msg"]
-        hint = f"give files that preflight_probe.py wrote, of format {FORMAT}"
+        hint = f"give files that probe.py wrote, of format {FORMAT}"
         raise BadEvidence(f"{path}: {why}", hint=hint) from error
 
 
@@ -87,7 +87,7 @@ def observations(records: Iterable[Record]) -> list[Observations]:
     listeners = [record for record in known if isinstance(record, Listened)]
     found = [_seen(record, listeners) for record in known if isinstance(record, Sent)]
     if not found:
-        raise Missing("no record of a sender: run preflight_probe.py send on one of the hosts")
+        raise Missing("no record of a sender: run probe.py send on one of the hosts")
     return found
 
 

@@ -206,9 +206,9 @@ def test_a_file_that_grew_is_read_again(tmp_path):
 
 def test_the_digest_of_a_moment_is_that_of_the_last_mark_by_then(tmp_path):
     coverage = covered(tmp_path, capture(FRAMES, at(0), at(10)))
-    whole = Capture(coverage.path)
-    assert len(whole.digest_at(at(5))) == 64
-    assert whole.digest_at(at(5)) == whole.digest_at(at(5.4)) != whole.digest_at(at(5.5))
+    assert len(coverage.last_digest(at(5))) == 64
+    assert coverage.last_digest(at(5)) == coverage.last_digest(at(5.4))
+    assert coverage.last_digest(at(5)) != coverage.last_digest(at(5.5))
     assert coverage.last_digest(at(-1)) == ""
 
 
