@@ -14,9 +14,10 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from lab.errors import LabError
-from lab.wire import Port
+from lab.wire import Sockets
 
 NUMBER = struct.Struct("!Q")
 NUMBER_AT = 14
@@ -44,10 +45,10 @@ class Sent:
 class _Nics:
     """Two NICs on the wire: the first sends to the second."""
 
-    def __init__(self, sending: socket.socket, receiving: socket.socket, switch_port: int) -> None:
+    def __init__(self, sending: socket.socket, receiving: socket.socket, wire: Path) -> None:
         self.sending = sending
         self.receiving = receiving
-        self.wire = ("127.0.0.1", switch_port)
+        self.wire = str(wire)
         self.number = 0
 
     def frame(self) -> bytes:
@@ -56,7 +57,7 @@ class _Nics:
         self.number += 1
         return b"".join((_MACS[1], _MACS[0], _EXPERIMENT, number, _PAYLOAD))
 
-    def time_one(self, to: tuple[str, int], raw: bytes) -> int:
+    def time_one(self, to: str, raw: bytes) -> int:
         """Send `raw` and return the ns until it is received, polling."""
         receive = self.receiving.recv
         began = time.perf_counter_ns()
@@ -88,12 +89,17 @@ def _rate(nics: _Nics, frames: int) -> float:
     arrived = select.poll()
     arrived.register(nics.receiving, select.POLLIN)
     in_flight = sent = received = 0
+    raw = nics.frame()
     began = time.perf_counter()
     while received < frames:
-        while in_flight < _WINDOW and sent < frames:
-            send(nics.frame(), to)
-            sent += 1
-            in_flight += 1
+        try:
+            while in_flight < _WINDOW and sent < frames:
+                send(raw, to)
+                raw = nics.frame() if sent + 1 < frames else b""
+                sent += 1
+                in_flight += 1
+        except BlockingIOError:  # the wire has no room just now; this frame goes next
+            pass
         if not arrived.poll(_LOST_AFTER * 1000):
             raise LabError(f"{in_flight} frames were lost", hint="is the wire alive?")
         try:
@@ -109,6 +115,7 @@ def _rate(nics: _Nics, frames: int) -> float:
 def _flood(nics: _Nics, frames: int) -> tuple[int, int]:
     first = nics.number
     send, to = nics.sending.sendto, nics.wire
+    nics.sending.setblocking(True)
     for _ in range(frames):
         send(nics.frame(), to)
     quiet = select.poll()
@@ -121,15 +128,15 @@ def _flood(nics: _Nics, frames: int) -> tuple[int, int]:
 def main() -> None:
     """Do the task of stdin."""
     task = json.load(sys.stdin)
-    ports = [Port(**port) for port in task["ports"]]
+    cables = [Sockets.of(Path(task["directory"]), port) for port in task["ports"]]
     with ExitStack() as held:
         sockets = []
-        for port in ports:
-            nic = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            nic.bind(("127.0.0.1", port.nic_port))
+        for cable in cables:
+            nic = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            nic.bind(str(cable.nic))
             nic.setblocking(False)
             sockets.append(nic)
-        nics = _Nics(sockets[0], sockets[1], ports[0].switch_port)
+        nics = _Nics(sockets[0], sockets[1], cables[0].port)
         direct_ns, through_ns = _latencies(nics, task["pings"])
         seconds = _rate(nics, task["frames"])
         flood = _flood(nics, task["flood"])

@@ -1,13 +1,16 @@
 """The libvirt domain of a machine, as XML.
 
 Everything a checkpoint needs to stay the same (name, uuid, MAC addresses, devices) comes from the
-topology; everything that a thaw gives anew (disks, ports, console) comes from a `Placement`.
+topology; everything that a thaw gives anew (disks, sockets, ports, console) comes from a
+`Placement`.
+
+NICs are given to QEMU past libvirt, which has no word for theirs: a NIC on the wire is a Unix
+datagram socket (`-netdev dgram`, QEMU 7.2 and later), the one for management is user networking.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from lab.agent import CHANNEL
 from lab.errors import LabError
 from lab.image import Image
 from lab.topology import TRANSLATIONS_MIB, MachineSpec, Topology
+from lab.wire import Sockets
 
 QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 _COMMANDLINE = f"{{{QEMU_NAMESPACE}}}commandline"
@@ -23,19 +27,23 @@ MANAGEMENT_ADDRESS = "10.0.2.15"
 #: The same for every machine: each has a management network of its own.
 MANAGEMENT_MAC = "52:54:00:00:00:01"
 
+_FIRST_SLOT, _MANAGEMENT_SLOT = 0x10, 0x1E
+MOST_NICS = _MANAGEMENT_SLOT - _FIRST_SLOT
+"""NICs on the wire that a machine has PCI slots for."""
+
 ET.register_namespace("qemu", QEMU_NAMESPACE)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where one machine lives in this lab: its files and its ports on 127.0.0.1."""
+    """Where one machine lives in this lab: its files, its sockets, its SSH port on 127.0.0.1."""
 
     disk: Path
     seed: Path
     console: Path
     ssh_port: int
-    wire_ports: tuple[tuple[int, int], ...]
-    """For each NIC: the wire's UDP port, and the NIC's own."""
+    nics: tuple[tuple[str, Sockets], ...]
+    """For each NIC on the wire: its MAC address, and both ends of its cable."""
 
     @property
     def channel(self) -> Path:
@@ -75,8 +83,8 @@ def domain_xml(
     _text(domain, "on_poweroff", "destroy")
     _text(domain, "on_reboot", "restart")
     _text(domain, "on_crash", "destroy")
-    _devices(domain, topology, machine, placement)
-    _management(domain, placement)
+    _devices(domain, placement)
+    _nics(domain, placement)
     return ET.tostring(domain, encoding="unicode")
 
 
@@ -113,18 +121,11 @@ def _cpu(domain: ET.Element, accelerator: Accelerator) -> None:
     _text(cpu, "model", accelerator.cpu_model, fallback="forbid")
 
 
-def _devices(
-    domain: ET.Element,
-    topology: Topology,
-    machine: MachineSpec,
-    placement: Placement,
-) -> None:
+def _devices(domain: ET.Element, placement: Placement) -> None:
     devices = ET.SubElement(domain, "devices")
     _disk(devices, placement.disk, "qcow2", "vda", readonly=False)
     # A virtio disk, not a CD-ROM: Debian's cloud kernel has no driver for SATA.
     _disk(devices, placement.seed, "raw", "vdb", readonly=True)
-    for index, ports in enumerate(placement.wire_ports):
-        devices.append(_interface(topology.mac(machine.name, index), ports))
     serial = ET.SubElement(devices, "serial", type="file")
     ET.SubElement(serial, "source", path=str(placement.console), append="on")
     random = ET.SubElement(devices, "rng", model="virtio")
@@ -152,55 +153,65 @@ def _disk(devices: ET.Element, path: Path, kind: str, target: str, *, readonly: 
         ET.SubElement(disk, "readonly")
 
 
-def _interface(mac: str, ports: tuple[int, int]) -> ET.Element:
-    interface = ET.Element("interface", type="udp")
-    ET.SubElement(interface, "mac", address=mac)
-    _place_interface(interface, ports)
-    ET.SubElement(interface, "model", type="virtio")
-    return interface
+def nic_id(index: int) -> str:
+    """Return QEMU's name of a machine's NIC `index` on the wire, as its monitor knows it."""
+    return f"wire{index}"
 
 
-def _place_interface(interface: ET.Element, ports: tuple[int, int]) -> None:
-    """Say which UDP ports of 127.0.0.1 a NIC talks between: the wire's, and its own."""
-    for old in interface.findall("source"):
-        interface.remove(old)
-    source = ET.SubElement(interface, "source", address="127.0.0.1", port=str(ports[0]))
-    ET.SubElement(source, "local", address="127.0.0.1", port=str(ports[1]))
-
-
-def _management(domain: ET.Element, placement: Placement) -> None:
-    """Add the management NIC: user networking that forwards one loopback port to SSH, only."""
-    netdev = (
-        f"user,id=mgmt,restrict=on,ipv6=off,net=10.0.2.0/24,dhcpstart={MANAGEMENT_ADDRESS},"
-        f"hostfwd=tcp:127.0.0.1:{placement.ssh_port}-{MANAGEMENT_ADDRESS}:22"
-    )
-    device = f"virtio-net-pci,netdev=mgmt,mac={MANAGEMENT_MAC},bus=pci.0,addr=0x1e"
+def _nics(domain: ET.Element, placement: Placement) -> None:
+    """Plug in the NICs, in place of those that the domain may have: the wire's, and management."""
     for old in domain.findall(_COMMANDLINE):
         domain.remove(old)
     commandline = ET.SubElement(domain, _COMMANDLINE)
+    for index, (mac, sockets) in enumerate(placement.nics):
+        cable = (
+            f"dgram,id={nic_id(index)},local.type=unix,local.path={_quoted(sockets.nic)},"
+            f"remote.type=unix,remote.path={_quoted(sockets.port)}"
+        )
+        _nic(commandline, cable, nic_id(index), mac, _FIRST_SLOT + index)
+    # User networking that forwards one loopback port to SSH, and nothing else.
+    management = (
+        f"user,id=mgmt,restrict=on,ipv6=off,net=10.0.2.0/24,dhcpstart={MANAGEMENT_ADDRESS},"
+        f"hostfwd=tcp:127.0.0.1:{placement.ssh_port}-{MANAGEMENT_ADDRESS}:22"
+    )
+    _nic(commandline, management, "mgmt", MANAGEMENT_MAC, _MANAGEMENT_SLOT)
+
+
+def _nic(commandline: ET.Element, netdev: str, name: str, mac: str, slot: int) -> None:
+    device = f"virtio-net-pci,netdev={name},mac={mac},bus=pci.0,addr={slot:#x}"
     for argument in ("-netdev", netdev, "-device", device):
         ET.SubElement(commandline, f"{{{QEMU_NAMESPACE}}}arg", value=argument)
 
 
-def renamed_xml(xml: str, name: str, uuid: str, macs: Sequence[str]) -> str:
-    """Return a saved machine's XML as that of another: its name, uuid and MAC addresses."""
+def _arguments(domain: ET.Element) -> list[str]:
+    return [one.get("value", "") for one in domain.iterfind(f"{_COMMANDLINE}/*")]
+
+
+def _quoted(path: Path) -> str:
+    """Return `path` as the value of one of QEMU's options, in which commas separate."""
+    return str(path).replace(",", ",,")
+
+
+def renamed_xml(xml: str, name: str, uuid: str) -> str:
+    """Return a saved machine's XML as that of another: its name and uuid."""
     domain = ET.fromstring(xml)  # noqa: S314 - libvirt wrote it, not a stranger
     for tag, text in (("name", name), ("uuid", uuid)):
         element = domain.find(tag)
         if element is None:
             raise LabError(f"a saved machine without <{tag}>")
         element.text = text
-    for element, mac in zip(domain.iterfind("devices/interface/mac"), macs, strict=True):
-        element.set("address", mac)
     return ET.tostring(domain, encoding="unicode")
 
 
 def moved_xml(xml: str, placement: Placement) -> str:
-    """Return a saved machine's XML for its place in another lab: disks, console and ports.
+    """Return a saved machine's XML for its place in another lab: disks, console and NICs.
 
     Everything the guest has seen, down to PCI addresses, stays as it was saved.
     """
     domain = ET.fromstring(xml)  # noqa: S314 - libvirt wrote it, not a stranger
+    had = sum(value.startswith("dgram,") for value in _arguments(domain))
+    if had != len(placement.nics):
+        raise LabError(f"a machine that was saved with {had} NICs cannot have {len(placement.nics)}")
     files = {"vda": placement.disk, "vdb": placement.seed}
     for disk in domain.iterfind("devices/disk"):
         target, source = disk.find("target"), disk.find("source")
@@ -208,15 +219,11 @@ def moved_xml(xml: str, placement: Placement) -> str:
             source.set("file", str(files[target.get("dev", "")]))
         for chain in disk.findall("backingStore"):
             disk.remove(chain)
-    for interface, ports in zip(
-        domain.iterfind("devices/interface"), placement.wire_ports, strict=True
-    ):
-        _place_interface(interface, ports)
     for channel in domain.iterfind("devices/channel"):
         _place_channel(channel, placement)
     for console in (*domain.iterfind("devices/serial"), *domain.iterfind("devices/console")):
         source = console.find("source")
         if source is not None:
             source.set("path", str(placement.console))
-    _management(domain, placement)
+    _nics(domain, placement)
     return ET.tostring(domain, encoding="unicode")

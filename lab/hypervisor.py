@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
-from xml.etree import ElementTree
 
 import libvirt
+import libvirt_qemu
 
 from lab.cache import cache_root
 from lab.errors import LabError, MachineError
@@ -25,6 +27,9 @@ from lab.wait import until
 
 # libvirt prints every error to stderr by itself; ours are raised, with what to do about them.
 libvirt.registerErrorHandler(lambda _context, _error: None, None)
+
+OLDEST_QEMU = (7, 2)
+"""The first that has Unix datagram sockets for NICs (`-netdev dgram,local.type=unix`)."""
 
 _DAEMONS = (("virtqemud", "virtqemud-sock"), ("libvirtd", "libvirt-sock"))
 
@@ -103,20 +108,13 @@ class Hypervisor:
         with _explained(f"cannot resume {name}"):
             self._domain(name).resume()
 
-    def set_link(self, name: str, mac: str, *, up: bool) -> None:
-        """Give the NIC with address `mac` its carrier, or take it away, as a cable pulled out."""
-        with _explained(f"cannot set the link of {mac} of {name}"):
-            domain = self._domain(name)
-            devices = ElementTree.fromstring(domain.XMLDesc())  # noqa: S314 - libvirt wrote it
-            found = devices.find(f"devices/interface/mac[@address='{mac}']/..")
-            if found is None:
-                raise MachineError(f"{name} has no NIC with the address {mac}")
-            link = found.find("link")
-            if link is None:
-                link = ElementTree.SubElement(found, "link")
-            link.set("state", "up" if up else "down")
-            xml = ElementTree.tostring(found, encoding="unicode")
-            domain.updateDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    def set_link(self, name: str, nic: str, *, up: bool) -> None:
+        """Give the NIC that QEMU calls `nic` its carrier, or take it away: a cable pulled out."""
+        order = {"execute": "set_link", "arguments": {"name": nic, "up": up}}
+        with _explained(f"cannot set the link of {nic} of {name}"):
+            said = libvirt_qemu.qemuMonitorCommand(self._domain(name), json.dumps(order), 0)
+        if error := json.loads(said).get("error"):
+            raise MachineError(f"cannot set the link of {nic} of {name}: {error['desc']}")
 
     def is_on(self, name: str) -> bool:
         """Whether the machine has power (running or paused)."""
@@ -146,6 +144,21 @@ class Hypervisor:
 
     def _domain(self, name: str) -> libvirt.virDomain:
         return self._connection.lookupByName(name)
+
+
+def require_unix_nics() -> None:
+    """Raise LabError when this host's QEMU cannot have Unix sockets for NICs (7.2 is the first).
+
+    There is no way back to UDP: any user of the host could read and forge frames on it.
+    """
+    said = installed_versions()["qemu"]
+    found = re.search(r"version (\d+)\.(\d+)", said)
+    if found is None or (int(found[1]), int(found[2])) < OLDEST_QEMU:
+        needed = ".".join(map(str, OLDEST_QEMU))
+        raise LabError(
+            f"this host's QEMU is too old: {said!r}, {needed} is needed",
+            hint="its NICs could not be sockets that only you may use; install a newer QEMU",
+        )
 
 
 @functools.cache

@@ -20,9 +20,9 @@ from typing import Self
 from lab import layout, wait
 from lab.accelerator import Accelerator
 from lab.clock import ClockOffset
-from lab.domain import Placement, domain_xml
+from lab.domain import Placement, domain_xml, nic_id
 from lab.errors import LabError, MachineError
-from lab.hypervisor import Hypervisor
+from lab.hypervisor import Hypervisor, require_unix_nics
 from lab.image import Image
 from lab.machine import Machine
 from lab.paths import new_lab_directory
@@ -189,8 +189,12 @@ class Lab:
         """Return a machine's name in libvirt: its own, unless others use that libvirt too."""
         return machine if self.hypervisor.private else f"{self.directory.name}-{machine}"
 
+    def set_link(self, machine: str, nic: int, *, up: bool) -> None:
+        """Give a machine's NIC `nic` on the wire its carrier, or take it away."""
+        self.hypervisor.set_link(self.domain_name(machine), nic_id(nic), up=up)
+
     def start_machine(self, machine: MachineSpec, start: Callable[[], None]) -> None:
-        """Define a machine and `start` it; a port that somebody took meanwhile is chosen anew."""
+        """Define a machine and `start` it; an SSH port that somebody took is chosen anew."""
         for _ in range(3):
             self.hypervisor.define(self.xml(machine.name))
             try:
@@ -198,22 +202,18 @@ class Lab:
             except MachineError as error:
                 if not any(words in str(error) for words in _PORT_TAKEN):
                     raise
-                self.move_ports(machine)
+                self.move_port(machine.name)
             else:
                 return
-        raise LabError(f"no free loopback ports for {machine.name} after three tries")
+        raise LabError(f"no free loopback port for {machine.name} after three tries")
 
-    def move_ports(self, machine: MachineSpec) -> None:
-        """Give a machine that is off other loopback ports, on the wire too."""
-        old = self.state.machines[machine.name]
-        chosen = layout.choose_ports(machine, old.host_key)
-        pairs = zip(old.wire_ports, chosen.wire_ports, strict=True)
-        moved = tuple((switch, nic) for (switch, _), (_, nic) in pairs)
-        for index, (_, nic_port) in enumerate(moved):
-            self.wire.set_nic_port(self.topology.port(machine.name, index), nic_port)
-        fresh = chosen.model_copy(update={"wire_ports": moved})
-        self._change_state(machines={**self.state.machines, machine.name: fresh})
-        self.machines[machine.name] = self._machine(machine.name)
+    def move_port(self, machine: str) -> None:
+        """Give a machine that is off another loopback port for its SSH."""
+        moved = self.state.machines[machine].model_copy(
+            update={"ssh_port": layout.free_tcp_port()}
+        )
+        self._change_state(machines={**self.state.machines, machine: moved})
+        self.machines[machine] = self._machine(machine)
 
     def keep(self) -> None:
         """Leave the lab running after this process; `python -m lab down` ends it."""
@@ -266,6 +266,7 @@ def assembling(
     The function takes each machine's public host key. If the block fails, even by Ctrl-C,
     everything that was started is ended and the directory is removed.
     """
+    require_unix_nics()
     directory = new_lab_directory(topology.name)
     consoles = directory / "consoles"
     wait.set_pace(accelerator.pace)
@@ -281,12 +282,10 @@ def assembling(
             opened.append(hypervisor)
             return hypervisor
 
-        ports = {machine.name: layout.choose_ports(machine) for machine in topology.machines}
-
         def start_wire() -> Wire:
             wire = Wire.start(
                 directory,
-                _wire_ports(topology, ports),
+                _wire_ports(topology),
                 capture=capture or directory / "wire.pcapng",
                 on_death=end_machines,
             )
@@ -303,7 +302,12 @@ def assembling(
                     image=image.name,
                     accelerator=accelerator.name,
                     uri=uri,
-                    machines=_placed(ports, wire, host_keys),
+                    machines={
+                        machine.name: MachineState(
+                            ssh_port=layout.free_tcp_port(), host_key=host_keys[machine.name]
+                        )
+                        for machine in topology.machines
+                    },
                 )
                 state.write(directory)
                 layout.write_known_hosts(directory, state)
@@ -318,36 +322,12 @@ def assembling(
         raise
 
 
-def _wire_ports(topology: Topology, machines: Mapping[str, MachineState]) -> list[Port]:
+def _wire_ports(topology: Topology) -> list[Port]:
     return [
-        Port(
-            name=topology.port(machine.name, index),
-            segment=nic.network,
-            switch_port=0,
-            nic_port=machines[machine.name].wire_ports[index][1],
-        )
+        Port(name=topology.port(machine.name, index), segment=nic.network)
         for machine in topology.machines
         for index, nic in enumerate(machine.nics)
     ]
-
-
-def _placed(
-    machines: Mapping[str, MachineState], wire: Wire, host_keys: Mapping[str, str]
-) -> dict[str, MachineState]:
-    """Return the machines with what is known once their wire runs: its ports, and their keys."""
-    bound = {name: port.switch_port for name, port in wire.ports().items()}
-    return {
-        name: state.model_copy(
-            update={
-                "host_key": host_keys[name],
-                "wire_ports": tuple(
-                    (bound[f"{name}/wire{index}"], nic)
-                    for index, (_, nic) in enumerate(state.wire_ports)
-                ),
-            }
-        )
-        for name, state in machines.items()
-    }
 
 
 def _explain_with_consoles(error: BaseException, consoles: Path) -> None:

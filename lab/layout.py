@@ -1,4 +1,4 @@
-"""The files of a lab on disk: keys, seeds, overlays, ports. No process is started here."""
+"""The files of a lab on disk: keys, seeds, overlays, sockets. No process is started here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.keys import KeyPair
 from lab.ssh import Access
 from lab.state import LabState, MachineState
 from lab.topology import MachineSpec, Topology
-from lab.wire import free_udp_port
+from lab.wire import Sockets
 
 #: Room a lab needs on disk beside its images, in MiB a machine (overlay and console).
 ROOM_MIB = 600
@@ -29,7 +29,13 @@ def placement(directory: Path, state: LabState, machine: str) -> Placement:
         seed=directory / "seeds" / f"{machine}.iso",
         console=directory / "consoles" / f"{machine}.log",
         ssh_port=state.machines[machine].ssh_port,
-        wire_ports=state.machines[machine].wire_ports,
+        nics=tuple(
+            (
+                state.topology.mac(machine, index),
+                Sockets.of(directory, state.topology.port(machine, index)),
+            )
+            for index, _ in enumerate(state.topology.machine(machine).nics)
+        ),
     )
 
 
@@ -153,15 +159,6 @@ def write_files(
         fresh.write(directory / "seeds" / f"{machine.name}.iso")
         (directory / "consoles" / f"{machine.name}.log").touch()
     write_overlays(directory, backing)
-
-
-def choose_ports(machine: MachineSpec, host_key: str = "") -> MachineState:
-    """Choose free loopback ports for a machine; the wire's own are 0 until it runs."""
-    return MachineState(
-        ssh_port=free_tcp_port(),
-        host_key=host_key,
-        wire_ports=tuple((0, free_udp_port()) for _ in machine.nics),
-    )
 
 
 def free_tcp_port() -> int:

@@ -15,13 +15,12 @@ from lab.topology import Topology
 
 
 class MachineState(BaseModel):
-    """One machine: its SSH port on 127.0.0.1, its public host key, its NICs' UDP ports."""
+    """One machine: its SSH port on 127.0.0.1, and its public host key."""
 
     model_config = ConfigDict(frozen=True)
 
     ssh_port: int
     host_key: str
-    wire_ports: tuple[tuple[int, int], ...]
 
 
 class LabState(BaseModel):

@@ -155,8 +155,7 @@ def _become_now(lab: Lab, machine: Machine, template: Checkpoint, script: str) -
     spec = lab.topology.machine(machine.name)
     saved = lab.directory / "disks" / f"{machine.name}.save"
     image = SaveImage.read(template.memory(_TEMPLATE))
-    macs = [lab.topology.mac(machine.name, index) for index in range(len(spec.nics))]
-    own = renamed_xml(image.xml, machine.name, lab.topology.uuid(machine.name), macs)
+    own = renamed_xml(image.xml, machine.name, lab.topology.uuid(machine.name))
     image.write_as(saved, own)
 
     def placed() -> Placement:

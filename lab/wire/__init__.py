@@ -7,7 +7,7 @@ provoked, and it is the lab's guardian. Steered through `Wire`; the rest are the
 from lab.wire.client import Wire
 from lab.wire.frame import Frame
 from lab.wire.guardian import end_processes_of, processes_of
-from lab.wire.port import Port, free_udp_port
+from lab.wire.port import Port, Sockets
 from lab.wire.rules import Action, Corrupt, Delay, Drop, Duplicate, Jitter, Match, Reorder, Rule
 from lab.wire.stream import FrameStream
 
@@ -24,8 +24,8 @@ __all__ = [
     "Port",
     "Reorder",
     "Rule",
+    "Sockets",
     "Wire",
     "end_processes_of",
-    "free_udp_port",
     "processes_of",
 ]

@@ -22,11 +22,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the rules' random numbers")
     parser.add_argument("--owner-fd", type=int, required=True, help="connected Unix socket")
     given = parser.parse_args(arguments)
-    ports = [Port(**port) for port in given.ports]
     owner = socket.socket(fileno=given.owner_fd)
     owner.set_inheritable(False)
     with owner:
         try:
+            ports = [Port(**port) for port in given.ports]
             run(Settings(given.directory, given.capture, ports, given.seed), owner)
         except VpnproofError as error:
             answer = {"ok": False, "error": error.message, "hint": error.hint}

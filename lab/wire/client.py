@@ -88,16 +88,12 @@ class Wire:
         return self._watch.alive
 
     def ports(self) -> dict[str, Port]:
-        """Return the NIC ports by name, with the numbers they are bound to."""
+        """Return the NICs' ports by name."""
         return {port["name"]: Port(**port) for port in self._link.ask("ports")}
 
-    def plug(self, port: Port) -> Port:
-        """Add a port and return it with the number it is bound to."""
-        return Port(**self._link.ask("plug", **asdict(port)))
-
-    def set_nic_port(self, port: str, nic_port: int) -> None:
-        """Take another UDP port of 127.0.0.1 for the NIC behind `port`, and forget its MACs."""
-        self._link.ask("set_nic_port", port=port, nic_port=nic_port)
+    def plug(self, port: Port) -> None:
+        """Add a port for a NIC."""
+        self._link.ask("plug", **asdict(port))
 
     def add(self, rule: Rule) -> int:
         """Put `rule` in force, and return its id."""

@@ -11,6 +11,8 @@ import base64
 import json
 import os
 import socket
+import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,11 @@ from lab.wire.forwarder import Forwarder, Tap
 from lab.wire.frame import Frame
 from lab.wire.loop import READABLE, WRITABLE, Loop
 from lab.wire.matching import compile_match
-from lab.wire.message import SOCKET_NAME, Json, line_of
-from lab.wire.requests import Request, Requests
+from lab.wire.message import LONGEST_PATH, SOCKET_NAME, Json, Request, line_of, request_of
+from lab.wire.requests import Requests
 
-LONGEST_PATH = 107
 LONGEST_REQUEST = 256 * 1024
+_LONGEST_ERROR = 500
 MOST_QUEUED = 4 * 1024 * 1024
 """Octets that wait for a subscriber before frames are lost to it."""
 
@@ -98,6 +100,7 @@ class Connection:
             del self._incoming[: end + 1]
             self.reply(self._server.answer(self, line))
         if len(self._incoming) > LONGEST_REQUEST:
+            self.reply(_refusal(f"a request of more than {LONGEST_REQUEST} octets", "WireError"))
             self.close()
 
     def _push(self) -> None:
@@ -150,17 +153,14 @@ class ControlServer:
             self.owner_lost = True
 
     def answer(self, connection: Connection, line: bytes) -> dict[str, Any]:
-        """Return the answer to one line of `connection`."""
+        """Return the answer to one line of `connection`, whatever stands in it."""
         try:
-            request = json.loads(line)
-            if not isinstance(request, dict):
-                raise WireError("a request is a JSON object", hint='write {"do": ...}')
-            return {"ok": True, "result": self._result(connection, request)}
+            return {"ok": True, "result": self._result(connection, request_of(line))}
         except VpnproofError as error:
-            family = type(error).__name__
-            return {"ok": False, "error": error.message, "hint": error.hint, "family": family}
-        except ValueError as error:
-            return {"ok": False, "error": f"no JSON: {error}", "hint": "", "family": "WireError"}
+            return _refusal(error.message, type(error).__name__, error.hint)
+        except Exception as error:  # noqa: BLE001 - a fault of ours, and the lab goes on
+            traceback.print_exc(file=sys.stderr)
+            return _refusal(f"the wire could not answer: {error!r}", "WireError", "see wire.log")
 
     def close(self) -> None:
         """End every connection and remove the socket."""
@@ -178,7 +178,7 @@ class ControlServer:
             "subscribe": lambda: connection.subscribe(request),
             "stop": self._stop,
         }
-        if (name := request.get("do")) in own:
+        if (name := request["do"]) in own:
             return own[name]()
         return self._requests.answer(request)
 
@@ -201,6 +201,11 @@ class ControlServer:
         except OSError:  # it went away before it was accepted
             return
         self.connect(link)
+
+
+def _refusal(error: str, family: str, hint: str = "") -> dict[str, Any]:
+    said = error if len(error) <= _LONGEST_ERROR else f"{error[:_LONGEST_ERROR]}..."
+    return {"ok": False, "error": said, "hint": hint[:_LONGEST_ERROR], "family": family}
 
 
 def _listen(path: Path) -> socket.socket:

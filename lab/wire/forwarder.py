@@ -63,15 +63,16 @@ class Forwarder:
         return self.ports[name]
 
     def receive(self, port: SwitchPort, raw: bytes) -> None:
-        """Take the frame `raw`, received at `port`: forward first, then ask when it came."""
+        """Take the frame `raw`, received at `port`."""
         port.received += 1
         if not self._plain or len(raw) < ETHERNET_HEADER:
             self._receive_with_care(port, raw, port.arrived_ns())
             return
-        leaves_at = self.switch.destinations(port, raw[:6], raw[6:12], time.time_ns())
+        at_ns = port.arrived_ns()
+        leaves_at = self.switch.destinations(port, raw[:6], raw[6:12], at_ns)
         for leaving in leaves_at:
             leaving.send(raw)
-        self.recorder.record(port.interface, port.arrived_ns(), raw, "" if leaves_at else _NOWHERE)
+        self.recorder.record(port.interface, at_ns, raw, "" if leaves_at else _NOWHERE)
 
     def release(self, now_ns: int) -> None:
         """Let the delayed frames that are due leave (`now_ns` is monotonic)."""
@@ -90,6 +91,7 @@ class Forwarder:
             self.generation += 1
             self.delayed.clear()
             for port in self.ports.values():
+                port.empty()
                 self.switch.forget(port)
                 self._introduce(port)
         self.reconsider()
@@ -109,10 +111,6 @@ class Forwarder:
         """See whether frames can take the short way; to be called after anything was changed."""
         guarded = any(port.guarded for port in self.ports.values())
         self._plain = not (guarded or self.paused or self.rules or self._taps)
-
-    def dropped(self) -> int:
-        """Return how many frames the kernel dropped, as their port had no room for them."""
-        return sum(port.dropped() for port in self.ports.values())
 
     def close(self) -> None:
         """Close every port."""

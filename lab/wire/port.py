@@ -1,58 +1,88 @@
-"""Switch ports: the value that describes one, and the socket that is one.
+"""Switch ports: the value that describes one, and the sockets that are one.
 
-A port is a UDP socket on 127.0.0.1: the NIC of a virtual machine sends each frame to it as one
-datagram and takes frames at a port of its own. The socket is connected to that port: the kernel
-refuses datagrams from anyone else, and has less to look up for each frame. A virtual port has no
-socket; a client of the wire stands behind it.
+A port and the NIC of a virtual machine send each other one Unix datagram a frame. Both have a
+socket in the lab's own directory, which nobody else may enter: no number is chosen or lost, and no
+stranger can send, listen, or take a name. The kernel drops nothing between them: a NIC whose port
+has no room waits (QEMU keeps the frame, and the guest behind it), and frames for a NIC that takes
+none wait here, in a queue with an end, as at any switch. A virtual port has no socket; a client of
+the wire stands behind it.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import struct
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from fcntl import ioctl
+from pathlib import Path
 from typing import TypeAlias
 
 from lab.errors import WireError
+from lab.wire.message import LONGEST_PATH
 
-LOOPBACK = "127.0.0.1"
+SOCKETS = "wire"
+"""The directory of the sockets, in their lab's."""
 
-_SIOCGSTAMPNS = 0x8907  # Linux; Python has no name for these two
-_SO_MEMINFO = 55
-_RECEIVE_BUFFER = 4 * 1024 * 1024
-_TIME = struct.Struct("@qq")
-_NO_TIME = bytes(_TIME.size)
-_MEMINFO = struct.Struct("@9I")  # the last one counts drops: sk_meminfo of linux/sock_diag.h
+MOST_WAITING = 1000
+"""Frames that wait for a NIC before further ones are dropped: the usual length of a NIC's queue."""
+
 BATCH = 64
 """Frames taken from one port before the others have their turn."""
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}/[a-z][a-z0-9]{0,14}")
+_SEGMENT = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_SO_TIMESTAMPNS = 35  # Linux; Python has no name for it
+_TIME = struct.Struct("@qq")
+_TIME_ROOM = socket.CMSG_SPACE(_TIME.size)
+_LONGEST_FRAME = 65536
+_QUEUE = Path("/proc/sys/net/unix/max_dgram_qlen")
 
 Receive: TypeAlias = Callable[["SwitchPort", bytes], None]
 
 
 @dataclass(frozen=True)
 class Port:
-    """A port as its user describes it.
+    """A port as its user describes it: its name, "machine/nic", and the network it is in.
 
-    `name` is "machine/nic", `segment` the network it is in, `switch_port` the UDP port the wire
-    binds (0: the wire chooses), `nic_port` the UDP port the NIC binds and sends from.
+    Raises WireError when either is none: names go into file names and captures.
     """
 
     name: str
     segment: str
-    nic_port: int
-    switch_port: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise WireError(
+                f"{_shown(self.name)} is no name of a port",
+                hint="write machine/nic: lower case, at most 31 and 15 characters",
+            )
+        if not isinstance(self.segment, str) or not _SEGMENT.fullmatch(self.segment):
+            raise WireError(
+                f"port {self.name}: {_shown(self.segment)} is no name of a segment",
+                hint="write a network's name: lower case, at most 31 characters",
+            )
 
 
-def free_udp_port() -> int:
-    """Return a UDP port of 127.0.0.1 that is free now; nothing keeps it free."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        number: int = probe.getsockname()[1]
-        return number
+@dataclass(frozen=True)
+class Sockets:
+    """The two ends of the cable between a port and its NIC.
+
+    `port` is the path that the wire binds and takes frames at, `nic` that of the NIC (QEMU).
+    """
+
+    port: Path
+    nic: Path
+
+    @classmethod
+    def of(cls, directory: Path, port: str) -> Sockets:
+        """Return those of the port called `port` in the lab at `directory`."""
+        stem = directory.absolute() / SOCKETS / port.replace("/", ".")
+        return cls(Path(f"{stem}.port"), Path(f"{stem}.nic"))
 
 
 class SwitchPort:
@@ -79,9 +109,8 @@ class SwitchPort:
         """Return when the frame taken last came in (ns since 1970): here, where none waits, now."""
         return time.time_ns()
 
-    def dropped(self) -> int:
-        """Return how many frames the kernel dropped before they were taken."""
-        return 0
+    def empty(self) -> None:
+        """Throw away what waits to leave."""
 
     def close(self) -> None:
         """Let go of what the port holds."""
@@ -92,98 +121,168 @@ class SwitchPort:
 
 
 class NicPort(SwitchPort):
-    """A port with a NIC behind it."""
+    """A port with a NIC behind it, in the lab at `directory`.
 
-    def __init__(self, port: Port) -> None:
+    It takes frames at one socket and sends from another: when a NIC goes away, the kernel throws
+    away what its partner holds, and that must not be what the NIC had sent.
+
+    Only a few frames wait in the kernel (net.unix.max_dgram_qlen, 10 to 512). `held_ns` is the
+    longest that a NIC may have been kept waiting with the next one since it was last set to 0:
+    by so much the time of a frame may be later than when the guest sent it.
+
+    on_full: called when frames begin to wait for the NIC; then call `flush` when `egress` is
+    writable, until it returns True.
+    """
+
+    def __init__(self, port: Port, directory: Path) -> None:
         super().__init__(port.name, port.segment)
-        self.unsent = 0
-        self._buffer = memoryview(bytearray(65536))
-        self.socket = _bound(port)
-        try:
-            self.nic_port = port.nic_port
-        except BaseException:
-            self.socket.close()
-            raise
-        self.switch_port: int = self.socket.getsockname()[1]
-
-    @property
-    def nic_port(self) -> int:
-        """The UDP port of the NIC (1 to 65535); setting it makes another one the peer."""
-        return self._nic_port
-
-    @nic_port.setter
-    def nic_port(self, number: int) -> None:
-        if not 0 < number < 65536:
-            raise WireError(f"port {self.name}: a NIC cannot have the UDP port {number}")
-        self.socket.connect((LOOPBACK, number))
-        self._nic_port = number
-        while self.drain(lambda _port, _raw: None):  # what strangers, or the former peer, had sent
-            pass
+        self.absent = self.unsent = 0
+        self.held_ns = 0
+        self.on_full: Callable[[], object] = lambda: None
+        self.sockets = Sockets.of(directory, port.name)
+        self._at = os.fsencode(self.sockets.nic)
+        self._waiting: deque[bytes] = deque()
+        self._announced = False
+        self._room = memoryview(bytearray(_LONGEST_FRAME))
+        self._rooms = [self._room]
+        self._time = b""
+        self._full = int(_QUEUE.read_text()) + 1
+        self._in_a_row = 0
+        self.ingress = _bound(port.name, self.sockets.port)
+        self.egress = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.egress.setblocking(False)
 
     def send(self, raw: bytes) -> None:
-        """Send `raw` to the NIC; what the kernel refuses is counted, as a full wire drops."""
+        """Send `raw` to the NIC, after those that wait; dropped and counted when it has no room."""
+        if self._waiting:
+            self._queue(raw)
+            return
         try:
-            try:
-                self.socket.send(raw)
-            except ConnectionRefusedError:  # of an earlier frame: nobody was there then
-                self.socket.send(raw)
-        except OSError:  # the buffer is full, or the frame too long: a switch drops and goes on
-            self.unsent += 1
+            self.egress.send(raw)
+        except BlockingIOError:
+            self._queue(raw)
+            if not self._announced:
+                self._announced = True
+                self.on_full()
+        except OSError:
+            self._send_anew(raw)
         else:
             self.sent += 1
+
+    def flush(self, _events: int = 0) -> bool:
+        """Send what waits, as far as the NIC takes it; whether nothing waits any more."""
+        while self._waiting:
+            try:
+                self.egress.send(self._waiting[0])
+            except BlockingIOError:
+                return False
+            except OSError:  # the NIC is gone, and with it whoever was to have these
+                self.absent += len(self._waiting)
+                self._waiting.clear()
+            else:
+                self._waiting.popleft()
+                self.sent += 1
+        self._announced = False
+        return True
 
     def drain(self, receive: Receive, most: int = BATCH) -> int:
         """Pass up to `most` waiting frames to `receive`, which may ask each when it arrived.
 
-        Returns how many there were; a sign that a frame reached nobody counts as one.
+        Returns how many there were.
         """
-        take, buffer = self.socket.recv_into, self._buffer
+        take, rooms, room = self.ingress.recvmsg_into, self._rooms, self._room
         for taken in range(most):
             try:
-                size = take(buffer)
+                size, told, _flags, _sender = take(rooms, _TIME_ROOM)
             except BlockingIOError:
+                self._in_a_row = 0
                 return taken
-            except ConnectionRefusedError:  # of a frame sent when the NIC was not there
-                continue
-            receive(self, buffer[:size].tobytes())
+            self._time = told[0][2] if told else b""
+            self._in_a_row += 1
+            if self._in_a_row == self._full:  # this may have been the last that there was room for
+                self._in_a_row = 0
+                self.held_ns = max(self.held_ns, time.time_ns() - self.arrived_ns())
+            receive(self, room[:size].tobytes())
         return most
 
     def arrived_ns(self) -> int:
-        """Return when the kernel got the frame taken last (ns since 1970).
-
-        Asked for, not received with the frame: so the frame can be forwarded first.
-        """
-        seconds, nanoseconds = _TIME.unpack(ioctl(self.socket, _SIOCGSTAMPNS, _NO_TIME))
+        """Return when the kernel got the frame taken last (ns since 1970)."""
+        if not self._time:  # sent before the port asked for times: none of ours is
+            return time.time_ns()
+        seconds, nanoseconds = _TIME.unpack(self._time)
         at_ns: int = seconds * 1_000_000_000 + nanoseconds
         return at_ns
 
-    def dropped(self) -> int:
-        """Return the drops of the socket: what SO_RXQ_OVFL tells beside a frame, asked for."""
-        memory = self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-        count: int = _MEMINFO.unpack(memory)[-1]
-        return count
+    def empty(self) -> None:
+        """Throw away what waits for the NIC."""
+        self._waiting.clear()
 
     def close(self) -> None:
-        """Close the socket."""
-        self.socket.close()
+        """Close the sockets and take the port's name away."""
+        self.ingress.close()
+        self.egress.close()
+        self.sockets.port.unlink(missing_ok=True)
 
     def counters(self) -> dict[str, int]:
-        """Return the counters, with frames the kernel dropped and those it would not send."""
-        return super().counters() | {"overflowed": self.dropped(), "unsent": self.unsent}
+        """Return the counters, with frames for a NIC that was absent, or had no room (unsent)."""
+        return super().counters() | {"absent": self.absent, "unsent": self.unsent}
+
+    def _queue(self, raw: bytes) -> None:
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.append(raw)
+        else:
+            self.unsent += 1
+
+    def _send_anew(self, raw: bytes) -> None:
+        """Send to whoever has the NIC's name now: it was switched on, or off and on again."""
+        try:
+            self.egress.connect(self._at)
+            self.egress.send(raw)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+                self.absent += 1
+            else:  # longer than a datagram may be: a switch drops and goes on
+                self.unsent += 1
+        else:
+            self.sent += 1
 
 
-def _bound(port: Port) -> socket.socket:
-    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def _bound(name: str, path: Path) -> socket.socket:
+    """Return a socket bound to `path`, whose directory is the owner's only.
+
+    A name that is left of a wire that died is taken over; WireError when one serves it.
+    """
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise WireError(
+            f"port {name}: {path} is too long for a Unix socket ({LONGEST_PATH} octets)",
+            hint="set VPNPROOF_LABS to a directory with a shorter name",
+        )
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         bound.setblocking(False)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        with suppress(FileNotFoundError):  # no frame yet; from the first question on they are timed
-            ioctl(bound, _SIOCGSTAMPNS, _NO_TIME)
-        bound.bind((LOOPBACK, port.switch_port))
+        bound.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        if path.is_socket() and not _served(path):
+            path.unlink()
+        bound.bind(os.fsencode(path))
+        path.chmod(0o600)
     except OSError as error:
         bound.close()
         raise WireError(
-            f"port {port.name}: cannot bind UDP {LOOPBACK}:{port.switch_port}: {error.strerror}",
-            hint="give switch_port 0 to let the wire choose, or end what holds it (ss -ulnp)",
+            f"port {name}: cannot bind {path}: {error.strerror}",
+            hint="one lab, one directory: does another wire serve this one?",
         ) from None
     return bound
+
+
+def _served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as trying:
+        with suppress(ConnectionRefusedError, FileNotFoundError):
+            trying.connect(os.fsencode(path))
+            return True
+    return False
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -23,7 +23,7 @@ from lab.errors import WireError
 from lab.wire.control import ControlServer
 from lab.wire.forwarder import Forwarder
 from lab.wire.guardian import end_processes_of
-from lab.wire.loop import Loop
+from lab.wire.loop import WRITABLE, Loop
 from lab.wire.port import NicPort, Port
 from lab.wire.recorder import Recorder
 from lab.wire.requests import Requests
@@ -44,7 +44,7 @@ class Settings:
 def run(settings: Settings, owner: socket.socket) -> None:
     """Be the wire of a lab until told to stop; `owner` is the connection of who started it.
 
-    The first line to the owner says that the wire serves (pid, ports). Raises WireError, with
+    The first line to the owner says that the wire serves (pid). Raises WireError, with
     nothing bound and nothing written but perhaps an empty capture, when it cannot start.
     """
     orderly = False
@@ -53,17 +53,17 @@ def run(settings: Settings, owner: socket.socket) -> None:
         recorder = held.enter_context(Recorder(settings.capture))
         forwarder = Forwarder(recorder, settings.seed)
         held.callback(forwarder.close)
-        wire = _Wire(loop, forwarder)
+        wire = _Wire(loop, forwarder, settings.directory)
         for port in settings.ports:
             wire.plug_nic(port)
         requests = Requests(forwarder, wire.plug_nic)
-        recorder.drain, recorder.dropped = requests.drain_nics, forwarder.dropped
+        recorder.drain = requests.drain_nics
         server = ControlServer(loop, forwarder, requests, settings.directory)
         held.callback(server.close)
         terminated = held.enter_context(_signals(loop))
         server.owner = server.connect(owner)
         recorder.flush()
-        server.owner.reply({"ok": True, "result": {"pid": os.getpid(), "ports": requests.ports()}})
+        server.owner.reply({"ok": True, "result": {"pid": os.getpid()}})
         importlib.import_module("lab.wire.rule_json")  # now that nobody waits for it
         try:
             wire.serve(server, terminated)
@@ -78,18 +78,26 @@ def run(settings: Settings, owner: socket.socket) -> None:
 class _Wire:
     """The loop with its due times."""
 
-    def __init__(self, loop: Loop, forwarder: Forwarder) -> None:
+    def __init__(self, loop: Loop, forwarder: Forwarder, directory: Path) -> None:
         self._loop = loop
         self._forwarder = forwarder
+        self._directory = directory
 
     def plug_nic(self, port: Port) -> NicPort:
-        """Bind a port's socket and put it in service."""
+        """Bind a port's sockets and put it in service."""
         if port.name in self._forwarder.ports:
             raise WireError(f"port {port.name} is plugged in twice", hint="name every NIC once")
-        nic = NicPort(port)
+        nic = NicPort(port, self._directory)
         self._forwarder.plug(nic)
-        drain, receive = nic.drain, self._forwarder.receive
-        self._loop.watch(nic.socket.fileno(), lambda _: drain(receive))
+        drain, receive, loop = nic.drain, self._forwarder.receive, self._loop
+        loop.watch(nic.ingress.fileno(), lambda _: drain(receive))
+        egress = nic.egress.fileno()
+
+        def send_what_waits(_: int) -> None:
+            if nic.flush():
+                loop.forget(egress)
+
+        nic.on_full = lambda: loop.watch(egress, send_what_waits, WRITABLE)
         return nic
 
     def serve(self, server: ControlServer, terminated: list[int]) -> None:

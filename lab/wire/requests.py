@@ -8,20 +8,20 @@ stop) stand in `control.py`.
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from lab.errors import WireError
 from lab.wire.forwarder import Forwarder
-from lab.wire.message import Json
+from lab.wire.message import Json, Request
 from lab.wire.port import BATCH, NicPort, Port, SwitchPort
 from lab.wire.rules import mac_octets
 
-Request: TypeAlias = Mapping[str, Any]
 PlugNic: TypeAlias = Callable[[Port], NicPort]
 
 LONGEST_FRAME = 65535
+MOST_PORTS = 256
+MOST_RULES = 256
 _MOST_BATCHES = 256  # more than a full receive buffer holds; a flood does not hold us here
 
 
@@ -44,15 +44,14 @@ class Requests:
             "resume": self._resume,
             "ports": lambda _: self.ports(),
             "plug": self._plug,
-            "set_nic_port": self._set_nic_port,
             "attach": lambda request: self._virtual_port(request).name,
             "inject": self._inject,
         }
 
     def answer(self, request: Request) -> Json:
         """Return the result of `request`; raises WireError or ScenarioError and changes nothing."""
-        name = request.get("do")
-        if not isinstance(name, str) or name not in self._answers:
+        name = request["do"]
+        if name not in self._answers:
             known = ", ".join(self._answers)
             raise WireError(f"there is no request {name!r}", hint=f"requests: {known}")
         result = self._answers[name](request)
@@ -60,14 +59,9 @@ class Requests:
         return result
 
     def ports(self) -> list[dict[str, Any]]:
-        """Return the NIC ports with the numbers they are bound to."""
+        """Return name and segment of each NIC's port."""
         return [
-            {
-                "name": port.name,
-                "segment": port.segment,
-                "nic_port": port.nic_port,
-                "switch_port": port.switch_port,
-            }
+            {"name": port.name, "segment": port.segment}
             for port in self._forwarder.ports.values()
             if isinstance(port, NicPort)
         ]
@@ -75,11 +69,13 @@ class Requests:
     def drain_nics(self) -> None:
         """Take every frame that has arrived, however the loop would have shared its turns."""
         self._forwarder.reconsider()
+        recorder = self._forwarder.recorder
         for port in self._forwarder.ports.values():
             if isinstance(port, NicPort):
                 for _ in range(_MOST_BATCHES):
                     if port.drain(self._forwarder.receive) < BATCH:
                         break
+                recorder.late_ns, port.held_ns = max(recorder.late_ns, port.held_ns), 0
 
     def _add(self, request: Request) -> int:
         from lab.wire.rule_json import rule_from_json  # loaded late: see there
@@ -92,6 +88,8 @@ class Requests:
             raise WireError(
                 f"no segment {rule.match.segment}", hint="segments: " + ", ".join(sorted(segments))
             )
+        if len(self._forwarder.rules) >= MOST_RULES:
+            raise WireError(f"{MOST_RULES} rules are in force", hint="remove those of the past")
         return self._forwarder.rules.add(rule)
 
     def _remove(self, request: Request) -> dict[str, Any]:
@@ -112,7 +110,10 @@ class Requests:
         }
 
     def _set_cut(self, request: Request, cut: bool) -> None:
-        self._port(request).cut = cut
+        port = self._port(request)
+        port.cut = cut
+        if cut:
+            port.empty()
 
     def _filter_mac(self, request: Request) -> None:
         macs = request.get("macs")
@@ -135,51 +136,46 @@ class Requests:
         return self._forwarder.generation
 
     def _resume(self, request: Request) -> int:
+        new_generation = request.get("new_generation", False)
+        if not isinstance(new_generation, bool):
+            raise WireError(f"new_generation: {new_generation!r}", hint="give true or false")
         self.drain_nics()  # what came while paused belongs to the past
-        return self._forwarder.resume(new_generation=bool(request.get("new_generation")))
+        return self._forwarder.resume(new_generation=new_generation)
 
-    def _plug(self, request: Request) -> dict[str, Any]:
-        port = Port(
-            _text(request, "name"),
-            _text(request, "segment"),
-            _number(request, "nic_port"),
-            _number(request, "switch_port"),
-        )
+    def _plug(self, request: Request) -> None:
+        port = Port(_text(request, "name"), _text(request, "segment"))
         if port.name in self._forwarder.ports:
-            raise WireError(f"port {port.name} is there already", hint="use set_nic_port")
+            raise WireError(f"port {port.name} is there already", hint="name every NIC once")
+        self._make_room()
         self._plug_nic(port)
-        return next(one for one in self.ports() if one["name"] == port.name)
-
-    def _set_nic_port(self, request: Request) -> None:
-        port = self._port(request)
-        if not isinstance(port, NicPort):
-            raise WireError(f"port {port.name} has no NIC", hint="it is a virtual port")
-        self.drain_nics()  # what the former NIC sent is evidence, too
-        port.nic_port = _number(request, "nic_port")
-        self._forwarder.switch.forget(port)
 
     def _inject(self, request: Request) -> None:
         port = self._virtual_port(request)
         try:
             raw = base64.b64decode(_text(request, "raw"), validate=True)
-        except binascii.Error:
+        except ValueError:
             raise WireError("raw: not base64", hint="encode the frame's octets") from None
         if len(raw) > LONGEST_FRAME:
             raise WireError(f"a frame of {len(raw)} octets", hint=f"at most {LONGEST_FRAME}")
         self._forwarder.receive(port, raw)
 
     def _virtual_port(self, request: Request) -> SwitchPort:
-        name, segment = _text(request, "port"), _text(request, "segment")
-        port = self._forwarder.ports.get(name)
+        asked = Port(_text(request, "port"), _text(request, "segment"))
+        port = self._forwarder.ports.get(asked.name)
         if port is None:
-            port = SwitchPort(name, segment)
+            self._make_room()
+            port = SwitchPort(asked.name, asked.segment)
             self._forwarder.plug(port)
-        if isinstance(port, NicPort) or port.segment != segment:
+        if isinstance(port, NicPort) or port.segment != asked.segment:
             raise WireError(
-                f"{name} is a port of segment {port.segment}",
+                f"{port.name} is a port of segment {port.segment}",
                 hint="give a virtual port a name of its own, and one segment",
             )
         return port
+
+    def _make_room(self) -> None:
+        if len(self._forwarder.ports) >= MOST_PORTS:
+            raise WireError(f"a wire has {MOST_PORTS} ports at most", hint="use those there are")
 
     def _port(self, request: Request) -> SwitchPort:
         return self._forwarder.port(_text(request, "port"))

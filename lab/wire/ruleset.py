@@ -98,8 +98,8 @@ class RuleSet:
         self._arriving: tuple[_RuleInForce, ...] = ()
         self._leaving: tuple[_RuleInForce, ...] = ()
 
-    def __bool__(self) -> bool:
-        return bool(self._rules)
+    def __len__(self) -> int:
+        return len(self._rules)
 
     def add(self, rule: Rule) -> int:
         """Put `rule` in force and return its id; ids are never used again."""

@@ -107,15 +107,11 @@ def _heal_switched_off(lab: Lab, node: str) -> None:
 
 
 def _lose_carrier(lab: Lab, node: str) -> Moment:
-    return during(lambda: _set_link(lab, node, up=False))
-
-
-def _set_link(lab: Lab, node: str, *, up: bool) -> None:
-    lab.hypervisor.set_link(lab.domain_name(node), lab.topology.mac(node, 0), up=up)
+    return during(lambda: lab.set_link(node, 0, up=False))
 
 
 def _restore_carrier(lab: Lab, node: str) -> None:
-    _set_link(lab, node, up=True)
+    lab.set_link(node, 0, up=True)
 
 
 def _switch_off(lab: Lab, node: str) -> None:

@@ -96,18 +96,14 @@ def test_a_copy_that_does_not_fit_is_said(file: Path) -> None:
         SaveImage.read(file).write_as(file.parent / "nowhere" / "two.save", "<domain/>")
 
 
-def test_a_renamed_machine_has_its_own_name_uuid_and_addresses(lab: PretendLab) -> None:
-    mac = lab.topology.mac("two", 0)
+def test_a_renamed_and_moved_machine_has_its_own_name_uuid_and_addresses(lab: PretendLab) -> None:
     uuid = lab.topology.uuid("two")
-    renamed = ET.fromstring(renamed_xml(lab.xml("one"), "two", uuid, [mac]))  # noqa: S314
-    assert renamed.findtext("name") == "two"
-    assert renamed.findtext("uuid") == uuid
-    assert [found.get("address") for found in renamed.iterfind("devices/interface/mac")] == [mac]
-
-
-def test_a_machine_with_another_number_of_nics_is_not_renamed(lab: PretendLab) -> None:
-    with pytest.raises(ValueError, match="zip"):
-        renamed_xml(lab.xml("one"), "two", lab.topology.uuid("two"), [])
+    renamed = renamed_xml(lab.xml("one"), "two", uuid)
+    moved = moved_xml(renamed, layout.placement(lab.directory, lab.state, "two"))
+    found = ET.fromstring(moved)  # noqa: S314
+    assert (found.findtext("name"), found.findtext("uuid")) == ("two", uuid)
+    assert f"mac={lab.topology.mac('two', 0)}," in moved
+    assert lab.topology.mac("one", 0) not in moved
 
 
 def test_a_moved_machine_uses_only_files_and_ports_of_its_new_lab(

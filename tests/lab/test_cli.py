@@ -20,11 +20,7 @@ from lab.wire import Port, Wire
 def write_lab(directory: Path, uri: str | None = None) -> None:
     topology = read_topology("failover")
     machines = {
-        machine.name: MachineState(
-            ssh_port=2200 + index,
-            host_key="ssh-ed25519 AAAA",
-            wire_ports=tuple((0, 0) for _ in machine.nics),
-        )
+        machine.name: MachineState(ssh_port=2200 + index, host_key="ssh-ed25519 AAAA")
         for index, machine in enumerate(topology.machines)
     }
     LabState(
@@ -124,7 +120,7 @@ def test_gc_keeps_a_lab_whose_wire_is_alive(
 ) -> None:
     monkeypatch.setenv("VPNPROOF_LABS", str(short_directory))
     directory = without_owner(paths.new_lab_directory("failover"))
-    port = Port(name="gateway/wire0", segment="lan", switch_port=0, nic_port=1)
+    port = Port(name="gateway/wire0", segment="lan")
     wire = Wire.start(directory, [port], capture=directory / "wire.pcapng")
     try:
         assert cli.collect_garbage() == []

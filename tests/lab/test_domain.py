@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,9 @@ from lab.domain import (
     moved_xml,
     renamed_xml,
 )
+from lab.errors import LabError
 from lab.topology import read_topology
+from lab.wire import Sockets
 
 TOPOLOGY = read_topology("failover")
 GATEWAY = TOPOLOGY.machine("gateway")  # it has two NICs
@@ -40,7 +43,10 @@ def placement(lab: str, port: int) -> Placement:
         seed=directory / "seeds" / "gateway.iso",
         console=directory / "consoles" / "gateway.log",
         ssh_port=port,
-        wire_ports=((port + 1, port + 2), (port + 3, port + 4)),
+        nics=tuple(
+            (TOPOLOGY.mac("gateway", index), Sockets.of(directory, f"gateway/wire{index}"))
+            for index in range(2)
+        ),
     )
 
 
@@ -81,26 +87,39 @@ def test_libvirts_schema_takes_it(
     domain.undefine()
 
 
-def test_every_nic_talks_between_its_two_ports_of_127_0_0_1() -> None:
-    nics = parsed(written()).findall("devices/interface")
-    assert [nic.find("mac").get("address") for nic in nics] == [
-        TOPOLOGY.mac("gateway", 0),
-        TOPOLOGY.mac("gateway", 1),
-    ]
-    for nic, (switch, own) in zip(nics, HERE.wire_ports, strict=True):
-        source, local = nic.find("source"), nic.find("source/local")
-        assert (source.get("address"), source.get("port")) == ("127.0.0.1", str(switch))
-        assert (local.get("address"), local.get("port")) == ("127.0.0.1", str(own))
+def qemu_arguments(xml: str) -> list[tuple[str, str]]:
+    """Return QEMU's options and their values, in pairs."""
+    values = [one.get("value", "") for one in parsed(xml).iter(f"{{{QEMU_NAMESPACE}}}arg")]
+    return list(zip(values[0::2], values[1::2], strict=True))
+
+
+def test_every_nic_is_a_unix_socket_with_the_wires_at_its_other_end() -> None:
+    arguments = qemu_arguments(written())
+    for index, (mac, sockets) in enumerate(HERE.nics):
+        netdev, device = arguments[2 * index : 2 * index + 2]
+        assert netdev == (
+            "-netdev",
+            f"dgram,id=wire{index},local.type=unix,local.path={sockets.nic},"
+            f"remote.type=unix,remote.path={sockets.port}",
+        )
+        assert device[0] == "-device"
+        assert f"netdev=wire{index},mac={mac}" in device[1]
+    assert len(arguments) == 2 * len(HERE.nics) + 2
+    addresses = [value.rpartition("addr=")[2] for _, value in arguments if "addr=" in value]
+    assert len(set(addresses)) == 3
+
+
+def test_a_comma_in_a_path_does_not_end_an_option() -> None:
+    sockets = Sockets.of(Path("/labs,more"), "gateway/wire0")
+    placed = replace(HERE, nics=((TOPOLOGY.mac("gateway", 0), sockets),))
+    assert "/labs,,more/wire/gateway.wire0.nic" in qemu_arguments(written(placed=placed))[0][1]
 
 
 def test_the_management_nic_reaches_nothing_and_forwards_one_port() -> None:
-    arguments = [
-        argument.get("value", "") for argument in parsed(written()).iter(f"{{{QEMU_NAMESPACE}}}arg")
-    ]
-    assert arguments[0::2] == ["-netdev", "-device"]
-    assert "restrict=on" in arguments[1].split(",")
-    assert arguments[1].count("hostfwd") == 1
-    assert "hostfwd=tcp:127.0.0.1:40000-10.0.2.15:22" in arguments[1]
+    (management,) = [value for _, value in qemu_arguments(written()) if value.startswith("user,")]
+    assert "restrict=on" in management.split(",")
+    assert management.count("hostfwd") == 1
+    assert "hostfwd=tcp:127.0.0.1:40000-10.0.2.15:22" in management
 
 
 def test_a_machine_that_is_switched_on_begins_with_the_labs_time() -> None:
@@ -167,10 +186,21 @@ def test_a_moved_machine_forgets_the_chain_of_disks_it_was_saved_with() -> None:
     assert "/old/lab" not in moved_xml(ET.tostring(saved, encoding="unicode"), THERE)
 
 
-def test_a_renamed_machine_differs_only_in_name_uuid_and_macs() -> None:
-    renamed = renamed_xml(
-        written(), "client", TOPOLOGY.uuid("client"), ["52:54:00:00:00:11", "52:54:00:00:00:12"]
-    )
+def test_a_renamed_machine_differs_only_in_name_and_uuid() -> None:
+    renamed = renamed_xml(written(), "client", TOPOLOGY.uuid("client"))
     assert parsed(renamed).findtext("name") == "client"
-    own = [TOPOLOGY.mac("gateway", index) for index in range(len(GATEWAY.nics))]
-    assert renamed_xml(renamed, "gateway", TOPOLOGY.uuid("gateway"), own) == written()
+    assert renamed_xml(renamed, "gateway", TOPOLOGY.uuid("gateway")) == written()
+
+
+def test_a_machine_that_is_moved_to_another_machines_place_gets_its_addresses() -> None:
+    other = replace(HERE, nics=tuple((mac[:-2] + "99", sockets) for mac, sockets in HERE.nics))
+    moved = [value for _, value in qemu_arguments(moved_xml(written(), other)) if "mac=" in value]
+    assert [mac in value for (mac, _), value in zip(other.nics, moved[:-1], strict=True)] == [
+        True,
+        True,
+    ]
+
+
+def test_a_machine_with_another_number_of_nics_is_not_moved() -> None:
+    with pytest.raises(LabError, match="was saved with 2 NICs"):
+        moved_xml(written(), replace(HERE, nics=HERE.nics[:1]))

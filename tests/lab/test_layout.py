@@ -13,11 +13,11 @@ import pytest
 from lab import layout
 from lab.errors import LabError
 from lab.keys import KeyPair
-from lab.state import LabState
+from lab.state import LabState, MachineState
 from lab.topology import read_topology
+from lab.wire import Sockets
 
 TOPOLOGY = read_topology("failover")
-GATEWAY = TOPOLOGY.machine("gateway")
 
 
 def test_a_disk_without_room_is_said_before_anything_is_written(
@@ -46,12 +46,24 @@ def test_a_written_key_opens_what_its_public_half_allows(tmp_path: Path) -> None
     assert f"ssh-ed25519 {loaded.get_base64()}" == pair.public
 
 
-def test_ports_of_a_machine_are_free_and_its_own() -> None:
-    chosen = layout.choose_ports(GATEWAY, "ssh-ed25519 AAAA")
-    assert len(chosen.wire_ports) == len(GATEWAY.nics)
-    assert all(switch == 0 and nic > 0 for switch, nic in chosen.wire_ports)
-    with socket.create_server(("127.0.0.1", chosen.ssh_port)):
+def test_a_port_for_ssh_is_free() -> None:
+    with socket.create_server(("127.0.0.1", layout.free_tcp_port())):
         pass
+
+
+def test_a_machine_has_a_cable_for_each_of_its_nics(tmp_path: Path) -> None:
+    state = LabState(
+        topology=TOPOLOGY,
+        image="debian-12",
+        accelerator="tcg",
+        uri=None,
+        machines={"gateway": MachineState(ssh_port=2222, host_key="ssh-ed25519 AAAA")},
+    )
+    nics = layout.placement(tmp_path, state, "gateway").nics
+    assert nics == tuple(
+        (TOPOLOGY.mac("gateway", index), Sockets.of(tmp_path, f"gateway/wire{index}"))
+        for index in range(2)
+    )
 
 
 def test_known_hosts_pins_each_machines_key_to_its_port(tmp_path: Path) -> None:
@@ -61,7 +73,7 @@ def test_known_hosts_pins_each_machines_key_to_its_port(tmp_path: Path) -> None:
         image="debian-12",
         accelerator="tcg",
         uri=None,
-        machines={"gateway": layout.choose_ports(GATEWAY, "ssh-ed25519 AAAA")},
+        machines={"gateway": MachineState(ssh_port=2222, host_key="ssh-ed25519 AAAA")},
     )
     line = layout.write_known_hosts(tmp_path, state).read_text()
     assert line == f"[127.0.0.1]:{state.machines['gateway'].ssh_port} ssh-ed25519 AAAA\n"

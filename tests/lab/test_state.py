@@ -17,7 +17,7 @@ def state() -> LabState:
         uri=None,
         machines={
             "gateway": MachineState(
-                ssh_port=2222, host_key="ssh-ed25519 AAAA", wire_ports=((1, 2), (3, 4))
+                ssh_port=2222, host_key="ssh-ed25519 AAAA"
             )
         },
     )

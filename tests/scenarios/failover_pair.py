@@ -207,11 +207,12 @@ class PlayedLab:
 def played_lab(directory: Path, capture: Path) -> Iterator[PlayedLab]:
     """Give a lab whose pair is played; the primary is active."""
     topology = read_topology("failover")
-    nics = {name: Nic(number) for number, name in enumerate(ADDRESS, start=1)}
-    ports = [Port(f"{name}/wire0", "lan", nic.number) for name, nic in nics.items()]
-    with Wire.start(directory, ports, capture=capture) as wire:
-        for name, port in wire.ports().items():
-            nics[name.partition("/")[0]].switch_port = port.switch_port
+    ports = {name: Port(f"{name}/wire0", "lan") for name in ADDRESS}
+    nics = {
+        name: Nic(number, directory, port.name)
+        for number, (name, port) in enumerate(ports.items(), start=1)
+    }
+    with Wire.start(directory, list(ports.values()), capture=capture) as wire:
         nodes = {
             name: PlayedNode(
                 name,

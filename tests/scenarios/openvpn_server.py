@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from lab.wait import until
-from lab.wire import free_udp_port
 
 
 def _certificate(directory: Path) -> None:
@@ -42,13 +41,20 @@ def _certificate(directory: Path) -> None:
     )
 
 
+def _free_udp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
 @contextmanager
 def server(directory: Path) -> Iterator[tuple[int, str]]:
     """Run a server with tls-crypt; give its UDP port and the text of its key file."""
     _certificate(directory)
     key = directory / "tls-crypt.key"
     subprocess.run(["openvpn", "--genkey", "tls-crypt", str(key)], check=True)
-    port = free_udp_port()
+    port = _free_udp_port()
     log = directory / "server.log"
     command = ["openvpn", "--dev", "null", "--tls-server", "--dh", "none", "--proto", "udp4"]
     command += ["--local", "127.0.0.1", "--lport", str(port), "--tls-crypt", str(key)]

@@ -28,17 +28,11 @@ class RecordingLab:
 
     def __init__(self) -> None:
         self.moved: list[str] = []
-        self.wire = self.hypervisor = self
+        self.wire = self
         self.topology = self
 
     def __getitem__(self, name: str) -> RecordingLab:
         return self
-
-    def domain_name(self, name: str) -> str:
-        return name
-
-    def mac(self, name: str, _index: int) -> str:
-        return f"mac of {name}"
 
     def port(self, name: str, index: int) -> str:
         return f"{name}/wire{index}"
@@ -56,7 +50,7 @@ class RecordingLab:
         (faults.POWER_OFF, "kill", "kill"),
         (faults.PAUSE, "pause", "kill"),
         (faults.LINK_CUT, "cut node/wire0", "kill heal node/wire0"),
-        (faults.CARRIER_LOSS, "('up', False)", "('up', True)"),
+        (faults.CARRIER_LOSS, "set_link node 0 ('up', False)", "set_link node 0 ('up', True)"),
         (faults.SERVICE_STOP, "service openvpnas stop", "service openvpnas start"),
         (faults.KILL_UCARP, "pkill -KILL -x 'ucarp|keepalived'", ""),
         (faults.KILL_OPENVPN, "pkill -KILL -x 'openvpn'", ""),

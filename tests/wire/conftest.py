@@ -1,8 +1,10 @@
-"""A running wire with NICs that the test plays, over real loopback sockets."""
+"""A running wire with NICs that the test plays, over real sockets."""
 
 from __future__ import annotations
 
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,22 +12,27 @@ from pathlib import Path
 import pytest
 
 from evidence.capture import Capture, Frame
-from lab.wire import Port, Wire
+from lab.wire import Port, Sockets, Wire
 
 BROADCAST = b"\xff" * 6
 _PATIENCE = 5.0
 
 
 class Nic:
-    """What QEMU is to the wire: sends from one UDP port, takes frames at the same."""
+    """What QEMU is to the wire: takes frames at the socket it binds, and sends from it."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, directory: Path, port: str) -> None:
         self.mac = bytes((0x52, 0x54, 0, 0, 0, number))
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        self.sockets = Sockets.of(directory, port)
+        self.plug()
+
+    def plug(self) -> None:
+        """Bind the NIC's socket, as QEMU does at its start: whoever had the name loses it."""
+        self.sockets.nic.parent.mkdir(mode=0o700, exist_ok=True)
+        self.sockets.nic.unlink(missing_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.sockets.nic))
         self.socket.settimeout(_PATIENCE)
-        self.number = self.socket.getsockname()[1]
-        self.switch_port = 0
 
     def frame(
         self, payload: bytes = b"", *, to: bytes = BROADCAST, ethertype: int = 0x88B5
@@ -33,7 +40,7 @@ class Nic:
         return to + self.mac + ethertype.to_bytes(2, "big") + payload.ljust(46, b".")
 
     def send(self, raw: bytes) -> None:
-        self.socket.sendto(raw, ("127.0.0.1", self.switch_port))
+        self.socket.sendto(raw, str(self.sockets.port))
 
     def take(self) -> bytes:
         return self.socket.recv(65536)
@@ -57,17 +64,14 @@ class Bench:
     def __init__(self, directory: Path, held: ExitStack) -> None:
         self.directory = directory
         self.capture = directory / "wire.pcapng"
-        self.a, self.b, self.c, self.d = nics = [Nic(number) for number in range(1, 5)]
-        segments = ("lan", "lan", "lan", "outside")
-        ports = [
-            Port(f"{name}/wire0", segment, nic.number)
-            for name, segment, nic in zip("abcd", segments, nics, strict=True)
+        segments = dict(zip("abcd", ("lan", "lan", "lan", "outside"), strict=True))
+        ports = [Port(f"{name}/wire0", segment) for name, segment in segments.items()]
+        self.a, self.b, self.c, self.d = nics = [
+            Nic(number, directory, port.name) for number, port in enumerate(ports, start=1)
         ]
         for nic in nics:
-            held.callback(nic.socket.close)
+            held.callback(lambda nic=nic: nic.socket.close())
         self.wire = held.enter_context(Wire.start(directory, ports, capture=self.capture, seed=7))
-        for nic, port in zip(nics, self.wire.ports().values(), strict=True):
-            nic.switch_port = port.switch_port
 
     def recorded(self) -> list[Frame]:
         self.wire.flush()
@@ -75,6 +79,14 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def short_directory() -> Iterator[Path]:
+    """Make a directory whose name leaves room for the names of sockets (107 bytes)."""
+    directory = Path(tempfile.mkdtemp(prefix="vp", dir="/tmp"))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def bench(short_directory: Path) -> Iterator[Bench]:
     with ExitStack() as held:
-        yield Bench(tmp_path, held)
+        yield Bench(short_directory, held)

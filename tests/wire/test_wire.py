@@ -1,11 +1,16 @@
-"""A running wire, over real loopback sockets."""
+"""A running wire, over real sockets."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -20,9 +25,22 @@ from lab.wire import (
     Port,
     Reorder,
     Rule,
+    Sockets,
     Wire,
-    free_udp_port,
 )
+from lab.wire.control import LONGEST_REQUEST, ControlServer
+from lab.wire.requests import MOST_PORTS, MOST_RULES, Requests
+from tests.wire.conftest import Nic
+
+@pytest.fixture
+def bench_in_process() -> Iterator[Any]:
+    """Give a control server that serves nobody yet, and a connection that is none."""
+    forwarder: Any = SimpleNamespace(ports={})
+    server = ControlServer.__new__(ControlServer)
+    server.forwarder = forwarder
+    server._requests = Requests(forwarder, lambda _: None)
+    yield server, None
+
 
 PROBE = Match(to_ports=("probe/wire0",))
 
@@ -52,16 +70,6 @@ def test_every_frame_is_recorded_once_at_the_port_it_came_in(bench):
     assert [frame.data for frame in frames] == sent
     assert {(frame.interface, frame.comment) for frame in frames} == {("a/wire0", "")}
     assert sorted(frames, key=lambda frame: frame.at_ns) == frames
-
-
-def test_datagrams_of_strangers_are_refused(bench):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        stranger.connect(("127.0.0.1", bench.a.switch_port))
-        stranger.send(bench.a.frame())
-        assert bench.recorded() == []
-        with pytest.raises(ConnectionRefusedError):
-            stranger.send(bench.a.frame())
-    assert bench.b.waiting() == []
 
 
 def test_a_dropped_frame_is_recorded_with_the_rule_that_dropped_it(bench):
@@ -152,22 +160,43 @@ def test_while_paused_nothing_is_forwarded_and_all_is_recorded(bench):
     assert comments == ["dropped: the wire is paused", ""]
 
 
-def test_a_restarted_nic_gets_its_frames_at_its_new_port(bench):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as restarted:
-        restarted.bind(("127.0.0.1", 0))
-        restarted.settimeout(5)
-        bench.wire.set_nic_port("b/wire0", restarted.getsockname()[1])
-        bench.a.send(bench.a.frame())
-        assert restarted.recv(2000) == bench.a.frame()
+def test_a_restarted_nic_gets_its_frames(bench):
+    bench.a.send(bench.a.frame(b"before"))
+    assert bench.b.take() == bench.a.frame(b"before")
+    bench.b.socket.close()
+    bench.b.plug()
+    bench.a.send(bench.a.frame(b"after"))
+    assert bench.b.take() == bench.a.frame(b"after")
+
+
+def test_frames_for_a_nic_that_stood_still_come_when_it_goes_on(bench):
+    sent = [bench.a.frame(str(number).encode(), to=bench.b.mac) for number in range(700)]
+    bench.b.send(bench.b.frame())
+    assert bench.a.take()
+    for raw in sent:
+        bench.a.send(raw)
+    bench.wire.flush()
+    assert [bench.b.take() for _ in sent] == sent
+
+
+def test_a_new_run_of_the_lab_gets_nothing_that_waited_in_the_old(bench):
+    bench.b.send(bench.b.frame())
+    for _ in range(700):
+        bench.a.send(bench.a.frame(b"old", to=bench.b.mac))
+    bench.wire.pause()
+    bench.b.socket.close()
+    bench.b.plug()
+    bench.wire.resume(new_generation=True)
+    bench.a.send(bench.a.frame(b"new", to=bench.b.mac))
+    assert bench.b.take() == bench.a.frame(b"new", to=bench.b.mac)
 
 
 def test_a_port_can_be_added_while_the_wire_runs(bench):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nic:
-        nic.bind(("127.0.0.1", 0))
-        nic.settimeout(5)
-        bench.wire.plug(Port("e/wire0", "outside", nic.getsockname()[1]))
-        bench.d.send(bench.d.frame())
-        assert nic.recv(2000) == bench.d.frame()
+    bench.wire.plug(Port("e/wire0", "outside"))
+    nic = Nic(5, bench.directory, "e/wire0")
+    bench.d.send(bench.d.frame())
+    assert nic.take() == bench.d.frame()
+    nic.socket.close()
 
 
 def test_a_subscriber_sees_each_matching_frame_with_its_verdict(bench):
@@ -226,33 +255,103 @@ def test_requests_about_unknown_ports_name_those_there_are(bench):
     assert bench.wire.rules() == []
 
 
-def test_a_connection_that_talks_nonsense_harms_nobody(bench):
+WRONG_REQUESTS = {
+    "no JSON": b"not json",
+    "no object": b"[1]",
+    "no name": b"{}",
+    "an unknown name": b'{"do":"explode"}',
+    "a list for a name": b'{"do":[]}',
+    "deep": b'{"do":' + b"[" * 100_000,
+    "deep and whole": b'{"do":"add","rule":' + b"[" * 60_000 + b"]" * 60_000 + b"}",
+    "no UTF-8": b'{"do":"\xff"}',
+    "half a character": rb'{"do":"attach","port":"\udc80/wire0","segment":"lan"}',
+    "a key that is half a character": rb'{"do":"counters","\udc80":1}',
+    "infinity": b'{"do":"add","rule":{"match":{},"action":{"kind":"delay","seconds":Infinity}}}',
+    "a number that overflows": (
+        b'{"do":"add","rule":{"match":{},"action":{"kind":"delay","seconds":1e999}}}'
+    ),
+    "a number of 5000 digits": b'{"do":"remove","id":' + b"1" * 5000 + b"}",
+    "a long name": b'{"do":"attach","port":"' + b"p" * 70_000 + b'/wire0","segment":"lan"}',
+    "a long name for a NIC": b'{"do":"plug","name":"' + b"p" * 70_000 + b'","segment":"lan"}',
+    "a long segment": b'{"do":"attach","port":"p/x","segment":"' + b"s" * 70_000 + b'"}',
+    "a segment that is a number": b'{"do":"inject","port":"p/x","segment":1}',
+    "a name with a line break": rb'{"do":"attach","port":"p\n/x","segment":"lan"}',
+    "a path for a name": b'{"do":"plug","name":"../x","segment":"lan"}',
+    "no base64": rb'{"do":"inject","port":"p/x","segment":"lan","raw":"\u00e9"}',
+    "a long field of a rule": b'{"do":"add","rule":{"' + b"f" * 70_000 + b'":1}}',
+    "a rule of nothing": b'{"do":"add","rule":null}',
+    "MACs of numbers": b'{"do":"mac_filter","port":"a/wire0","macs":[1]}',
+    "half a generation": b'{"do":"resume","new_generation":"no"}',
+    "a subscription to nonsense": b'{"do":"subscribe","match":{"protocol":"all"}}',
+}
+
+
+@pytest.mark.parametrize("line", WRONG_REQUESTS.values(), ids=WRONG_REQUESTS)
+def test_a_wrong_request_is_answered_and_changes_nothing(bench, line):
+    before = bench.wire.counters()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as rude:
+        rude.settimeout(10)
         rude.connect(str(bench.directory / "wire.sock"))
-        rude.sendall(b'not json\n[1]\n{"do":"explode"}\n{"do":"inject","port":"p","segment":1}\n')
-        answers = rude.makefile("rb")
-        assert all(b'"ok":false' in answers.readline() for _ in range(4))
-        answers.close()
-        rude.sendall(b"x" * 300_000)
+        rude.sendall(line + b"\n")
+        with rude.makefile("rb") as answers:
+            answer = json.loads(answers.readline())
+    assert answer["ok"] is False
+    assert "could not answer" not in answer["error"]
+    assert len(answer["error"]) < 1000
+    after = bench.wire.counters()
+    virtual = after["ports"].pop("p/x", None)  # a port that injects is there before its frame is
+    assert after == before
+    assert virtual is None or not virtual["received"]
     bench.a.send(bench.a.frame())
     assert bench.b.take()
+
+
+def test_a_request_without_end_is_answered_and_its_connection_closed(bench):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as rude:
+        rude.settimeout(10)
+        rude.connect(str(bench.directory / "wire.sock"))
+        with suppress(OSError):
+            rude.sendall(b"x" * (LONGEST_REQUEST + 100_000))
+        with rude.makefile("rb") as answers, suppress(ConnectionResetError):
+            assert b"more than" in answers.readline()
+    bench.a.send(bench.a.frame())
+    assert bench.b.take()
+
+
+def test_a_fault_of_the_wires_own_is_answered_and_logged(bench_in_process):
+    server, connection = bench_in_process
+    server.forwarder.ports = None
+    answer = server.answer(connection, b'{"do":"counters"}')
+    assert answer["ok"] is False
+    assert "could not answer" in answer["error"]
+
+
+def test_ports_and_rules_have_a_number_that_they_do_not_exceed(bench):
+    for number in range(MOST_RULES):
+        assert bench.wire.add(Rule(Match(), Drop(), probability=0.0)) == number + 1
+    with pytest.raises(WireError, match=f"{MOST_RULES} rules"):
+        bench.wire.add(Rule(Match(), Drop()))
+    with pytest.raises(WireError, match=f"{MOST_PORTS} ports at most"):
+        for number in range(MOST_PORTS):
+            bench.wire.attach(f"probe/p{number}", "lan")
 
 
 def test_the_control_socket_is_for_its_user_alone(bench):
     assert stat.S_IMODE((bench.directory / "wire.sock").stat().st_mode) == 0o600
 
 
-def test_a_taken_port_is_named_and_leaves_no_wire(tmp_path):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
-        holder.bind(("127.0.0.1", 0))
-        taken = holder.getsockname()[1]
-        with pytest.raises(WireError, match=f"a/wire0.*{taken}"):
+def test_a_taken_port_is_named_and_leaves_no_wire(short_directory):
+    sockets = Sockets.of(short_directory, "a/wire0")
+    sockets.port.parent.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as holder:
+        holder.bind(str(sockets.port))
+        with pytest.raises(WireError, match=r"a/wire0.*a\.wire0\.port"):
             Wire.start(
-                tmp_path,
-                [Port("a/wire0", "lan", free_udp_port(), taken)],
-                capture=tmp_path / "wire.pcapng",
+                short_directory,
+                [Port("a/wire0", "lan")],
+                capture=short_directory / "wire.pcapng",
             )
-    assert not (tmp_path / "wire.sock").exists()
+    assert not (short_directory / "wire.sock").exists()
 
 
 def test_a_second_wire_in_one_directory_is_refused(bench):
