@@ -211,7 +211,9 @@ def moved_xml(xml: str, placement: Placement) -> str:
     domain = ET.fromstring(xml)  # noqa: S314 - libvirt wrote it, not a stranger
     had = sum(value.startswith("dgram,") for value in _arguments(domain))
     if had != len(placement.nics):
-        raise LabError(f"a machine that was saved with {had} NICs cannot have {len(placement.nics)}")
+        raise LabError(
+            f"a machine that was saved with {had} NICs cannot have {len(placement.nics)}"
+        )
     files = {"vda": placement.disk, "vdb": placement.seed}
     for disk in domain.iterfind("devices/disk"):
         target, source = disk.find("target"), disk.find("source")

@@ -209,9 +209,7 @@ class Lab:
 
     def move_port(self, machine: str) -> None:
         """Give a machine that is off another loopback port for its SSH."""
-        moved = self.state.machines[machine].model_copy(
-            update={"ssh_port": layout.free_tcp_port()}
-        )
+        moved = self.state.machines[machine].model_copy(update={"ssh_port": layout.free_tcp_port()})
         self._change_state(machines={**self.state.machines, machine: moved})
         self.machines[machine] = self._machine(machine)
 

@@ -133,8 +133,7 @@ class PretendLab:
             disk=image, key="k", family="debian", kernel=None, initrd=None, append=""
         )
         machines = {
-            name: MachineState(ssh_port=22, host_key=f"key of {name}")
-            for name in ("one", "two")
+            name: MachineState(ssh_port=22, host_key=f"key of {name}") for name in ("one", "two")
         }
         self.state = LabState(
             topology=TOPOLOGY, image="x", accelerator="tcg", uri=None, machines=machines

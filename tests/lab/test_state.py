@@ -15,11 +15,7 @@ def state() -> LabState:
         image="debian-12",
         accelerator="tcg",
         uri=None,
-        machines={
-            "gateway": MachineState(
-                ssh_port=2222, host_key="ssh-ed25519 AAAA"
-            )
-        },
+        machines={"gateway": MachineState(ssh_port=2222, host_key="ssh-ed25519 AAAA")},
     )
 
 

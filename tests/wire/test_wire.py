@@ -32,6 +32,7 @@ from lab.wire.control import LONGEST_REQUEST, ControlServer
 from lab.wire.requests import MOST_PORTS, MOST_RULES, Requests
 from tests.wire.conftest import Nic
 
+
 @pytest.fixture
 def bench_in_process() -> Iterator[Any]:
     """Give a control server that serves nobody yet, and a connection that is none."""
