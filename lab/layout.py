@@ -14,7 +14,7 @@ from lab.errors import LabError
 from lab.image.seed import HostKey, Interface, Seed
 from lab.keys import KeyPair
 from lab.ssh import Access
-from lab.state import LabState, MachineState
+from lab.state import LabState
 from lab.topology import MachineSpec, Topology
 from lab.wire import Sockets
 

@@ -8,7 +8,6 @@ lose frames, and are told how many; they never slow the wire down.
 from __future__ import annotations
 
 import base64
-import json
 import os
 import socket
 import sys

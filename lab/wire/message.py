@@ -1,4 +1,4 @@
-"""What both ends of the control socket agree on: where it is, and how a line is written and read."""
+"""What both ends of the control socket agree on: where it is, how a line is written and read."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -277,10 +276,11 @@ def _bound(name: str, path: Path) -> socket.socket:
 
 def _served(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as trying:
-        with suppress(ConnectionRefusedError, FileNotFoundError):
+        try:
             trying.connect(os.fsencode(path))
-            return True
-    return False
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+    return True
 
 
 def _shown(value: object) -> str:

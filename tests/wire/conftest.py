@@ -42,6 +42,20 @@ class Nic:
     def send(self, raw: bytes) -> None:
         self.socket.sendto(raw, str(self.sockets.port))
 
+    def fill(self) -> list[bytes]:
+        """Send numbered frames until the wire has no room for another; return those it took."""
+        self.socket.setblocking(False)
+        sent: list[bytes] = []
+        try:
+            while True:
+                raw = self.frame(str(len(sent)).encode())
+                self.send(raw)
+                sent.append(raw)
+        except BlockingIOError:
+            return sent
+        finally:
+            self.socket.settimeout(_PATIENCE)
+
     def take(self) -> bytes:
         return self.socket.recv(65536)
 

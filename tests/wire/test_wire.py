@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import stat
-from collections.abc import Iterator
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -34,13 +33,13 @@ from tests.wire.conftest import Nic
 
 
 @pytest.fixture
-def bench_in_process() -> Iterator[Any]:
+def bench_in_process() -> tuple[Any, None]:
     """Give a control server that serves nobody yet, and a connection that is none."""
     forwarder: Any = SimpleNamespace(ports={})
     server = ControlServer.__new__(ControlServer)
     server.forwarder = forwarder
     server._requests = Requests(forwarder, lambda _: None)
-    yield server, None
+    return server, None
 
 
 PROBE = Match(to_ports=("probe/wire0",))
@@ -332,9 +331,10 @@ def test_ports_and_rules_have_a_number_that_they_do_not_exceed(bench):
         assert bench.wire.add(Rule(Match(), Drop(), probability=0.0)) == number + 1
     with pytest.raises(WireError, match=f"{MOST_RULES} rules"):
         bench.wire.add(Rule(Match(), Drop()))
+    for number in range(MOST_PORTS - len(bench.wire.ports())):
+        bench.wire.attach(f"probe/p{number}", "lan")
     with pytest.raises(WireError, match=f"{MOST_PORTS} ports at most"):
-        for number in range(MOST_PORTS):
-            bench.wire.attach(f"probe/p{number}", "lan")
+        bench.wire.attach("probe/more", "lan")
 
 
 def test_the_control_socket_is_for_its_user_alone(bench):
