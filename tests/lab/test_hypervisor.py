@@ -204,3 +204,24 @@ def test_libvirts_errors_are_raised_and_not_printed(
     with pytest.raises(MachineError):
         pretended.power_on("node-z")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("said", "fine"),
+    [
+        ("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)", True),
+        ("QEMU emulator version 10.0.0 (qemu-kvm-10.0.0-1.el9)", True),
+        ("QEMU emulator version 6.2.0 (Debian 1:6.2+dfsg-2ubuntu6)", False),
+        ("QEMU emulator version 7.1.0", False),
+        ("something else", False),
+    ],
+)
+def test_a_qemu_whose_nics_anyone_could_write_to_is_refused(
+    monkeypatch: pytest.MonkeyPatch, said: str, fine: bool
+) -> None:
+    monkeypatch.setattr(module, "installed_versions", lambda: {"qemu": said})
+    if fine:
+        module.require_unix_nics()
+        return
+    with pytest.raises(LabError, match=r"too old: .*7\.2 is needed"):
+        module.require_unix_nics()
