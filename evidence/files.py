@@ -1,4 +1,4 @@
-"""Opening files of evidence, which may come from anywhere: only regular ones, and no more than fits.
+"""Opening files of evidence, which may come from anywhere: regular ones only, up to a limit.
 
 A FIFO in a file's place would wait for ever, a device never end, a sparse file fill the memory. So
 what is opened is looked at before and after, never waited for, and read up to a limit that has a
@@ -45,11 +45,10 @@ def reading(path: Path, what: str, hint: str = "") -> Iterator[BinaryIO]:
     try:
         with _regular(path) as file:
             yield file
-    except FileNotFoundError as error:
-        raise Absent(f"{path}: there is no {what}", hint=hint) from error
     except (OSError, ValueError) as error:  # ValueError: no path has a NUL in it
+        kind = Absent if isinstance(error, FileNotFoundError) else BadEvidence
         why = getattr(error, "strerror", None) or str(error)
-        raise BadEvidence(f"{path}: no {what} can be read: {why}", hint=hint) from error
+        raise kind(f"{path}: no {what} can be read: {why}", hint=hint) from error
 
 
 def _regular(path: Path) -> BinaryIO:
@@ -113,6 +112,11 @@ def _is_finite(value: object) -> bool:
         case list():
             return all(map(_is_finite, value))
     return True
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether something of that name is there, whatever it is; False where that is unknown."""
+    return os.path.lexists(path)
 
 
 def inside(directory: Path, name: str) -> Path:

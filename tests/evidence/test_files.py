@@ -1,5 +1,6 @@
 """Files of evidence from anywhere: what is opened, what is refused, and in which words."""
 
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -47,7 +48,10 @@ def test_links_in_a_circle_and_names_that_cannot_be_are_refused(tmp_path: Path) 
 
 
 def test_a_file_that_is_not_there_is_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(Absent, match="there is no history"), reading(tmp_path / "none", "history"):
+    with (
+        pytest.raises(Absent, match="no history can be read: No such file"),
+        reading(tmp_path / "none", "history"),
+    ):
         pass
 
 
@@ -95,7 +99,7 @@ def test_what_the_file_system_says_while_a_file_is_read_names_the_file() -> None
 )
 def test_what_is_no_table_of_json_is_one_kind_of_error(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "run.json").write_bytes(text)
-    with pytest.raises(BadEvidence, match="run.json: "):
+    with pytest.raises(BadEvidence, match=r"run\.json: "):
         read_table(tmp_path / "run.json", "facts of a run")
 
 
@@ -105,10 +109,8 @@ def test_numbers_with_exponents_that_are_finite_are_numbers() -> None:
 
 @given(st.binary(max_size=200))
 def test_whatever_the_octets_json_is_read_or_a_value_error(octets: bytes) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         parse_json(octets)
-    except ValueError:
-        pass
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "../x", "wire/../../x", "a\0b", "/", ".."])
