@@ -120,8 +120,13 @@ def is_there(path: Path) -> bool:
 
 
 def inside(directory: Path, name: str) -> Path:
-    """Return the path of a file that evidence names, below `directory`; BadEvidence outside it."""
+    """Return the path of a file that evidence names, below `directory`; BadEvidence outside it.
+
+    Also for a link that leads out of it: nothing that a stranger names is read elsewhere.
+    """
     parts = PurePosixPath(name).parts
-    if not parts or parts[0] == "/" or ".." in parts or "\0" in name:
-        raise BadEvidence(f"{name!r} names no file of the run")
-    return directory.joinpath(*parts)
+    if parts and parts[0] != "/" and ".." not in parts and "\0" not in name:
+        path = directory.joinpath(*parts)
+        if Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory)):
+            return path
+    raise BadEvidence(f"{name!r} names no file of the run")

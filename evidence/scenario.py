@@ -51,7 +51,7 @@ class Evidence:
 
     @cached_property
     def _whole(self) -> Recording:
-        return self._history or read_history(self._files.history)
+        return read_history(self._files.history) if self._history is None else self._history
 
     @cached_property
     def _bounds(self) -> tuple[ScenarioStarted, Event]:
