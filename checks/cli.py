@@ -1,10 +1,10 @@
 """`python -m checks verify RUN`, `preflight RECORD...` and `list`: judging without a lab.
 
-Exit status of `verify`: 0 when every requirement is PASS, as recorded, and nothing was altered; 1
-when any is FAIL, or another verdict than recorded, or when something was altered; 2 when nothing
-is worse than UNKNOWN (also: a line or a capture is damaged, something was never judged, the run
-was not sealed, the run cannot be read). Of `preflight`: 0 when the heartbeat is carried each way
-that was tried, 1 when not, 2 when that stays open.
+Exit status of `verify`: 1 when a requirement is FAIL, now or as recorded; 0 when every one is PASS,
+as recorded, and nothing was altered; 2 for everything else: what is UNKNOWN, was judged otherwise,
+altered, damaged, never judged or never sealed, and what cannot be read at all. Of `preflight`: 0
+when the heartbeat is carried each way, 1 when not, 2 when that stays open. What keeps from judging
+is one line on standard error.
 
 Who rewrites everything alike (history, captures, verdicts, seal) is not found by hashes that lie
 beside what they speak of; `verify --seal HASH` finds that, by the hash that a run prints last.
@@ -13,13 +13,14 @@ beside what they speak of; `verify --seal HASH` finds that, by the hash that a r
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from checks.engine.integrity import Integrity, integrity
 from checks.engine.judging import Rejudged, all_in_all, judge_again
@@ -27,33 +28,36 @@ from checks.engine.registry import checks
 from checks.engine.requirements import catalogue
 from checks.engine.seal import sealed
 from checks.engine.verdict import Status, worst
+from checks.last_line import complain, ended
 from checks.preflight.diagnosis import Cause, diagnose
 from checks.preflight.records import UNSEEN, observations, read_record
-from evidence.errors import EvidenceError
 from evidence.events.preflight import Observations
+from evidence.history import read_history
+from evidence.printable import visible
+from evidence.run import RunDirectory
 
 _VERIFY = """Judges every attempt, series and requirement of a run again, by its evidence alone,
 and looks at every file of it: the history's chain of hashes, the captures' digests, the verdicts
-and what they rest on, and the seal. Exit status: 0 all PASS and unaltered, 1 a FAIL or something
-altered, 2 UNKNOWN, also for what is damaged or was never judged."""
+and what they rest on, and the seal. Exit status: 1 a FAIL; 0 all PASS, as recorded and unaltered; 2
+everything else: UNKNOWN, altered, damaged, never judged, or not to be read."""
 _LIMIT = """What this cannot tell: whoever rewrites history, captures, verdicts and seal alike
 leaves no trace in them. The hash that a run prints last, kept somewhere else, tells: give it by
 --seal."""
 _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
+_ENDS = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 2}
+_LONGEST = 4000
+"""Characters that are shown of a reason, or a name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        if options.command == "verify":
-            return verify(options.run, Console(), options.seal)
-        if options.command == "preflight":
-            return preflight(options.records, Console())
-        return show_catalogue(Console())
-    except EvidenceError as error:
-        Console(stderr=True).print(f"error: {escape(str(error))}", soft_wrap=True)
-        return 2
+    commands: dict[str, Callable[[Console], int]] = {
+        "list": show_catalogue,
+        "verify": lambda console: verify(options.run, console, options.seal),
+        "preflight": lambda console: preflight(options.records, console),
+    }
+    return ended(partial(commands[options.command], Console()))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,36 +88,43 @@ def _parser() -> argparse.ArgumentParser:
 
 def verify(run: Path, console: Console, seal: str = "") -> int:
     """Judge `run` again, print each verdict beside the recorded one; return the exit status."""
-    rejudged = judge_again(run)
-    looked = integrity(run, seal)
+    recording = read_history(RunDirectory(run).history)
+    rejudged = judge_again(run, recording)
+    looked = integrity(run, seal, recording)
     for part in rejudged:
-        said = f"{_coloured(part.again.status)}, {_recorded(part)}: {escape(_name(part))}"
-        console.print(f"{part.requirement}  {said}", highlight=False, soft_wrap=True)
+        said = (_coloured(part.again.status), ", ", _recorded(part), ": ", _name(part))
+        _print(console, _shown(part.requirement), "  ", *said)
         for reason in (*_altered(part), *part.again.reasons):
-            console.print(Padding(escape(reason), (0, 0, 0, 7), expand=False), highlight=False)
-    for word, colour, found in (
-        ("altered", "red", looked.altered),
-        ("damaged", "red", looked.damaged),
-        ("open", "yellow", looked.open),
-    ):
-        for one in found:
-            console.print(f"[{colour}]{word}[/]: {escape(one)}", highlight=False, soft_wrap=True)
+            shown = Text(visible(reason, layout=True, most=_LONGEST))
+            console.print(Padding(shown, (0, 0, 0, 7), expand=False), highlight=False)
+    kinds = (("altered", "red"), ("damaged", "red"), ("open", "yellow"))
+    found = [(*kind, one) for kind in kinds for one in getattr(looked, kind[0])]
+    for word, colour, one in found:
+        _print(console, (word, colour), ": ", _shown(one))
     status = _status(rejudged, looked)
     differ = sum(not part.same for part in rejudged)
     counts = f"verdicts: {len(rejudged)}, other than recorded: {differ}"
     if looked.altered:
         counts += f", altered: {len(looked.altered)}"
-    console.print(f"evidence sealed: {sealed(run) or 'no'}", highlight=False, soft_wrap=True)
-    console.print(f"{counts}; all in all {_coloured(status)}", highlight=False)
-    if differ or looked.altered or status is Status.FAIL:
-        return 1
-    return 0 if status is Status.PASS else 2
+    _print(console, "evidence sealed: ", _shown(sealed(run) or "no"))
+    _print(console, counts, "; all in all ", _coloured(status))
+    if found:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        complain(f"{found[0][0]}: {found[0][2]}{more}")
+    return _ENDS[status]
 
 
 def _status(rejudged: Sequence[Rejudged], looked: Integrity) -> Status:
+    """Return the worst of all: a FAIL that was recorded stays one, whatever is found now."""
     verdicts = all_in_all(rejudged)
     found = [verdicts.of(requirement).status for requirement in verdicts.attempts]
-    return worst(found + [Status.UNKNOWN] * bool(looked.altered or looked.damaged or looked.open))
+    found += [part.recorded.status for part in rejudged if part.recorded and _is_fail(part)]
+    doubts = (looked.altered, looked.damaged, looked.open, not all(one.same for one in rejudged))
+    return worst(found + [Status.UNKNOWN] * any(doubts))
+
+
+def _is_fail(part: Rejudged) -> bool:
+    return part.recorded is not None and part.recorded.status is Status.FAIL
 
 
 def preflight(records: Sequence[Path], console: Console) -> int:
@@ -121,11 +132,11 @@ def preflight(records: Sequence[Path], console: Console) -> int:
     seen = observations(read_record(path) for path in records)
     ways = [(one, diagnose(one)) for one in seen]
     for one, diagnosis in ways:
-        console.print(f"{one.sender} to {one.receiver}, VHID {one.vhid}:", highlight=False)
-        console.print(f"  {escape(str(diagnosis))}", highlight=False, soft_wrap=True)
+        _print(console, f"{_shown(one.sender)} to {_shown(one.receiver)}, VHID {one.vhid}:")
+        _print(console, "  ", visible(str(diagnosis), layout=True, most=_LONGEST))
     if not _both_ways(seen):
-        console.print("only one way was tried: the standby becomes the sender one day")
-    console.print("not seen by this: " + "; ".join(UNSEEN), highlight=False)
+        _print(console, "only one way was tried: the standby becomes the sender one day")
+    console.print(Text("not seen by this: " + "; ".join(UNSEEN)))
     causes = {diagnosis.cause for _, diagnosis in ways}
     if causes - {Cause.NONE, Cause.UNDECIDED}:
         return 1
@@ -137,26 +148,35 @@ def _both_ways(seen: Sequence[Observations]) -> bool:
     return all((there, here) in ways for here, there in ways)
 
 
+def _print(console: Console, *parts: str | tuple[str, str]) -> None:
+    """Print one line; nothing in it is taken for markup, an emoji or a number."""
+    console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
+
+
+def _shown(text: str) -> str:
+    return visible(text, most=_LONGEST)
+
+
 def _name(part: Rejudged) -> str:
-    return part.scenario + (f", attempt {part.attempt}" if part.attempt > 1 else "")
+    return _shown(part.scenario) + (f", attempt {part.attempt}" if part.attempt > 1 else "")
 
 
 def _altered(part: Rejudged) -> list[str]:
     return [f"{place} is another than when this was judged" for place in part.altered]
 
 
-def _recorded(part: Rejudged) -> str:
+def _recorded(part: Rejudged) -> str | tuple[str, str]:
     if part.same:
         return "as recorded"
     if part.recorded is None:
-        return "[red]not recorded[/]"
+        return ("not recorded", "red")
     if part.recorded.status is part.again.status:
-        return "[red]other evidence[/]" if part.altered else "[red]other reasons[/]"
-    return f"[red]was {part.recorded.status}[/]"
+        return ("other evidence" if part.altered else "other reasons", "red")
+    return (f"was {part.recorded.status}", "red")
 
 
-def _coloured(status: Status) -> str:
-    return f"[{_COLOURS[status]}]{status}[/]"
+def _coloured(status: Status) -> tuple[str, str]:
+    return (str(status), _COLOURS[status])
 
 
 def show_catalogue(console: Console) -> int:
@@ -164,9 +184,9 @@ def show_catalogue(console: Console) -> int:
     judged = checks()
     table = Table("requirement", "guide", "holds", "shown")
     for requirement in catalogue():
-        shown = "by a check" if requirement.id in judged else "[yellow]not shown yet[/]"
+        shown = "by a check" if requirement.id in judged else Text("not shown yet", "yellow")
         where = f"{requirement.guide}: {requirement.section}"
-        table.add_row(requirement.id, escape(where), escape(requirement.statement), shown)
+        table.add_row(requirement.id, Text(where), Text(requirement.statement), shown)
     console.print(table)
     console.print(f"{len(judged)} of {len(catalogue())} requirements are shown by a check")
     return 0

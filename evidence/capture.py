@@ -10,12 +10,14 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
 from evidence import pcapng
 from evidence.coverage import Coverage, coverage_of
 from evidence.errors import BadEvidence
+from evidence.files import reading
 from evidence.pcapng import Frame
 
 __all__ = ["Capture", "Frame", "verify", "without_duplicates"]
@@ -25,6 +27,9 @@ _LARGEST_FRAME = 16 * 1024 * 1024  # a frame has at most 64 KiB: more is a damag
 DUPLICATE_WITHIN_NS = 1_000_000
 """The same octets at the same port again within this time: the network said it twice, not the
 sender. Who repeats a message takes longer."""
+MOST_AT_ONCE = 32 * 1024 * 1024
+"""Octets within that time, of all ports together; 10 Gbit/s are a twentieth of it."""
+_OF_A_FRAME = 256  # octets that it takes in memory besides its own
 
 
 class Capture:
@@ -58,11 +63,8 @@ class Capture:
             else:
                 yield from self._pcap(file, *self._need_pcap(file))
 
-    def _open(self) -> BinaryIO:
-        try:
-            return self.path.open("rb")
-        except OSError as error:
-            raise BadEvidence(f"{self.path}: no capture can be read: {error.strerror}") from error
+    def _open(self) -> AbstractContextManager[BinaryIO]:
+        return reading(self.path, "capture")
 
     def _need_pcap(self, file: BinaryIO) -> tuple[str, int]:
         """Return byte order and magic number of a classic pcap."""
@@ -123,10 +125,17 @@ class without_duplicates:  # noqa: N801 - used as the function that it is, with 
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield each frame once; no more is kept than a millisecond's frames of each port."""
-        self.duplicates = 0
+        self.duplicates = held = 0
         ports: dict[str, _Recent] = {}
         for frame in self._frames:
-            if ports.setdefault(frame.interface, _Recent()).holds(frame):
+            if (recent := ports.get(frame.interface)) is None:
+                recent = ports[frame.interface] = _Recent()
+            held -= recent.octets
+            again = recent.holds(frame)
+            held += recent.octets
+            if held > MOST_AT_ONCE:
+                raise BadEvidence(f"more than {MOST_AT_ONCE} octets of frames in a millisecond")
+            if again:
                 self.duplicates += 1
             else:
                 yield frame
@@ -140,15 +149,20 @@ class _Recent:
     """
 
     def __init__(self) -> None:
+        self.octets = 0
+        """How much memory they take."""
         self._in_order: deque[Frame] = deque()
         self._data: set[bytes] = set()
 
     def holds(self, frame: Frame) -> bool:
         """Tell whether the frame has been here just now; if not, it is from now on."""
         while self._in_order and abs(frame.at_ns - self._in_order[0].at_ns) > DUPLICATE_WITHIN_NS:
-            self._data.discard(self._in_order.popleft().data)
+            gone = self._in_order.popleft().data
+            self._data.discard(gone)
+            self.octets -= len(gone) + _OF_A_FRAME
         if frame.data in self._data:
             return True
         self._data.add(frame.data)
         self._in_order.append(frame)
+        self.octets += len(frame.data) + _OF_A_FRAME
         return False

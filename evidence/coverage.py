@@ -8,6 +8,7 @@ A late mark is no hole: meanwhile frames wait in the kernel, and it counts those
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from typing import BinaryIO
 
 from evidence.clock import complaints
 from evidence.errors import BadEvidence
+from evidence.files import reading
 from evidence.mark import BEGIN, END, Mark, mark_of
 from evidence.moment import NS
 from evidence.pcapng import INTERFACE, SECTION, Block, Blocks, Contradiction, frames
@@ -28,7 +30,11 @@ LONGEST_NS = 1_000_000_000
 LATE_NS = 100_000_000
 """A wire that was late by less is not worth a word."""
 
+MOST_MARKS = 400_000
+"""A wire marks twice a second: that is more than two days of one capture."""
+
 _FOREVER_NS = 2**63
+_YEAR_9999_NS = 253_000_000_000 * NS
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,8 @@ class Coverage:
 
 def clock_text(at_ns: int) -> str:
     """Return a moment as a verdict shows it: UTC, to the millisecond."""
+    if not 0 <= at_ns < _YEAR_9999_NS:
+        return f"{at_ns / NS:.0f} s after 1970"
     return datetime.fromtimestamp(at_ns // 1_000_000 / 1000, UTC).strftime("%H:%M:%S.%f")[:-3] + "Z"
 
 
@@ -113,17 +121,15 @@ def coverage_of(path: Path) -> Coverage:
 
     Raises BadEvidence when it cannot be read, or when it has no marks.
     """
-    try:
-        state = path.stat()
-        return _read(path, (state.st_ino, state.st_size, state.st_mtime_ns))
-    except OSError as error:
-        raise BadEvidence(f"{path}: no capture can be read: {error.strerror}") from error
+    with reading(path, "capture") as file:
+        state = os.fstat(file.fileno())
+    return _read(path, (state.st_ino, state.st_size, state.st_mtime_ns))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _read(path: Path, _: tuple[int, int, int]) -> Coverage:
     """Read a file in one state of it; many verdicts are about the same."""
-    with path.open("rb") as file:
+    with reading(path, "capture") as file:
         scan = _Scan(file)
         scan.read()
     marks, problems = scan.marks, scan.problems
@@ -190,6 +196,8 @@ class _Scan:
                 since = f"after {clock_text(last.wall_ns)} and " if last is not None else ""
                 before = clock_text(mark.wall_ns)
                 self.problems.append(f"was altered {since}before {before}: its digest differs")
+            elif len(self.marks) >= MOST_MARKS:
+                self.problems.append(f"has more than {MOST_MARKS} marks of coverage")
             else:
                 self.marks.append(mark)
                 at = self._blocks.at + block.octets

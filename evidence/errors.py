@@ -29,3 +29,7 @@ class Imprecise(EvidenceError):
 
 class BadEvidence(EvidenceError):
     """A file of the evidence directory is not what its name says."""
+
+
+class Absent(BadEvidence):
+    """A file that should be there is not."""

@@ -25,8 +25,12 @@ Ipv4 = Annotated[str, AfterValidator(lambda text: str(ipaddress.IPv4Address(text
 """An IPv4 address, without a prefix."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 Vhid = Annotated[int, Field(ge=1, le=255)]
+NS_BOUND = 2**63 - 1
+"""The last moment that there is, in the year 2262; no count of anything comes near it."""
 Seconds = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=NS_BOUND)]
+Nanoseconds = Annotated[int, Field(ge=-NS_BOUND, le=NS_BOUND)]
+"""A difference of two moments."""
 Digest = Annotated[str, Field(min_length=1)]
 """A hash of what was read, or "absent" where there was nothing to make one of."""
 
@@ -34,7 +38,7 @@ Digest = Annotated[str, Field(min_length=1)]
 class Value(BaseModel):
     """A part of an event."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Event(Value):
@@ -48,7 +52,7 @@ class Event(Value):
     KIND: ClassVar[str] = ""
 
     source: Name
-    at_ns: Annotated[int, Field(ge=0)] = Field(default_factory=time.time_ns)
+    at_ns: Count = Field(default_factory=time.time_ns)
     uncertainty_ns: Count = 0
     scenario: str = ""
     _line: int = PrivateAttr(default=0)

@@ -3,7 +3,8 @@
 Several processes append to one history. Each line is written under a lock, carries its number and
 the SHA-256 of the line before it, and is whole or not there: a disk that is full is an error at
 once. A process that is killed loses at most the line it was writing. The reader says what is
-damaged: lines that are torn, missing, out of place, twice, or altered since they were written.
+damaged: lines that are torn, missing, out of place, twice, or altered since they were written. What
+it is given may come from anywhere: it is read a line at a time, and up to limits that have names.
 Nothing here knows what an event means.
 """
 
@@ -14,28 +15,34 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, BinaryIO, Self
 
 from pydantic import ValidationError
 
 from evidence.clock import HostClock
 from evidence.errors import BadEvidence
-from evidence.event import FILE_NAME, Event
+from evidence.event import FILE_NAME, NS_BOUND, Event
 from evidence.events import read_event
+from evidence.files import parse_json, reading
+from evidence.recording import Damage, Line, Recording
 
 __all__ = ["FILE_NAME", "Damage", "Following", "History", "Recording", "read_history"]
-
-E = TypeVar("E", bound=Event)
 
 FORMAT = 2
 """Of the lines. 1 had events without a declared shape and no chain."""
 BEGINNING = "0" * 64
 """What stands for the hash of the line before the first."""
+LARGEST = 64 * 1024 * 1024
+"""Octets of a history; a run of hours writes some MiB."""
+LONGEST_LINE = 4 * 1024 * 1024
+"""Octets of an event; those of runs so far have less than 100 KiB."""
+MOST_DAMAGE = 10_000
+"""So many damaged lines are told one by one; a file with more is no history."""
 
 
 def line_hash(line: bytes) -> str:
@@ -97,6 +104,11 @@ class History:
     def _append(self, line: bytes) -> None:
         size = os.fstat(self._file).st_size
         octets = line + b"\n"
+        if len(octets) > LONGEST_LINE or size + len(octets) > LARGEST:
+            raise BadEvidence(
+                f"{self.path}: the history cannot be written: an event of {len(octets)} octets"
+                f" behind {size}; its limits are {LONGEST_LINE} and {LARGEST}"
+            )
         try:
             if os.write(self._file, octets) == len(octets):
                 return
@@ -137,62 +149,6 @@ def _to_line(event: Event, previous: str) -> bytes:
     return json.dumps(fields, separators=(",", ":")).encode()
 
 
-@dataclass(frozen=True)
-class Damage:
-    """Something wrong at a line of a history; lines count from 1."""
-
-    line: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"{FILE_NAME}:{self.line}: {self.what}"
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line that could be read: its event, the host's clocks then, the hash of its octets."""
-
-    event: Event
-    host_clock: HostClock
-    hash: str
-
-
-class Recording(Sequence[Event]):
-    """The events of a history in the order of the file, and what is damaged in it."""
-
-    def __init__(self, lines: Sequence[Line], damage: Sequence[Damage] = ()) -> None:
-        self.lines = tuple(lines)
-        self.damage = tuple(damage)
-
-    def of(self, kind: type[E], scenario: str | None = None) -> list[E]:
-        """Return the events of one class, of one scenario if given."""
-        return [
-            line.event
-            for line in self.lines
-            if isinstance(line.event, kind) and scenario in (None, line.event.scenario)
-        ]
-
-    def between(self, first: int, last: int) -> Recording:
-        """Return what stands from one line to another, both included."""
-        return Recording(
-            [line for line in self.lines if first <= line.event.line <= last],
-            [one for one in self.damage if first <= one.line <= last],
-        )
-
-    def hash_at(self, line: int) -> str:
-        """Return the hash of a line, "" when it cannot be read."""
-        return next((one.hash for one in self.lines if one.event.line == line), "")
-
-    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - as Sequence says: one, or a slice
-        return [line.event for line in self.lines][index]
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    def __iter__(self) -> Iterator[Event]:
-        return (line.event for line in self.lines)
-
-
 def read_history(path: Path) -> Recording:
     """Read a history file. What is damaged is left out, and named in `damage`.
 
@@ -219,33 +175,53 @@ class Following:
 
     def read(self) -> Recording:
         """Return all that stands there now; raises as `read_history`."""
-        *whole, rest = self._appended().split(b"\n")
-        if whole and not self._lines and whole[0].startswith(b'{"at_ns":'):
-            raise BadEvidence(
-                f"{self.path}: recorded in format 1, before events had declared shapes; this "
-                f"reads {FORMAT}",
-                hint="judge it with the revision that its run.json names",
-            )
-        for text in whole:
-            self._lines += 1
-            self._offset += len(text) + 1
-            self._reader.read(self._lines, text)
-        torn = [Damage(self._lines + 1, "the line is torn: its end is missing")] if rest else []
+        hint = "name the directory of a run, such as runs/latest"
+        torn = []
+        with reading(self.path, "history", hint) as file:
+            self._go_on(file)
+            for text in self._appended(file):
+                if not text.endswith(b"\n"):
+                    torn = [Damage(self._lines + 1, "the line is torn: its end is missing")]
+                    break
+                self._lines += 1
+                self._offset += len(text)
+                self._reader.read(self._lines, text[:-1])
+                self._need_history()
         return Recording(self._reader.lines, [*self._reader.damage, *torn])
 
-    def _appended(self) -> bytes:
-        try:
-            with self.path.open("rb") as file:
-                state = os.fstat(file.fileno())
-                if state.st_ino != self._inode or state.st_size < self._offset:
-                    self._begin_anew(state.st_ino)  # another file
-                file.seek(self._offset)
-                return file.read()
-        except OSError as error:
+    def _go_on(self, file: BinaryIO) -> None:
+        """Go on behind what was read, or begin anew with another file."""
+        state = os.fstat(file.fileno())
+        if state.st_size > LARGEST:
             raise BadEvidence(
-                f"{self.path}: no history can be read: {error.strerror}",
-                hint="name the directory of a run, such as runs/latest",
-            ) from error
+                f"{self.path}: {state.st_size} octets, and a history has at most {LARGEST}"
+            )
+        if state.st_ino != self._inode or state.st_size < self._offset:
+            self._begin_anew(state.st_ino)
+        file.seek(self._offset)
+
+    def _appended(self, file: BinaryIO) -> Iterator[bytes]:
+        """Yield line after line; raise BadEvidence at one that is longer than any event."""
+        while text := file.readline(LONGEST_LINE):
+            if len(text) == LONGEST_LINE and not text.endswith(b"\n"):
+                raise BadEvidence(
+                    f"{self.path}: line {self._lines + 1} has more than {LONGEST_LINE} octets:"
+                    " this is no history"
+                )
+            if not self._lines and text.startswith(b'{"at_ns":'):
+                raise BadEvidence(
+                    f"{self.path}: recorded in format 1, before events had declared shapes; this "
+                    f"reads {FORMAT}",
+                    hint="judge it with the revision that its run.json names",
+                )
+            yield text
+
+    def _need_history(self) -> None:
+        """Raise BadEvidence where there is so much wrong that nobody would read it."""
+        if len(self._reader.damage) > MOST_DAMAGE:
+            raise BadEvidence(
+                f"{self.path}: more than {MOST_DAMAGE} damaged lines: this is no history"
+            )
 
 
 class _Reader:
@@ -268,17 +244,17 @@ class _Reader:
             return
         self._seen.add(own)
         try:
-            fields = json.loads(text)
+            fields = parse_json(text)
             event = read_event(fields["event"])
-            clock = HostClock(**{name: int(ns) for name, ns in fields["host_clock"].items()})
-            number, previous = int(fields["number"]), str(fields["previous"])
+            clock = HostClock(**{name: _integer(ns) for name, ns in fields["host_clock"].items()})
+            number, previous = _integer(fields["number"]), str(fields["previous"])
         except ValidationError as error:
-            first = error.errors()[0]
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))
             self.damaged(line, f"the event cannot be read: {where}: {first['msg']}")
             self._follow(line, self._expected + 1, own)
             return
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             self.damaged(line, "the line is torn, or no event")
             self._follow(line, self._expected + 1, own)
             return
@@ -296,3 +272,10 @@ class _Reader:
 
     def _follow(self, line: int, expected: int, own: str) -> None:
         self._expected, self._previous, self._previous_line = expected, own, line
+
+
+def _integer(value: object) -> int:
+    """Return a number of the line's own; ValueError for what is none, or larger than any clock."""
+    if type(value) is not int or abs(value) > NS_BOUND:
+        raise ValueError(f"{value!r:.40} is no number of a line")
+    return value

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from evidence.clock import HostClock
+from evidence.files import parse_json
 from evidence.pcapng import STATISTICS, Block, interface_block, section_block, statistics_block
 
 BEGIN, ALIVE, END = "begin", "alive", "end"
@@ -70,7 +71,7 @@ def mark_of(block: Block) -> Mark | None:
     if block.kind != STATISTICS:
         return None
     try:
-        said: Any = json.loads(block.comment)
+        said: Any = parse_json(block.comment.encode())
     except ValueError:
         return None
     if not isinstance(said, dict) or said.keys() != {field.name for field in fields(Mark)}:

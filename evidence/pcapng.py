@@ -22,6 +22,9 @@ _ETHERNET = 1
 _COMMENT, _IF_NAME, _IF_DESCRIPTION, _SHB_USERAPPL, _IF_TSRESOL = 1, 2, 3, 4, 9
 _ISB_STARTTIME, _ISB_ENDTIME, _ISB_IFRECV, _ISB_IFDROP = 2, 3, 4, 5
 _LARGEST_BLOCK = 16 * 1024 * 1024  # a frame has at most 64 KiB: more is a damaged length
+_LARGEST_DESCRIPTION = 64 * 1024  # of a section or an interface: names, and what made them
+_MOST_DESCRIPTIONS = 1024  # a lab plugs its ports anew each time that it is rewound
+_MOST_OPTIONS = 64  # of a block; ours have at most five
 _PACKET_HEAD = struct.Struct("<IIIIIII")
 _LENGTH = struct.Struct("<I")
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
@@ -100,8 +103,12 @@ class Block(NamedTuple):
 
     @property
     def comment(self) -> str:
-        """The comment of a block of statistics."""
-        return _options(self.order, self.body[12:]).get(_COMMENT, b"").decode(errors="replace")
+        """The comment of a block of statistics; "" where its options cannot be read."""
+        try:
+            options = _options(self.order, self.body[12:])
+        except Contradiction:
+            return ""
+        return options.get(_COMMENT, b"").decode(errors="replace")
 
 
 class Blocks:
@@ -117,6 +124,7 @@ class Blocks:
         self.at = file.tell()
         self._file = file
         self._order = order
+        self._descriptions = 0
 
     def __iter__(self) -> Iterator[Block]:
         while header := self._file.read(8):
@@ -143,6 +151,11 @@ class Blocks:
         if length < 12 or length % 4 or length > _LARGEST_BLOCK:
             self.damage = f"is damaged at octet {self.at}: a block of {length} octets"
             return kind, b""
+        if kind in (SECTION, INTERFACE):
+            self._descriptions += 1
+            if length > _LARGEST_DESCRIPTION or self._descriptions > _MOST_DESCRIPTIONS:
+                self.damage = f"describes more at octet {self.at} than any lab has interfaces"
+                return kind, b""
         rest = start + self._file.read(length - 8 - len(start))
         if len(rest) < length - 8:
             self.damage = f"is cut in the block at octet {self.at}"
@@ -202,15 +215,24 @@ def _interface(block: Block) -> _Interface:
 
 
 def _options(order: str, text: bytes) -> dict[int, bytes]:
-    """Return the options of a block by code (the last of a code wins)."""
+    """Return the options of a block by code (the last of a code wins).
+
+    Raises Contradiction when one reaches over the end of the block, or when they have no end.
+    """
     found: dict[int, bytes] = {}
     at = 0
-    while at + 4 <= len(text):
+    for _ in range(_MOST_OPTIONS):
+        if at + 4 > len(text):
+            break
         code, length = struct.unpack_from(f"{order}HH", text, at)
         if code == 0:
             break
+        if at + 4 + length > len(text):
+            raise Contradiction(f"an option of {length} octets that reaches over its block")
         found[code] = text[at + 4 : at + 4 + length]
         at += 4 + length + -length % 4
+    else:
+        raise Contradiction(f"a block with more than {_MOST_OPTIONS} options")
     return {code: value for code, value in found.items() if value}
 
 

@@ -5,7 +5,6 @@ A value that those who write and those who judge share. Nothing here makes a fil
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from evidence.errors import BadEvidence
 from evidence.event import FILE_NAME
+from evidence.files import read_table
 
 FACTS_NAME = "run.json"
 
@@ -64,17 +64,15 @@ class RunDirectory:
 
     def facts(self) -> Mapping[str, Any]:
         """Return what `run.json` says; raise BadEvidence when there is none that can be read."""
-        try:
-            told = json.loads(self.facts_file.read_text())
-        except (OSError, ValueError) as error:
-            raise BadEvidence(
-                f"{self.facts_file}: cannot be read: {error}",
-                hint="name the directory of a run, such as runs/latest",
-            ) from error
-        if not isinstance(told, dict):
-            raise BadEvidence(f"{self.facts_file}: holds no table of facts")
-        return told
+        hint = "name the directory of a run, such as runs/latest"
+        return read_table(self.facts_file, "facts of a run", hint)
 
     def requirements(self) -> tuple[str, ...]:
-        """Return which requirements the run's scenarios were to be judged for, sorted."""
-        return tuple(sorted(self.facts().get("requirements", ())))
+        """Return which requirements the run's scenarios were to be judged for, sorted.
+
+        Raises BadEvidence as `facts` does, and when they are no names.
+        """
+        named = self.facts().get("requirements", [])
+        if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
+            raise BadEvidence(f"{self.facts_file}: requirements: holds no list of names")
+        return tuple(sorted(named))

@@ -16,8 +16,9 @@ from typing import TypeVar
 from evidence.capture import Capture, Frame, without_duplicates
 from evidence.clock import complaints
 from evidence.errors import Missing
-from evidence.event import Event
+from evidence.event import NS_BOUND, Event
 from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
+from evidence.files import LARGEST_TEXT, inside, is_there, read_whole
 from evidence.history import FILE_NAME, Recording, read_history
 from evidence.moment import Window
 from evidence.run import RunDirectory
@@ -50,35 +51,21 @@ class Evidence:
 
     @cached_property
     def _whole(self) -> Recording:
-        return self._history or read_history(self._files.history)
+        return read_history(self._files.history) if self._history is None else self._history
 
     @cached_property
     def _bounds(self) -> tuple[ScenarioStarted, Event]:
-        starts = [
-            one
-            for one in self._whole.of(ScenarioStarted, self.scenario)
-            if self._attempt in (None, one.attempt)
-        ]
+        every = self._whole.of(ScenarioStarted, self.scenario)
+        starts = [one for one in every if self._attempt in (None, one.attempt)]
         if not starts:
             raise Missing(f"the history has no beginning of {self.scenario}")
         start = starts[-1]
-        following = [
-            one.line
-            for one in self._whole.of(ScenarioStarted, self.scenario)
-            if one.line > start.line
-        ]
-        until = min(following, default=len(self._whole.lines) + len(self._whole.damage) + 1)
+        until = min((one.line for one in every if one.line > start.line), default=NS_BOUND)
+        within = self._whole.between(start.line + 1, until - 1)
         judged = [
-            one
-            for one in self._whole.of(Judged, self.scenario)
-            if one.requirement == self.requirement and start.line < one.line < until
+            one for one in within.of(Judged, self.scenario) if one.requirement == self.requirement
         ]
-        ended = [
-            one
-            for one in self._whole.of(ScenarioEnded, self.scenario)
-            if start.line < one.line < until
-        ]
-        ends: list[Event] = [*judged] or [*ended]
+        ends: list[Event] = [*(judged or within.of(ScenarioEnded, self.scenario))]
         if not ends:
             raise Missing(f"the history has no end of {self.scenario}: it was cut off")
         return start, ends[-1]
@@ -130,10 +117,14 @@ class Evidence:
 
     @cached_property
     def _capture(self) -> Capture:
-        path = self._files.capture(self.lab)
-        if not path.exists():
+        path = inside(self.directory, self.capture_place)
+        if not is_there(path):
             raise Missing(f"{self.capture_place} is not there")
         return Capture(path)
+
+    def guest_capture(self, name: str) -> Capture:
+        """Return a capture that was made inside a guest; BadEvidence for a name outside the run."""
+        return Capture(inside(self.directory, name))
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames of the scenario's lab in its window, each once.
@@ -168,7 +159,8 @@ class Evidence:
 
     def transcript(self, machine: str) -> str:
         """Return what provisioning typed on `machine`; raise Missing when it was not kept."""
-        path = self._files.transcript(self.lab, machine)
-        if not path.exists():
-            raise Missing(f"{self._files.place(path)} is not there")
-        return path.read_text(errors="replace")
+        place = self._files.place(self._files.transcript(self.lab, machine))
+        path = inside(self.directory, place)
+        if not is_there(path):
+            raise Missing(f"{place} is not there")
+        return read_whole(path, "transcript", LARGEST_TEXT).decode(errors="replace")

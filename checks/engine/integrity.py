@@ -18,7 +18,8 @@ from checks.engine.verdicts import FILE_NAME, read_tables, read_verdicts, tables
 from evidence import history
 from evidence.capture import verify
 from evidence.errors import EvidenceError
-from evidence.history import read_history
+from evidence.files import inside
+from evidence.history import Recording, read_history
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,14 @@ class Integrity:
     open: tuple[str, ...]
 
 
-def integrity(directory: Path, seal: str = "") -> Integrity:
+def integrity(directory: Path, seal: str = "", recording: Recording | None = None) -> Integrity:
     """Look at every file of a run; `seal`: what was printed when it ended, if somebody kept it.
 
-    Raises BadEvidence when the history or the verdicts cannot be read at all.
+    recording: its history, for who has read it already. Raises BadEvidence when the history or the
+    verdicts cannot be read at all.
     """
-    recording = read_history(directory / history.FILE_NAME)
+    if recording is None:
+        recording = read_history(directory / history.FILE_NAME)
     attempts = attempts_in(recording)
     altered = (
         *_without_verdict(directory, attempts),
@@ -66,7 +69,7 @@ def _without_verdict(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
 def _damaged_captures(directory: Path) -> Iterator[str]:
     for path in sorted(directory.glob("wire/*.pcapng")):
         try:
-            why = verify(path)
+            why = verify(inside(directory, str(path.relative_to(directory))))
         except EvidenceError as error:
             why = error.message
         if why:

@@ -7,6 +7,7 @@ every attempt, also those of series, which `checks.engine.series` judges once a 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +16,7 @@ from pathlib import Path
 from checks.engine.attempts import Attempt, attempts_in
 from checks.engine.registry import judge
 from checks.engine.requirements import catalogue
-from checks.engine.series import judge_marked_series
+from checks.engine.series import Mark, judge_marked_series
 from checks.engine.verdict import Status, Verdict, unknown
 from checks.engine.verdicts import Verdicts, read_verdicts, record_verdict
 from evidence.errors import EvidenceError
@@ -121,14 +122,17 @@ def _begun(recording: Recording, scenario: str) -> list[Attempt]:
     return [one for one in attempts_in(recording) if one.scenario == scenario]
 
 
-def judge_again(directory: Path) -> list[Rejudged]:
+def judge_again(directory: Path, recording: Recording | None = None) -> list[Rejudged]:
     """Judge a recorded run again: every mark in its history, every verdict in its file.
 
     A verdict that has no mark was never judged by a check (its scenario broke before, say): it
-    is what the scenario itself reported, and stands as it is unless it claims a PASS.
+    is what the scenario itself reported, and stands as it is unless it claims a PASS. recording:
+    the run's history, for who has read it already.
     """
     recorded = read_verdicts(directory).attempts
-    again = dict(_marked(directory))
+    if recording is None:
+        recording = read_history(directory / FILE_NAME)
+    again = dict(_marked(directory, recording))
     for requirement, scenarios in recorded.items():
         for scenario, attempts in scenarios.items():
             for number, verdict in attempts.items():
@@ -139,13 +143,20 @@ def judge_again(directory: Path) -> list[Rejudged]:
     ]
 
 
-def _marked(directory: Path) -> Iterator[tuple[tuple[str, str, int], Verdict]]:
-    recording = read_history(directory / FILE_NAME)
-    for one in attempts_in(recording):
-        for requirement in one.judged:
+def _marked(
+    directory: Path, recording: Recording
+) -> Iterator[tuple[tuple[str, str, int], Verdict]]:
+    known: dict[Mark, Verdict] = {}
+    attempts = attempts_in(recording)
+    told_apart = Counter((one.scenario, one.number) for one in attempts)
+    for one in attempts:
+        for requirement, line in one.judged.items():
             evidence = Evidence(directory, one.scenario, requirement, recording, one.number)
-            yield (requirement, one.scenario, one.number), _judge(requirement, evidence)
-    for over in judge_marked_series(directory):
+            verdict = _judge(requirement, evidence)
+            if told_apart[one.scenario, one.number] == 1:
+                known[requirement, one.scenario, line] = verdict
+            yield (requirement, one.scenario, one.number), verdict
+    for over in judge_marked_series(directory, recording, known):
         yield (over.series.requirement, over.series.name, over.time), over.verdict
 
 
@@ -158,10 +169,11 @@ def _judge(requirement: str, evidence: Evidence) -> Verdict:
 
 def all_in_all(rejudged: Iterable[Rejudged]) -> Verdicts:
     """Put verdicts that were made again together, as a run's."""
-    verdicts = Verdicts()
+    found: dict[str, dict[str, dict[int, Verdict]]] = {}
     for one in rejudged:
-        verdicts = verdicts.including(one.requirement, one.scenario, one.again, one.attempt)
-    return verdicts
+        scenarios = found.setdefault(one.requirement, {})
+        scenarios.setdefault(one.scenario, {})[one.attempt] = one.again
+    return Verdicts(found, frozenset(found))
 
 
 def _unmarked(verdict: Verdict) -> Verdict:

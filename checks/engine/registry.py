@@ -105,6 +105,8 @@ def judge(requirement_id: str, evidence: Evidence) -> Verdict:
         return _rested_on(evidence, _run(function, evidence))
     except EvidenceError as error:
         return unknown(f"{_kind(error)} evidence: {error.message}")
+    except Exception as error:  # noqa: BLE001 - evidence may come from anywhere
+        return unknown(f"what it rests on cannot be told: {type(error).__name__}: {error}")
 
 
 def _run(function: Check, evidence: Evidence) -> Verdict:

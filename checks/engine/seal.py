@@ -9,8 +9,10 @@ end of a run: who keeps it elsewhere finds that, too.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,16 @@ from checks.engine.verdicts import (
 )
 from evidence import history
 from evidence.capture import Capture
-from evidence.errors import BadEvidence, EvidenceError
+from evidence.errors import Absent, BadEvidence, EvidenceError
+from evidence.files import inside, reading
 from evidence.history import read_history
+from evidence.run import RunDirectory
 
 SEAL, SEALED = "seal", "sealed"
 _KEPT = (history.FILE_NAME, "run.json", "wire/*.pcapng", "transcripts/**/*")
 _PIECE = 1 << 20
+LARGEST_SEALED = 16 * 1024 * 1024 * 1024
+"""Octets of one file: a capture of hours has some GiB."""
 
 
 def to_judge(directory: Path, attempts: Iterable[Attempt]) -> dict[str, str]:
@@ -42,14 +48,9 @@ def to_judge(directory: Path, attempts: Iterable[Attempt]) -> dict[str, str]:
     began. Raises BadEvidence when `run.json` cannot be read.
     """
     found: dict[str, str] = {}
-    path = directory / "run.json"
-    if path.exists():
-        try:
-            found = dict.fromkeys(
-                map(str, json.loads(path.read_bytes()).get("requirements", ())), path.name
-            )
-        except (ValueError, AttributeError, TypeError) as error:
-            raise BadEvidence(f"{path}: cannot be read: {error}") from error
+    run = RunDirectory(directory)
+    with contextlib.suppress(Absent):
+        found = dict.fromkeys(run.requirements(), run.facts_file.name)
     for one in attempts:
         for requirement in one.requirements:
             found.setdefault(requirement, one.place)
@@ -89,22 +90,32 @@ def broken(directory: Path, kept: str = "") -> Iterator[str]:
     if kept and tables.get(SEAL) != kept.strip().lower():
         found = tables.get(SEAL) or "not there"
         yield f"{FILE_NAME}: the seal is {found}, and another one was kept"
-    before = tables.get(SEALED) if SEAL in tables else None
-    if not isinstance(before, dict):
-        return
+    before = tables.get(SEALED, {}) if SEAL in tables else {}
     for name, said in before.items():
-        octets = said.get("octets") if isinstance(said, dict) else None
-        if not isinstance(octets, int):
-            yield f"{FILE_NAME}: what was sealed of {name} cannot be read"
-        elif not (directory / name).is_file():
-            yield f"{name}: it was sealed, and is not there any more"
-        elif _content(directory / name, octets) != {**said, "grows": False}:
-            yield f"{name}: it was altered after it had been sealed"
-        elif not said.get("grows") and (directory / name).stat().st_size != octets:
-            yield f"{name}: something was added after it had been sealed"
-    for name in _files(directory):
+        if wrong := _differs(directory, name, said):
+            yield f"{name}: {wrong}"
+    for name in _files(directory) if SEAL in tables else ():
         if name not in before:
             yield f"{name}: it was not there when the run was sealed"
+
+
+def _differs(directory: Path, name: str, said: Mapping[str, Any]) -> str:
+    """Say in what a file differs from what was sealed of it; "" when it does not."""
+    octets = said["octets"]
+    try:
+        path = inside(directory, name)
+        size = path.stat().st_size
+        if not path.is_file():
+            return "it was sealed, and is no file any more"
+        if octets > LARGEST_SEALED:
+            return f"{octets} octets of it are said to be sealed, and no file has so many"
+        if size < octets or _content(path, octets) != {**said, "grows": False}:
+            return "it was altered after it had been sealed"
+    except FileNotFoundError:
+        return "it was sealed, and is not there any more"
+    except (OSError, ValueError, BadEvidence) as error:
+        return f"it was sealed, and cannot be read: {error}"
+    return "" if said["grows"] or size == octets else "something was added after it had been sealed"
 
 
 def _contents(directory: Path) -> dict[str, Any]:
@@ -131,9 +142,10 @@ def _files(directory: Path) -> list[str]:
 
 def _content(path: Path, octets: int | None = None) -> dict[str, Any]:
     """Return how much of a file is meant (all of it by default), and the SHA-256 of so much."""
-    octets = path.stat().st_size if octets is None else octets
-    digest, left = hashlib.sha256(), octets
-    with path.open("rb") as file:
+    digest = hashlib.sha256()
+    with reading(path, "file of the run") as file:
+        octets = os.fstat(file.fileno()).st_size if octets is None else octets
+        left = octets
         while left and (piece := file.read(min(left, _PIECE))):
             digest.update(piece)
             left -= len(piece)

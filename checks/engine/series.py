@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from checks.engine.attempts import Attempt, attempts_in, late_before, over_attempts
 from checks.engine.registry import figures, judge
@@ -22,6 +23,11 @@ from checks.engine.verdicts import record_verdict
 from evidence.events.run import SeriesJudged
 from evidence.history import FILE_NAME, History, Recording, read_history
 from evidence.scenario import Evidence
+
+Mark = tuple[str, str, int]
+"""Which requirement was judged, of which scenario, at which line."""
+
+_NONE: Mapping[Mark, Verdict] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,16 @@ def judge_series(directory: Path) -> list[SeriesVerdict]:
     return verdicts
 
 
-def judge_marked_series(directory: Path) -> Iterator[SeriesVerdict]:
-    """Judge again every series that the history says was judged, by what stood there by then."""
-    recording = read_history(directory / FILE_NAME)
+def judge_marked_series(
+    directory: Path, recording: Recording | None = None, known: Mapping[Mark, Verdict] = _NONE
+) -> Iterator[SeriesVerdict]:
+    """Judge again every series that the history says was judged, by what stood there by then.
+
+    recording: the run's history, for who has read it already. known: verdicts of repetitions that
+    were made of it: they need not be made twice.
+    """
+    if recording is None:
+        recording = read_history(directory / FILE_NAME)
     times: dict[tuple[str, str], int] = {}
     for mark in recording.of(SeriesJudged):
         key = (mark.scenario, mark.requirement)
@@ -111,22 +124,33 @@ def judge_marked_series(directory: Path) -> Iterator[SeriesVerdict]:
         before = recording.between(1, mark.line - 1)
         found = [series for series in series_in(before) if (series.name, series.requirement) == key]
         for series in found or [Series(*key, of=1, begun={})]:
-            yield _judge(directory, series, before, times[key])
+            yield _judge(directory, series, before, times[key], known)
 
 
-def _judge(directory: Path, series: Series, recording: Recording, time: int) -> SeriesVerdict:
+def _judge(
+    directory: Path,
+    series: Series,
+    recording: Recording,
+    time: int,
+    known: Mapping[Mark, Verdict] = _NONE,
+) -> SeriesVerdict:
     judged: dict[int, Verdict] = {}
     evidence: list[Evidence] = []
     repeated = 0
-    begun = [one for one in attempts_in(recording) if series.requirement in one.requirements]
+    begun: dict[str, list[Attempt]] = {}
+    for one in attempts_in(recording):
+        if series.requirement in one.requirements:
+            begun.setdefault(one.scenario, []).append(one)
     for number, scenario in sorted(series.begun.items()):
-        attempts = [one for one in begun if one.scenario == scenario]
-        found = {
-            one.number: Evidence(directory, scenario, series.requirement, recording, one.number)
-            for one in attempts
-            if series.requirement in one.judged
-        }
-        verdicts = {n: judge(series.requirement, one) for n, one in found.items()}
+        attempts = begun[scenario]
+        found: dict[int, Evidence] = {}
+        verdicts: dict[int, Verdict] = {}
+        for one in attempts:
+            if series.requirement in one.judged:
+                own = Evidence(directory, scenario, series.requirement, recording, one.number)
+                mark = (series.requirement, scenario, one.judged[series.requirement])
+                found[one.number] = own
+                verdicts[one.number] = known.get(mark) or judge(series.requirement, own)
         if _is_judged(attempts[-1], verdicts):
             judged[number] = over_attempts(verdicts)
             evidence.append(found[max(found)])

@@ -24,8 +24,10 @@ from filelock import FileLock
 
 from checks.engine.attempts import over_attempts
 from checks.engine.repetition import Repetition
+from checks.engine.tables import wrong_with
 from checks.engine.verdict import Status, Verdict, combine, worst
-from evidence.errors import BadEvidence
+from evidence.errors import Absent, BadEvidence
+from evidence.files import read_table
 
 FILE_NAME = "verdicts.json"
 FORMAT = 2
@@ -98,24 +100,20 @@ def read_verdicts(directory: Path) -> Verdicts:
 
     Raises BadEvidence when the file is damaged, or was written in another format.
     """
-    path = directory / FILE_NAME
     tables = read_tables(directory)
     if not tables:
         return Verdicts()
-    try:
-        return Verdicts(
-            {
-                requirement: {
-                    name: {int(n): _verdict(one) for n, one in part["attempts"].items()}
-                    for name, part in table["scenarios"].items()
-                    if part["attempts"]
-                }
-                for requirement, table in tables["requirements"].items()
-            },
-            frozenset(map(str, tables["to_judge"])),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadEvidence(f"{path}: no verdicts can be read: {error!r}") from error
+    return Verdicts(
+        {
+            requirement: {
+                name: {int(n): _verdict(one) for n, one in part["attempts"].items()}
+                for name, part in table["scenarios"].items()
+                if part["attempts"]
+            }
+            for requirement, table in tables["requirements"].items()
+        },
+        frozenset(tables["to_judge"]),
+    )
 
 
 def read_tables(directory: Path) -> dict[str, Any]:
@@ -125,18 +123,18 @@ def read_tables(directory: Path) -> dict[str, Any]:
     """
     path = directory / FILE_NAME
     try:
-        tables = json.loads(path.read_bytes())
-        found = tables.get("format", 1)
-    except FileNotFoundError:
+        tables = read_table(path, "verdicts")
+    except Absent:
         return {}
-    except (OSError, ValueError, AttributeError) as error:
-        raise BadEvidence(f"{path}: no verdicts can be read: {error!r}") from error
-    if found != FORMAT:
+    found = tables.get("format", 1)
+    if type(found) is not int or found != FORMAT:
         raise BadEvidence(
-            f"{path}: written in format {found}, and this reads {FORMAT}",
+            f"{path}: written in format {found!r:.20}, and this reads {FORMAT}",
             hint="judge it with the revision that its run.json names",
         )
-    return dict(tables)
+    if wrong := wrong_with(tables):
+        raise BadEvidence(f"{path}: no verdicts can be read: {wrong}")
+    return tables
 
 
 def record_verdict(
@@ -165,9 +163,9 @@ def _verdict(table: Mapping[str, Any]) -> Verdict:
         Status(table["status"]),
         tuple(table["reasons"]),
         tuple(table["evidence"]),
-        int(table["owed"]),
-        int(table["discharged"]),
-        bool(table["late"]),
+        table["owed"],
+        table["discharged"],
+        table["late"],
         dict(table["digests"]),
     )
 

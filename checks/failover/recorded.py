@@ -14,8 +14,8 @@ from checks.failover.pair import Node, Pair
 from checks.failover.senders import Heard, Stranger, listen
 from checks.protocols import arp
 from checks.protocols.heartbeat import Heartbeat
-from evidence.capture import Capture, Frame
-from evidence.errors import Missing
+from evidence.capture import Frame
+from evidence.errors import Imprecise, Missing
 from evidence.event import Event
 from evidence.events.pair import PairConfigured, SteadyBegan, SteadyEnded
 from evidence.events.run import HostLate
@@ -26,6 +26,9 @@ from evidence.scenario import Evidence
 B = TypeVar("B", bound=Event)
 E = TypeVar("E", bound=Event)
 
+MOST = 96 * 1024 * 1024
+"""Octets of the frames that concern a pair, in one scenario; an hour of a pair has some MiB."""
+_OF_A_FRAME = 256  # octets that it takes in memory besides its own
 _TAGS = (b"\x81\x00", b"\x88\xa8")
 _ARP, _IPV4 = b"\x08\x06", b"\x08\x00"
 
@@ -91,9 +94,23 @@ class Recorded:
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
-        """Every frame of heartbeat or ARP, or from the virtual IP, also those that were dropped."""
+        """Every frame of heartbeat or ARP, or from the virtual IP, also those that were dropped.
+
+        Raises Imprecise when there are more than a flood would be: they are kept in memory.
+        """
         address = bytes(map(int, self.pair.virtual_ip.split(".")))
-        return tuple(frame for frame in self.evidence.frames() if _concerns(frame.data, address))
+        found: list[Frame] = []
+        octets = 0
+        for frame in self.evidence.frames():
+            if _concerns(frame.data, address):
+                found.append(frame)
+                octets += len(frame.data) + _OF_A_FRAME
+                if octets > MOST:
+                    raise Imprecise(
+                        f"{self.wire} holds more heartbeats, ARP and packets of the virtual IP"
+                        f" than {MOST} octets: somebody flooded the network"
+                    )
+        return tuple(found)
 
     @cached_property
     def heard(self) -> Heard:
@@ -189,7 +206,7 @@ class Recorded:
 
     def guest_heartbeat(self, captured: GuestCaptured) -> Heartbeat:
         """Read the pair's advertisements from a capture made inside a guest, at the wire's time."""
-        capture = Capture(self.evidence.directory / captured.path)
+        capture = self.evidence.guest_capture(captured.path)
         behind_ns = captured.clock.behind_ns
         frames = (Frame(one.at_ns + behind_ns, "", one.data) for one in capture)
         return listen(frames, self.pair).pair.in_group(self.pair.vhid)

@@ -16,8 +16,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 from evidence.errors import BadEvidence, Missing
 from evidence.event import Count, Mac, Name, Value, Vhid
 from evidence.events.preflight import AddressWithPrefix, Observations, Probe
+from evidence.files import parse_json, read_whole
 
 FORMAT = 1
+LARGEST = 1024 * 1024
+"""Octets of a record; those of a minute have some hundred."""
 Kind = Literal[
     "adverts", "adverts_own_mac", "adverts_broadcast", "multicast", "unicast", "arp_broadcast"
 ]
@@ -69,16 +72,17 @@ _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator
 
 def read_record(path: Path) -> Record:
     """Read one host's record; raises BadEvidence, naming the file and what is wrong."""
+    hint = f"give files that probe.py wrote, of format {FORMAT}"
+    text = read_whole(path, "record", LARGEST, hint)
     try:
-        return _RECORD.validate_json(path.read_bytes())
-    except OSError as error:
-        raise BadEvidence(f"{path}: {error.strerror}", hint="name a file there is") from error
+        return _RECORD.validate_python(parse_json(text))
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         why = f"{where}: {first['msg']}" if where else first["msg"]
-        hint = f"give files that probe.py wrote, of format {FORMAT}"
-        raise BadEvidence(f"{path}: {why}", hint=hint) from error
+    except ValueError as error:
+        why = f"Invalid JSON: {error}"
+    raise BadEvidence(f"{path}: {why}", hint=hint)
 
 
 def observations(records: Iterable[Record]) -> list[Observations]:

@@ -12,7 +12,7 @@ from evidence.events.pair import Profile
 
 
 def _with_prefix(address: str) -> str:
-    ipaddress.ip_interface(address)
+    ipaddress.IPv4Interface(address)
     if "/" not in address:
         raise ValueError(f"{address} has no prefix: 192.168.70.1/24 would have")
     return address

@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from evidence.event import Count, Event, Name, Value
+from evidence.event import Count, Event, Name, Nanoseconds, Value
 
 
 class ClockOffset(Value):
     """How far a lab's clock is behind the host's, and how far off that measurement may be."""
 
-    behind_ns: int
+    behind_ns: Nanoseconds
     uncertainty_ns: Count = 0
 
 

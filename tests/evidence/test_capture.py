@@ -1,5 +1,6 @@
 """The capture reader, on whole, cut and damaged files."""
 
+import contextlib
 import struct
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.capture import Capture, Frame, without_duplicates
+from evidence.capture import Capture, Frame, verify, without_duplicates
 from evidence.errors import BadEvidence
+from evidence.moment import NS
 from evidence.pcapng import interface_block, packet_block, section_block
 from tests.captures import capture as recorded
 
@@ -163,3 +165,76 @@ def test_what_came_in_elsewhere_in_between_and_earlier_hides_no_duplicate() -> N
     unique = without_duplicates(frames)
     assert list(unique) == frames[:2]
     assert unique.duplicates == 1
+
+
+def raw_block(kind: int, body: bytes, length: int | None = None, last: int | None = None) -> bytes:
+    length = len(body) + 12 if length is None else length
+    return struct.pack("<II", kind, length) + body + struct.pack("<I", last or length)
+
+
+def packet(captured: int, options: bytes = b"", interface: int = 0) -> bytes:
+    return raw_block(6, struct.pack("<IIIII", interface, 0, 1, captured, captured) + options)
+
+
+IMPOSSIBLE = {
+    "a block of no octets": raw_block(6, b"", length=0),
+    "a block of 8 octets": raw_block(6, b"", length=8),
+    "a block of 4 GiB": raw_block(6, b"x" * 20, length=0xFFFFFFFC),
+    "a block of 17 MiB": raw_block(6, b"x" * 20, length=17 << 20),
+    "a length that is no multiple of 4": raw_block(6, b"x" * 20, length=33),
+    "both lengths differ": raw_block(6, b"x" * 20, last=36),
+    "cut in a header": b"\6\0\0",
+    "cut in a block": TWO[:-5],
+    "a section of 12 octets": raw_block(0x0A0D0D0A, b""),
+    "a section of 4 GiB": raw_block(0x0A0D0D0A, b"x" * 16, length=0xFFFFFFFC),
+    "a section that is cut": struct.pack("<II", 0x0A0D0D0A, 28),
+    "an interface without a body": raw_block(1, b"") + packet(0, interface=1),
+    "an interface of 100 KiB": raw_block(1, bytes(100 * 1024)),
+    "a thousand interfaces and more": interface_block("x", "") * 1100,
+    "a packet of no octets": raw_block(6, b""),
+    "a packet of no interface": packet(0, interface=7),
+    "a packet longer than its block": packet(2000),
+    "a packet of 4 GiB": packet(0xFFFFFFFF),
+    "an option longer than its block": packet(0, struct.pack("<HH", 1, 60000) + b"text"),
+    "options without an end": packet(0, struct.pack("<HH", 1, 0) * 1000),
+    "statistics of no octets": raw_block(5, b""),
+    "statistics whose option is too long": raw_block(
+        5, bytes(12) + struct.pack("<HH", 1, 999) + b"{}  "
+    ),
+    "a comment of deep JSON": raw_block(
+        5, bytes(12) + struct.pack("<HH", 1, 60000) + b"[" * 60000 + bytes(4)
+    ),
+    "a resolution of 2^127": raw_block(1, bytes(8) + struct.pack("<HHI", 9, 1, 0xFF) + bytes(4)),
+    "a resolution of a second": raw_block(1, bytes(8) + struct.pack("<HHI", 9, 1, 0) + bytes(4))
+    + raw_block(6, struct.pack("<IIIII", 1, 0xFFFFFFFF, 0xFFFFFFFF, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_lengths_that_cannot_be_end_the_reading_and_what_was_before_is_read(
+    path: Path, what: str
+) -> None:
+    path.write_bytes(OPENING + ONE + IMPOSSIBLE[what])
+    found = []
+    with contextlib.suppress(BadEvidence):
+        for frame in Capture(path):
+            found.append(frame.data)
+    assert found[0] == b"one."
+    path.write_bytes(recorded([Frame(NS, "a/wire0", b"one.")]) + IMPOSSIBLE[what])
+    assert verify(path)
+
+
+@pytest.mark.parametrize("octets", [b"", b"\n", b"\x0a\x0d\x0d\x0a", b"\xd4\xc3\xb2\xa1", b"text"])
+def test_beginnings_of_captures_are_read_or_refused(path: Path, octets: bytes) -> None:
+    path.write_bytes(octets)
+    found = []
+    with contextlib.suppress(BadEvidence):
+        found.extend(Capture(path))
+    assert found == []
+
+
+def test_more_frames_in_a_millisecond_than_any_wire_carries_are_no_capture() -> None:
+    flood = (Frame(1, f"{n % 50}/wire0", n.to_bytes(4, "big") * 300) for n in range(10**6))
+    with pytest.raises(BadEvidence, match="octets of frames in a millisecond"):
+        for _ in without_duplicates(flood):
+            pass

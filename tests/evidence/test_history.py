@@ -1,6 +1,7 @@
 """The history: what is appended, what is read back, and how damage to it is told."""
 
 import json
+import os
 import resource
 import signal
 from multiprocessing import get_context
@@ -14,7 +15,14 @@ from pydantic import ValidationError
 from evidence.errors import BadEvidence
 from evidence.event import Event
 from evidence.events.run import HostLate, Judged, ScenarioStarted
-from evidence.history import BEGINNING, Following, History, line_hash, read_history
+from evidence.history import (
+    BEGINNING,
+    LONGEST_LINE,
+    Following,
+    History,
+    line_hash,
+    read_history,
+)
 
 
 def judged(requirement: str = "MN-05") -> Judged:
@@ -288,3 +296,76 @@ def test_a_full_disk_is_an_error_at_once_and_leaves_no_half_line(tmp_path: Path)
     recorded(path, "MN-20")  # there is room again
     assert said(path) == []
     assert len(read_history(path)) == int(count) + 1
+
+
+def test_a_line_longer_than_any_event_is_no_history(tmp_path: Path) -> None:
+    recorded(tmp_path / "h", "FO-01")
+    with (tmp_path / "h").open("ab") as file:
+        file.truncate(LONGEST_LINE * 2)
+    with pytest.raises(BadEvidence, match="line 2 has more than 4194304 octets"):
+        read_history(tmp_path / "h")
+
+
+def test_a_history_of_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    recorded(tmp_path / "h", "FO-01")
+    os.truncate(tmp_path / "h", 8 << 30)
+    with pytest.raises(BadEvidence, match="8589934592 octets, and a history has at most 67108864"):
+        read_history(tmp_path / "h")
+
+
+def test_a_file_of_nothing_but_damage_is_no_history(tmp_path: Path) -> None:
+    (tmp_path / "h").write_bytes(b"\n" * 20_000)
+    with pytest.raises(BadEvidence, match="more than 10000 damaged lines"):
+        read_history(tmp_path / "h")
+
+
+def test_an_event_that_nobody_could_read_is_not_recorded(tmp_path: Path) -> None:
+    with History(tmp_path / "h") as history:
+        with pytest.raises(BadEvidence, match="an event of 4194"):
+            history.record(judged("x" * LONGEST_LINE))
+        history.record(judged())
+    assert (len(read_history(tmp_path / "h")), said(tmp_path / "h")) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"number":1', b'"number":' + b"9" * 1_000_000),
+        (b'"number":1', b'"number":1e999'),
+        (b'"number":1', b'"number":true'),
+        (b'"number":1', b'"number":9223372036854775808'),
+        (b'"number":1', b'"number":1,"more":' + b"[" * 100_000),
+        (b'"asleep_ns":', b'"asleep_ns":-9999999999999999999'),
+        (b'"requirement":"FO-01"', b'"requirement":"\\ud800"'),
+        (b'"requirement":"FO-01"', b'"requirement":"\xff"'),
+        (b'"at_ns":', b'"at_ns":9999'),
+        (b'"uncertainty_ns":0', b'"uncertainty_ns":Infinity'),
+        (b'"uncertainty_ns":0', b'"uncertainty_ns":NaN'),
+        (b'"uncertainty_ns":0', b'"uncertainty_ns":1e999'),
+        (b'"event":{', b'"event":[{'),
+    ],
+)
+def test_a_line_with_values_that_no_event_has_is_damage(
+    tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    (line,) = recorded(tmp_path / "h", "FO-01")
+    assert old in line
+    (tmp_path / "h").write_bytes(line.replace(old, new, 1) + b"\n")
+    (damage,) = said(tmp_path / "h")
+    assert damage.startswith("history.jsonl:1: the ")
+
+
+def test_a_part_of_a_recording_has_its_own_events_and_damage(tmp_path: Path) -> None:
+    lines = recorded(tmp_path / "h", *(f"FO-0{n}" for n in range(1, 9)))
+    (tmp_path / "h").write_bytes(b"".join(b"%s\n" % line for line in (*lines[:4], *lines[5:])))
+    part = read_history(tmp_path / "h").between(3, 6)
+    assert [one.requirement for one in part.of(Judged)] == ["FO-03", "FO-04", "FO-06", "FO-07"]
+    assert (len(part), part[0].requirement, part[-1].requirement) == (4, "FO-03", "FO-07")
+    assert [one.line for one in part[1:3]] == [4, 5]
+    assert [one.line for one in part.damage] == [5]
+    assert part.of(Judged, "another") == []
+    assert part.hash_at(4) == line_hash(lines[3])
+    assert part.hash_at(7) == ""
+    smaller = part.between(1, 4)
+    assert [one.requirement for one in smaller.of(Judged, "it")] == ["FO-03", "FO-04"]
+    assert list(part.between(6, 3)) == []

@@ -206,7 +206,7 @@ def test_a_capture_that_was_altered_is_named_whoever_used_it(tmp_path: Path) -> 
     seal(tmp_path)
     unused.write_bytes(b"octetz")
     assert "wire/unused.pcapng: it was altered after it had been sealed" in altered(tmp_path)
-    assert main(["verify", str(tmp_path)]) == 1
+    assert main(["verify", str(tmp_path)]) == 2
 
 
 def test_the_capture_of_a_lab_that_is_kept_may_grow_but_not_change(tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_history_and_verdicts_edited_alike_break_the_seal(tmp_path: Path) -> Non
     edit_history_and_verdicts_alike(tmp_path)
     assert "verdicts.json: it was altered after it had been sealed" in altered(tmp_path)
     assert "history.jsonl: it was altered after it had been sealed" in altered(tmp_path)
-    assert main(["verify", str(tmp_path)]) == 1
+    assert main(["verify", str(tmp_path)]) == 2
 
 
 def test_and_made_anew_altogether_only_the_seal_that_was_kept_tells(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_and_made_anew_altogether_only_the_seal_that_was_kept_tells(tmp_path: Pa
     new = seal(tmp_path)
     assert main(["verify", str(tmp_path)]) == 0
     assert main(["verify", str(tmp_path), "--seal", new.upper()]) == 0
-    assert main(["verify", str(tmp_path), "--seal", kept]) == 1
+    assert main(["verify", str(tmp_path), "--seal", kept]) == 2
     assert f"the seal is {new}, and another one was kept" in integrity(tmp_path, kept).altered[0]
 
 
@@ -336,7 +336,7 @@ def test_what_was_recorded_between_two_scenarios_is_looked_at_too(tmp_path: Path
     rewrite(
         tmp_path, [one.replace(b"of nobody else", b"of somebody") for one in lines_of(tmp_path)]
     )
-    assert main(["verify", str(tmp_path)]) == 1
+    assert main(["verify", str(tmp_path)]) == 2
     assert "history.jsonl:2: it was altered" in altered(tmp_path)
 
 
@@ -344,7 +344,7 @@ def test_a_file_of_verdicts_that_is_gone_leaves_every_mark_without_one(tmp_path:
     good_run(tmp_path)
     (tmp_path / FILE_NAME).unlink()
     assert altered(tmp_path).count("and verdicts.json has no verdict of it") == 2
-    assert main(["verify", str(tmp_path)]) == 1
+    assert main(["verify", str(tmp_path)]) == 2
 
 
 def test_what_a_process_that_died_has_torn_is_damage_and_no_alteration(tmp_path: Path) -> None:
