@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from lab.wire.forwarder import Forwarder
 from lab.wire.port import NicPort, Port, free_udp_port
 from lab.wire.recorder import Recorder
 from lab.wire.requests import Requests
+from tests.wire.conftest import Bench
 
 PATIENCE = 20.0
 
@@ -174,3 +176,19 @@ def test_what_a_nic_sent_before_another_takes_its_place_is_recorded(tmp_path):
         requests.answer({"do": "set_nic_port", "port": "a/wire0", "nic_port": free_udp_port()})
         forwarder.close()
     assert len(list(Capture(recorder.path))) == 1
+
+
+def test_a_wire_that_stopped_recording_goes_on_forwarding(tmp_path, monkeypatch):
+    monkeypatch.setenv("VPNPROOF_CAPTURE_MIB", "0.01")
+    with ExitStack() as held:
+        bench = Bench(tmp_path, held)
+        for _ in range(20):
+            bench.a.send(bench.a.frame(b"x" * 1400))
+        bench.wire.flush()
+        bench.b.waiting()
+        bench.a.send(bench.a.frame(b"after"))
+        assert bench.b.take() == bench.a.frame(b"after")
+        bench.wire.flush()
+        (reached,) = bench.wire.counters()["reached"]
+        assert reached["limit"] == "VPNPROOF_CAPTURE_MIB"
+    assert kinds(bench.capture)[-1] == "stopped"
