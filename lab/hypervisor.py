@@ -20,6 +20,7 @@ from xml.etree import ElementTree
 import libvirt
 
 from lab.cache import cache_root
+from lab.console import tail
 from lab.errors import LabError, MachineError
 from lab.wait import until
 
@@ -229,7 +230,7 @@ def _start_daemon(program: str, directory: Path) -> None:
             },
         )
     if started.returncode != 0:
-        last_words = log.read_text(errors="replace")[-2000:]
+        last_words = tail(log, 2000)
         raise LabError(
             f"{program} did not start (status {started.returncode}):\n{last_words.rstrip()}",
             hint=f"run lab/setup; {log} says more",
