@@ -54,9 +54,9 @@ class Nic:
 class Bench:
     """A wire with NICs a, b, c in segment "lan" and d in segment "outside"."""
 
-    def __init__(self, directory: Path, held: ExitStack) -> None:
+    def __init__(self, directory: Path, held: ExitStack, capture: Path | None = None) -> None:
         self.directory = directory
-        self.capture = directory / "wire.pcapng"
+        self.capture = capture or directory / "wire.pcapng"
         self.a, self.b, self.c, self.d = nics = [Nic(number) for number in range(1, 5)]
         segments = ("lan", "lan", "lan", "outside")
         ports = [
