@@ -20,6 +20,7 @@ from checks.engine.verdict import Status, Verdict
 from checks.engine.verdicts import read_verdicts
 from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import History
+from evidence.printable import visible
 from lab.accelerator import choose
 from lab.cli import collect_garbage
 from lab.errors import ConformanceFailure, LabError
@@ -34,6 +35,8 @@ from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Durations, Stopwatch
 from scenarios.labs import LabFailedBefore, Labs
 from scenarios.lateness import Lateness, watched
+from scenarios.limits import Limits, stopped_recording
+from scenarios.printing import show_safely
 from scenarios.repetitions import fail_the_run, in_words, repeat
 from scenarios.requirements import requirements_of, to_be_judged
 from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN, Run, forget_run, terminal_of_run
@@ -288,15 +291,17 @@ def guide(request: pytest.FixtureRequest) -> str:
 def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]:
     """The lab of the scenario's guide, as fresh as the scenario's marker wants it."""
     pristine = request.node.get_closest_marker("pristine") is not None
+    spoiled = request.node.get_closest_marker("destructive") is not None
     try:
         lab = labs.get(guide, pristine=pristine)
         if following := needed_next(request.node):
             labs.make_ahead(following)
         yield lab
+        spoiled |= stopped_recording(lab)
     except LabFailedBefore as error:
         pytest.skip(str(error))  # the scenario that first needed it has failed, with the reason
     finally:
-        if request.node.get_closest_marker("destructive"):
+        if spoiled:
             labs.discard(guide)
 
 
@@ -308,8 +313,19 @@ def lateness(lab: Lab) -> Iterator[Lateness]:
 
 
 @pytest.fixture
+def limits(guide: str, lab: Lab, labs: Labs) -> Limits:
+    """What of this host the lab's guests took too much of."""
+    return Limits(lab, labs.name(guide))
+
+
+@pytest.fixture
 def history(
-    request: pytest.FixtureRequest, guide: str, lab: Lab, labs: Labs, lateness: Lateness
+    request: pytest.FixtureRequest,
+    guide: str,
+    lab: Lab,
+    labs: Labs,
+    lateness: Lateness,
+    limits: Limits,
 ) -> Iterator[History]:
     """The run's history, on behalf of this scenario."""
     scenario, run = request.node.nodeid, request.config.stash[_RUN]
@@ -323,18 +339,26 @@ def history(
         history.record(started)
         yield history
         lateness.record(history)
+        limits.record(history)
         history.record(ScenarioEnded(source="pytest", events=history.recorded))
         lab.wire.flush()  # with a mark that it covers all of the scenario
 
 
 @pytest.fixture
-def judge(request: pytest.FixtureRequest, lab: Lab, history: History, lateness: Lateness) -> Judge:
+def judge(
+    request: pytest.FixtureRequest,
+    lab: Lab,
+    history: History,
+    lateness: Lateness,
+    limits: Limits,
+) -> Judge:
     """Judge a requirement by what this scenario has recorded so far; anything but PASS fails."""
     directory = request.config.stash[_RUN].directory
 
     def judge(requirement: str) -> Verdict:
         with spending(Kind.JUDGE):
             lateness.record(history)
+            limits.record(history)
             verdict = judge_now(directory, history, requirement, lab.wire.flush)
         if verdict.status is Status.FAIL:
             raise ConformanceFailure(f"{requirement}: {verdict.text}")
@@ -353,6 +377,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     own = "labs" in getattr(item, "fixturenames", ())
+    if own:
+        show_safely(report)
     if own and report.failed and not goes_again(item, call):  # then it may yet be judged
         _note_failure(item, call)
     return report
@@ -406,7 +432,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
             yellow=verdict.status is Status.UNKNOWN,
         )
         for line in in_words(series, requirement):
-            terminalreporter.write_line(f"       {line}")
+            terminalreporter.write_line(f"       {visible(line)}")
     if verdicts.never_judged:
         left = ", ".join(verdicts.never_judged)
         terminalreporter.write_line(f"never judged: {left}", yellow=True)

@@ -1,8 +1,9 @@
 """Which stretches of time a capture covers, told from the marks that the wire left in it.
 
 From one mark to the next everything that arrived stands in the file, unless a mark is missing, the
-kernel dropped frames, the host's clock was set, or the file was altered or cut. Such a stretch is a
-hole: what happened in it is not known, and nothing may be concluded from what is not seen there.
+kernel dropped frames, the host's clock was set, the file was altered or cut, or the wire stopped
+recording for a limit that was reached. Such a stretch is a hole: what happened in it is not known,
+and nothing may be concluded from what is not seen there.
 A late mark is no hole: meanwhile frames wait in the kernel, and it counts those it drops.
 """
 
@@ -20,7 +21,7 @@ from typing import BinaryIO
 from evidence.clock import complaints
 from evidence.errors import BadEvidence
 from evidence.files import reading
-from evidence.mark import BEGIN, END, Mark, mark_of
+from evidence.mark import BEGIN, LAST, STOPPED, Mark, mark_of
 from evidence.moment import NS
 from evidence.pcapng import INTERFACE, SECTION, Block, Blocks, Contradiction, frames
 
@@ -66,8 +67,9 @@ class Late:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What a capture covers: `spans`, and whether its wire ended in order.
+    """What a capture covers: `spans`, and whether its wire closed it.
 
+    stopped: in words, when and why a wire ended recording before it ended itself, "" if it did not.
     problems: what is wrong with the file, whatever the window ("is cut at octet 4711"). Behind the
     last sound mark nothing is covered.
     """
@@ -75,6 +77,7 @@ class Coverage:
     path: Path
     spans: tuple[Span, ...]
     ended: bool
+    stopped: str
     problems: tuple[str, ...]
     late: tuple[Late, ...]
     known_holes: tuple[Hole, ...]
@@ -101,7 +104,7 @@ class Coverage:
     def _outside(self) -> list[Hole]:
         (first, _), (last, _) = self.digests[0], self.digests[-1]
         before = f"{self.path.name} begins at {clock_text(first)}"
-        after = f"the wire ended at {clock_text(last)}"
+        after = self.stopped or f"the wire ended at {clock_text(last)}"
         if not self.ended:
             after = f"the wire marked nothing after {clock_text(last)}"
         if self.problems:
@@ -141,7 +144,8 @@ def _read(path: Path, _: tuple[int, int, int]) -> Coverage:
     return Coverage(
         path=path,
         spans=tuple(_spans(marks)),
-        ended=bool(marks) and marks[-1].mark == END,
+        ended=bool(marks) and marks[-1].mark in LAST,
+        stopped="".join(_stopped(*pair) for pair in pairwise(marks[-2:])),
         problems=tuple(problems),
         late=tuple(
             Late(one.wall_ns, other.wall_ns, other.late_ns)
@@ -187,7 +191,7 @@ class _Scan:
 
     def _look_at(self, block: Block) -> None:
         last = self.marks[-1] if self.marks else None
-        if last is not None and last.mark == END:
+        if last is not None and last.mark in LAST:
             self.problems.append(f"was added to after its end at {clock_text(last.wall_ns)}")
         elif (mark := mark_of(block)) is not None:
             if last is None and mark.mark != BEGIN:
@@ -204,9 +208,18 @@ class _Scan:
                 self._behind_mark = at, block.order, len(self._interfaces)
 
 
+def _stopped(one: Mark, other: Mark) -> str:
+    """Say that nothing more was recorded, if the later of two marks does."""
+    if other.mark != STOPPED:
+        return ""
+    return f"the wire stopped recording after {clock_text(one.wall_ns)}: {other.why}"
+
+
 def _holes_between(one: Mark, other: Mark) -> Iterator[Hole]:
     """Yield what keeps the stretch between two marks from being covered."""
     from_ns, until_ns = sorted((one.wall_ns, other.wall_ns))
+    if why := _stopped(one, other):
+        yield Hole(from_ns, until_ns, why)
     before, after = clock_text(one.wall_ns), clock_text(other.wall_ns)
     passed_ns = other.monotonic_ns - one.monotonic_ns
     if passed_ns > LONGEST_NS + other.late_ns:

@@ -3,7 +3,8 @@
 A mark is a block of statistics of pcapng, so other programs read the capture as before. Its comment
 is JSON: the clocks of the host, what was received and dropped so far, how late the wire was, and
 the SHA-256 of all octets of the file before the block. The first mark of a capture is "begin", the
-last "end"; a wire that was killed leaves none. Every frame that had arrived at the moment of a mark
+last "end"; a wire that was killed leaves none. One that had reached a limit ends with "stopped",
+and says why: it carried frames on, and recorded none of them. Every frame that had arrived at the moment of a mark
 stands before it.
 """
 
@@ -18,11 +19,14 @@ from evidence.clock import HostClock
 from evidence.files import parse_json
 from evidence.pcapng import STATISTICS, Block, interface_block, section_block, statistics_block
 
-BEGIN, ALIVE, END = "begin", "alive", "end"
+BEGIN, ALIVE, END, STOPPED = "begin", "alive", "end", "stopped"
+LAST = (END, STOPPED)
+"""Nothing stands behind one of these."""
 
 EVERY_NS = 500_000_000
 """How often a wire marks that it still records."""
 
+_KINDS = (BEGIN, ALIVE, END, STOPPED)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -32,6 +36,7 @@ class Mark:
 
     asleep_ns: how long the host has been suspended since it was booted (boot time less monotonic).
     late_ns: by how much a timer of the wire fired after it was due, at most, since the last mark.
+    why: in a mark "stopped", and in no other, the limit that was reached.
     """
 
     mark: str
@@ -42,6 +47,7 @@ class Mark:
     dropped: int = 0
     late_ns: int = 0
     sha256: str = ""
+    why: str = ""
 
     @property
     def clock(self) -> HostClock:
@@ -62,8 +68,13 @@ def mark_block(mark: Mark, began_ns: int) -> bytes:
         mark.wall_ns,
         received=mark.received,
         dropped=mark.dropped,
-        comment=json.dumps(asdict(mark), separators=(",", ":")),
+        comment=json.dumps(_said(mark), separators=(",", ":")),
     )
+
+
+def _said(mark: Mark) -> dict[str, Any]:
+    """Return its fields; the reason only where there is one."""
+    return {name: value for name, value in asdict(mark).items() if name != "why" or value}
 
 
 def mark_of(block: Block) -> Mark | None:
@@ -74,9 +85,11 @@ def mark_of(block: Block) -> Mark | None:
         said: Any = parse_json(block.comment.encode())
     except ValueError:
         return None
-    if not isinstance(said, dict) or said.keys() != {field.name for field in fields(Mark)}:
+    names = {field.name for field in fields(Mark)} - {"why"}
+    if not isinstance(said, dict) or said.keys() - {"why"} != names:
         return None
-    name, digest = said.pop("mark"), said.pop("sha256")
+    name, digest, why = said.pop("mark"), said.pop("sha256"), said.pop("why", "")
     numbers = all(type(value) is int and 0 <= value < 2**63 for value in said.values())
-    known = isinstance(digest, str) and _SHA256.fullmatch(digest) and name in (BEGIN, ALIVE, END)
-    return Mark(name, **said, sha256=digest) if known and numbers else None
+    known = isinstance(digest, str) and _SHA256.fullmatch(digest) and name in _KINDS
+    reasoned = isinstance(why, str) and bool(why) == (name == STOPPED)
+    return Mark(name, **said, sha256=digest, why=why) if known and numbers and reasoned else None

@@ -6,20 +6,22 @@ Says what it did and how to look further; nothing here knows how, that is the ot
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn, TextIO
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from evidence.printable import visible
 from lab import layout
 from lab.accelerator import choose
 from lab.checkpoint import Store, listing
+from lab.console import follow, path_of
 from lab.errors import LabError, VpnproofError, WireError
 from lab.image import prepare
 from lab.lab import Lab, remove
@@ -150,11 +152,10 @@ def _ssh(options: argparse.Namespace) -> int:
     return subprocess.run(shlex.split(command), check=False).returncode
 
 
-def _show_console(options: argparse.Namespace) -> int:
+def _show_console(options: argparse.Namespace) -> NoReturn:
     directory = _directory(options.lab)
     _machine_state(directory, options.machine)
-    path = directory / "consoles" / f"{options.machine}.log"
-    os.execvp("tail", ["tail", "-n", "200", "-f", str(path)])  # noqa: S606 - a viewer takes over
+    follow(path_of(directory, options.machine), lambda text: _show(text, sys.stdout))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -162,10 +163,16 @@ def _run(options: argparse.Namespace) -> int:
     state = _machine_state(directory, options.machine)
     machine = Machine(options.machine, layout.access(directory, state, options.machine))
     result = machine.run(shlex.join(options.command), timeout=3600, check=False)
-    sys.stdout.write(result.stdout)
-    sys.stderr.write(result.stderr)
+    _show(result.stdout, sys.stdout)
+    _show(result.stderr, sys.stderr)
     machine.disconnect()
     return result.status
+
+
+def _show(text: str, stream: TextIO) -> None:
+    """Write what a guest said; on a terminal nothing in it acts, and a file gets it as it is."""
+    stream.write(visible(text, layout=True) if stream.isatty() else text)
+    stream.flush()
 
 
 def _down(options: argparse.Namespace) -> int:

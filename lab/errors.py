@@ -1,19 +1,25 @@
 """The error families.
 
 Whose fault something is decides what becomes of the verdict: a lab that failed makes it UNKNOWN,
-a deployment that failed makes it FAIL, and a wrong scenario is a bug of ours.
+a deployment that failed makes it FAIL, and a wrong scenario is a bug of ours. Whatever a guest said
+is made visible as an error takes it up: it is printed, logged, and kept as a verdict's reason.
 """
 
 from __future__ import annotations
+
+from evidence.printable import visible
+
+MOST_SHOWN = 16_000
+"""Characters of a command's output that an error shows: its end. The error keeps all of it."""
 
 
 class VpnproofError(Exception):
     """An error with a hint: what the reader can do about it."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = visible(message, layout=True)
+        self.hint = visible(hint, layout=True)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
@@ -52,7 +58,7 @@ class CommandFailed(MachineError):
 
     def __init__(self, machine: str, command: str, status: int, output: str) -> None:
         super().__init__(
-            f"{machine}: `{command}` ended with status {status}\n{output.rstrip()}",
+            f"{machine}: `{command}` ended with status {status}\n{end_of(output.rstrip())}",
         )
         self.machine = machine
         self.command = command
@@ -60,5 +66,15 @@ class CommandFailed(MachineError):
         self.output = output
 
 
+class OutputTooLong(MachineError):
+    """A command on a machine, or a file of it, held more than this host takes."""
+
+
 class DeadlinePassed(LabError):
     """Something that was waited for did not happen in time."""
+
+
+def end_of(output: str) -> str:
+    """Return the end of an output, as much of it as an error shows, and how much came before."""
+    left = len(output) - MOST_SHOWN
+    return f"[{left} characters before this]\n{output[-MOST_SHOWN:]}" if left > 0 else output

@@ -22,6 +22,7 @@ import libvirt
 import libvirt_qemu
 
 from lab.cache import cache_root
+from lab.console import tail
 from lab.errors import LabError, MachineError
 from lab.wait import until
 
@@ -242,7 +243,7 @@ def _start_daemon(program: str, directory: Path) -> None:
             },
         )
     if started.returncode != 0:
-        last_words = log.read_text(errors="replace")[-2000:]
+        last_words = tail(log, 2000)
         raise LabError(
             f"{program} did not start (status {started.returncode}):\n{last_words.rstrip()}",
             hint=f"run lab/setup; {log} says more",

@@ -20,6 +20,7 @@ from typing import Self
 from lab import layout, wait
 from lab.accelerator import Accelerator
 from lab.clock import ClockOffset
+from lab.console import FOLDER, path_of, tail
 from lab.domain import Placement, domain_xml, nic_id
 from lab.errors import LabError, MachineError
 from lab.hypervisor import Hypervisor, require_unix_nics
@@ -144,10 +145,7 @@ class Lab:
 
     def console(self, machine: str) -> str:
         """Return the end of a machine's console."""
-        path = self.directory / "consoles" / f"{machine}.log"
-        with contextlib.suppress(FileNotFoundError):
-            return path.read_bytes()[-_CONSOLE_TAIL:].decode(errors="replace")
-        return ""
+        return tail(path_of(self.directory, machine), _CONSOLE_TAIL)
 
     def xml(self, machine: str) -> str:
         """Return the domain XML of a machine, as it is placed now."""
@@ -266,7 +264,7 @@ def assembling(
     """
     require_unix_nics()
     directory = new_lab_directory(topology.name)
-    consoles = directory / "consoles"
+    consoles = directory / FOLDER
     wait.set_pace(accelerator.pace)
     opened: list[Wire | Hypervisor] = []
     try:

@@ -22,7 +22,7 @@ from testinfra.backend.base import BaseBackend
 from testinfra.host import Host
 
 from lab import agent
-from lab.agent import Agent
+from lab.agent import Agent, read_answer
 from lab.clock import ClockOffset
 from lab.errors import CommandFailed, DeadlinePassed, MachineError, ScenarioError
 from lab.hypervisor import Hypervisor
@@ -186,7 +186,11 @@ class Machine:
             self.run("true")  # the time it takes to log in is no part of the uncertainty
             asked_ns = time.time_ns()
             said = self.run("date +%s%N").stdout
-            return ClockOffset.measured(asked_ns, int(said), time.time_ns())
+            answered_ns = time.time_ns()
+        try:
+            return ClockOffset.measured(asked_ns, read_answer(said.encode()), answered_ns)
+        except ValueError as error:
+            raise MachineError(f"{self.name}: its clock cannot be read: {error}") from error
 
     def agent(self, channel: Path, seconds: float = agent.ANSWERS_S) -> Agent:
         """Open a conversation with the machine's agent; MachineError when nobody listens."""

@@ -6,7 +6,8 @@
 
 No machine and no IP stack stand behind it: a thread answers ARP for its one address and follows
 gratuitous ARP as a client's kernel does; everything else is a frame sent and a frame waited for.
-Times are the wire's. It does not judge, and it decodes no heartbeat.
+A frame that cannot be read is counted (`malformed`) and passed over. Times are the wire's. It does
+not judge, and it decodes no heartbeat.
 """
 
 from __future__ import annotations
@@ -21,16 +22,26 @@ from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Any, Self
 
-from evidence.packets import ARP, IPV4, parse_headers
+from evidence import packets
+from evidence.packets import Arp, parse_headers
 from lab import wait
 from lab.errors import WireError
+from lab.heard import (
+    REPLY,
+    REQUEST,
+    SYN_ACK,
+    Segment,
+    arp_in,
+    arp_reply,
+    segment_in,
+    sent_from,
+    syn_ack,
+)
 from lab.timing import beside
 from lab.wire import Frame, FrameStream, Match, Wire
 from lab.wire.rules import mac_octets
 
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
-_TCP, _UDP = 6, 17
-_SYN_ACK = 0x12
 _FIRST_PORT, _PORTS = 40_000, 20_000
 _LISTEN_S = 0.2  # how often the listening thread looks whether it should end
 
@@ -99,6 +110,8 @@ class Probe:
         self._ended = threading.Event()
         self._held = ExitStack()
         self._numbers = itertools.count()
+        self.malformed = 0
+        """How many frames came to this host that nothing could be made of."""
 
     def __enter__(self) -> Self:
         self._wire.attach(self.port, self._segment)
@@ -128,7 +141,7 @@ class Probe:
     def ask(self, address: str, times: int = 5, every: float = 0.5) -> frozenset[str]:
         """Ask `times` who has `address`, `every` so many seconds; return all MACs that answer."""
         found: list[Answer] = []
-        with self._hearing(lambda frame: _arp_reply(frame, address), found):
+        with self._hearing(lambda frame: arp_reply(frame, address), found):
             for _ in range(times):
                 self.send(_arp(1, self.mac, self.ipv4, _BROADCAST, address))
                 wait.heard(self._ended, every)
@@ -140,7 +153,7 @@ class Probe:
         return self._exchange(
             address,
             lambda: self._syn(address, port, number),
-            lambda frame: _syn_ack(frame, address, port, number),
+            lambda frame: syn_ack(frame, address, port, number),
             seconds,
         )
 
@@ -153,7 +166,7 @@ class Probe:
         return self._exchange(
             address,
             lambda: self._datagram(address, port, number, content),
-            lambda frame: _from(frame, address, _UDP, port, number),
+            lambda frame: sent_from(frame, address, packets.UDP, port, number),
             seconds,
         )
 
@@ -172,7 +185,7 @@ class Probe:
         """
         asking = Asking(every)
         over = threading.Event()
-        protocol = _TCP if payload is None else _UDP
+        protocol = packets.TCP if payload is None else packets.UDP
 
         def knock() -> None:
             while not over.wait(asking.every):
@@ -180,8 +193,8 @@ class Probe:
 
         def answering(frame: Frame) -> str | None:
             if payload is None:
-                return _syn_ack(frame, address, port, None)
-            return _from(frame, address, protocol, port, None)
+                return syn_ack(frame, address, port, None)
+            return sent_from(frame, address, protocol, port, None)
 
         def hear(frame: Frame) -> None:
             if mac := answering(frame):
@@ -239,7 +252,7 @@ class Probe:
     def _resolve(self, address: str, seconds: float) -> bool:
         """Ask anew who has `address`: what was learned earlier may be of another holder."""
         found: list[Answer] = []
-        with self._hearing(lambda frame: _arp_reply(frame, address), found) as heard:
+        with self._hearing(lambda frame: arp_reply(frame, address), found) as heard:
             self.send(_arp(1, self.mac, self.ipv4, _BROADCAST, address))
             wait.heard(heard, seconds)
         return bool(found)
@@ -296,36 +309,41 @@ class Probe:
                         self._hear(frame)
                 except WireError:
                     self._ended.set()
+                except Exception:  # noqa: BLE001 - whatever a stranger sends, the next frame is heard
+                    self.malformed += 1
 
     def _hear(self, frame: Frame) -> None:
-        headers = parse_headers(frame.raw)
-        if headers.ethertype == ARP:
-            self._learn(frame)
-        elif headers.ethertype == IPV4 and headers.protocol == _TCP:
-            self._reset(frame)
-        with self._lock:
-            for listen in self._waiting:
-                listen(frame)
+        try:
+            self._answer(frame)
+        finally:
+            with self._lock:
+                for listen in self._waiting:
+                    listen(frame)
 
-    def _learn(self, frame: Frame) -> None:
+    def _answer(self, frame: Frame) -> None:
+        """Do what a host does by itself: learn, answer who asks for it, leave nothing open."""
+        if parse_headers(frame.raw).ethertype == packets.ARP:
+            if (arp := arp_in(frame)) is None:
+                self.malformed += 1
+            else:
+                self._learn(arp)
+        elif (came := segment_in(frame)) is not None and came.target == self.ipv4:
+            self._reset(came)
+
+    def _learn(self, arp: Arp) -> None:
         """Take a reply or a gratuitous ARP for true, and answer what asks for this host."""
-        sent = parse_headers(frame.raw)
-        sender, target = str(IPv4Address(sent.source_ip)), str(IPv4Address(sent.destination_ip))
-        mac = frame.raw[22:28].hex(":")
-        if sender in self._neighbours or frame.raw[21] == 2:
-            self._neighbours[sender] = mac
-        if frame.raw[21] == 1 and target == self.ipv4 and sender != target:
-            self.send(_arp(2, self.mac, self.ipv4, mac, sender))
+        if arp.sender in self._neighbours or arp.operation == REPLY:
+            self._neighbours[arp.sender] = arp.sender_mac
+        if arp.operation == REQUEST and arp.target == self.ipv4 and not arp.gratuitous:
+            self.send(_arp(REPLY, self.mac, self.ipv4, arp.sender_mac, arp.sender))
 
-    def _reset(self, frame: Frame) -> None:
+    def _reset(self, came: Segment) -> None:
         """End each connection that was accepted: nothing is left open at the other end."""
-        from scapy.layers.inet import IP, TCP
+        from scapy.layers.inet import TCP
 
-        packet = IP(frame.raw[14:])
-        if packet.dst != self.ipv4 or TCP not in packet or packet[TCP].flags.value != _SYN_ACK:
-            return
-        came = packet[TCP]
-        self._send_ip(packet.src, TCP(sport=came.dport, dport=came.sport, flags="R", seq=came.ack))
+        if came.flags == SYN_ACK:
+            closing = TCP(sport=came.target_port, dport=came.port, flags="R", seq=came.acknowledged)
+            self._send_ip(came.sender, closing)
 
 
 def _arp(operation: int, mac: str, ipv4: str, target_mac: str, target: str) -> bytes:
@@ -334,28 +352,3 @@ def _arp(operation: int, mac: str, ipv4: str, target_mac: str, target: str) -> b
     hardware = "00:00:00:00:00:00" if operation == 1 else target_mac
     asked = l2.ARP(op=operation, hwsrc=mac, psrc=ipv4, hwdst=hardware, pdst=target)
     return bytes(l2.Ether(src=mac, dst=target_mac) / asked)
-
-
-def _arp_reply(frame: Frame, address: str) -> str | None:
-    headers = parse_headers(frame.raw)
-    if headers.ethertype != ARP or frame.raw[21] != 2:
-        return None
-    if headers.source_ip != IPv4Address(address).packed:
-        return None
-    return frame.raw[22:28].hex(":")
-
-
-def _from(frame: Frame, address: str, protocol: int, port: int, number: int | None) -> str | None:
-    headers = parse_headers(frame.raw)
-    came = (headers.protocol, headers.source_ip, headers.source_port)
-    if came != (protocol, IPv4Address(address).packed, port):
-        return None
-    if number is not None and headers.destination_port != number:
-        return None
-    return headers.source.hex(":")
-
-
-def _syn_ack(frame: Frame, address: str, port: int, number: int | None) -> str | None:
-    mac = _from(frame, address, _TCP, port, number)
-    flags = frame.raw[14 + (frame.raw[14] & 15) * 4 + 13] if mac else 0
-    return mac if flags & 0x3F == _SYN_ACK else None

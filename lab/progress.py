@@ -19,6 +19,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
+from evidence.printable import visible
+
 Say: TypeAlias = Callable[[str], None]
 """Called with a line about what is being done, now and then."""
 
@@ -36,7 +38,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line, with the seconds since the start."""
-        self.console.print(f"[dim]{time.monotonic() - self._started:6.1f}s[/dim] {escape(text)}")
+        self.console.print(f"[dim]{time.monotonic() - self._started:6.1f}s[/dim] {printable(text)}")
 
     @contextlib.contextmanager
     def task(self, text: str) -> Iterator[None]:
@@ -44,7 +46,7 @@ class Progress:
         with (
             self._timed(text),
             self._alone() as live,
-            self.console.status(text) if live else contextlib.nullcontext(),
+            self.console.status(printable(text)) if live else contextlib.nullcontext(),
         ):
             yield
 
@@ -80,6 +82,11 @@ class Progress:
             self._showing.release()
 
 
+def printable(text: str) -> str:
+    """Return a text as rich prints it and nothing else: a guest or a mirror may have said it."""
+    return escape(visible(text, layout=True))
+
+
 def each_tenth(text: str, say: Say) -> Advance:
     """Return what says a line each tenth of the way; of what nobody knows the end of, one line."""
     said = -1
@@ -98,7 +105,7 @@ def each_tenth(text: str, say: Say) -> Advance:
 def _bar(console: Console, text: str) -> Iterator[Advance]:
     """Show a bar that is gone afterwards; its speed is of what came while it was shown."""
     with Bars(
-        TextColumn(escape(text)),
+        TextColumn(printable(text)),
         BarColumn(bar_width=None),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),

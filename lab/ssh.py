@@ -12,13 +12,17 @@ import shlex
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import paramiko
 
+from lab.errors import OutputTooLong, end_of
+from lab.limits import OUTPUT
 from lab.timing import Kind, spending
 from lab.wait import Deadline
 
 _CHUNK = 32768  # bytes; no SSH packet carries more
+_MOST_BEFORE_LOGIN = 256 * 1024  # octets: banner, keys, and being let in take some 5 KiB
 _LAST_WORDS = 0.3  # seconds without output after which a command that has ended is done
 
 # paramiko logs the trace of every connection a booting guest refuses; who waits says it better.
@@ -59,7 +63,7 @@ def _connect(access: Access, patience: float) -> paramiko.SSHClient:
     pinned = paramiko.PKey.from_type_string(kind, base64.b64decode(encoded.split()[0]))
     client.get_host_keys().add(f"[127.0.0.1]:{access.port}", kind, pinned)
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    connection = socket.create_connection(("127.0.0.1", access.port), timeout=10)
+    connection = _Login(socket.create_connection(("127.0.0.1", access.port), timeout=10))
     try:
         client.connect(
             "127.0.0.1",
@@ -76,7 +80,31 @@ def _connect(access: Access, patience: float) -> paramiko.SSHClient:
         client.close()
         connection.close()
         raise
+    connection.left = None
     return client
+
+
+class _Login:
+    """A connection on which little may come until we are let in.
+
+    Whoever answers is not known yet, and paramiko reads a first line without end.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.left: int | None = _MOST_BEFORE_LOGIN
+        self._connection = connection
+
+    def recv(self, octets: int) -> bytes:
+        """Return what has come, up to so many octets; OSError when it is too much."""
+        came = self._connection.recv(octets)
+        if self.left is not None:
+            self.left -= len(came)
+            if self.left < 0:
+                raise OSError(f"it said more than {_MOST_BEFORE_LOGIN} octets before any login")
+        return came
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a socket has
+        return getattr(self._connection, name)
 
 
 def exchange(
@@ -86,14 +114,21 @@ def exchange(
 
     The status is -1 when a signal ended the command. One that leaves something in the background
     never reaches end of file: once its status is known and it has fallen silent, it is done.
-    Raises DeadlinePassed with the output so far, EOFError when the connection ends first.
+    Raises DeadlinePassed with the output so far, EOFError when the connection ends first, and
+    OutputTooLong when it says more than this host takes: who closes the channel ends the command.
     """
     out, err = bytearray(), bytearray()
+    most = OUTPUT.octets
     pending = memoryview(stdin or b"")
     quiet: Deadline | None = None
     while True:
         pending = _feed(channel, pending)
-        heard = _listen(channel, out, err)
+        heard = _listen(channel, out, err, most)
+        if len(out) + len(err) > most:
+            raise OutputTooLong(
+                f"{deadline.what} said more than {OUTPUT}",
+                hint=f"ask for less of it, or set {OUTPUT.name} to more",
+            )
         if channel.exit_status_ready():
             if quiet is None or heard:
                 quiet = Deadline(_LAST_WORDS, "the last words of a command")
@@ -101,7 +136,7 @@ def exchange(
             if deadline.passed or (complete and not _unread(channel)):
                 return _status(channel), bytes(out), bytes(err)
         elif deadline.passed:
-            said = (out + err).decode(errors="replace")
+            said = end_of((out + err).decode(errors="replace"))
             deadline.check(f"its output so far:\n{said}" if said else "it said nothing so far")
         # A window that opens for more input wakes nobody, so that wait is a short one.
         _rest(channel, min(0.01 if pending else 0.1, deadline.left))
@@ -122,11 +157,12 @@ def _feed(channel: paramiko.Channel, pending: memoryview) -> memoryview:
     return pending
 
 
-def _listen(channel: paramiko.Channel, out: bytearray, err: bytearray) -> bool:
+def _listen(channel: paramiko.Channel, out: bytearray, err: bytearray, most: int) -> bool:
+    """Take what has come, until there is more than `most`; whether anything had."""
     before = len(out) + len(err)
-    while channel.recv_ready():
+    while channel.recv_ready() and len(out) + len(err) <= most:
         out += channel.recv(_CHUNK)
-    while channel.recv_stderr_ready():
+    while channel.recv_stderr_ready() and len(out) + len(err) <= most:
         err += channel.recv_stderr(_CHUNK)
     return len(out) + len(err) > before
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Literal
 
 from evidence.run import RunDirectory
+from lab import console
 from lab.cli import how_to_look
 from lab.errors import LabError
 from lab.lab import Lab
@@ -247,10 +248,11 @@ class Labs:
         _copy(running.lab.directory / "transcripts", self.files.transcripts(running.name))
 
     def _keep_consoles(self, running: _Running) -> None:
-        _copy(running.lab.directory / "consoles", self.files.consoles(running.name))
+        source = running.lab.directory / console.FOLDER
+        if source.is_dir():
+            console.keep(source, self.files.consoles(running.name))
 
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():  # a plan without steps types nothing
-        sockets = shutil.ignore_patterns("*.agent")  # beside the consoles' logs
-        shutil.copytree(source, target, ignore=sockets, dirs_exist_ok=True)
+        shutil.copytree(source, target, dirs_exist_ok=True)

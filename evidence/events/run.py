@@ -102,6 +102,19 @@ class HostLate(Event):
         return self.at_ns
 
 
+class LimitReached(Event):
+    """Guests of a lab took what they may take of this host; `at_ns` is when that was seen.
+
+    source: "wire", or the machine. limit: the environment variable that sets it. what: became of
+    it; where the wire stopped recording, its capture has a hole from there on.
+    """
+
+    kind: Literal["limit.reached"] = "limit.reached"
+    lab: Name
+    limit: Name
+    what: Name
+
+
 class RepetitionsBegan(Event):
     """The benchmark of takeovers begins to provoke one fault, so many times.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 from lab.agent import program
-from lab.agent.conversation import ANSWERS_S, Agent
+from lab.agent.conversation import ANSWERS_S, Agent, read_answer
 
 #: What a guest calls the serial port that its agent serves.
 CHANNEL = "org.vpnproof.agent"
@@ -17,4 +17,4 @@ START = (
 )
 """Starts the agent in a guest when it is typed there, with `SOURCE` on standard input."""
 
-__all__ = ["ANSWERS_S", "CHANNEL", "SOURCE", "START", "Agent"]
+__all__ = ["ANSWERS_S", "CHANNEL", "SOURCE", "START", "Agent", "read_answer"]

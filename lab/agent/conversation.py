@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -16,9 +17,19 @@ from lab.wait import Deadline
 
 ANSWERS_S = 15.0
 """How long the first answer of a thawed guest may take: its memory may come from a cold disk."""
+_LONGEST_ANSWER = 64  # octets
 _LOOKS_UP_S = 0.5  # a wait looks whether the machine was given up
 _READINGS = 4
+_MOST_UNASKED = 1 << 20  # octets that nobody waits for: a flood, where a few answers are usual
+_ANSWER = re.compile(rb"\d{1,19}\n")
 _CLOSE_NS = 2_000_000  # an answer within twice that needs no better one
+
+
+def read_answer(line: bytes) -> int:
+    """Return the time in an agent's answer; ValueError for anything else."""
+    if not _ANSWER.fullmatch(line):
+        raise ValueError(f"{line[:_LONGEST_ANSWER]!r} is no time in nanoseconds")
+    return int(line)
 
 
 class Agent:
@@ -80,22 +91,25 @@ class Agent:
             self._forget_what_came()
             asked_ns = time.time_ns()
             self._socket.sendall(f"{question}\n".encode())
-            while not answer.endswith(b"\n"):
+            while not answer.endswith(b"\n") and len(answer) < _LONGEST_ANSWER:
                 answer += self._more(deadline)
-            return ClockOffset.measured(asked_ns, int(answer), time.time_ns())
+            return ClockOffset.measured(asked_ns, read_answer(answer), time.time_ns())
         except (OSError, ValueError) as error:
             raise self._error(f"its agent does not answer: {error}") from error
 
     def _forget_what_came(self) -> None:
         """Take what answers a question that nobody waits for any more."""
         self._socket.setblocking(False)
+        left = _MOST_UNASKED
         try:
-            while self._socket.recv(4096):
-                continue
+            while left > 0 and (came := self._socket.recv(4096)):
+                left -= len(came)
         except BlockingIOError:
             pass
         finally:
             self._socket.settimeout(_LOOKS_UP_S)
+        if left <= 0:
+            raise self._error("its agent talks without being asked, and does not end")
 
     def _more(self, deadline: Deadline) -> bytes:
         while not (self._given_up() or deadline.passed):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab.accelerator import Accelerator, qemu_program
 from lab.cache import content_key, locked, require_space
+from lab.console import last_lines, tail
 from lab.errors import ImageError
 from lab.image.cache import Image, entering, images_root
 from lab.image.seed import volume
@@ -123,7 +124,7 @@ def _boot_once(base: Path, release: int, place: Path, accelerator: Accelerator) 
         )
     except (subprocess.SubprocessError, OSError) as wrong:
         raise ImageError(f"the preparing boot failed: {wrong}\n{_tail(console)}") from wrong
-    if DONE not in console.read_text(errors="replace"):
+    if DONE not in tail(console):
         raise ImageError(
             f"the guest did not install its packages; its console ends:\n{_tail(console)}",
             hint="can this machine reach mirror.centos.org and EPEL? Else use --image=debian-12",
@@ -140,9 +141,7 @@ def _words(text: str) -> str:
 
 
 def _tail(console: Path, lines: int = 20) -> str:
-    if not console.exists():
-        return "(no console output)"
-    return "\n".join(console.read_text(errors="replace").splitlines()[-lines:])
+    return last_lines(console, lines) or "(no console output)"
 
 
 def _archives_of_9() -> list[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from evidence.mark import END
+from lab.console import Trimming
 from lab.errors import WireError
 from lab.wire.control import ControlServer
 from lab.wire.forwarder import Forwarder
@@ -58,6 +59,7 @@ def run(settings: Settings, owner: socket.socket) -> None:
             wire.plug_nic(port)
         requests = Requests(forwarder, wire.plug_nic)
         recorder.drain = requests.drain_nics
+        recorder.at_mark = Trimming(settings.directory, recorder.reached).look
         server = ControlServer(loop, forwarder, requests, settings.directory)
         held.callback(server.close)
         terminated = held.enter_context(_signals(loop))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from lab.errors import WireError
@@ -103,6 +104,7 @@ class Requests:
             "recorded": recorder.frames,
             "unrecorded": recorder.unrecorded,
             "recorder_failure": recorder.failure,
+            "reached": [asdict(one) for one in recorder.reached],
             "delayed": len(forwarder.delayed),
             "delay_refused": forwarder.delayed.refused,
             "generation": forwarder.generation,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,12 @@ def test_a_mark_is_read_back():
     assert mark_of(Block(5, "<", octets[8:-4])) == MARK
 
 
+def test_a_mark_that_recording_was_stopped_says_why_and_no_other_does():
+    stopped = replace(MARK, mark="stopped", why="a limit")
+    octets = mark_block(stopped, BEGAN_NS)
+    assert mark_of(Block(5, "<", octets[8:-4])) == stopped
+
+
 @pytest.mark.parametrize(
     ("was", "becomes"),
     [
@@ -64,6 +71,9 @@ def test_a_mark_is_read_back():
         (b'"received":400', b'"received":-40'),
         (b"ab" * 32, b"gb" * 32),
         (b'{"mark"', b'["mark"'),
+        (b'"alive"', b'"stopped"'),
+        (b'"dropped":2', b'"why":"x"'),
+        (b'"late_ns":9', b'"late_ns":9,"why":"x"'),
     ],
 )
 def test_a_comment_that_says_something_else_is_no_mark(was, becomes):

@@ -162,7 +162,7 @@ class SshServer:
 
 
 def _copy(source: object, say: object) -> None:
-    with contextlib.suppress(OSError, EOFError):
+    with contextlib.suppress(OSError, EOFError), source:  # type: ignore[attr-defined]
         while block := source.read1(65536):  # type: ignore[attr-defined]
             say(block)  # type: ignore[operator]
 

@@ -113,7 +113,7 @@ def test_it_moves_the_clock_only_when_told(guest: Guest, by_s: int) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "told"),
-    [(b"", "its channel was closed"), (b"what?\n", "invalid literal for int")],
+    [(b"", "its channel was closed"), (b"what?\n", "is no time in nanoseconds")],
 )
 def test_an_answer_that_is_none_names_the_machine(tmp_path: Path, answer: bytes, told: str) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
@@ -179,3 +179,47 @@ def test_a_second_one_leaves_the_first_alone(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"x" * 10**6, b"9" * 5000 + b"\n", b"-5\n", b"1_0\n", "٣\n".encode(), b"1\n2\n", b"\xff\n"],
+    ids=["no line", "a long number", "negative", "python's", "not ascii", "two lines", "no text"],
+)
+def test_an_answer_that_is_no_time_is_an_error_and_not_waited_out(
+    tmp_path: Path, said: bytes
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "one.agent"))
+        listening.listen()
+        with Agent("one", tmp_path / "one.agent") as conversation:
+            guest, _ = listening.accept()
+            with guest, ThreadPoolExecutor(1) as beside:
+                beside.submit(lambda: (guest.recv(99), guest.sendall(said)))
+                with pytest.raises(MachineError, match="one: its agent does not answer: b'"):
+                    conversation._ask("")
+                conversation._socket.close()
+
+
+def test_one_that_talks_without_being_asked_is_not_listened_to_for_ever(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "one.agent"))
+        listening.listen()
+        with Agent("one", tmp_path / "one.agent") as conversation:
+            conversation._socket.close()
+            conversation._socket = Endless()  # type: ignore[assignment]
+            with pytest.raises(MachineError, match="talks without being asked"):
+                conversation.clock()
+
+
+class Endless:
+    """A socket of a guest that never ends to talk."""
+
+    def setblocking(self, _: bool) -> None: ...
+
+    def settimeout(self, _: float) -> None: ...
+
+    def recv(self, octets: int) -> bytes:
+        return b"x" * octets
+
+    def close(self) -> None: ...

@@ -11,7 +11,9 @@ import pytest
 
 from lab import cli, paths
 from lab.clock import NS, ClockOffset
+from lab.errors import MachineError
 from lab.lab import remove
+from lab.machine import CommandResult, Machine
 from lab.state import LabState, MachineState
 from lab.topology import read_topology
 from lab.wire import Port, Wire
@@ -179,3 +181,50 @@ def test_a_lab_file_is_json_that_others_can_read() -> None:
     directory = paths.new_lab_directory("failover")
     write_lab(directory)
     assert json.loads((directory / "lab.json").read_text())["image"] == "debian-12"
+
+
+HOSTILE = "\x1b]0;title\x07\x1b[2J[red]\u202e"
+SHOWN = r"\x1b]0;title\x07\x1b[2J[red]\u202e"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_console_is_shown_so_that_nothing_in_it_acts_on_a_terminal(
+    terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    directory = paths.new_lab_directory("failover")
+    write_lab(directory)
+    (directory / "consoles").mkdir()
+    (directory / "consoles" / "gateway.log").write_text(f"a\tb\r\n{HOSTILE}\r\n", newline="")
+    monkeypatch.setattr("lab.console.pause", interrupted)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    assert cli.main(["console", directory.name, "gateway"]) == 130
+    assert capsys.readouterr().out == f"a\tb\n{SHOWN if terminal else HOSTILE}\n"
+
+
+def test_what_a_command_said_goes_to_a_file_as_it_is_and_not_to_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = paths.new_lab_directory("failover")
+    write_lab(directory)
+    said = CommandResult("x", 3, HOSTILE, HOSTILE, 0.0)
+    monkeypatch.setattr(Machine, "run", lambda *_, **__: said)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert cli.main(["run", directory.name, "gateway", "x"]) == 3
+    heard = capsys.readouterr()
+    assert (heard.out, heard.err) == (SHOWN, HOSTILE)
+
+
+def test_an_error_that_quotes_a_guest_is_shown_safely(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise MachineError(f"it said {HOSTILE}", hint=HOSTILE)
+
+    directory = paths.new_lab_directory("failover")
+    write_lab(directory)
+    monkeypatch.setattr(Machine, "run", broken)
+    assert cli.main(["run", directory.name, "gateway", "x"]) == 1
+    assert capsys.readouterr().err == f"error: it said {SHOWN}\nhint: {SHOWN}\n"

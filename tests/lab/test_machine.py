@@ -1,18 +1,29 @@
 """A machine over genuine SSH: commands, files, deadlines, broken connections."""
 
+import contextlib
 import dataclasses
 import grp
 import os
 import pwd
 import re
+import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import paramiko
 import pytest
 
-from lab.errors import CommandFailed, DeadlinePassed, MachineError, ScenarioError
+from lab.errors import (
+    CommandFailed,
+    DeadlinePassed,
+    MachineError,
+    OutputTooLong,
+    ScenarioError,
+)
 from lab.keys import KeyPair
-from lab.machine import Machine
+from lab.machine import CommandResult, Machine
+from lab.ssh import Access, connect
 from lab.timing import Kind, Recorder
 from tests.lab.ssh_server import SshServer
 
@@ -301,3 +312,79 @@ def test_waiting_for_a_machine_is_its_own_affair(machine: Machine, recorder: Rec
     shares = recorder.take().shares
     assert shares[Kind.POWER].own_s == shares[Kind.POWER].wall_s > 0
     assert shares[Kind.LOGIN].own_s == 0
+
+
+def test_a_command_that_never_ends_to_speak_is_ended_at_the_limit(
+    machine: Machine, server: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VPNPROOF_OUTPUT_MIB", "1")
+    for stream in ("", " >&2"):
+        with pytest.raises(OutputTooLong, match=r"`.*` on node-a said more than 1 MiB") as caught:
+            machine.run(f"exec cat /dev/zero{stream}", timeout=60)
+        assert "VPNPROOF_OUTPUT_MIB" in caught.value.hint
+    server.wait_for_commands()
+    assert machine.run("echo here").stdout == "here\n"
+    assert server.connections == 1
+
+
+def test_a_file_that_is_too_large_is_not_got(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VPNPROOF_OUTPUT_MIB", "1")
+    (tmp_path / "sparse").touch()
+    os.truncate(tmp_path / "sparse", 8 * 1024 * MIB)
+    with pytest.raises(OutputTooLong, match="said more than 1 MiB"):
+        machine.get(str(tmp_path / "sparse"))
+
+
+def test_output_up_to_the_limit_arrives_whole(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VPNPROOF_OUTPUT_MIB", "1")
+    assert len(machine.run("head -c 1048576 /dev/zero").stdout) == MIB
+
+
+def test_an_error_shows_the_end_of_a_long_output_and_keeps_all_of_it(machine: Machine) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        machine.run("head -c 100000 /dev/zero | tr '\\0' x; echo; echo the end; exit 1")
+    assert len(str(caught.value)) < 20_000
+    assert str(caught.value).endswith("x\nthe end")
+    assert "[84009 characters before this]" in str(caught.value)
+    assert len(caught.value.output) == 100_010
+
+
+def test_escape_sequences_in_an_output_do_not_act_where_an_error_is_shown(
+    machine: Machine,
+) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        machine.run(r"printf '\033]0;title\007\nplain'; exit 1")
+    assert str(caught.value).endswith("\\x1b]0;title\\x07\nplain")
+
+
+def test_a_clock_that_tells_no_time_is_an_error_of_the_machine(machine: Machine) -> None:
+    def run(command: str) -> CommandResult:
+        return CommandResult(command, 0, "yesterday\n", "", 0.0)
+
+    machine.run = run  # type: ignore[method-assign, assignment]
+    with pytest.raises(MachineError, match="node-a: its clock cannot be read: b'yesterday"):
+        machine.clock()
+
+
+def test_one_who_talks_without_end_before_a_login_is_not_listened_to(tmp_path: Path) -> None:
+    KeyPair.generate().write_private(tmp_path / "client")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        number = listening.getsockname()[1]
+        access = Access(number, tmp_path / "client", KeyPair.generate().public)
+
+        def talk() -> None:
+            with contextlib.suppress(OSError):
+                guest, _ = listening.accept()
+                while True:
+                    guest.sendall(b"x" * 65536)
+
+        thread = threading.Thread(target=talk, daemon=True)
+        thread.start()
+        with pytest.raises((OSError, EOFError, paramiko.SSHException)):
+            connect(access, patience=60)
+        thread.join(10)
+        assert not thread.is_alive()

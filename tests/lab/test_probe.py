@@ -210,3 +210,44 @@ def test_listening_to_the_wire_is_waiting(bench: Bench, recorder: Recorder) -> N
         assert heard.take(0.1) is None
         assert list(heard.take_for(0.1)) == []
     assert recorder.take().shares[Kind.WAIT].own_s >= 0.2
+
+
+DEAF = [
+    pytest.param(b"\x08\x06", id="arp without a packet"),
+    pytest.param(b"\x08\x06\0\1", id="arp of two octets"),
+    pytest.param(b"\x08\x06" + bytes(28), id="arp of nothing"),
+    pytest.param(b"\x08\0", id="ipv4 without a header"),
+    pytest.param(b"\x08\0E" + bytes(8) + b"\6" + bytes(10), id="tcp without a header"),
+    pytest.param(b"\x08\0O\0\0\x50" + bytes(5) + b"\6" + bytes(60), id="tcp behind options"),
+    pytest.param(b"\x81\0\0\1\x08\6", id="a tag"),
+]
+
+
+@pytest.mark.parametrize("broken", DEAF)
+def test_a_frame_that_cannot_be_read_does_not_end_the_listening(
+    bench: Bench, probe: Probe, broken: bytes
+) -> None:
+    bench.a.send(BROADCAST + bench.a.mac + broken)
+    with holder(bench.a):
+        assert probe.ask(HELD, times=1, every=2) == {bench.a.mac.hex(":")}
+        assert probe.tcp_connects(HELD, 943, PATIENCE_S) is not None
+
+
+def test_arp_that_cannot_be_read_is_counted(bench: Bench, probe: Probe) -> None:
+    for _ in range(3):
+        bench.a.send(BROADCAST + bench.a.mac + b"\x08\x06")
+    until(lambda: probe.malformed == 3, PATIENCE_S, "three frames to be counted")
+
+
+def test_whatever_goes_wrong_with_one_frame_the_next_is_heard(
+    bench: Bench, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trip(_: object) -> None:
+        raise KeyError("an error of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(probe, "_learn", trip)
+        bench.a.send(arp(2, bench.a, HELD, OWN))
+        until(lambda: probe.malformed == 1, PATIENCE_S, "the frame to be counted")
+    with holder(bench.a):
+        assert probe.arp_owner(HELD, 2) == {bench.a.mac.hex(":")}

@@ -75,9 +75,9 @@ class Nic:
 class Bench:
     """A wire with NICs a, b, c in segment "lan" and d in segment "outside"."""
 
-    def __init__(self, directory: Path, held: ExitStack) -> None:
+    def __init__(self, directory: Path, held: ExitStack, capture: Path | None = None) -> None:
         self.directory = directory
-        self.capture = directory / "wire.pcapng"
+        self.capture = capture or directory / "wire.pcapng"
         segments = dict(zip("abcd", ("lan", "lan", "lan", "outside"), strict=True))
         ports = [Port(f"{name}/wire0", segment) for name, segment in segments.items()]
         self.a, self.b, self.c, self.d = nics = [

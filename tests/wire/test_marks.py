@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from evidence.capture import Capture
 from evidence.mark import EVERY_NS, Mark, mark_of
 from evidence.pcapng import PACKET, Blocks
 from lab.wire.recorder import Recorder
+from tests.wire.conftest import Bench
 
 PATIENCE = 20.0
 
@@ -154,3 +156,19 @@ def test_other_programs_read_a_capture_with_marks(tmp_path):
     command = ["tcpdump", "-t", "-e", "-q", "-r", str(recorder.path)]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert shown.count("Ethertype (0x88b5)") == 3
+
+
+def test_a_wire_that_stopped_recording_goes_on_forwarding(short_directory, monkeypatch):
+    monkeypatch.setenv("VPNPROOF_CAPTURE_MIB", "0.01")
+    with ExitStack() as held:
+        bench = Bench(short_directory, held)
+        for _ in range(20):
+            bench.a.send(bench.a.frame(b"x" * 1400))
+        bench.wire.flush()
+        bench.b.waiting()
+        bench.a.send(bench.a.frame(b"after"))
+        assert bench.b.take() == bench.a.frame(b"after")
+        bench.wire.flush()
+        (reached,) = bench.wire.counters()["reached"]
+        assert reached["limit"] == "VPNPROOF_CAPTURE_MIB"
+    assert kinds(bench.capture)[-1] == "stopped"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from evidence.capture import Capture, Frame
 from evidence.pcapng import interface_block, packet_block, section_block
-from lab.errors import WireError
+from lab.errors import LabError, WireError
 from lab.wire.recorder import Recorder
 
 comments = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -97,3 +97,77 @@ def test_tcpdump_reads_it_to_the_nanosecond(tmp_path):
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     times = [line.split()[0] for line in shown if not line.startswith("\t")]
     assert times == ["1700000000.123456789", "1700000001.000000000"]
+
+
+def flooded(path: Path, octets: int) -> Recorder:
+    """Record frames of 1 KiB until they make up so many octets."""
+    with Recorder(path) as recorder:
+        interface = recorder.add_interface("a/wire0", "")
+        for number in range(octets // 1024):
+            recorder.record(interface, recorder.began_ns + number, b"x" * 1024)
+        recorder.flush()
+    return recorder
+
+
+def test_a_flood_ends_the_recording_at_its_limit_and_the_capture_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("VPNPROOF_CAPTURE_MIB", "1")
+    recorder = flooded(tmp_path / "wire.pcapng", 3 * 2**20)
+    assert recorder.path.stat().st_size < 1.01 * 2**20
+    assert recorder.frames + recorder.unrecorded == 3 * 1024
+    assert recorder.unrecorded > 1024
+    coverage = Capture(recorder.path).coverage()
+    assert coverage.ended
+    assert coverage.problems == ()
+    assert "the capture would take more than 1 MiB (VPNPROOF_CAPTURE_MIB)" in coverage.stopped
+    assert len(list(Capture(recorder.path))) == recorder.frames
+
+
+def test_nothing_after_the_last_mark_before_a_limit_is_covered(tmp_path, monkeypatch):
+    monkeypatch.setenv("VPNPROOF_CAPTURE_MIB", "1")
+    recorder = flooded(tmp_path / "wire.pcapng", 3 * 2**20)
+    coverage = Capture(recorder.path).coverage()
+    holes = coverage.holes(recorder.began_ns, recorder.began_ns + 10**12)
+    assert {hole.why for hole in holes} == {coverage.stopped}
+    assert coverage.spans == ()
+    assert coverage.holes(recorder.began_ns + 10**12, recorder.began_ns + 10**13)
+
+
+def test_a_limit_that_was_reached_is_told_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("VPNPROOF_CAPTURE_MIB", "1")
+    recorder = flooded(tmp_path / "wire.pcapng", 3 * 2**20)
+    (one,) = recorder.reached
+    assert (one.limit, one.source) == ("VPNPROOF_CAPTURE_MIB", "wire")
+    assert "the wire stopped recording: the capture would take more than 1 MiB" in one.what
+
+
+def test_a_disk_that_is_nearly_full_ends_the_recording_with_a_mark(tmp_path, monkeypatch):
+    with Recorder(tmp_path / "wire.pcapng") as recorder:
+        interface = recorder.add_interface("a/wire0", "")
+        recorder.record(interface, recorder.began_ns, b"x" * 60)
+        monkeypatch.setattr(recorder, "_free", 2**80)
+        recorder.mark()
+        recorder.record(interface, recorder.began_ns, b"y" * 60)
+    coverage = Capture(recorder.path).coverage()
+    assert coverage.stopped.endswith("its disk has less than 512 MiB (VPNPROOF_FREE_MIB) free")
+    assert (recorder.frames, recorder.unrecorded) == (1, 1)
+
+
+def test_a_disk_that_is_nearly_full_from_the_start_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("VPNPROOF_FREE_MIB", "1e12")
+    with pytest.raises(WireError, match=r"less than 1e\+12 MiB \(VPNPROOF_FREE_MIB\) free"):
+        Recorder(tmp_path / "wire.pcapng")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", ["much", "-1", "nan", "inf"])
+def test_a_limit_that_is_no_number_is_refused_by_name(tmp_path, monkeypatch, wrong):
+    monkeypatch.setenv("VPNPROOF_CAPTURE_MIB", wrong)
+    with pytest.raises(LabError, match=f"VPNPROOF_CAPTURE_MIB is '{wrong}'"):
+        Recorder(tmp_path / "wire.pcapng")
+
+
+def test_an_empty_limit_records_no_frame_and_still_makes_a_capture(tmp_path, monkeypatch):
+    monkeypatch.setenv("VPNPROOF_CAPTURE_MIB", "0")
+    recorder = flooded(tmp_path / "wire.pcapng", 4096)
+    assert list(Capture(recorder.path)) == []
+    assert "more than 0 MiB" in Capture(recorder.path).coverage().stopped
