@@ -130,6 +130,8 @@ class ControlServer:
         self.owner: Connection | None = None
         self.owner_lost = False
         self.stopped = False
+        self.disowned: Callable[[], None] = lambda: None
+        """Called when the lab is to stay up without its owner, before the owner hears of it."""
         self._requests = requests
         self._connections: list[Connection] = []
         self._path = directory / SOCKET_NAME
@@ -191,6 +193,7 @@ class ControlServer:
         if self.owner is not connection:
             raise WireError("only the owner can disown the lab", hint="adopt it first")
         self.owner = None
+        self.disowned()
 
     def _stop(self) -> None:
         self.stopped = True
