@@ -21,7 +21,8 @@ from lab.checkpoint.identity import becoming
 from lab.checkpoint.ingredients import ingredients
 from lab.checkpoint.manifest import Checkpoint
 from lab.checkpoint.saveimage import SaveImage
-from lab.checkpoint.store import STANDS_ON, CheckpointDamaged, Store, key_of
+from lab.checkpoint.standing import stand_on
+from lab.checkpoint.store import CheckpointDamaged, Store, key_of
 from lab.domain import Placement, moved_xml, renamed_xml
 from lab.errors import LabError
 from lab.image import Image
@@ -129,7 +130,7 @@ def _thaw_as_many(
         frozen = {machine.name: templates[Shape.of(machine)] for machine in topology.machines}
         # All of them: a template must not be removed while one machine's disk lies on it.
         keys = dict.fromkeys(template.key for template in frozen.values())
-        (directory / STANDS_ON).write_text("\n".join(keys))
+        stand_on(Store().directory, directory, keys)
         client, host_keys = layout.write_keys(directory, topology)
         disks = {name: template.disk(_TEMPLATE) for name, template in frozen.items()}
         layout.write_files(directory, topology, disks, host_keys, client)

@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import tempfile
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,17 +24,16 @@ from filelock import FileLock, Timeout
 
 from lab.cache import cache_root
 from lab.checkpoint.manifest import FORMAT, Checkpoint, Manifest, size_of
+from lab.checkpoint.standing import CHANGING, labs_on
 from lab.errors import LabError
-from lab.paths import lab_directories
 
 DEFAULT_LIMIT_GIB = 20.0
 #: What is left free on the disk whatever the limit says, in GiB.
 SPARE_GIB = 2.0
-#: A lab's file, in its directory, with the keys of the checkpoints that its disks lie on.
-STANDS_ON = "checkpoint"
 _KEY = re.compile(r"[0-9a-f]{32}")
 _UNFINISHED, _GONE, _DAMAGED = ".unfinished-", ".gone-", ".damaged"
 _LIMIT = "VPNPROOF_CHECKPOINTS_GIB"
+_CHECKPOINTS = "checkpoints"
 
 
 class CheckpointDamaged(LabError):
@@ -67,7 +65,7 @@ class Store:
     """The checkpoints of this user, within `limit_gib` (VPNPROOF_CHECKPOINTS_GIB, or 20)."""
 
     def __init__(self, directory: Path | None = None, *, limit_gib: float | None = None) -> None:
-        self.directory = directory or cache_root() / "checkpoints"
+        self.directory = directory or cache_root() / _CHECKPOINTS
         self.limit_gib = _limit_gib() if limit_gib is None else limit_gib
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,7 +74,7 @@ class Store:
                 f"{self.directory} cannot be made: {error.strerror}",
                 hint="set VPNPROOF_CACHE to a directory that you can write to",
             ) from error
-        self._changing = FileLock(self.directory / ".lock")
+        self._changing = FileLock(self.directory / CHANGING)
         self._making = FileLock(self.directory / ".making")
 
     def __iter__(self) -> Iterator[Checkpoint]:
@@ -186,7 +184,7 @@ class Store:
         """Remove every checkpoint that no running lab stands on; return the names."""
         with self._changing:
             held, removed = self._held(), []
-            while removable := _removable(held, labs_by_checkpoint()):
+            while removable := _removable(held, labs_on(self.directory)):
                 self._discard(removable[0].path)
                 removed.append(removable[0].path.name)
                 held.remove(removable[0])
@@ -195,7 +193,7 @@ class Store:
     def users(self, key: str) -> list[str]:
         """Return what stands on a checkpoint: names of labs, then keys of checkpoints."""
         children = [one.key[:12] for one in self if key in one.manifest.parents]
-        return [*labs_by_checkpoint().get(key, ()), *children]
+        return [*labs_on(self.directory).get(key, ()), *children]
 
     def _begin(self) -> Path:
         try:
@@ -217,7 +215,7 @@ class Store:
         used = sum(one.size for one in held)
         free = shutil.disk_usage(self.directory).free - SPARE_GIB * 2**30
         room = min(self.limit_gib * 2**30 - used, free)
-        in_use = labs_by_checkpoint()
+        in_use = labs_on(self.directory)
         while room < needed:
             removable = _removable(held, in_use)
             if not removable:
@@ -271,13 +269,8 @@ def _removable(held: Collection[_Held], in_use: Collection[str]) -> list[_Held]:
 
 
 def labs_by_checkpoint() -> Mapping[str, list[str]]:
-    """Return the names of the labs that stand on each checkpoint, by its key."""
-    found = defaultdict(list)
-    for directory in lab_directories():
-        with contextlib.suppress(OSError):
-            for key in (directory / STANDS_ON).read_text().split():
-                found[key].append(directory.name)
-    return dict(found)
+    """Return the labs that stand on each checkpoint of this user, by its key."""
+    return labs_on(cache_root() / _CHECKPOINTS)
 
 
 def _limit_gib() -> float:
