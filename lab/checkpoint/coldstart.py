@@ -8,6 +8,7 @@ has to be told. A libvirt that refuses this (or is not the lab's own) means an o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ def cold_start(
     """Return a running lab of fresh machines, by way of one boot instead of one a machine."""
     progress = progress or Progress()
     check_memory(topology)
+    recorded_before = capture is not None and os.path.lexists(capture)  # then it is not ours
     if uri is None:
         try:
             templates = {
@@ -59,7 +61,9 @@ def cold_start(
             return _thaw_as_many(topology, image, accelerator, templates, capture, progress)
         except LabError as error:
             progress.say(f"no cold start from one boot ({error.message}); booting each machine")
-            if capture is not None:  # the recording of nothing; the next one takes its place
+            if (
+                capture is not None and not recorded_before
+            ):  # the recording of nothing; the next one takes its place
                 capture.unlink(missing_ok=True)
     return Lab.boot(topology, image, accelerator, capture=capture, uri=uri, progress=progress)
 

@@ -19,14 +19,12 @@ from pathlib import Path
 from filelock import FileLock
 
 from lab.cache import replacing
+from lab.checkpoint.place import CHANGING, NOTES
 from lab.marker import lives
 from lab.paths import is_here
 
 #: A lab's file, in its directory, with the keys of the checkpoints that its disks lie on.
 STANDS_ON = "checkpoint"
-#: The lock that is held while checkpoints are removed, or begin to be stood on.
-CHANGING = ".lock"
-_NOTES = ".labs"
 
 
 def stand_on(store: Path, lab: Path, keys: Iterable[str]) -> None:
@@ -44,9 +42,9 @@ def keep_for(store: Path, lab: Path, keys: Iterable[str]) -> None:
     path = lab.absolute()
     name = f"{lab.name}-{hashlib.sha256(bytes(path)).hexdigest()[:12]}"
     with FileLock(store / CHANGING):
-        (store / _NOTES).mkdir(mode=0o700, exist_ok=True)
+        (store / NOTES).mkdir(mode=0o700, exist_ok=True)
         _forget_the_dead(store)
-        with replacing(store / _NOTES / name) as note:
+        with replacing(store / NOTES / name) as note:
             note.write_text(json.dumps({"lab": str(path), "checkpoints": list(keys)}))
 
 
@@ -63,7 +61,7 @@ def labs_on(store: Path) -> Mapping[str, list[str]]:
 
 def _notes(store: Path) -> list[Path]:
     with contextlib.suppress(FileNotFoundError):
-        return sorted(path for path in (store / _NOTES).iterdir() if not path.name.startswith("."))
+        return sorted(path for path in (store / NOTES).iterdir() if not path.name.startswith("."))
     return []
 
 

@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -24,14 +23,13 @@ from filelock import FileLock, Timeout
 
 from lab.cache import cache_root
 from lab.checkpoint.manifest import FORMAT, Checkpoint, Manifest, size_of
-from lab.checkpoint.standing import CHANGING, labs_on
+from lab.checkpoint.place import CHANGING, DAMAGED, GONE, KEY, MAKING, UNFINISHED, claim
+from lab.checkpoint.standing import labs_on
 from lab.errors import LabError
 
 DEFAULT_LIMIT_GIB = 20.0
 #: What is left free on the disk whatever the limit says, in GiB.
 SPARE_GIB = 2.0
-_KEY = re.compile(r"[0-9a-f]{32}")
-_UNFINISHED, _GONE, _DAMAGED = ".unfinished-", ".gone-", ".damaged"
 _LIMIT = "VPNPROOF_CHECKPOINTS_GIB"
 _CHECKPOINTS = "checkpoints"
 
@@ -69,13 +67,14 @@ class Store:
         self.limit_gib = _limit_gib() if limit_gib is None else limit_gib
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            claim(self.directory)
         except OSError as error:
             raise LabError(
                 f"{self.directory} cannot be made: {error.strerror}",
                 hint="set VPNPROOF_CACHE to a directory that you can write to",
             ) from error
         self._changing = FileLock(self.directory / CHANGING)
-        self._making = FileLock(self.directory / ".making")
+        self._making = FileLock(self.directory / MAKING)
 
     def __iter__(self) -> Iterator[Checkpoint]:
         """Yield the checkpoints that can be read; whether they are sound, `find` tells."""
@@ -96,7 +95,7 @@ class Store:
         """
         with self._changing:
             path = self.directory / key
-            if not _KEY.fullmatch(key) or not path.is_dir():
+            if not KEY.fullmatch(key) or not path.is_dir():
                 return None
             try:
                 checkpoint = Checkpoint.read(path)
@@ -115,7 +114,7 @@ class Store:
 
     def set_aside(self, key: str, why: str) -> CheckpointDamaged:
         """Move a checkpoint out of the way, keeping one such for a look; return the error."""
-        aside = self.directory / _DAMAGED
+        aside = self.directory / DAMAGED
         with self._changing:
             self._discard(aside)
             with contextlib.suppress(FileNotFoundError):
@@ -197,7 +196,7 @@ class Store:
 
     def _begin(self) -> Path:
         try:
-            fresh = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.directory))
+            fresh = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.directory))
             for name in ("memory", "disks", "attached"):
                 (fresh / name).mkdir()
         except OSError as error:
@@ -233,7 +232,7 @@ class Store:
 
     def _held(self) -> list[_Held]:
         found = []
-        for path in (*self._directories(), self.directory / _DAMAGED):
+        for path in (*self._directories(), self.directory / DAMAGED):
             try:
                 one = Checkpoint.read(path)
                 found.append(_Held(path, one.size, one.used, True, one.manifest.parents))
@@ -243,20 +242,18 @@ class Store:
         return found
 
     def _directories(self) -> list[Path]:
-        return [path for path in sorted(self.directory.iterdir()) if _KEY.fullmatch(path.name)]
+        return [path for path in sorted(self.directory.iterdir()) if KEY.fullmatch(path.name)]
 
     def _discard(self, path: Path) -> None:
         """Remove a directory in one step, whoever is killed meanwhile."""
-        gone = Path(tempfile.mkdtemp(prefix=_GONE, dir=self.directory))
+        gone = Path(tempfile.mkdtemp(prefix=GONE, dir=self.directory))
         with contextlib.suppress(FileNotFoundError):
             path.rename(gone)  # takes the place of the empty directory
         shutil.rmtree(gone, ignore_errors=True)
 
     def _sweep(self) -> list[str]:
         """Remove what was left half-made or half-removed; only while nobody makes anything."""
-        left = [
-            path for prefix in (_UNFINISHED, _GONE) for path in self.directory.glob(f"{prefix}*")
-        ]
+        left = [path for prefix in (UNFINISHED, GONE) for path in self.directory.glob(f"{prefix}*")]
         for path in left:
             shutil.rmtree(path, ignore_errors=True)
         return [path.name for path in left]

@@ -309,3 +309,26 @@ def test_a_note_that_makes_no_sense_keeps_nothing(store: Store) -> None:
         note.write_text(content)
         assert store.users(key(1)) == []
     assert store.remove(key(1)) == key(1)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [["letter.txt"], [".unfinished-letter/dear.txt"], [f"{key(7)}/model.bin"], [".damaged/x"]],
+)
+def test_a_directory_that_holds_other_things_is_no_store(tmp_path: Path, others: list[str]) -> None:
+    for name in others:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("dear")
+    with pytest.raises(LabError, match="is no directory of checkpoints, it holds"):
+        Store(tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [
+        tmp_path / name for name in others
+    ]
+
+
+def test_a_store_of_before_there_were_markers_is_taken(store: Store) -> None:
+    make(store, 1)
+    killed_while("with Store().making(key(2)) as fresh:")
+    (store.directory / ".vpnproof-checkpoints").unlink()
+    assert present(Store()) == [1]
+    assert (store.directory / ".vpnproof-checkpoints").exists()
