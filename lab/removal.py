@@ -76,6 +76,8 @@ def _end_machines_elsewhere(directory: Path) -> None:
         return
     for name in state.machines:
         domain = f"{directory.name}-{name}"
+        if not hypervisor.has_files_below(domain, directory):  # a name may be anybody's
+            continue
         with contextlib.suppress(MachineError):  # it was never defined there
             hypervisor.kill(domain)
         hypervisor.forget(domain)
