@@ -217,7 +217,8 @@ def _listen(path: Path) -> socket.socket:
     try:
         if path.is_socket() and listening.connect_ex(str(path)) == 0:
             raise WireError(f"a wire serves {path} already", hint="one lab, one directory")
-        path.unlink(missing_ok=True)
+        if path.is_socket():  # of a wire that was killed
+            path.unlink(missing_ok=True)
         listening.bind(str(path))
         listening.listen(16)
     except BaseException as error:
