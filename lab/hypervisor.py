@@ -143,7 +143,8 @@ class Hypervisor:
         disks = ElementTree.fromstring(described).iterfind(  # noqa: S314 - libvirt wrote it
             "devices/disk/source"
         )
-        return any(directory in Path(disk.get("file", "")).parents for disk in disks)
+        place = directory.resolve()
+        return any(place in Path(disk.get("file", "")).resolve().parents for disk in disks)
 
     def save(self, name: str, path: Path) -> None:
         """Write the memory of a paused machine to `path`; the machine is off afterwards."""

@@ -72,14 +72,14 @@ class Lab:
         return started
 
     def owner(self, *options: str) -> tuple[subprocess.Popen, int]:
-        """Start a process that owns a wire; return it, and the wire's id."""
+        """Start a process that owns a wire; return it, and a pidfd of the wire."""
         owner = subprocess.Popen(
             [sys.executable, "-c", OWNER, str(self.directory), *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         self.held(owner)
-        return owner, int(owner.stdout.readline())
+        return owner, self.watch(int(owner.stdout.readline()))
 
     def held(self, process: subprocess.Popen) -> subprocess.Popen:
         """End a process with the test."""

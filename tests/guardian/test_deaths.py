@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -26,6 +27,18 @@ def pid_of(lab: Lab, name: str) -> int:
     return until(found, WITHIN, f"the {name} to be there", every=0.01)
 
 
+def end_at_once(pidfd: int) -> None:
+    with suppress(ProcessLookupError):  # it has seen its owner die, and was faster
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+
+def kill(lab: Lab, pid: int) -> int:
+    """Kill one of the lab's processes, if it has not ended just now; return a pidfd of it."""
+    pidfd = lab.watch(pid)
+    end_at_once(pidfd)
+    return pidfd
+
+
 def nothing_left(lab: Lab) -> None:
     until(lambda: not processes_of(lab.directory), WITHIN, "the lab to end", every=0.01)
 
@@ -36,8 +49,7 @@ def start(lab: Lab, **options: object) -> Wire:
 
 def test_when_the_owner_is_killed_machines_and_wire_end(lab: Lab) -> None:
     machine = lab.machine()
-    owner, wire = lab.owner()
-    watched = lab.watch(wire)
+    owner, watched = lab.owner()
     owner.kill()
     assert machine.wait(WITHIN) == -signal.SIGTERM
     assert ends(watched)
@@ -49,7 +61,7 @@ def test_when_owner_and_wire_are_killed_at_once_machines_end(lab: Lab) -> None:
     machine = lab.machine()
     owner, wire = lab.owner()
     owner.kill()
-    os.kill(wire, signal.SIGKILL)
+    end_at_once(wire)
     assert machine.wait(WITHIN) == -signal.SIGTERM
     nothing_left(lab)
     assert (
@@ -62,7 +74,7 @@ def test_when_owner_and_guardian_are_killed_at_once_machines_end(lab: Lab) -> No
     owner, _ = lab.owner()
     guardian = pid_of(lab, "guardian")
     owner.kill()
-    os.kill(guardian, signal.SIGKILL)
+    kill(lab, guardian)
     assert machine.wait(WITHIN) == -signal.SIGTERM
     nothing_left(lab)
 
@@ -72,16 +84,15 @@ def test_when_the_wire_of_a_lab_that_was_left_up_is_killed_machines_end(lab: Lab
     owner, wire = lab.owner("disown")
     owner.kill()
     owner.wait(WITHIN)
-    os.kill(wire, signal.SIGKILL)
+    end_at_once(wire)
     assert machine.wait(WITHIN) == -signal.SIGTERM
     nothing_left(lab)
 
 
 def test_when_the_owner_dies_and_the_wire_hangs_machines_end(lab: Lab) -> None:
     machine = lab.machine()
-    owner, wire = lab.owner()
-    watched = lab.watch(wire)
-    os.kill(wire, signal.SIGSTOP)
+    owner, watched = lab.owner()
+    signal.pidfd_send_signal(watched, signal.SIGSTOP)
     owner.kill()
     assert machine.wait(WITHIN) == -signal.SIGTERM
     assert ends(watched)
@@ -92,7 +103,7 @@ def test_what_comes_up_while_a_lab_is_ended_is_ended_too(lab: Lab) -> None:
     early = lab.machine()
     owner, wire = lab.owner()
     owner.kill()
-    os.kill(wire, signal.SIGKILL)
+    end_at_once(wire)
     assert early.wait(WITHIN) == -signal.SIGTERM
     late = lab.machine()
     assert late.wait(WITHIN) == -signal.SIGTERM
@@ -103,27 +114,23 @@ def test_a_guardian_that_is_killed_has_a_successor_that_guards(lab: Lab) -> None
     machine = lab.machine()
     owner, wire = lab.owner()
     first = pid_of(lab, "guardian")
-    watched = lab.watch(first)
-    os.kill(first, signal.SIGKILL)
-    assert ends(watched)
+    assert ends(kill(lab, first))
     assert pid_of(lab, "guardian") != first
     assert machine.poll() is None
     owner.kill()
-    os.kill(wire, signal.SIGKILL)
+    end_at_once(wire)
     assert machine.wait(WITHIN) == -signal.SIGTERM
     nothing_left(lab)
 
 
 def test_where_no_guardian_lives_the_lab_ends(lab: Lab) -> None:
     machine = lab.machine()
-    _, wire = lab.owner()
-    watched = lab.watch(wire)
+    _, watched = lab.owner()
     for _ in range(10):
         if ends(watched, 0):
             break
-        guardian = lab.watch(pid := pid_of(lab, "guardian"))
-        os.kill(pid, signal.SIGKILL)
-        assert ends(guardian)
+        pid = pid_of(lab, "guardian")
+        assert ends(kill(lab, pid))
         until(
             lambda last=pid: ends(watched, 0) or pid_of_any(lab, last),
             WITHIN,
@@ -179,8 +186,7 @@ def test_a_wire_that_cannot_start_brings_nothing_down(lab: Lab) -> None:
 
 def test_a_disowned_lab_outlives_its_owner_and_can_be_adopted(lab: Lab) -> None:
     machine = lab.machine()
-    owner, wire = lab.owner("disown")
-    watched = lab.watch(wire)
+    owner, watched = lab.owner("disown")
     owner.kill()
     owner.wait(WITHIN)
     adopter = Wire.connect(lab.directory)
@@ -228,7 +234,7 @@ def test_a_lab_is_locked_from_before_its_wire_serves_until_the_last_has_ended(la
 
     assert locked()
     for name in ("guardian", "wire"):
-        os.kill(pid_of(lab, name), signal.SIGKILL)
+        kill(lab, pid_of(lab, name))
         assert locked() or name == "wire"
     nothing_left(lab)
     until(lambda: not locked(), WITHIN, "the lock to be free", every=0.01)

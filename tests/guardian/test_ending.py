@@ -68,8 +68,7 @@ def test_a_lab_that_is_gone_has_nothing_to_end(lab: Lab) -> None:
 
 
 def test_a_wire_left_behind_is_ended_with_its_lab_and_its_guardian_last(lab: Lab) -> None:
-    owner, wire = lab.owner("disown")
-    watched = lab.watch(wire)
+    owner, watched = lab.owner("disown")
     owner.kill()
     assert [one.name for one in end_processes_of(lab.directory)] == ["wire", "guardian"]
     assert ends(watched)
