@@ -24,10 +24,12 @@ from lab.checkpoint import Store, listing
 from lab.console import follow, path_of
 from lab.errors import LabError, VpnproofError, WireError
 from lab.image import prepare
-from lab.lab import Lab, remove
+from lab.lab import Lab
 from lab.machine import Machine
-from lab.paths import LAB_FILE, lab_directories, labs, owner_alive
+from lab.marker import is_lab, owner_runs, seized
+from lab.paths import LAB_FILE, lab_directories, labs, remove_unfinished
 from lab.progress import Progress
+from lab.removal import remove
 from lab.state import LabState
 from lab.topology import check_memory, read_topology
 from lab.wire import Wire
@@ -202,17 +204,27 @@ def _checkpoints(options: argparse.Namespace) -> int:
 
 
 def collect_garbage() -> list[str]:
-    """Remove the labs whose wire is gone and whose maker is gone; return their names.
+    """Remove the labs that have no owner, wire or guardian any more; return their names.
 
-    And what of a checkpoint was left half-made.
+    And what of a lab or a checkpoint was left half-made.
     """
-    removed = []
+    removed, trouble = [], []
     for directory in lab_directories():
-        if _wire_runs(directory) or owner_alive(directory):
+        if owner_runs(directory):
             continue
-        remove(directory)
-        removed.append(directory.name)
-    return removed + Store().remove_abandoned()
+        with seized(directory) as free:
+            if not (free and is_lab(directory)):
+                continue
+            try:
+                remove(directory)
+            except LabError as error:
+                trouble.append(error)
+            else:
+                removed.append(directory.name)
+    removed += remove_unfinished() + Store().remove_abandoned()
+    if trouble:  # it kept none of the others
+        raise trouble[0]
+    return removed
 
 
 def _wire_runs(directory: Path) -> bool:
@@ -225,7 +237,7 @@ def _wire_runs(directory: Path) -> bool:
 
 def _directory(name: str) -> Path:
     directory = labs() / name
-    if not (directory / LAB_FILE).exists():
+    if not is_lab(directory) or not (directory / LAB_FILE).exists():
         known = ", ".join(path.name for path in lab_directories()) or "none"
         raise LabError(f"there is no lab {name!r}", hint=f"labs of this user: {known}")
     return directory

@@ -133,6 +133,18 @@ class Hypervisor:
             libvirt.VIR_DOMAIN_CRASHED: "crashed",
         }.get(state, "off")
 
+    def has_files_below(self, name: str, directory: Path) -> bool:
+        """Whether the machine, if it is known, has a disk below `directory`."""
+        try:
+            described = self._domain(name).XMLDesc()
+        except libvirt.libvirtError:
+            return False
+        disks = ElementTree.fromstring(described).iterfind(  # noqa: S314 - libvirt wrote it
+            "devices/disk/source"
+        )
+        place = directory.resolve()
+        return any(place in Path(disk.get("file", "")).resolve().parents for disk in disks)
+
     def save(self, name: str, path: Path) -> None:
         """Write the memory of a paused machine to `path`; the machine is off afterwards."""
         with _explained(f"cannot save the memory of {name}"):

@@ -7,7 +7,6 @@ Either way everything a lab owns lies in one directory and ends with it.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,11 +22,13 @@ from lab.clock import ClockOffset
 from lab.console import FOLDER, path_of, tail
 from lab.domain import Placement, domain_xml, nic_id
 from lab.errors import LabError, MachineError
+from lab.guardian.line import Guardian
 from lab.hypervisor import Hypervisor, require_unix_nics
 from lab.image import Image
 from lab.machine import Machine
 from lab.paths import new_lab_directory
 from lab.progress import Progress
+from lab.removal import remove
 from lab.state import LabState, MachineState
 from lab.topology import MachineSpec, Topology, check_memory
 from lab.wire import Port, Wire, end_processes_of
@@ -47,6 +48,7 @@ class Lab:
         accelerator: Accelerator,
         hypervisor: Hypervisor,
         wire: Wire,
+        guardian: Guardian | None = None,
     ) -> None:
         self.directory = directory
         self.image = image
@@ -54,6 +56,7 @@ class Lab:
         self.hypervisor = hypervisor
         self.wire = wire
         self.state = state
+        self._guardian = guardian
         self.started_ns, self.started_uncertainty_ns = time.time_ns(), 0
         """When its machines were let go last, by this host's clock; set by a thaw or a rewind."""
         self._writing = threading.Lock()
@@ -221,14 +224,20 @@ class Lab:
         for machine in self.machines.values():
             machine.disconnect()
         self.hypervisor.close()
+        if self._guardian is not None:
+            self._guardian.close()
 
     def down(self) -> None:
         """End the lab: machines, wire, libvirt, and its directory."""
         for machine in self.machines.values():
             machine.disconnect()
         self.hypervisor.close()
-        self.wire.stop()
-        remove(self.directory)
+        try:
+            self.wire.stop()
+            remove(self.directory)
+        finally:
+            if self._guardian is not None:
+                self._guardian.close()
 
     def _change_state(self, **changes: object) -> None:
         with self._writing:
@@ -266,8 +275,10 @@ def assembling(
     directory = new_lab_directory(topology.name)
     consoles = directory / FOLDER
     wait.set_pace(accelerator.pace)
-    opened: list[Wire | Hypervisor] = []
+    opened: list[Guardian | Wire | Hypervisor] = []
     try:
+        guardian = Guardian.start(directory)  # before there is anything to guard
+        opened.append(guardian)
         layout.check_room(directory, len(topology.machines))
 
         def end_machines() -> None:
@@ -284,6 +295,7 @@ def assembling(
                 _wire_ports(topology),
                 capture=capture or directory / "wire.pcapng",
                 on_death=end_machines,
+                guardian=guardian,
             )
             opened.append(wire)
             return wire
@@ -307,12 +319,15 @@ def assembling(
                 )
                 state.write(directory)
                 layout.write_known_hosts(directory, state)
-                return Lab(directory, state, image, accelerator, hypervisor, wire)
+                return Lab(directory, state, image, accelerator, hypervisor, wire, guardian)
 
             yield directory, open_lab
     except BaseException as error:
         _explain_with_consoles(error, consoles)
-        remove(directory)
+        try:
+            remove(directory)
+        except LabError as left:
+            error.add_note(f"what was made for it was not all removed: {left}")
         for connection in opened:
             connection.close()
         raise
@@ -332,27 +347,3 @@ def _explain_with_consoles(error: BaseException, consoles: Path) -> None:
         silent = [path.stem for path in sorted(consoles.glob("*.log")) if not path.stat().st_size]
         if silent:
             error.add_note(f"nothing ever came from the console of: {', '.join(silent)}")
-
-
-def remove(directory: Path) -> None:
-    """End whatever still runs for the lab at `directory`, and remove its files."""
-    _end_machines_elsewhere(directory)
-    end_processes_of(directory)
-    shutil.rmtree(directory, ignore_errors=True)
-
-
-def _end_machines_elsewhere(directory: Path) -> None:
-    """End the lab's machines in a libvirt that is not its own, if it uses one."""
-    try:
-        state = LabState.read(directory)
-        if state.uri is None:
-            return
-        hypervisor = Hypervisor.open(state.uri)
-    except LabError:  # half-made, or that libvirt is gone, and its machines with it
-        return
-    for name in state.machines:
-        domain = f"{directory.name}-{name}"
-        with contextlib.suppress(MachineError):  # it was never defined there
-            hypervisor.kill(domain)
-        hypervisor.forget(domain)
-    hypervisor.close()

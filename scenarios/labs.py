@@ -55,6 +55,8 @@ class _Ahead:
 
     name: str
     running: Future[_Running]
+    recorded_before: bool
+    """Whether a recording of that name was there already: an earlier attempt's, then."""
 
 
 @dataclass
@@ -118,7 +120,9 @@ class Labs:
         place = self._place(guide)
         if place.failure is None and place.deployer.thaws_now():
             name = self._next_name(guide, place)
-            place.ahead = _Ahead(name, self._beside.submit(self._deploy_ahead, name, place))
+            before = self.files.capture(name).exists()
+            made = self._beside.submit(self._deploy_ahead, name, place)
+            place.ahead = _Ahead(name, made, before)
 
     def name(self, guide: str) -> str:
         """Return the name of the lab that runs for `guide`, as evidence files bear it."""
@@ -192,7 +196,8 @@ class Labs:
             self._tell(place, f"{ahead.name} failed, and was not needed: {error}")
         else:
             lab.down()
-        self.files.capture(ahead.name).unlink(missing_ok=True)  # a recording of nothing
+        if not ahead.recorded_before:
+            self.files.capture(ahead.name).unlink(missing_ok=True)  # a recording of nothing
 
     def _make(self, guide: str, place: _Place) -> _Running:
         ahead = place.ahead is not None

@@ -19,6 +19,7 @@ from typing import TextIO
 
 from filelock import FileLock
 
+from evidence.errors import BadEvidence
 from evidence.events.run import ClockOffset, LabBooted, LabThawed
 from evidence.history import History
 from evidence.run import RunDirectory
@@ -30,6 +31,8 @@ EVIDENCE_OF_RUN, TERMINAL_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN", "VPNPROOF_TERMINA
 """Tell the workers of one run, by the environment, its directory and where it says what it does."""
 
 LATEST = "latest"
+_LOCK = ".run.json."  # and what else is beside `run.json` while it is written
+_ELSEWHERE = "nothing in it was touched; give --evidence a new directory, or one of a run"
 _PACKAGES = ("vpnproof", "pytest", "libvirt-python", "paramiko", "pytest-testinfra", "scapy")
 
 
@@ -71,6 +74,7 @@ class Run:
         directory that was opened before, by another worker or another run, they are added.
         """
         first = {} if self.files.facts_file.exists() else self._told(facts)
+        self._refuse_others()
         self.files.wire.mkdir(parents=True, exist_ok=True)
         with self._alone():
             if not self.files.facts_file.exists():
@@ -104,26 +108,48 @@ class Run:
         with self.history("") as history:
             record_start(history, lab, name)
 
+    def _refuse_others(self) -> None:
+        """Raise BadEvidence when the directory holds what is no run: files would be replaced."""
+        if self.files.facts_file.exists():
+            self.files.requirements()
+            if "revision" not in self.files.facts():
+                raise BadEvidence(f"{self.files.facts_file}: is of no run of ours", hint=_ELSEWHERE)
+        elif self.directory.exists():
+            ours = (self.files.wire.name, _LOCK)  # of a worker that opens it right now
+            found = sorted(path.name for path in self.directory.iterdir())
+            if others := [name for name in found if not name.startswith(ours)]:
+                raise BadEvidence(
+                    f"{self.directory}: is no run's directory, it holds {others[0]!r}",
+                    hint=_ELSEWHERE,
+                )
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Let no other process of the run change `run.json` meanwhile."""
-        with FileLock(self.directory / ".run.json.lock"):
+        with FileLock(self.directory / f"{_LOCK}lock"):
             yield
 
     def _write(self, told: Mapping[str, object]) -> None:
-        fresh = self.directory / f".run.json.{os.getpid()}"
+        fresh = self.directory / f"{_LOCK}{os.getpid()}"
         fresh.write_text(json.dumps(told, indent=2) + "\n")
         fresh.replace(self.files.facts_file)
 
     def _point_latest_here(self) -> None:
-        """Let `latest` beside the directory point at it; a file of that name is left alone."""
+        """Let `latest` beside the directory point at it; what is no such link is left alone."""
         link = self.directory.parent / LATEST
-        if link.exists() and not link.is_symlink():
+        if os.path.lexists(link) and not _points_at_a_run(link):
             return
         fresh = link.with_name(f".{LATEST}.{os.getpid()}")
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(self.directory.name)
         fresh.replace(link)
+
+
+def _points_at_a_run(link: Path) -> bool:
+    """Whether `link` is one of ours: to a run beside it, which may have been removed since."""
+    if not link.is_symlink() or len((target := link.readlink()).parts) != 1:
+        return False
+    return RunDirectory(link.parent / target).facts_file.exists() or not link.exists()
 
 
 def record_start(history: History, lab: Lab, name: str = "") -> None:

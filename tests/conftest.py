@@ -14,6 +14,16 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("vpnproof", "labs of real virtual machines")
+    group.addoption(
+        "--kills", type=int, default=0, help="kills of tests/vm/test_kills.py (default: none)"
+    )
+    group.addoption(
+        "--kills-seed", default="1", help="what and when is killed (default: %(default)s)"
+    )
+
+
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     """Listen to where the test's time goes."""

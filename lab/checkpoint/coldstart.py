@@ -8,6 +8,7 @@ has to be told. A libvirt that refuses this (or is not the lab's own) means an o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ from lab.checkpoint.identity import becoming
 from lab.checkpoint.ingredients import ingredients
 from lab.checkpoint.manifest import Checkpoint
 from lab.checkpoint.saveimage import SaveImage
-from lab.checkpoint.store import STANDS_ON, CheckpointDamaged, Store, key_of
+from lab.checkpoint.standing import stand_on
+from lab.checkpoint.store import CheckpointDamaged, Store, key_of
 from lab.domain import Placement, moved_xml, renamed_xml
 from lab.errors import LabError
 from lab.image import Image
@@ -47,6 +49,7 @@ def cold_start(
     """Return a running lab of fresh machines, by way of one boot instead of one a machine."""
     progress = progress or Progress()
     check_memory(topology)
+    recorded_before = capture is not None and os.path.lexists(capture)  # then it is not ours
     if uri is None:
         try:
             templates = {
@@ -58,7 +61,9 @@ def cold_start(
             return _thaw_as_many(topology, image, accelerator, templates, capture, progress)
         except LabError as error:
             progress.say(f"no cold start from one boot ({error.message}); booting each machine")
-            if capture is not None:  # the recording of nothing; the next one takes its place
+            if (
+                capture is not None and not recorded_before
+            ):  # the recording of nothing; the next one takes its place
                 capture.unlink(missing_ok=True)
     return Lab.boot(topology, image, accelerator, capture=capture, uri=uri, progress=progress)
 
@@ -129,7 +134,7 @@ def _thaw_as_many(
         frozen = {machine.name: templates[Shape.of(machine)] for machine in topology.machines}
         # All of them: a template must not be removed while one machine's disk lies on it.
         keys = dict.fromkeys(template.key for template in frozen.values())
-        (directory / STANDS_ON).write_text("\n".join(keys))
+        stand_on(Store().directory, directory, keys)
         client, host_keys = layout.write_keys(directory, topology)
         disks = {name: template.disk(_TEMPLATE) for name, template in frozen.items()}
         layout.write_files(directory, topology, disks, host_keys, client)

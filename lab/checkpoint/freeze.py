@@ -23,7 +23,8 @@ from lab.accelerator import Accelerator
 from lab.checkpoint.greeting import greet
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.saveimage import SaveImage
-from lab.checkpoint.store import STANDS_ON, Store, key_of
+from lab.checkpoint.standing import STANDS_ON, keep_for, stand_on
+from lab.checkpoint.store import Store, key_of
 from lab.clock import ClockOffset
 from lab.domain import moved_xml
 from lab.errors import DeadlinePassed, LabError, MachineError
@@ -65,8 +66,11 @@ def freeze(
             return _made_meanwhile(store, key)
         with _lost_if_this_fails(lab), busy(lab.directory):
             agents = _put_all_away(lab, fresh, attach or {})
-            checkpoint = store.complete(fresh, _manifest(lab, store, made_of, label, agents))
-            (lab.directory / STANDS_ON).write_text(key)
+            manifest = _manifest(lab, store, made_of, label, agents)
+            # As soon as it is there, the lab's disks are in it.
+            keep_for(store.directory, lab.directory, (key, *manifest.parents))
+            checkpoint = store.complete(fresh, manifest)
+            stand_on(store.directory, lab.directory, (key,))
     if keep_running:
         with _lost_if_this_fails(lab):
             _go_on(lab, checkpoint)
@@ -198,7 +202,7 @@ def _go_on(lab: Lab, checkpoint: Checkpoint) -> None:
 
 
 def _lay_out(directory: Path, checkpoint: Checkpoint, topology: Topology) -> None:
-    (directory / STANDS_ON).write_text(checkpoint.key)
+    stand_on(checkpoint.directory.parent, directory, (checkpoint.key,))
     try:
         for name in ("keys", "seeds"):
             shutil.copytree(checkpoint.directory / name, directory / name)

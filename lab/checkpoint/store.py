@@ -12,10 +12,8 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,17 +23,15 @@ from filelock import FileLock, Timeout
 
 from lab.cache import cache_root
 from lab.checkpoint.manifest import FORMAT, Checkpoint, Manifest, size_of
+from lab.checkpoint.place import CHANGING, DAMAGED, GONE, KEY, MAKING, UNFINISHED, claim
+from lab.checkpoint.standing import labs_on
 from lab.errors import LabError
-from lab.paths import lab_directories
 
 DEFAULT_LIMIT_GIB = 20.0
 #: What is left free on the disk whatever the limit says, in GiB.
 SPARE_GIB = 2.0
-#: A lab's file, in its directory, with the keys of the checkpoints that its disks lie on.
-STANDS_ON = "checkpoint"
-_KEY = re.compile(r"[0-9a-f]{32}")
-_UNFINISHED, _GONE, _DAMAGED = ".unfinished-", ".gone-", ".damaged"
 _LIMIT = "VPNPROOF_CHECKPOINTS_GIB"
+_CHECKPOINTS = "checkpoints"
 
 
 class CheckpointDamaged(LabError):
@@ -67,17 +63,18 @@ class Store:
     """The checkpoints of this user, within `limit_gib` (VPNPROOF_CHECKPOINTS_GIB, or 20)."""
 
     def __init__(self, directory: Path | None = None, *, limit_gib: float | None = None) -> None:
-        self.directory = directory or cache_root() / "checkpoints"
+        self.directory = directory or cache_root() / _CHECKPOINTS
         self.limit_gib = _limit_gib() if limit_gib is None else limit_gib
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            claim(self.directory)
         except OSError as error:
             raise LabError(
                 f"{self.directory} cannot be made: {error.strerror}",
                 hint="set VPNPROOF_CACHE to a directory that you can write to",
             ) from error
-        self._changing = FileLock(self.directory / ".lock")
-        self._making = FileLock(self.directory / ".making")
+        self._changing = FileLock(self.directory / CHANGING)
+        self._making = FileLock(self.directory / MAKING)
 
     def __iter__(self) -> Iterator[Checkpoint]:
         """Yield the checkpoints that can be read; whether they are sound, `find` tells."""
@@ -98,7 +95,7 @@ class Store:
         """
         with self._changing:
             path = self.directory / key
-            if not _KEY.fullmatch(key) or not path.is_dir():
+            if not KEY.fullmatch(key) or not path.is_dir():
                 return None
             try:
                 checkpoint = Checkpoint.read(path)
@@ -117,7 +114,7 @@ class Store:
 
     def set_aside(self, key: str, why: str) -> CheckpointDamaged:
         """Move a checkpoint out of the way, keeping one such for a look; return the error."""
-        aside = self.directory / _DAMAGED
+        aside = self.directory / DAMAGED
         with self._changing:
             self._discard(aside)
             with contextlib.suppress(FileNotFoundError):
@@ -186,7 +183,7 @@ class Store:
         """Remove every checkpoint that no running lab stands on; return the names."""
         with self._changing:
             held, removed = self._held(), []
-            while removable := _removable(held, labs_by_checkpoint()):
+            while removable := _removable(held, labs_on(self.directory)):
                 self._discard(removable[0].path)
                 removed.append(removable[0].path.name)
                 held.remove(removable[0])
@@ -195,11 +192,11 @@ class Store:
     def users(self, key: str) -> list[str]:
         """Return what stands on a checkpoint: names of labs, then keys of checkpoints."""
         children = [one.key[:12] for one in self if key in one.manifest.parents]
-        return [*labs_by_checkpoint().get(key, ()), *children]
+        return [*labs_on(self.directory).get(key, ()), *children]
 
     def _begin(self) -> Path:
         try:
-            fresh = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.directory))
+            fresh = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.directory))
             for name in ("memory", "disks", "attached"):
                 (fresh / name).mkdir()
         except OSError as error:
@@ -217,7 +214,7 @@ class Store:
         used = sum(one.size for one in held)
         free = shutil.disk_usage(self.directory).free - SPARE_GIB * 2**30
         room = min(self.limit_gib * 2**30 - used, free)
-        in_use = labs_by_checkpoint()
+        in_use = labs_on(self.directory)
         while room < needed:
             removable = _removable(held, in_use)
             if not removable:
@@ -235,7 +232,7 @@ class Store:
 
     def _held(self) -> list[_Held]:
         found = []
-        for path in (*self._directories(), self.directory / _DAMAGED):
+        for path in (*self._directories(), self.directory / DAMAGED):
             try:
                 one = Checkpoint.read(path)
                 found.append(_Held(path, one.size, one.used, True, one.manifest.parents))
@@ -245,20 +242,18 @@ class Store:
         return found
 
     def _directories(self) -> list[Path]:
-        return [path for path in sorted(self.directory.iterdir()) if _KEY.fullmatch(path.name)]
+        return [path for path in sorted(self.directory.iterdir()) if KEY.fullmatch(path.name)]
 
     def _discard(self, path: Path) -> None:
         """Remove a directory in one step, whoever is killed meanwhile."""
-        gone = Path(tempfile.mkdtemp(prefix=_GONE, dir=self.directory))
+        gone = Path(tempfile.mkdtemp(prefix=GONE, dir=self.directory))
         with contextlib.suppress(FileNotFoundError):
             path.rename(gone)  # takes the place of the empty directory
         shutil.rmtree(gone, ignore_errors=True)
 
     def _sweep(self) -> list[str]:
         """Remove what was left half-made or half-removed; only while nobody makes anything."""
-        left = [
-            path for prefix in (_UNFINISHED, _GONE) for path in self.directory.glob(f"{prefix}*")
-        ]
+        left = [path for prefix in (UNFINISHED, GONE) for path in self.directory.glob(f"{prefix}*")]
         for path in left:
             shutil.rmtree(path, ignore_errors=True)
         return [path.name for path in left]
@@ -271,13 +266,8 @@ def _removable(held: Collection[_Held], in_use: Collection[str]) -> list[_Held]:
 
 
 def labs_by_checkpoint() -> Mapping[str, list[str]]:
-    """Return the names of the labs that stand on each checkpoint, by its key."""
-    found = defaultdict(list)
-    for directory in lab_directories():
-        with contextlib.suppress(OSError):
-            for key in (directory / STANDS_ON).read_text().split():
-                found[key].append(directory.name)
-    return dict(found)
+    """Return the labs that stand on each checkpoint of this user, by its key."""
+    return labs_on(cache_root() / _CHECKPOINTS)
 
 
 def _limit_gib() -> float:

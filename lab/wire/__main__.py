@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from lab.errors import VpnproofError
+from lab.guardian.line import WireLine
 from lab.wire.port import Port
 from lab.wire.process import Settings, run
 
@@ -21,14 +22,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--ports", type=json.loads, required=True, help="JSON list of ports")
     parser.add_argument("--seed", type=int, default=0, help="seed of the rules' random numbers")
     parser.add_argument("--owner-fd", type=int, required=True, help="connected Unix socket")
+    parser.add_argument("--guardian-fd", type=int, required=True, help="line to the guardian")
     given = parser.parse_args(arguments)
     owner = socket.socket(fileno=given.owner_fd)
     owner.set_inheritable(False)
+    line = WireLine(given.directory, given.guardian_fd)
     with owner:
         try:
             ports = [Port(**port) for port in given.ports]
-            run(Settings(given.directory, given.capture, ports, given.seed), owner)
+            run(Settings(given.directory, given.capture, ports, given.seed, line), owner)
         except VpnproofError as error:
+            if not line.serving:
+                line.asked()  # nothing of the lab ran by this wire: its owner knows what to do
             answer = {"ok": False, "error": error.message, "hint": error.hint}
             try:
                 owner.sendall(json.dumps(answer).encode() + b"\n")

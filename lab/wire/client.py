@@ -6,7 +6,8 @@
             first = adverts.take(timeout=5)
 
 Whoever starts a wire owns the lab: when the owner's process ends, however it ends, the wire ends
-the lab's machines and itself, unless the lab was disowned before.
+the lab's machines and itself, unless the lab was disowned before. When both are killed, the lab's
+guardian ends them (`lab.guardian`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from types import TracebackType
 from typing import Any
 
 from lab.errors import WireError
+from lab.guardian.line import WIRES, Guardian
 from lab.wire.link import Link, result_of
 from lab.wire.port import Port
 from lab.wire.rules import Match, Rule, rule_to_json
@@ -44,6 +46,7 @@ class Wire:
         self.owned = owned
         self._link = link
         self._watch = ProcessWatch(pid)
+        self._guardian: Guardian | None = None
 
     @classmethod
     def start(
@@ -54,24 +57,32 @@ class Wire:
         capture: Path,
         seed: int = 0,
         on_death: Callable[[], None] | None = None,
+        guardian: Guardian | None = None,
     ) -> Wire:
         """Start the wire of the lab in `directory`, own it, and return when it forwards.
 
         `capture` is a file that does not exist yet. `on_death` is called on a thread of its own
-        when the wire ends unasked; ending the machines then (`guardian.end_processes_of`) is
-        its task. Raises WireError, naming the port, when one cannot be bound.
+        when the wire ends unasked; ending the machines then (`lab.guardian`) is
+        its task. Without a `guardian` it has one of its own, until it is stopped or closed. Raises
+        WireError, naming the port, when one cannot be bound.
         """
+        guarding = guardian or Guardian.start(directory)
+        own = guarding if guardian is None else None
         ours, theirs = socket.socketpair()
         with theirs:
-            pid = _spawn(theirs, directory, capture, ports, seed)
+            pid = _spawn(theirs, guarding.wires_line, directory, capture, ports, seed)
+        guarding.hand_over()
         link = Link(ours)
         try:
             result_of(_first_line(link, directory))
         except WireError:
             link.close()
             _end_failed(pid)
+            if own is not None:
+                own.dismiss()
             raise
         wire = cls(directory, link, pid, owned=True)
+        wire._guardian = own
         if on_death is not None:
             wire._watch.call_at_end(on_death)
         return wire
@@ -198,12 +209,16 @@ class Wire:
         if not self._watch.ended_within(_STOP_WITHIN):
             self._watch.kill()
             self._watch.ended_within(_STOP_WITHIN)
+        if self._guardian is not None:
+            self._guardian.dismiss()
         self.close()
 
     def close(self) -> None:
         """Close this connection only. An owner that does this ends the lab."""
         self._watch.close()
         self._link.close()
+        if self._guardian is not None:
+            self._guardian.close()
 
     def __enter__(self) -> Wire:
         return self
@@ -221,7 +236,12 @@ class Wire:
 
 
 def _spawn(
-    owner: socket.socket, directory: Path, capture: Path, ports: Sequence[Port], seed: int
+    owner: socket.socket,
+    guardian: int,
+    directory: Path,
+    capture: Path,
+    ports: Sequence[Port],
+    seed: int,
 ) -> int:
     """Start the process in a session of its own (Ctrl-C is not for it), and return its id.
 
@@ -230,7 +250,7 @@ def _spawn(
     command = [sys.executable, "-m", "lab.wire", "--directory", str(directory.absolute())]
     command += ["--capture", str(capture.absolute()), "--seed", str(seed)]
     command += ["--ports", json.dumps([asdict(port) for port in ports])]
-    command += ["--owner-fd", str(_OWNER_FD)]
+    command += ["--owner-fd", str(_OWNER_FD), "--guardian-fd", str(WIRES)]
     project = str(Path(__file__).parents[2])
     paths = os.environ.get("PYTHONPATH")
     environment = os.environ | {"PYTHONPATH": f"{project}:{paths}" if paths else project}
@@ -245,6 +265,7 @@ def _spawn(
             (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
             (os.POSIX_SPAWN_DUP2, owner.fileno(), _OWNER_FD),
+            (os.POSIX_SPAWN_DUP2, guardian, WIRES),
         ],
     )
 

@@ -132,6 +132,8 @@ class ControlServer:
         self.owner: Connection | None = None
         self.owner_lost = False
         self.stopped = False
+        self.disowned: Callable[[], None] = lambda: None
+        """Called when the lab is to stay up without its owner, before the owner hears of it."""
         self._requests = requests
         self._connections: list[Connection] = []
         self._path = directory / SOCKET_NAME
@@ -190,6 +192,7 @@ class ControlServer:
         if self.owner is not connection:
             raise WireError("only the owner can disown the lab", hint="adopt it first")
         self.owner = None
+        self.disowned()
 
     def _stop(self) -> None:
         self.stopped = True
@@ -218,7 +221,8 @@ def _listen(path: Path) -> socket.socket:
     try:
         if path.is_socket() and listening.connect_ex(str(path)) == 0:
             raise WireError(f"a wire serves {path} already", hint="one lab, one directory")
-        path.unlink(missing_ok=True)
+        if path.is_socket():  # of a wire that was killed
+            path.unlink(missing_ok=True)
         listening.bind(str(path))
         listening.listen(16)
     except BaseException as error:

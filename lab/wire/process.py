@@ -21,9 +21,11 @@ from types import FrameType
 from evidence.mark import END
 from lab.console import Trimming
 from lab.errors import WireError
+from lab.guardian.ending import end_processes_of
+from lab.guardian.line import WireLine
+from lab.marker import hold
 from lab.wire.control import ControlServer
 from lab.wire.forwarder import Forwarder
-from lab.wire.guardian import end_processes_of
 from lab.wire.loop import WRITABLE, Loop
 from lab.wire.port import NicPort, Port
 from lab.wire.recorder import Recorder
@@ -34,12 +36,13 @@ _MAY_PASS_UNSEEN = 20_000  # allocations between two runs of the garbage collect
 
 @dataclass(frozen=True)
 class Settings:
-    """What a wire is started with: its lab's directory, the capture file, ports and seed."""
+    """What a wire is started with: its lab's directory, the capture file, ports, seed, guardian."""
 
     directory: Path
     capture: Path
     ports: Sequence[Port]
     seed: int
+    guardian: WireLine
 
 
 def run(settings: Settings, owner: socket.socket) -> None:
@@ -49,6 +52,7 @@ def run(settings: Settings, owner: socket.socket) -> None:
     nothing bound and nothing written but perhaps an empty capture, when it cannot start.
     """
     orderly = False
+    hold(settings.directory)  # for as long as this runs
     with ExitStack() as held:
         loop = held.enter_context(Loop())
         recorder = held.enter_context(Recorder(settings.capture))
@@ -63,18 +67,23 @@ def run(settings: Settings, owner: socket.socket) -> None:
         server = ControlServer(loop, forwarder, requests, settings.directory)
         held.callback(server.close)
         terminated = held.enter_context(_signals(loop))
+        server.disowned = settings.guardian.kept
+        _watch_guardian(loop, settings.guardian, terminated)
         server.owner = server.connect(owner)
         recorder.flush()
+        settings.guardian.serving = True
         server.owner.reply({"ok": True, "result": {"pid": os.getpid()}})
         importlib.import_module("lab.wire.rule_json")  # now that nobody waits for it
         try:
             wire.serve(server, terminated)
             recorder.mark(END)
             orderly = server.stopped
+            if orderly:
+                settings.guardian.asked()
         finally:
             if not orderly:
                 recorder.flush()
-                end_processes_of(settings.directory)
+                end_processes_of(settings.directory, guardian=False)
 
 
 class _Wire:
@@ -125,6 +134,18 @@ class _Wire:
                 recorder.mark()
             elif flush_ns is not None and now >= flush_ns:
                 recorder.flush()
+
+
+def _watch_guardian(loop: Loop, line: WireLine, terminated: list[int]) -> None:
+    """Start another guardian when there is none any more; where none can be, end the lab."""
+
+    def gone(_: int) -> None:
+        if line.replace_guardian(loop.forget):
+            loop.watch(line.descriptor, gone, 0)  # an error is told whatever one waits for
+        else:
+            terminated.append(signal.SIGTERM)
+
+    loop.watch(line.descriptor, gone, 0)
 
 
 @contextmanager

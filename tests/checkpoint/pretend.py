@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 from lab import layout
 from lab.agent import Agent
+from lab.checkpoint import standing
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
-from lab.checkpoint.store import STANDS_ON, Store
+from lab.checkpoint.store import Store
 from lab.clock import NS, ClockOffset
 from lab.domain import Placement, domain_xml
 from lab.paths import new_lab_directory
@@ -212,5 +213,5 @@ def manifest(number: int, image: Path, *, parents: tuple[int, ...] = ()) -> Mani
 
 def stand_on(directory: Path, *numbers: int) -> Path:
     """Let a lab stand on checkpoints."""
-    (directory / STANDS_ON).write_text("\n".join(key(number) for number in numbers))
+    standing.stand_on(Store().directory, directory, [key(number) for number in numbers])
     return directory

@@ -103,13 +103,26 @@ def test_when_freezing_or_thawing_fails_each_machine_is_booted(
 
 
 def test_the_recording_of_an_attempt_makes_way_for_that_of_the_boot(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capture = tmp_path / "wire.pcapng"
-    capture.write_bytes(b"of the attempt")
-    world.trouble = MachineError("libvirt refuses")
+
+    def thaw(*_: object) -> None:
+        capture.write_bytes(b"of the attempt")
+        raise MachineError("libvirt refuses")
+
+    monkeypatch.setitem(WHERE, "_thaw_as_many", thaw)
     world.start(capture=capture)
+    assert any("libvirt refuses" in line for line in world.said)
     assert not capture.exists()
+
+
+def test_a_recording_that_was_there_before_stays(world: World, tmp_path: Path) -> None:
+    capture = tmp_path / "wire.pcapng"
+    capture.write_bytes(b"another lab's")
+    world.trouble = MachineError("cannot record to it: File exists")
+    world.start(capture=capture)
+    assert capture.read_bytes() == b"another lab's"
 
 
 def test_a_libvirt_that_others_use_is_asked_for_a_plain_boot(world: World) -> None:

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab import marker
 from lab.checkpoint import NoRoom, Store
 from lab.checkpoint import store as store_module
 from lab.errors import LabError
@@ -253,3 +254,81 @@ def test_removing_all_keeps_what_labs_stand_on(store: Store) -> None:
     stand_on(new_lab_directory("pair"), 2)
     assert sorted(store.remove_all()) == [key(3), key(4)]
     assert present(store) == [1, 2]
+
+
+def test_what_a_lab_of_another_directory_stands_on_is_not_removed(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(store, 1)
+    lab = stand_on(new_lab_directory("pair"), 1)
+    monkeypatch.setenv("VPNPROOF_LABS", str(tmp_path / "others"))
+    with pytest.raises(LabError, match=f"is in use by {lab}"):
+        store.remove(key(1))
+    assert store.remove_all() == []
+    with pytest.raises(NoRoom), Store(limit_gib=0).making(key(2), 1024):
+        pass
+    assert present(store) == [1]
+
+
+def test_a_lab_whose_owner_ended_holds_what_it_stands_on_while_it_runs(store: Store) -> None:
+    make(store, 1)
+    script = (
+        "import sys\n"
+        "from lab.paths import new_lab_directory\n"
+        "from tests.checkpoint.pretend import stand_on\n"
+        "sys.stdout.write(str(stand_on(new_lab_directory('pair'), 1)))\n"
+    )
+    project = Path(__file__).parents[2]
+    told = subprocess.run(
+        [sys.executable, "-c", script], cwd=project, capture_output=True, text=True, check=True
+    )
+    lab = Path(told.stdout)
+    held = marker.hold(lab)  # as its wire and its guardian do
+    assert held is not None
+    with pytest.raises(LabError, match=f"is in use by {lab.name}"):
+        store.remove(key(1))
+    os.close(held)
+    assert store.remove(key(1)) == key(1)
+
+
+def test_what_a_lab_stood_on_before_it_was_frozen_is_its_own_no_more(store: Store) -> None:
+    make(store, 1)
+    make(store, 2)
+    lab = new_lab_directory("pair")
+    stand_on(lab, 1)
+    stand_on(lab, 2)
+    assert store.users(key(1)) == []
+    assert store.users(key(2)) == [lab.name]
+
+
+def test_a_note_that_makes_no_sense_keeps_nothing(store: Store) -> None:
+    make(store, 1)
+    stand_on(new_lab_directory("pair"), 2)
+    (note,) = (store.directory / ".labs").iterdir()
+    for content in ("", "[]", '{"lab": 5}', "[" * 100):
+        note.write_text(content)
+        assert store.users(key(1)) == []
+    assert store.remove(key(1)) == key(1)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [["letter.txt"], [".unfinished-letter/dear.txt"], [f"{key(7)}/model.bin"], [".damaged/x"]],
+)
+def test_a_directory_that_holds_other_things_is_no_store(tmp_path: Path, others: list[str]) -> None:
+    for name in others:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("dear")
+    with pytest.raises(LabError, match="is no directory of checkpoints, it holds"):
+        Store(tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [
+        tmp_path / name for name in others
+    ]
+
+
+def test_a_store_of_before_there_were_markers_is_taken(store: Store) -> None:
+    make(store, 1)
+    killed_while("with Store().making(key(2)) as fresh:")
+    (store.directory / ".vpnproof-checkpoints").unlink()
+    assert present(Store()) == [1]
+    assert (store.directory / ".vpnproof-checkpoints").exists()

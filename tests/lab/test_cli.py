@@ -6,14 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from lab import cli, paths
 from lab.clock import NS, ClockOffset
-from lab.errors import MachineError
-from lab.lab import remove
+from lab.errors import LabError, MachineError
 from lab.machine import CommandResult, Machine
+from lab.marker import MARKER, hold
+from lab.removal import remove
 from lab.state import LabState, MachineState
 from lab.topology import read_topology
 from lab.wire import Port, Wire
@@ -36,8 +36,8 @@ def write_lab(directory: Path, uri: str | None = None) -> None:
 
 
 def without_owner(directory: Path) -> Path:
-    me = psutil.Process()
-    (directory / "owner").write_text(f"{me.pid} {me.create_time() - 3600}")
+    pid, ticks, boot = (directory / MARKER).read_text().split()
+    (directory / MARKER).write_text(f"{pid} {int(ticks) + 100} {boot}")
     return directory
 
 
@@ -131,6 +131,59 @@ def test_gc_keeps_a_lab_whose_wire_is_alive(
         wire.stop()
     assert cli.collect_garbage() == [directory.name]
     assert not directory.exists()
+
+
+def test_gc_keeps_a_lab_that_its_guardian_still_ends() -> None:
+    directory = without_owner(paths.new_lab_directory("failover"))
+    held = hold(directory)
+    assert held is not None
+    assert cli.collect_garbage() == []
+    os.close(held)
+    assert cli.collect_garbage() == [directory.name]
+
+
+def test_gc_refuses_a_directory_that_holds_other_things_and_says_which(
+    private_places: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    orphan = without_owner(paths.new_lab_directory("failover"))
+    for name in ("Documents", "projects"):
+        (private_places / name).mkdir()
+        (private_places / name / "letter.txt").write_text("dear")
+    for arguments in (["gc"], ["status"], ["down", "all"]):
+        assert cli.main(arguments) == 1
+        assert "it holds 'Documents', 'projects'" in capsys.readouterr().err
+    assert orphan.exists()
+    assert (private_places / "Documents" / "letter.txt").read_text() == "dear"
+
+
+def test_gc_removes_what_was_left_half_made(private_places: Path) -> None:
+    (paths.labs() / ".failover-12ab.unfinished").mkdir()
+    assert cli.collect_garbage() == [".failover-12ab.unfinished"]
+    assert not list(private_places.glob(".failover-*"))
+
+
+def test_one_lab_that_cannot_be_removed_keeps_none_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labs = sorted(without_owner(paths.new_lab_directory("failover")) for _ in range(3))
+
+    def remove_but_the_first(directory: Path) -> None:
+        if directory == labs[0]:
+            raise LabError("stuck")
+        remove(directory)
+
+    monkeypatch.setattr(cli, "remove", remove_but_the_first)
+    with pytest.raises(LabError, match="stuck"):
+        cli.collect_garbage()
+    assert list(paths.lab_directories()) == labs[:1]
+
+
+@pytest.mark.parametrize("name", ["..", ".", "/", "../labs", "x/../.."])
+def test_a_path_is_no_lab(name: str, private_places: Path) -> None:
+    paths.labs()
+    (private_places.parent / "lab.json").write_text("{}")
+    assert cli.main(["down", name]) == 1
+    assert private_places.exists()
 
 
 def test_down_removes_a_lab_and_all_removes_every_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,7 @@
 """libvirt's own test driver for power, and real private daemons for living side by side."""
 
-import contextlib
 import os
+import select
 import shutil
 import signal
 import tempfile
@@ -13,6 +13,7 @@ import pytest
 
 from lab import hypervisor as module
 from lab.errors import LabError, MachineError
+from lab.guardian.belonging import processes_of
 from lab.hypervisor import Hypervisor
 
 SMALL = """
@@ -57,11 +58,13 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def end_daemon(directory: Path, number: signal.Signals) -> None:
-    for pid in (directory / "run" / "libvirt").glob("*d.pid"):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            daemon = psutil.Process(int(pid.read_text()))
-            daemon.send_signal(number)
-            daemon.wait(10)
+    """Send a signal to the daemon that lives in `directory`, and to no other that has its pid."""
+    for one in processes_of(directory):
+        pidfd = os.pidfd_open(one.pid)
+        if one in processes_of(directory):
+            signal.pidfd_send_signal(pidfd, number)
+            assert select.select([pidfd], [], [], 10)[0]
+        os.close(pidfd)
 
 
 def test_a_machine_that_was_defined_is_off(pretended: Hypervisor) -> None:
@@ -119,6 +122,19 @@ def test_a_machine_that_is_not_known_is_an_error_that_names_it(pretended: Hyperv
 
 def test_forgetting_a_machine_that_is_not_known_does_nothing(pretended: Hypervisor) -> None:
     pretended.forget("node-z")
+
+
+def test_a_machine_is_known_by_where_its_disk_lies(pretended: Hypervisor, tmp_path: Path) -> None:
+    disk = f"<devices><disk><source file='{tmp_path}/disks/x.qcow2'/><target dev='vda'/></disk>"
+    xml = SMALL.format(kind="test", name="node-b").replace(
+        "</domain>", f"{disk}</devices></domain>"
+    )
+    pretended.define(xml)
+    assert pretended.has_files_below("node-b", tmp_path)
+    assert not pretended.has_files_below("node-b", tmp_path / "disk")
+    assert not pretended.has_files_below("node-a", tmp_path)
+    assert not pretended.has_files_below("node-z", tmp_path)
+    pretended.forget("node-b")
 
 
 def test_xml_that_libvirt_refuses_is_an_error_with_its_words(pretended: Hypervisor) -> None:

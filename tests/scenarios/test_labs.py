@@ -408,13 +408,28 @@ def test_a_lab_made_ahead_that_nobody_needed_leaves_nothing(
     eager: Labs, world: World, evidence: Path
 ) -> None:
     eager.get("failover")
+    world.gate.clear()
     eager.make_ahead("failover")
     (evidence / "wire").mkdir()
     unused = evidence / "wire" / "failover-2.pcapng"
     unused.touch()
+    world.gate.set()
     assert eager.end() == []
     assert [lab.state for lab in world.made] == ["down", "down"]
     assert not unused.exists()
+
+
+def test_the_recording_of_an_earlier_attempt_outlives_a_lab_that_nobody_needed(
+    eager: Labs, world: World, evidence: Path
+) -> None:
+    (evidence / "wire").mkdir()
+    earlier = evidence / "wire" / "failover-2.pcapng"
+    earlier.write_bytes(b"evidence")
+    eager.get("failover")
+    world.fails.append(LabError("cannot record to it: File exists"))
+    eager.make_ahead("failover")
+    eager.end()
+    assert earlier.read_bytes() == b"evidence"
 
 
 def test_a_failure_ahead_that_nobody_met_is_told_at_the_end(

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from evidence.errors import BadEvidence
 from evidence.events.run import LabBooted, ScenarioStarted
 from evidence.history import read_history
 from evidence.moment import NS
@@ -97,6 +98,35 @@ def test_a_file_called_latest_is_left_alone(checkout: Path) -> None:
     (checkout / "evidence" / "latest").write_text("mine")
     Run(checkout / "evidence" / "one", checkout).open()
     assert (checkout / "evidence" / "latest").read_text() == "mine"
+
+
+@pytest.mark.parametrize("target", [".", "../file", "mine"])
+def test_a_link_called_latest_that_is_not_ours_is_left_alone(checkout: Path, target: str) -> None:
+    (checkout / "evidence" / "mine").mkdir(parents=True)
+    link = checkout / "evidence" / "latest"
+    link.symlink_to(target)
+    Run(checkout / "evidence" / "one", checkout).open()
+    assert str(link.readlink()) == target
+
+
+@pytest.mark.parametrize("name", ["letter.txt", "history.jsonl", "verdicts.json"])
+def test_a_directory_that_holds_other_things_is_no_runs(checkout: Path, name: str) -> None:
+    place = checkout / "evidence"
+    place.mkdir()
+    (place / name).write_text("dear")
+    with pytest.raises(BadEvidence, match=f"it holds '{name}'"):
+        Run(place, checkout).open()
+    assert [path.name for path in place.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("content", ["{}", '{"scripts": {}}', "no json", "[]"])
+def test_a_run_json_of_something_else_is_not_replaced(checkout: Path, content: str) -> None:
+    place = checkout / "evidence"
+    place.mkdir()
+    (place / "run.json").write_text(content)
+    with pytest.raises(BadEvidence, match=r"run\.json"):
+        Run(place, checkout).open()
+    assert (place / "run.json").read_text() == content
 
 
 def test_runs_at_once_have_directories_of_their_own_and_leave_nothing_half_written(

@@ -388,3 +388,10 @@ def test_requests_to_a_wire_that_is_gone_say_so(tmp_path):
     other.close()
     with pytest.raises(WireError, match="no wire serves"):
         Wire.connect(tmp_path)
+
+
+def test_a_file_in_the_place_of_the_control_socket_is_not_removed(tmp_path):
+    (tmp_path / "wire.sock").write_text("mine")
+    with pytest.raises(WireError, match="Address already in use"):
+        Wire.start(tmp_path, [], capture=tmp_path / "wire.pcapng")
+    assert (tmp_path / "wire.sock").read_text() == "mine"

@@ -1,0 +1,1 @@
+"""The guardian and what it ends."""
