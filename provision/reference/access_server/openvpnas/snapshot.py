@@ -180,7 +180,7 @@ def load_newer(paths: Paths) -> Manifest | None:
         return None
     sync_tree(fresh)
     (fresh / COMPLETE).touch()
-    sync_tree(fresh)
+    sync(fresh)
     sync(paths.etc)
     shutil.rmtree(former, ignore_errors=True)
     if paths.databases.exists():
