@@ -7,16 +7,19 @@ names the file, the key, the value and what was expected instead.
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import tomllib
 import uuid
-from collections import Counter
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from lab.complaints import complaints
+from lab.contradictions import contradictions
 from lab.errors import TopologyError
 
 TOPOLOGIES = Path(__file__).parent / "topologies"
@@ -27,8 +30,31 @@ TRANSLATIONS_MIB = 256
 #: Host memory QEMU needs beside the guest's own, in MiB: translated code, and itself.
 OVERHEAD_MIB = TRANSLATIONS_MIB + 80
 
+#: A topology file that is larger, or has a longer line, is none: reading it could take hours.
+LARGEST_FILE = 64 * 1024
+LONGEST_LINE = 1000
+
 Role = Literal["controller", "node", "services", "client", "primary", "secondary", "gateway"]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+
+#: Names of machines and networks. Short: libvirt and the wire have sockets that are called so, and
+#: the whole path of one may have 107 bytes.
+Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
+Reference = Annotated[str, Field(max_length=32)]
+
+#: A full host name: labels of 1 to 63 letters, digits and hyphens (RFC 1123), no hyphen at an end.
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+HostName = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})+$", max_length=253)]
+
+
+def _written(value: object) -> object:
+    """Refuse what `ipaddress` would take for an address too: numbers, and zones of any text."""
+    if isinstance(value, int | float | bytes) or (isinstance(value, str) and "%" in value):
+        raise ValueError("an address in quotes, without a zone, is expected")
+    return value
+
+
+_V4 = Annotated[IPv4Address, BeforeValidator(_written)]
+_V6 = Annotated[IPv6Address, BeforeValidator(_written)]
 
 
 class _Strict(BaseModel):
@@ -38,30 +64,30 @@ class _Strict(BaseModel):
 class Network(_Strict):
     """One Ethernet segment of the wire."""
 
-    ipv4: IPv4Network
-    ipv6: IPv6Network | None = None
+    ipv4: Annotated[IPv4Network, BeforeValidator(_written)]
+    ipv6: Annotated[IPv6Network, BeforeValidator(_written)] | None = None
 
 
 class Nic(_Strict):
     """A network interface of a machine, plugged into one network."""
 
-    network: str
-    ipv4: IPv4Address
-    ipv6: IPv6Address | None = None
-    gateway4: IPv4Address | None = None
-    gateway6: IPv6Address | None = None
+    network: Reference
+    ipv4: _V4
+    ipv6: _V6 | None = None
+    gateway4: _V4 | None = None
+    gateway6: _V6 | None = None
 
 
 class MachineSpec(_Strict):
     """One machine: who it is, what it is for, how large it is."""
 
     name: Name
-    fqdn: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
+    fqdn: HostName
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
-    memory_mib: Annotated[int, Field(ge=256)] = 512
-    vcpus: Annotated[int, Field(ge=1)] = 2
+    memory_mib: Annotated[int, Field(ge=256, le=2**20, strict=True)] = 512
+    vcpus: Annotated[int, Field(ge=1, le=32, strict=True)] = 2
     image: str | None = None
-    nics: tuple[Nic, ...]
+    nics: Annotated[tuple[Nic, ...], Field(min_length=1, max_length=8)]
 
     @property
     def ipv4(self) -> IPv4Address:
@@ -79,13 +105,13 @@ class Topology(_Strict):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,20}$")]
     guide: Literal["multi-node", "failover"] | None = None
-    nameserver: str | None = None
-    networks: dict[Name, Network]
-    machines: Annotated[tuple[MachineSpec, ...], Field(min_length=1)]
+    nameserver: Reference | None = None
+    networks: Annotated[dict[Name, Network], Field(max_length=32)]
+    machines: Annotated[tuple[MachineSpec, ...], Field(min_length=1, max_length=100)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if problems := _contradictions(self):
+        if problems := contradictions(self):
             raise ValueError("\n".join(problems))
         return self
 
@@ -127,60 +153,6 @@ class Topology(_Strict):
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{machine}.{self.name}.vpnproof.invalid"))
 
 
-def _contradictions(topology: Topology) -> list[str]:
-    """Return what is wrong between the values of a topology, each with its key and value."""
-    problems: list[str] = []
-    names = Counter(machine.name for machine in topology.machines)
-    problems += [
-        f"machines.{name}: name used {n} times, expected once" for name, n in names.items() if n > 1
-    ]
-    if topology.nameserver is not None and topology.nameserver not in names:
-        problems.append(f"nameserver: {topology.nameserver!r}, expected one of {sorted(names)}")
-    seen: dict[IPv4Address | IPv6Address, str] = {}
-    for machine in topology.machines:
-        for index, nic in enumerate(machine.nics):
-            where = f"machines.{machine.name}.nics.{index}"
-            network = topology.networks.get(nic.network)
-            if network is None:
-                known = ", ".join(topology.networks)
-                problems.append(f"{where}.network: {nic.network!r}, expected one of: {known}")
-                continue
-            problems += _address_problems(where, nic, network, seen)
-    return problems
-
-
-def _address_problems(
-    where: str,
-    nic: Nic,
-    network: Network,
-    seen: dict[IPv4Address | IPv6Address, str],
-) -> list[str]:
-    problems: list[str] = []
-    pairs: tuple[
-        tuple[str, IPv4Address | IPv6Address | None, IPv4Network | IPv6Network | None], ...
-    ] = (
-        ("ipv4", nic.ipv4, network.ipv4),
-        ("ipv6", nic.ipv6, network.ipv6),
-        ("gateway4", nic.gateway4, network.ipv4),
-        ("gateway6", nic.gateway6, network.ipv6),
-    )
-    for key, address, prefix in pairs:
-        if address is None:
-            continue
-        if prefix is None or address not in prefix:
-            problems.append(
-                f"{where}.{key}: {address}, expected an address inside {prefix} ({nic.network})"
-            )
-        if key.startswith("gateway"):
-            continue
-        if address in seen:
-            problems.append(
-                f"{where}.{key}: {address} is also {seen[address]}, expected one of its own"
-            )
-        seen[address] = f"{where}.{key}"
-    return problems
-
-
 def read_topology(source: str | Path) -> Topology:
     """Read and check a topology: a name ("multi_node") or the path of a TOML file.
 
@@ -189,52 +161,40 @@ def read_topology(source: str | Path) -> Topology:
     path = Path(source)
     if path.suffix != ".toml":
         path = TOPOLOGIES / f"{source}.toml"
+    where = str(path) if str(path).isprintable() else ascii(str(path))
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(_text(path, where))
     except FileNotFoundError:
         known = ", ".join(sorted(file.stem for file in TOPOLOGIES.glob("*.toml")))
         raise TopologyError(
             f"no topology {str(source)!r}", hint=f"there are: {known}; or give a .toml file"
         ) from None
     except OSError as error:
-        raise TopologyError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TopologyError(f"{path}: not TOML: {error}") from error
+        raise TopologyError(f"{where} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:  # TOML's own errors, UTF-8's, too deep
+        raise TopologyError(f"{where}: not TOML: {error}") from error
     try:
         return Topology.model_validate(content)
     except ValidationError as error:
-        lines = [line for item in _causes(error) for line in _complaint(content, item).splitlines()]
-        raise TopologyError("\n".join(f"{path}: {line}" for line in lines)) from error
+        lines = complaints(content, error)
+        raise TopologyError("\n".join(f"{where}: {line}" for line in lines)) from error
 
 
-def _causes(error: ValidationError) -> list[object]:
-    """Return pydantic's errors without those that only follow from one deeper in the file."""
-    found = error.errors()
-    places = [item["loc"] for item in found]
-    return [
-        item
-        for item in found
-        if not any(place[: len(item["loc"])] == item["loc"] != place for place in places)
-    ]
-
-
-def _complaint(content: object, item: object) -> str:
-    """Say one pydantic error as key, value and what was expected, machines by their names."""
-    assert isinstance(item, dict)  # noqa: S101 - pydantic's documented shape
-    keys: list[str] = []
-    here = content
-    for part in item["loc"]:
-        try:
-            here = here[part]  # type: ignore[index]  # walks tables and arrays alike
-        except (KeyError, IndexError, TypeError):
-            here = None
-        named = isinstance(part, int) and isinstance(here, dict) and "name" in here
-        keys.append(str(here["name"]) if named and isinstance(here, dict) else str(part))
-    message = str(item["msg"]).removeprefix("Value error, ")
-    if not keys:
-        return message
-    value = f" {item['input']!r}:" if item["type"] != "missing" else ""
-    return f"{'.'.join(keys)}:{value} {message[0].lower()}{message[1:]}"
+def _text(path: Path, where: str) -> str:
+    """Return what stands in a file of sensible size; never waits for a pipe or a device."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise TopologyError(f"{where} cannot be read: it is not a file")
+        raw = os.read(descriptor, LARGEST_FILE + 1)
+    finally:
+        os.close(descriptor)
+    if len(raw) > LARGEST_FILE:
+        raise TopologyError(f"{where} has more than {LARGEST_FILE} bytes: not a topology")
+    for number, line in enumerate(raw.splitlines(), start=1):
+        if len(line) > LONGEST_LINE:
+            raise TopologyError(f"{where}: line {number} has more than {LONGEST_LINE} bytes")
+    return raw.decode()
 
 
 def free_memory_mib() -> int:

@@ -61,7 +61,7 @@ def _string(text: str) -> str:
 
 def _integer(number: int) -> str:
     if not _PHP_INT_MIN <= number < 2**63:
-        raise UnexpectedContent(f"{number} is no integer for PHP: it has 64 bits")
+        raise UnexpectedContent(f"{number} is not an integer for PHP: it has 64 bits")
     return f"{number + 1}-1" if number == _PHP_INT_MIN else str(number)
 
 

@@ -120,7 +120,7 @@ class Append:
         section = _section(config, self.path[:-1])
         items = section.setdefault(self.path[-1], [])
         if not isinstance(items, list):
-            raise UnexpectedContent(f"{_arrow(self.path)} is no list: {items!r}")
+            raise UnexpectedContent(f"{_arrow(self.path)} is not a list: {items!r}")
         if self.item not in items:
             items.append(copy.deepcopy(self.item))
 

@@ -121,7 +121,7 @@ def _check_virtual_ip(virtual_ip: str, topology: Topology, primary: MachineSpec)
     try:
         address = IPv4Address(virtual_ip)
     except AddressValueError as error:
-        raise PlanError(f"the virtual IP {virtual_ip!r} is no IPv4 address: {error}") from None
+        raise PlanError(f"the virtual IP {virtual_ip!r} is not an IPv4 address: {error}") from None
     if address not in network.ipv4 or address in (
         network.ipv4.network_address,
         network.ipv4.broadcast_address,

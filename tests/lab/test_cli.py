@@ -15,7 +15,7 @@ from lab.machine import CommandResult, Machine
 from lab.marker import MARKER, hold
 from lab.removal import remove
 from lab.state import LabState, MachineState
-from lab.topology import read_topology
+from lab.topology import TOPOLOGIES, read_topology
 from lab.wire import Port, Wire
 
 
@@ -103,6 +103,34 @@ def test_a_wrong_topology_is_refused_before_anything_is_made(
     (tmp_path / "wrong.toml").write_text("name = 5")
     assert cli.main(["up", str(tmp_path / "wrong.toml")]) == 1
     assert "wrong.toml: name: 5:" in capsys.readouterr().err
+    assert not private_places.exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("memory_mib = 512", "memory_mib = 1_000_000", "memory_mib = 1000000"),
+        ("memory_mib = 512", "vcpus = 1_000_000", "vcpus: 1000000: "),
+        ('"192.168.70.1"', '"192.168.70.255"', "not the broadcast address"),
+        ('name = "primary"', 'name = "a\\nb"', "'a\\nb'"),
+    ],
+)
+def test_a_topology_that_cannot_be_is_refused_before_anything_is_made(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    private_places: Path,
+    old: str,
+    new: str,
+    said: str,
+) -> None:
+    content = (TOPOLOGIES / "failover.toml").read_text()
+    assert old in content
+    (tmp_path / "wrong.toml").write_text(content.replace(old, new, 1))
+    assert cli.main(["up", str(tmp_path / "wrong.toml")]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert said in shown.err
+    assert len(shown.err.splitlines()) <= 2
     assert not private_places.exists()
 
 

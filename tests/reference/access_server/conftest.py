@@ -66,7 +66,7 @@ def carry() -> Callable[[Paths, Paths], None]:
 
     def bring(source: Paths, target: Paths) -> None:
         shutil.rmtree(target.staging / "incoming", ignore_errors=True)
-        shutil.copytree(source.outgoing, target.staging / "incoming")
+        shutil.copytree(source.outgoing / "complete", target.staging / "incoming")
 
     return bring
 

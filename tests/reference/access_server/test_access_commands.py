@@ -203,7 +203,7 @@ def test_an_active_node_takes_no_snapshot_of_a_second_active_one(
     monkeypatch.setenv(ROOT_VARIABLE, str(paths.root))
     snapshot.make(paths)
     paths.staging.mkdir()
-    paths.outgoing.rename(paths.staging / "incoming")
+    (paths.outgoing / "complete").resolve().rename(paths.staging / "incoming")
     paths.runtime.mkdir(parents=True)
     paths.state_file.write_text(json.dumps({"pid": os.getpid(), "state": "MASTER"}))
     assert accept_snapshot() == 1

@@ -55,7 +55,7 @@ def furnished(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     profiles.auto_login("alice", config, users, store)
     snapshot.make(paths)
     paths.staging.mkdir()
-    shutil.copytree(paths.outgoing, paths.staging / "incoming")
+    shutil.copytree(paths.outgoing / "complete", paths.staging / "incoming")
     return root
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from dataclasses import replace
 
 import pytest
+from access_network import FakeNetwork
 from cryptography import x509
-from openvpnas import certificates, profiles, rendering
+from openvpnas import certificates, profiles, rendering, sync
 from openvpnas.addresses import LocalAddress
 from openvpnas.certificate_store import SERVER_NAME, CertificateStore
 from openvpnas.config import Config
-from openvpnas.errors import AccessServerError, NotInitialised
+from openvpnas.errors import AccessServerError, InvalidValue, NotInitialised
 from openvpnas.heartbeat import BACKUP, MASTER, heartbeat
+from openvpnas.log import line
 from openvpnas.pair import Node, Pair
 from openvpnas.paths import Paths
+from openvpnas.ucarp_options import NotAllowed
 from openvpnas.users import Users
 
 OWN = LocalAddress("wire0", "192.168.70.1", 24)
@@ -156,6 +160,50 @@ def test_ucarp_drops_the_address_at_exit_and_never_preempts(paths: Paths):
     assert {"--shutdown", "--neutral", "--vhid=94", "--srcip=192.168.70.1"} <= set(command)
     assert not {"--preempt", "-P"} & set(command)
     assert command[-1] == "--deadratio=10"
+
+
+def test_ucarp_is_not_started_with_options_that_are_not_allowed(paths: Paths):
+    pair = replace(PAIR, extra_parms="--upscript=/tmp/x")
+    with pytest.raises(NotAllowed):
+        heartbeat(pair, OWN, paths, "primary").command()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("vpn.server.daemon.udp.port", "1194\nup /tmp/x"),
+        ("ucarp.extra_parms", "--upscript=/tmp/x"),
+        ("failover.primary.ssh_user", "-oProxyCommand=reboot"),
+    ],
+)
+def test_values_that_were_not_set_here_are_checked_where_they_are_used(
+    paths: Paths, config: Config, key: str, value: str
+):
+    config.put({"failover.mode": "ucarp", "failover.vip": "192.168.70.222"})
+    for node in ("primary", "secondary"):
+        config.put({f"failover.{node}.host": "192.168.70.1"})
+    with config.database.changing() as connection:
+        connection.execute("INSERT OR REPLACE INTO config VALUES (?, ?)", (key, value))
+    with pytest.raises(InvalidValue, match=key):
+        rendering.render(paths, "/log")
+    with pytest.raises(InvalidValue, match=key):
+        Pair.of(config.all())
+
+
+def test_a_name_is_never_an_option_of_ssh_or_rsync(paths: Paths, network: FakeNetwork):
+    sync.send(paths, Node("-host", ssh_user="-user"), network)
+    named = [
+        (command[0], "--" in command[:index])
+        for command in network.asked
+        for index, word in enumerate(command)
+        if word.startswith("-user@-host")
+    ]
+    assert named == [("rsync", True), ("ssh", True)]
+
+
+def test_a_log_line_is_one_line_without_control_characters():
+    text = line("OVPN 0", "peer said \x1b[2J\r\nline two\x00\u2028 é\t.")
+    assert text.endswith('"peer said \\x1b[2J\\r line two\\x00\\u2028 é\t."\n')
 
 
 def test_the_password_is_in_a_file_and_not_on_the_command_line(paths: Paths):

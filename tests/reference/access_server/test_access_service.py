@@ -56,7 +56,7 @@ def test_a_sync_goes_to_staging_by_rsync_over_ssh(paths: Paths, network: FakeNet
     assert transfer[-1] == "root@192.168.70.2:/usr/local/openvpn_as/etc/staging/incoming/"
     assert any("-p 2202" in word for word in transfer)
     assert accept[-1] == "/usr/local/openvpn_as/libexec/accept-snapshot"
-    assert snapshot.read(paths.outgoing) == manifest
+    assert snapshot.read(paths.outgoing / "complete") == manifest
 
 
 def test_a_partner_that_refuses_a_snapshot_is_named(paths: Paths, network: FakeNetwork):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from openvpnas import verify
+from openvpnas import passwords, verify
 from openvpnas.paths import Paths
 from openvpnas.users import Users
 
@@ -48,6 +49,30 @@ def test_a_denied_user_is_refused_and_keeps_the_one_time_password(paths: Paths, 
     users.add_one_time_passwords("alice", ["one"])
     users.put("alice", "prop_deny", "true")
     assert not log_in(paths, "alice", "one", "alice")
+    assert users.unused_one_time_passwords("alice") == 1
+
+
+@pytest.mark.parametrize("name", ["known", "once", "denied", "nobody"])
+def test_whoever_is_refused_costs_one_hash(
+    paths: Paths, users: Users, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    users.set_password("known", "right")
+    users.set_password("denied", "wrong")
+    users.put("denied", "prop_deny", "true")
+    users.add_one_time_passwords("once", ["right"])
+    rounds: list[int] = []
+    make = hashlib.pbkdf2_hmac
+    monkeypatch.setattr(
+        hashlib, "pbkdf2_hmac", lambda *given: rounds.append(given[-1]) or make(*given)
+    )
+    assert not log_in(paths, name, "wrong", name)
+    assert rounds == [passwords.ROUNDS]
+
+
+def test_a_local_password_is_not_taken_for_a_one_time_password(paths: Paths, users: Users):
+    users.set_password("alice", "same")
+    users.add_one_time_passwords("alice", ["same"])
+    assert log_in(paths, "alice", "same", "alice")
     assert users.unused_one_time_passwords("alice") == 1
 
 

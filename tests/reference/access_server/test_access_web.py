@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from access_network import PAIR_REQUEST, FakeNetwork
@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from openvpnas import rendering
 from openvpnas.config import Config
 from openvpnas.paths import Paths
-from openvpnas.users import Users
+from openvpnas.users import PASSWORD_PROPERTY, Users
 from openvpnas.web import Node, make_app
 from openvpnas.web_server import make_web_server
 
@@ -72,6 +72,84 @@ def test_a_program_without_credentials_is_refused(client: FlaskClient, path: str
 @pytest.mark.parametrize("login", [("boss", "wrong"), ("alice", "word"), ("nobody", "x")])
 def test_only_an_administrator_gets_in(client: FlaskClient, login: tuple[str, str]):
     assert client.get("/admin/failover", auth=login, headers=JSON).status_code == 401
+
+
+def test_a_denied_administrator_does_not_get_in(client: FlaskClient, users: Users):
+    users.put("boss", "prop_deny", "true")
+    assert client.get("/admin/failover", auth=ADMIN, headers=JSON).status_code == 401
+    form = {"username": "boss", "password": "right"}
+    assert client.post("/admin/login", data=form, base_url="https://x").status_code == 401
+
+
+def within(client: FlaskClient) -> bool:
+    return client.get("/admin/failover", base_url="https://x").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda users: users.set_password("boss", "other"),
+        lambda users: users.set_password("boss", "right"),
+        lambda users: users.put("boss", "prop_deny", "true"),
+        lambda users: users.put("boss", "prop_superuser", "false"),
+        lambda users: users.delete("boss", PASSWORD_PROPERTY),
+        lambda users: users.delete_all("boss"),
+    ],
+    ids=["another password", "the same again", "denied", "no superuser", "no password", "no user"],
+)
+def test_every_session_of_an_administrator_ends_with_a_change(
+    client: FlaskClient, users: Users, change: Callable[[Users], object]
+):
+    others = [client.application.test_client() for _ in range(2)]
+    for one in (client, *others):
+        token(one)
+        assert within(one)
+    change(users)
+    assert [within(one) for one in (client, *others)] == [False] * 3
+
+
+def test_sessions_of_others_go_on_when_a_password_is_changed(client: FlaskClient, users: Users):
+    token(client)
+    users.set_password("alice", "other")
+    users.put("boss", "prop_autologin", "true")
+    assert within(client)
+
+
+def test_a_session_shows_no_digest(client: FlaskClient, users: Users):
+    token(client)
+    digest = users.properties("boss")["boss"][PASSWORD_PROPERTY]
+    with client.session_transaction(base_url="https://x") as session:
+        assert digest not in str(dict(session))
+        assert digest.rpartition("$")[2] not in str(dict(session))
+
+
+def test_a_refused_log_in_ends_the_session_that_was(client: FlaskClient):
+    token(client)
+    client.post(
+        "/admin/login", data={"username": "boss", "password": "wrong"}, base_url="https://x"
+    )
+    assert not within(client)
+
+
+def test_brackets_in_brackets_are_a_refused_request(client: FlaskClient):
+    answer = client.post(
+        "/admin/failover/validate",
+        data="[" * 60_000,
+        content_type="application/json",
+        auth=ADMIN,
+    )
+    assert answer.status_code == 400
+
+
+def test_a_web_administrator_has_no_program_started_by_ucarp(
+    client: FlaskClient, config: Config, restarts: list[int]
+):
+    body = {**PAIR_REQUEST, "extra_parms": "--upscript=/tmp/x"}
+    answer = client.post("/admin/failover/commit", json=body, auth=ADMIN)
+    assert answer.status_code == 400
+    assert "--upscript" in answer.text
+    assert config.get("ucarp.extra_parms") == ""
+    assert restarts == []
 
 
 def test_a_person_is_led_to_the_log_in(client: FlaskClient):

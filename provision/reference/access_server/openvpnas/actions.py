@@ -247,7 +247,7 @@ def _pair_request(request: Request) -> Mapping[str, object]:
     _ = request.config
     try:
         found = json.loads(request.needed("value"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AccessServerError(f"--value is not JSON: {error}") from None
     if not isinstance(found, dict):
         raise AccessServerError("--value is not a JSON object")

@@ -34,8 +34,7 @@ class Config:
 
     def put(self, values: Mapping[str, str]) -> None:
         """Set all these keys, or none if one is refused (InvalidValue)."""
-        for key, value in values.items():
-            keys.check(key, value)
+        keys.check_all(values)
         with self.database.changing() as connection:
             connection.executemany("INSERT OR REPLACE INTO config VALUES (?, ?)", values.items())
 

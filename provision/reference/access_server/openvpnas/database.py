@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from openvpnas.whole_file import sync
+
 META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
 BUSY_SECONDS = 10.0
 
@@ -30,6 +32,7 @@ class Database:
             fresh.touch(mode=0o600)
             self._make_tables(fresh)
             fresh.replace(self.path)
+            sync(self.path.parent)
         self._make_tables(self.path)
 
     def _make_tables(self, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+LONGEST_SHOWN = 200
+
 
 class AccessServerError(Exception):
     """Something was refused; nothing has been changed."""
@@ -11,7 +13,8 @@ class InvalidValue(AccessServerError):
     """A configuration value cannot be right."""
 
     def __init__(self, key: str, value: str, expected: str) -> None:
-        super().__init__(f"{key}: {value!r} is not {expected}")
+        shown = value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}..."
+        super().__init__(f"{key}: {shown!r} is not {expected}")
         self.key = key
         self.value = value
         self.expected = expected

@@ -7,10 +7,10 @@ Both are asked never to force a failover back: ucarp runs without `--preempt`, k
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Protocol
 
+from openvpnas import ucarp_options
 from openvpnas.addresses import LocalAddress
 from openvpnas.pair import Pair
 from openvpnas.paths import Paths
@@ -51,7 +51,10 @@ class Ucarp:
         self._paths = paths
 
     def command(self) -> list[str]:
-        """Give ucarp's command line; what `ucarp.extra_parms` says comes last and wins."""
+        """Give ucarp's command line; what `ucarp.extra_parms` says comes last and wins.
+
+        Only what `ucarp_options` allows: what ucarp starts and who it is are said here.
+        """
         # line buffered, or its informational lines are lost when it exits
         return [
             "stdbuf",
@@ -66,7 +69,7 @@ class Ucarp:
             f"--downscript={self._paths.libexec / 'vip-down'}",
             "--shutdown",
             "--neutral",
-            *shlex.split(self._pair.extra_parms),
+            *ucarp_options.parse(self._pair.extra_parms),
         ]
 
     def files(self) -> Mapping[str, str]:

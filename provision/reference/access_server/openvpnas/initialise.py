@@ -25,15 +25,17 @@ class Administrator:
 
 
 def wipe(paths: Paths) -> None:
-    """Remove configuration, users, certificates, staged data and the node's role."""
+    """Remove configuration, users, certificates, staged data and the node's role.
+
+    Copies first: cut in the middle, nothing old must be taken for a load to be finished.
+    """
     paths.role_file.unlink(missing_ok=True)
     for directory in (
-        paths.databases,
+        *sorted(paths.etc.glob("db.*")),
         paths.staging,
         paths.outgoing,
         paths.rendered,
-        *paths.etc.glob("db.*"),
-        *paths.etc.glob("outgoing.*"),
+        paths.databases,
     ):
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -15,10 +15,17 @@ from openvpnas.paths import Paths
 
 
 def line(source: str, text: str) -> str:
-    """Give one log line; it has no line break inside, whatever the text has."""
+    """Give one log line; it has neither line breaks nor control characters, whatever the text has.
+
+    What OpenVPN says may quote what a client has sent.
+    """
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    flat = " ".join(text.split("\n")).rstrip()
+    flat = "".join(map(_shown, " ".join(text.split("\n")).rstrip()))
     return f'{stamp} [stdout#info] [{source}] OUT: "{flat}"\n'
+
+
+def _shown(sign: str) -> str:
+    return sign if sign.isprintable() or sign == "\t" else ascii(sign)[1:-1]
 
 
 class Log:

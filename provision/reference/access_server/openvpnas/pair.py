@@ -45,10 +45,14 @@ class Pair:
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Pair | None:
-        """Read the pair from configuration keys; None where failover is not switched on."""
+        """Read the pair from configuration keys; None where failover is not switched on.
+
+        Checked again, for a partner's staged values were never set here; raises InvalidValue.
+        """
         if values.get("failover.mode", "none") == "none":
             return None
         known = {**keys.DEFAULTS, **values}
+        keys.check_all(known)
         try:
             return cls(
                 virtual_ip=known["failover.vip"],
@@ -116,8 +120,7 @@ def pair_keys(request: Mapping[str, object]) -> dict[str, str]:
             ("ssh_port", "22"),
         ):
             found[f"failover.{name}.{part}"] = _text(node, part, default)
-    for key, value in found.items():
-        keys.check(key, value)
+    keys.check_all(found)
     return found
 
 

@@ -71,12 +71,12 @@ class Paths:
 
     @property
     def staging(self) -> Path:
-        """What the active node sent; loaded at takeover only."""
+        """A shelf: what the active node sent; loaded at takeover only."""
         return self.etc / "staging"
 
     @property
     def outgoing(self) -> Path:
-        """The last snapshot that this node made for its partner."""
+        """A shelf: the last snapshot that this node made for its partner."""
         return self.etc / "outgoing"
 
     @property

@@ -10,19 +10,21 @@ import ipaddress
 import os
 from collections.abc import Mapping
 
+from openvpnas import keys
 from openvpnas.certificate_store import SERVER_NAME, WEB_NAME, CertificateStore
 from openvpnas.config import Config
 from openvpnas.paths import Paths
-from openvpnas.users import Users
+from openvpnas.users import Users, check_name
 from openvpnas.whole_file import write_whole
 
 DAEMONS = ("udp", "tcp")
 
 
 def render(paths: Paths, node_log: str) -> None:
-    """Write every file; raises NotInitialised on a node without an authority."""
+    """Write every file; NotInitialised without an authority, InvalidValue of what cannot be."""
     store = CertificateStore.at(paths)
     values = Config.at(paths).all()
+    keys.check_all(values)
     paths.rendered.mkdir(parents=True, exist_ok=True, mode=0o700)
     files = {name: store.secret(name) for name in ("ca.crt", "tls-crypt.key", "auth-token.key")}
     for stem, name in (("server", SERVER_NAME), ("web", WEB_NAME)):
@@ -42,7 +44,7 @@ def render_refusals(paths: Paths) -> None:
     if not paths.rendered.is_dir():
         return
     write_whole(paths.rendered / "crl.pem", CertificateStore.at(paths).secret("crl.pem"))
-    denied = "".join(f"{name}\n" for name in Users.at(paths).denied())
+    denied = "".join(f"{check_name(name)}\n" for name in Users.at(paths).denied())
     write_whole(paths.rendered / "denied", denied)
 
 

@@ -108,4 +108,5 @@ def ssh_environment(node: Node) -> dict[str, str]:
 def on(node: Node, remote: Sequence[str] | str) -> list[str]:
     """Give the command that runs `remote` on the node; a string is a shell line."""
     line = remote if isinstance(remote, str) else shlex.join(remote)
-    return [*ssh_options(node), f"{node.ssh_user}@{node.host}", line]
+    # "--": whatever a name looks like, it is no option
+    return [*ssh_options(node), "--", f"{node.ssh_user}@{node.host}", line]

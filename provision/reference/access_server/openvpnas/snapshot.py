@@ -3,8 +3,9 @@
 They are made on the active node, staged on the standby, and loaded at takeover.
 
 A snapshot is a directory with the databases, the session log and a manifest with the digest of
-each. It is accepted into the staging area only whole, by the flip of one symbolic link, and
-checked again before it is loaded: half a sync is never loaded. How it travels is `sync`'s work.
+each. It is accepted into the staging area only whole, by the flip of one symbolic link (see
+`shelf`), and checked again before it is loaded: half a sync is never loaded, nor anything that the
+manifest does not name. How it travels is `sync`'s work.
 
 Which of two states is newer: every takeover begins a new term, every change raises the serial;
 the greater (term, serial) is newer. A node that lost its role to its partner falls back to term
@@ -15,7 +16,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
+import stat
 import time
 import uuid
 from dataclasses import asdict, dataclass
@@ -26,11 +30,16 @@ from openvpnas.config import Config
 from openvpnas.database import Database
 from openvpnas.errors import NotInitialised, SnapshotRefused
 from openvpnas.paths import Paths
+from openvpnas.shelf import Shelf
 from openvpnas.users import Users
-from openvpnas.whole_file import write_whole
+from openvpnas.whole_file import sync, sync_tree, write_whole
 
 MANIFEST = "MANIFEST.json"
 TERM = "term"
+COMPLETE = ".complete"
+NEEDED = {"config.db", "userprop.db", "certs.db"}
+KNOWN = {*NEEDED, "sessions.log"}
+LARGEST_MANIFEST = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -79,16 +88,16 @@ def give_up_term(paths: Paths) -> None:
 
     What it sent earlier is older than what this node held as the active one, so it goes.
     """
-    (paths.staging / "complete").unlink(missing_ok=True)
+    Shelf(paths.staging).clear()
     Config.at(paths).database.set_number(TERM, 0)
 
 
 def make(paths: Paths) -> Manifest:
-    """Make the snapshot to send, in the outgoing directory; replaces the one before."""
+    """Make the snapshot to send, on the outgoing shelf; it replaces the one before."""
     term, serial = live_age(paths)
     if term < 0:
         raise NotInitialised("this node has no configuration to send")
-    draft = paths.outgoing.with_name("outgoing.new")
+    draft = paths.outgoing / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True, mode=0o700)
     for database in _databases(paths):
@@ -104,21 +113,31 @@ def make(paths: Paths) -> Manifest:
         files={file.name: _digest(file) for file in sorted(draft.iterdir())},
     )
     write_whole(draft / MANIFEST, json.dumps(asdict(manifest), indent=2) + "\n")
-    shutil.rmtree(paths.outgoing, ignore_errors=True)
-    draft.rename(paths.outgoing)
+    Shelf(paths.outgoing).put(draft, manifest.id)
     return manifest
 
 
 def read(directory: Path) -> Manifest:
     """Read and check a snapshot; SnapshotRefused if anything is missing, damaged or foreign."""
     try:
-        manifest = Manifest(**json.loads((directory / MANIFEST).read_text()))
+        manifest = _manifest(directory / MANIFEST)
         found = {name: _digest(directory / name) for name in manifest.files}
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise SnapshotRefused(f"{directory}: {error}") from None
     wrong = sorted(name for name, digest in manifest.files.items() if found[name] != digest)
-    if wrong or not {"config.db", "userprop.db", "certs.db"} <= set(found):
+    if wrong or not set(found) >= NEEDED:
         raise SnapshotRefused(f"{directory}: incomplete or damaged: {', '.join(wrong) or 'files'}")
+    return manifest
+
+
+def _manifest(file: Path) -> Manifest:
+    """Read a manifest, which a partner wrote: its words become names of files here; ValueError."""
+    manifest = Manifest(**json.loads(_bytes(file, LARGEST_MANIFEST)))
+    counted = all(type(number) is int for number in manifest.age)
+    if not counted or re.fullmatch(r"[0-9a-f]{12}", manifest.id) is None:
+        raise ValueError("its manifest is not one of this software")
+    if not isinstance(manifest.files, dict) or not set(manifest.files) <= KNOWN:
+        raise ValueError("its manifest names other files than a snapshot has")
     return manifest
 
 
@@ -126,23 +145,17 @@ def accept(paths: Paths) -> Manifest:
     """Accept what the partner has put into `incoming`: check it, then flip to it."""
     incoming = paths.staging / "incoming"
     manifest = read(incoming)
-    place = paths.staging / f"snapshot-{manifest.id}"
-    shutil.rmtree(place, ignore_errors=True)
-    incoming.rename(place)
-    link = paths.staging / "complete.new"
-    link.unlink(missing_ok=True)
-    link.symlink_to(place.name)
-    link.replace(paths.staging / "complete")
-    for older in paths.staging.glob("snapshot-*"):
-        if older != place:
-            shutil.rmtree(older, ignore_errors=True)
+    for foreign in incoming.iterdir():
+        if foreign.name not in {MANIFEST, *manifest.files}:
+            raise SnapshotRefused(f"{incoming}: {foreign.name!r} is not in its manifest")
+    Shelf(paths.staging).put(incoming, manifest.id)
     return manifest
 
 
 def staged(paths: Paths) -> Manifest | None:
     """Give the accepted snapshot, None where there is none or it is damaged."""
     try:
-        return read(paths.staging / "complete")
+        return read(Shelf(paths.staging).complete)
     except SnapshotRefused:
         return None
 
@@ -154,21 +167,27 @@ def newer_staged(paths: Paths) -> Manifest | None:
 
 
 def load_newer(paths: Paths) -> Manifest | None:
-    """Make the staged snapshot the live configuration, if it is newer; gives what was loaded."""
+    """Make the staged snapshot the live configuration, if it is newer; gives what was loaded.
+
+    What was live stays until the new databases are on the disk under their name. A power cut
+    between the two renames is what `finish_interrupted_load` is for.
+    """
     if newer_staged(paths) is None:
         return None
-    fresh = paths.databases.with_name("db.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True, mode=0o700)
+    fresh, former = _fresh(paths), _former(paths)
     manifest = _copy_staged(paths, fresh)
     if manifest is None:
         return None
-    (fresh / ".complete").touch()
-    former = paths.databases.with_name("db.former")
+    sync_tree(fresh)
+    (fresh / COMPLETE).touch()
+    sync(fresh)
+    sync(paths.etc)
     shutil.rmtree(former, ignore_errors=True)
     if paths.databases.exists():
         paths.databases.rename(former)
+        sync(paths.etc)
     fresh.rename(paths.databases)
+    sync(paths.etc)
     shutil.rmtree(former, ignore_errors=True)
     return manifest
 
@@ -176,11 +195,13 @@ def load_newer(paths: Paths) -> Manifest | None:
 def _copy_staged(paths: Paths, fresh: Path) -> Manifest | None:
     """Copy the accepted snapshot, checked; again if a newer one was accepted meanwhile."""
     for _ in range(3):
-        place = (paths.staging / "complete").resolve()
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True, mode=0o700)
+        place = Shelf(paths.staging).complete.resolve()
         try:
-            for file in place.iterdir():
-                shutil.copyfile(file, fresh / file.name)
-                (fresh / file.name).chmod(0o600)
+            for name in (*read(place).files, MANIFEST):
+                shutil.copyfile(place / name, fresh / name, follow_symlinks=False)
+                (fresh / name).chmod(0o600)
             return read(fresh)
         except (OSError, SnapshotRefused):
             continue
@@ -189,15 +210,34 @@ def _copy_staged(paths: Paths, fresh: Path) -> Manifest | None:
 
 def finish_interrupted_load(paths: Paths) -> None:
     """Finish a load that a crash cut between its two renames; else do nothing."""
-    fresh = paths.databases.with_name("db.new")
-    former = paths.databases.with_name("db.former")
+    fresh, former = _fresh(paths), _former(paths)
     if paths.databases.exists():
         return
-    if (fresh / ".complete").exists():
+    if (fresh / COMPLETE).exists():
         fresh.rename(paths.databases)
+        sync(paths.etc)
     elif former.exists():
         former.rename(paths.databases)
+        sync(paths.etc)
+
+
+def _fresh(paths: Paths) -> Path:
+    return paths.databases.with_name("db.new")
+
+
+def _former(paths: Paths) -> Path:
+    return paths.databases.with_name("db.former")
 
 
 def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return hashlib.sha256(_bytes(file)).hexdigest()
+
+
+def _bytes(file: Path, largest: int = -1) -> bytes:
+    """Read a file, and only a file: no link to another, no pipe that never ends; OSError."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{file} is not a file")
+    with os.fdopen(descriptor, "rb") as opened:
+        return opened.read(largest)

@@ -20,13 +20,14 @@ from openvpnas.child import Child, Event, Events, Exited, Line, Restart, Signall
 from openvpnas.config import SCHEMA, Config
 from openvpnas.control import answering
 from openvpnas.database import Database
-from openvpnas.errors import AccessServerError, NotInitialised
+from openvpnas.errors import AccessServerError
 from openvpnas.heartbeat import BACKUP, MASTER, Heartbeat, heartbeat
 from openvpnas.log import Log
 from openvpnas.pair import SECONDARY, Pair, partner_of
 from openvpnas.paths import Paths
 from openvpnas.place import own_place
 from openvpnas.services import Services
+from openvpnas.shelf import Shelf
 from openvpnas.shell import Shell
 from openvpnas.sync import PeriodicSync
 from openvpnas.whole_file import write_whole
@@ -41,8 +42,8 @@ def effective_pair(paths: Paths) -> Pair | None:
     So a standby learns of a pair, or of a new VHID, at its restart, while its live
     configuration stays as it is until takeover.
     """
-    directory = paths.staging / "complete"
     if snapshot.newer_staged(paths) is not None:
+        directory = Shelf(paths.staging).complete
         return Pair.of(Config(Database(directory / "config.db", SCHEMA)).all())
     config = Config.at(paths)
     return Pair.of(config.all()) if config.database.exists else None
@@ -153,7 +154,7 @@ class Supervisor:
         try:
             term = snapshot.begin_term(self._paths)
             self._services.serve(os.fspath(self._log.node_path))
-        except (NotInitialised, OSError) as error:
+        except (AccessServerError, OSError) as error:
             self._log.failover(f"cannot serve: {error}")
             return
         self._log.failover(f"serving, term {term}")

@@ -15,6 +15,7 @@ from openvpnas import snapshot
 from openvpnas.errors import AccessServerError
 from openvpnas.pair import Node
 from openvpnas.paths import Paths
+from openvpnas.shelf import Shelf
 from openvpnas.shell import Shell, on, ssh_environment, ssh_options
 from openvpnas.whole_file import write_whole
 
@@ -60,7 +61,8 @@ def _rsync(paths: Paths, partner: Node, incoming: str) -> list[str]:
         f"--rsh={' '.join(ssh_options(partner))}",
         # not a connection of its own: each takes seconds on a slow machine
         f"--rsync-path=mkdir -p -m 700 {incoming} && rsync",
-        f"{paths.outgoing}/",
+        "--",  # whatever a name looks like, it is no option
+        f"{Shelf(paths.outgoing).complete}/",
         f"{partner.ssh_user}@{partner.host}:{incoming}/",
     ]
 

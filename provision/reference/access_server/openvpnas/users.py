@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from openvpnas import passwords
+from openvpnas import keys, passwords
 from openvpnas.database import Database
 from openvpnas.errors import AccessServerError, InvalidValue
 from openvpnas.paths import Paths
@@ -22,9 +24,18 @@ PASSWORD_PROPERTY = "pvt_password_digest"  # noqa: S105 - the property's name, n
 
 def check_name(user: str) -> str:
     """Give the name back, or refuse it: it becomes a certificate's common name."""
-    if re.fullmatch(r"[A-Za-z0-9_.@-]{1,48}", user) is None or user.endswith(AUTOLOGIN_SUFFIX):
+    name = r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,47}"  # a leading "-" would make it an option
+    if re.fullmatch(name, user) is None or user.endswith(AUTOLOGIN_SUFFIX):
         raise InvalidValue("user", user, "1 to 48 letters, digits, or any of _ . @ -")
     return user
+
+
+def check_property(key: str, value: str) -> None:
+    """Refuse a property that no program could be given to read; raises InvalidValue."""
+    if re.fullmatch(r"[A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,8}", key) is None:
+        raise InvalidValue("key", key, "letters, digits and underscores, joined by dots")
+    if not keys.is_text(value):
+        raise InvalidValue(key, "(hidden)" if key.startswith("pvt_") else value, keys.TEXT)
 
 
 class Users:
@@ -53,6 +64,7 @@ class Users:
     def put(self, user: str, key: str, value: str) -> None:
         """Set one property; a user that did not exist comes to be."""
         check_name(user)
+        check_property(key, value)
         with self.database.changing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO properties VALUES (?, ?, ?)", (user, key, value)
@@ -101,18 +113,45 @@ class Users:
 
     def has(self, user: str, key: str) -> bool:
         """Whether a property of a user says "true"."""
-        return self.properties(user).get(user, {}).get(key, "").lower() == "true"
+        return _says(self.properties(user).get(user, {}), key)
 
     def denied(self) -> list[str]:
         """Give the names of users that may not connect (`prop_deny`)."""
-        return [
-            name
-            for name, kept in self.properties().items()
-            if kept.get("prop_deny", "").lower() == "true"
-        ]
+        return [name for name, kept in self.properties().items() if _says(kept, "prop_deny")]
 
     def is_administrator(self, user: str, password: str) -> bool:
-        """Whether this is the password of a user with `prop_superuser`."""
-        kept = self.properties(user).get(user, {})
+        """Whether this is the password of a user who may administrate."""
+        return bool(self.begin_session(user, password, ""))
+
+    def begin_session(self, user: str, password: str, secret: str) -> str:
+        """Give what this administrator's session is known by, "" for whoever may not have one.
+
+        As much work for a user that does not exist, or may not, as for one who may.
+        """
+        kept = self.properties(user).get(user, {}) if user else {}
         right = passwords.matches(password, kept.get(PASSWORD_PROPERTY, ""))
-        return right and kept.get("prop_superuser", "").lower() == "true"
+        return _session(user, kept, secret) if right and _may_administrate(kept) else ""
+
+    def goes_on(self, user: str, begun: str, secret: str) -> bool:
+        """Whether a session that `begin_session` began is still one.
+
+        Not after a change of the password, also to the same one, nor once the user is denied.
+        """
+        kept = self.properties(user).get(user, {}) if user else {}
+        now = _session(user, kept, secret)
+        return _may_administrate(kept) and hmac.compare_digest(now.encode(), begun.encode())
+
+
+def _session(user: str, kept: Mapping[str, str], secret: str) -> str:
+    """Tell a session by its user and password; without `secret` nobody gets from it to those."""
+    told = f"{user}\0{kept.get(PASSWORD_PROPERTY, '')}"
+    return hmac.new(secret.encode(), told.encode(), hashlib.sha256).hexdigest()
+
+
+def _may_administrate(kept: Mapping[str, str]) -> bool:
+    """Whether a user with these properties may log in to the admin pages: `prop_deny` forbids."""
+    return _says(kept, "prop_superuser") and not _says(kept, "prop_deny")
+
+
+def _says(kept: Mapping[str, str], key: str) -> bool:
+    return kept.get(key, "").lower() == "true"

@@ -47,17 +47,23 @@ def _by_certificate(database: str, user: str) -> tuple[bool, str]:
 
 
 def _by_password(connection: sqlite3.Connection, user: str, password: str) -> tuple[bool, str]:
+    """Whoever is refused has cost the same work, known or not: time must not tell who exists."""
     kept = _properties(connection, user)
-    if kept.get("prop_deny", "").lower() == "true":
+    digest = kept.get("pvt_password_digest", "")
+    denied = kept.get("prop_deny", "").lower() == "true"
+    one_time = (user, passwords.one_time_digest(user, password))
+    unused = connection.execute(
+        "SELECT count(*) FROM one_time_passwords WHERE user = ? AND digest = ?", one_time
+    ).fetchone()[0]
+    # a one-time password alone needs no slow digest: that it was right is no secret
+    right = (digest or denied or not unused) and passwords.matches(password, digest)
+    if denied:
         return False, "denied"
-    if passwords.matches(password, kept.get("pvt_password_digest", "")):
+    if right:
         return True, "password"
-    used = connection.execute(
-        "DELETE FROM one_time_passwords WHERE user = ? AND digest = ?",
-        (user, passwords.one_time_digest(user, password)),
-    ).rowcount
-    if not used:
+    if not unused:
         return False, "wrong or used password"
+    connection.execute("DELETE FROM one_time_passwords WHERE user = ? AND digest = ?", one_time)
     connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'serial'")
     return True, "one-time password"
 

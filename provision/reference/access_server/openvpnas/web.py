@@ -73,8 +73,12 @@ def _user() -> str:
     if login is not None and login.username and login.password:
         right = users.is_administrator(login.username, login.password)
         return login.username if right else ""
-    kept = str(session.get("user", ""))
-    return kept if kept and users.has(kept, "prop_superuser") else ""
+    name, begun = str(session.get("user", "")), str(session.get("session", ""))
+    return name if users.goes_on(name, begun, _secret()) else ""
+
+
+def _secret() -> str:
+    return str(current_app.secret_key)
 
 
 @blueprint.before_request
@@ -115,10 +119,11 @@ def login() -> Response | str | tuple[str, int]:
     if request.method == "GET":
         return page(pages.LOGIN, error="")
     name, word = request.form.get("username", ""), request.form.get("password", "")
-    if not Users.at(_node().paths).is_administrator(name, word):
-        return page(pages.LOGIN, error="Wrong user name or password."), 401
+    begun = Users.at(_node().paths).begin_session(name, word, _secret())
     session.clear()
-    session.update(user=name, token=secrets.token_hex(16))
+    if not begun:
+        return page(pages.LOGIN, error="Wrong user name or password."), 401
+    session.update(user=name, session=begun, token=secrets.token_hex(16))
     return redirect("/admin/failover")
 
 
@@ -174,7 +179,10 @@ def _answer(
 
 def _sent() -> Mapping[str, object]:
     if request.is_json:
-        body = request.get_json(silent=True)
+        try:
+            body = request.get_json(silent=True)
+        except RecursionError:  # brackets in brackets: Python's reader gives up
+            body = None
         return body if isinstance(body, dict) else {}
     form = request.form
     found: dict[str, object] = {key: form[key] for key in PAIR_FIELDS if form.get(key)}

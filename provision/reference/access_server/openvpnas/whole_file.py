@@ -1,4 +1,7 @@
-"""Files written whole: a reader sees the old content or the new, never a part."""
+"""Files written whole: a reader sees the old content or the new, never a part.
+
+Nor does whoever starts after a power cut: content is on the disk before it has its name.
+"""
 
 from __future__ import annotations
 
@@ -22,3 +25,20 @@ def write_whole(path: Path, content: str | bytes, mode: int = 0o600) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Have a file's content, or a directory's names, on the disk; returns when they are."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(directory: Path) -> None:
+    """Have a directory of files on the disk: what they hold, then what they are called."""
+    for file in sorted(directory.iterdir()):
+        sync(file)
+    sync(directory)

@@ -5,6 +5,7 @@ Like the genuine software this checks little and late: a value is looked at when
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,21 @@ class ProfileError(Exception):
     """A profile, or one of its options, is missing or wrong."""
 
 
+def one_word(name: str, value: object) -> str:
+    """Return ``value`` if OpenVPN reads it as one word and nothing else; else ProfileError."""
+    if not isinstance(value, str) or re.fullmatch(r"[A-Za-z0-9_.:@/-]{1,255}", value) is None:
+        raise ProfileError(f"{name}: {value!r} is not a single word")
+    return value
+
+
+def inline(tag: str, text: str) -> str:
+    """Return an inline file; ProfileError when its text would end it and go on."""
+    lines = text.strip().splitlines()
+    if any(line.lstrip().startswith("<") or not line.isprintable() for line in lines):
+        raise ProfileError(f"{tag}: what the controller sent is not a key or a certificate")
+    return f"<{tag}>\n{text.strip()}\n</{tag}>"
+
+
 @dataclass(frozen=True)
 class Profile:
     """One entry of ``vpnProfiles``."""
@@ -51,6 +67,17 @@ class Profile:
     def get(self, name: str, otherwise: Any) -> Any:  # noqa: ANN401 - PHP options are of any type
         """Return an option that has no default."""
         return self.options.get(name, otherwise)
+
+    def word(self, name: str) -> str:
+        """Return an option that becomes one word of OpenVPN's configuration.
+
+        ProfileError when it would be more: a second word, or a directive of its own.
+        """
+        return one_word(name, self[name])
+
+    def words(self, name: str) -> list[str]:
+        """Return an option that is a list of such words."""
+        return [one_word(name, value) for value in self[name]]
 
     def complete(self) -> dict[str, Any]:
         """Return every option, defaults filled in, keys sorted."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
-from vpn_lib_common.profile import Profile
+from vpn_lib_common.profile import Profile, inline, one_word
 from vpn_server_node.addresses import Share
 
 _BANNER = """#
@@ -64,26 +64,25 @@ def configuration(process: Process, node: Surroundings, keys: Mapping[str, str])
     blocks = [("ca", "ca"), ("cert", "certificate"), ("key", "private_key")]
     if process.profile["tlsProtection"] == "tls-crypt":
         blocks.append(("tls-crypt", "tls_crypt"))
-    inline = [f"<{tag}>\n{keys[name].strip()}\n</{tag}>" for tag, name in blocks]
-    return _BANNER + "\n".join([*lines, *inline])
+    return _BANNER + "\n".join([*lines, *(inline(tag, keys[name]) for tag, name in blocks)])
 
 
 def _directives(process: Process, node: Surroundings) -> Iterator[str]:
     profile, share = process.profile, process.share
-    listener = "127.0.0.1" if node.use_daemon else profile["managementIp"]
+    listener = "127.0.0.1" if node.use_daemon else profile.word("managementIp")
     yield from _FIXED
     yield f"client-connect {node.hooks / 'client-connect'}"
     yield f"client-disconnect {node.hooks / 'client-disconnect'}"
     yield f"dev tun{profile.offset(process.number)}"
-    yield f"group {node.group}"
-    yield f"local {profile['listen']}"
+    yield f"group {one_word('vpnGroup', node.group)}"
+    yield f"local {profile.word('listen')}"
     yield f"management {listener} {profile.management_port(process.number)}"
     yield f"max-clients {share.clients}"
     yield f"port {process.port}"
     yield f"server {share.range4.network_address} {share.range4.netmask}"
     yield f"server-ipv6 {share.range6}"
     yield f"setenv PROFILE_ID {profile.profile_id}"
-    yield f"user {node.user}"
+    yield f"user {one_word('vpnUser', node.user)}"
     if not profile["enableLog"]:
         yield "log /dev/null"
     yield from _transport(process)
@@ -124,8 +123,10 @@ def _pushes(profile: Profile, share: Share) -> Iterator[str]:
         networks += [ip_network(profile["range"]), ip_network(profile["range6"])]
     yield from map(_route, networks)
     gateways = {"@GW4@": share.gateway4, "@GW6@": share.gateway6}
-    yield from (f"dhcp-option DNS {gateways.get(server, server)}" for server in profile["dns"])
-    yield from (f"dhcp-option DOMAIN {domain}" for domain in profile["dnsSuffix"])
+    yield from (
+        f"dhcp-option DNS {gateways.get(server, server)}" for server in profile.words("dns")
+    )
+    yield from (f"dhcp-option DOMAIN {domain}" for domain in profile.words("dnsSuffix"))
 
 
 def _route(network: IPv4Network | IPv6Network) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
@@ -24,6 +25,7 @@ from vpn_server_node.addresses import shares
 from vpn_server_node.node import Node
 from vpn_server_node.openvpn import Process, Surroundings, configuration
 
+_PROFILE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
 _API_TIMEOUT_S = 180.0  # the controller makes an RSA key; emulated processors take their time
 
 
@@ -41,7 +43,7 @@ def generate(node: Node) -> None:
         config["vpnUser"], config["vpnGroup"], node.hooks, bool(config.get("useVpnDaemon", False))
     )
     files: dict[str, str] = {}
-    for profile in _selected(config, api.get("profile_list")):
+    for profile in selected(config, api.get("profile_list")):
         # Before the certificate is asked for: a profile that is wrong costs none.
         started = list(processes(profile))
         keys = api.post("add_server_certificate", _wanted(profile))
@@ -65,14 +67,17 @@ def processes(profile: Profile) -> Iterator[Process]:
     for number, (listening, share) in enumerate(zip(profile["vpnProtoPorts"], shares(profile))):
         protocol, _, port = listening.partition("/")
         if protocol not in ("udp", "tcp") or not port.isdigit():
-            raise ProfileError(f'"{listening}" is no protocol and port')
+            raise ProfileError(f'"{listening}" is not a protocol and a port')
         yield Process(profile, number, protocol, int(port), share)
 
 
-def _selected(config: Mapping[str, Any], listed: Mapping[str, Any]) -> Iterator[Profile]:
+def selected(config: Mapping[str, Any], listed: Mapping[str, Any]) -> Iterator[Profile]:
+    """Yield the profiles that this node deploys; ProfileError for a name that is no file's."""
     wanted = config.get("profileList", [])
     for name, options in dict(listed).items():
         if not wanted or name in wanted:
+            if _PROFILE_ID.fullmatch(name) is None:
+                raise ProfileError(f"{name!r} cannot be a profile's name: it is a file's, too")
             yield Profile(name, options)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 
-from vpn_lib_common.profile import Profile
+from vpn_lib_common.profile import Profile, inline
 
 _SPECIAL = {"udp": (53, 443), "tcp": (80, 443)}
 
@@ -56,19 +56,15 @@ def _parts(profile: Profile, server: Mapping[str, str], client: Mapping[str, str
     yield "ncp-ciphers AES-256-GCM"
     yield "cipher AES-256-GCM"
     yield "reneg-sec 0"
-    yield _block("ca", server["ca"])
+    yield inline("ca", server["ca"])
     if profile.get("tlsOneThree", False):
         yield "tls-version-min 1.3"
     else:
         yield "tls-version-min 1.2"
         yield "tls-cipher TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384"
-    yield _block("cert", client["certificate"])
-    yield _block("key", client["private_key"])
+    yield inline("cert", client["certificate"])
+    yield inline("key", client["private_key"])
     if profile["tlsProtection"] == "tls-crypt":
-        yield _block("tls-crypt", server["tls_crypt"])
+        yield inline("tls-crypt", server["tls_crypt"])
     for protocol, port in remotes(profile):
-        yield f"remote {profile['hostName']} {port} {protocol}"
-
-
-def _block(tag: str, text: str) -> str:
-    return f"<{tag}>\n{text.strip()}\n</{tag}>"
+        yield f"remote {profile.word('hostName')} {port} {protocol}"
