@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -78,3 +79,55 @@ def test_a_replaced_file_keeps_its_old_content_when_writing_fails(tmp_path: Path
         failing()
     assert path.read_text() == "old"
     assert list(tmp_path.glob(".file*")) == []
+
+
+def test_a_replaced_file_is_on_the_disk_before_its_name_and_the_name_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "file"
+    path.write_text("old")
+    order: list[str] = []
+
+    def fsync(handle: int) -> None:
+        synced = Path(f"/proc/self/fd/{handle}").readlink()
+        content = "" if synced.is_dir() else f" {synced.read_text()}"
+        order.append(f"{'directory' if synced.is_dir() else 'file'}{content}, {path.read_text()}")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(path) as partial:
+        partial.write_text("new")
+    assert order == ["file new, old", "directory, new"]
+
+
+@pytest.mark.parametrize("fault", ["os.fsync", "pathlib.Path.replace"])
+def test_a_full_disk_leaves_the_old_file_and_no_other(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "file"
+    path.write_text("old")
+    monkeypatch.setattr(fault, full)
+    with pytest.raises(OSError, match="No space left"), replacing(path) as partial:
+        partial.write_text("new")
+    monkeypatch.undo()
+    assert path.read_text() == "old"
+    assert list(tmp_path.glob("*file*")) == [path]
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("died_in", ["os.fsync", "pathlib.Path.replace"])
+def test_who_dies_while_replacing_leaves_the_old_file(died_in: str, tmp_path: Path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    program = f"""
+import os, pathlib, sys
+from lab.cache import replacing
+{died_in} = lambda *_: os._exit(7)
+with replacing(pathlib.Path(sys.argv[1])) as partial:
+    partial.write_text("new")
+"""
+    died = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    assert died.returncode == 7
+    assert path.read_text() == "old"
