@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.image.signer import Signer
+
 
 class Site(ThreadingHTTPServer):
     """Serves `files` from memory.
@@ -75,6 +77,20 @@ def site() -> Iterator[Site]:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def publisher() -> Iterator[Signer]:
+    """Who should have signed."""
+    with Signer("publisher") as signer:
+        yield signer
+
+
+@pytest.fixture(scope="session")
+def stranger() -> Iterator[Signer]:
+    """Anybody else."""
+    with Signer("stranger") as signer:
+        yield signer
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 
 import lab.image
 from lab.errors import ImageError
-from lab.image import choose, debian
+from lab.image import choose
 from lab.image.catalogue import Download, read
 
 
@@ -71,31 +71,3 @@ def test_a_download_is_recorded_with_url_and_checksum_and_then_the_default(
     monkeypatch.setattr(lab.image, "reachable", lambda _url: pytest.fail("asked the network"))
     assert choose(None).name == "centos-stream-9"
     assert lab.image._downloaded(entry) == image
-
-
-def test_the_debian_key_covers_packages_sources_and_scripts(monkeypatch: pytest.MonkeyPatch):
-    wanted = debian.recipe()
-    keys = {wanted.key}
-    for field, value in {
-        "packages": (*wanted.packages, "hello"),
-        "sources": ("deb http://example.org/debian bookworm main",),
-        "customize": wanted.customize + "#",
-        "disk": wanted.disk + "#",
-        "architecture": "aarch64",
-        "size_gib": 5,
-    }.items():
-        keys.add(debian.Recipe(**{**wanted.__dict__, field: value}).key)
-    assert len(keys) == 7
-
-
-def test_a_failed_build_says_what_mmdebstrap_said_and_leaves_nothing(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    program = tmp_path / "mmdebstrap"
-    program.write_text("#!/bin/sh\necho E: no such archive\nexit 1\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(debian, "_PATH", f"{tmp_path}:{debian._PATH}")
-    monkeypatch.setenv("PATH", debian._PATH)
-    with pytest.raises(ImageError, match="no such archive"):
-        debian.build(lambda _line: None)
-    assert list((cache / "images").iterdir()) == []
