@@ -21,7 +21,9 @@ from lab import layout
 from lab.accelerator import choose
 from lab.checkpoint import Store, listing
 from lab.errors import LabError, VpnproofError, WireError
+from lab.image import listing as image_listing
 from lab.image import prepare
+from lab.image.kept import Images
 from lab.lab import Lab, remove
 from lab.machine import Machine
 from lab.paths import LAB_FILE, lab_directories, labs, owner_alive
@@ -96,6 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     frozen = commands.add_parser("checkpoints", help="list frozen labs, or remove them")
     frozen.add_argument("--remove", metavar="KEY", help="the beginning of a key, or 'all'")
     frozen.set_defaults(act=_checkpoints)
+
+    images = commands.add_parser("images", help="list guest images, or remove them")
+    images.add_argument("--remove", metavar="KEY", help="the beginning of a key, or 'all'")
+    images.set_defaults(act=_images)
     return parser
 
 
@@ -191,6 +197,14 @@ def _checkpoints(options: argparse.Namespace) -> int:
         listing.show(Store(), _console)
     else:
         listing.remove(Store(), options.remove, _console)
+    return 0
+
+
+def _images(options: argparse.Namespace) -> int:
+    if options.remove is None:
+        image_listing.show(Images(), _console)
+    else:
+        image_listing.remove(Images(), options.remove, _console)
     return 0
 
 

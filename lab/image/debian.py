@@ -22,6 +22,7 @@ from lab.errors import ImageError
 from lab.image import aptsources
 from lab.image.archives import KEYRING, Archives
 from lab.image.cache import Image, entering, images_root
+from lab.image.kept import Images
 from lab.progress import Say
 
 RELEASE = "bookworm"
@@ -82,17 +83,17 @@ def recipe(say: Say = lambda _line: None) -> Recipe:
 
 def build(say: Say) -> Image:
     """Return the Debian guest, from the cache or built now (some 80 s); `say` gets each step."""
-    wanted = recipe(say)
+    wanted, images = recipe(say), Images()
     image = _image(wanted)
-    if image.disk.exists():
-        return image
+    if found := images.find(image, say):
+        return found
     with locked("debian-12"):
-        if image.disk.exists():  # somebody else built it while we waited
-            return image
+        if found := images.find(image, say):  # somebody else built it while we waited
+            return found
         _require_tools()
-        with entering(image.disk.parent) as unfinished:
-            require_space(unfinished, _RESULT_MIB, "building the Debian guest")
-            require_space(Path(tempfile.gettempdir()), _BUILD_MIB, "unpacking the Debian guest")
+        images.make_room(_RESULT_MIB << 20, "the Debian guest")
+        require_space(Path(tempfile.gettempdir()), _BUILD_MIB, "unpacking the Debian guest")
+        with entering(image) as unfinished:
             _bootstrap(wanted, unfinished, say)
             say("converting the disk to qcow2")
             _convert(unfinished / "disk.raw", unfinished / "disk.qcow2")

@@ -98,4 +98,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "cache"
     root.mkdir()
     monkeypatch.setenv("VPNPROOF_CACHE", str(root))
+    monkeypatch.setenv("VPNPROOF_LABS", str(tmp_path / "labs"))
+    monkeypatch.delenv("VPNPROOF_IMAGES_GIB", raising=False)
     return root

@@ -64,10 +64,10 @@ def test_a_download_is_recorded_with_url_and_checksum_and_then_the_default(
         url=url,
         checksum_url=checksum_url,
     )
-    image = lab.image._download(entry, lambda _line: None)
+    image = lab.image._download(entry, print, print)
     assert hashlib.sha256(image.disk.read_bytes()).hexdigest() == image.key == sha256
     assert url in image.source
     assert sha256 in image.source
     monkeypatch.setattr(lab.image, "reachable", lambda _url: pytest.fail("asked the network"))
     assert choose(None).name == "centos-stream-9"
-    assert lab.image._downloaded(entry) == image
+    assert lab.image._downloaded(entry, print) == image

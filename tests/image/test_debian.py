@@ -72,6 +72,22 @@ def test_an_archive_that_nobody_vouches_for_is_not_built_from(
     assert "file:///nowhere/debian bookworm did not say" in said[0]
 
 
+def test_a_built_guest_is_used_again_if_it_is_as_it_was_built(programs: Path):
+    mmdebstrap(programs, BUILDS)
+    said: list[str] = []
+    built = debian.build(said.append)
+    assert debian.build(said.append) == built
+    once = (programs / "log").stat().st_size
+    assert said == ["converting the disk to qcow2"]
+    assert built.kernel is not None
+    built.kernel.chmod(0o644)
+    built.kernel.write_text("Content\n")
+    assert debian.build(said.append) == built
+    assert said[1] == f"{built} cannot be trusted: kernel: its content has changed; it is made anew"
+    assert (programs / "log").stat().st_size == 2 * once
+    assert built.kernel.read_text() == "content\n"
+
+
 def test_a_failed_build_says_what_mmdebstrap_said_and_leaves_nothing(cache: Path, programs: Path):
     mmdebstrap(programs, "#!/bin/sh\necho E: no such archive\nexit 1\n")
     with pytest.raises(ImageError, match="no such archive"):
