@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
 
     images = commands.add_parser("images", help="list guest images, or remove them")
     images.add_argument("--remove", metavar="KEY", help="the beginning of a key, or 'all'")
+    images.add_argument("--unpin", metavar="NAME", help="trust the next download of this image")
     images.set_defaults(act=_images)
     return parser
 
@@ -201,10 +202,12 @@ def _checkpoints(options: argparse.Namespace) -> int:
 
 
 def _images(options: argparse.Namespace) -> int:
-    if options.remove is None:
-        image_listing.show(Images(), _console)
-    else:
+    if options.unpin is not None:
+        image_listing.forget(options.unpin, _console)
+    if options.remove is not None:
         image_listing.remove(Images(), options.remove, _console)
+    if options.unpin is None and options.remove is None:
+        image_listing.show(Images(), _console)
     return 0
 
 

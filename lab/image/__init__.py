@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from urllib.parse import urlsplit
 
 from lab.accelerator import choose as choose_accelerator
@@ -17,8 +18,10 @@ from lab.image import debian
 from lab.image import prepare as preparing
 from lab.image.cache import Image, entering, images_root
 from lab.image.catalogue import Build, Download, find, read
-from lab.image.fetch import fetch, published_sha256, reachable
+from lab.image.checksum import published
+from lab.image.fetch import fetch, reachable
 from lab.image.kept import Images
+from lab.image.pins import pin, require_as_seen
 from lab.image.seal import Seal
 from lab.image.seed import HostKey, Interface, Seed
 from lab.progress import Advance, Progress, Say, each_tenth
@@ -80,20 +83,24 @@ def _downloaded(entry: Download, say: Say) -> Image | None:
 
 def _download(entry: Download, progress: Progress | Say, say: Say) -> Image:
     file_name = urlsplit(entry.url).path.rpartition("/")[2]
-    sha256 = entry.sha256 or published_sha256(_asked_first(entry), file_name)
-    image, images = _downloaded_image(entry, sha256), Images()
+    told, images = published(entry, file_name), Images()
+    require_as_seen(entry, told)
+    image = _downloaded_image(entry, told.sha256)
     downloads = cache_root() / "downloads"
     downloads.mkdir(exist_ok=True)
     with locked(entry.name):
         if found := images.find(image, say):
             return found
+        if not (told.signed_by or entry.sha256):
+            say(f"{entry.name}: its publisher signs nothing; it rests on https, and is pinned")
         images.make_room(_DOWNLOAD_MIB << 20, f"downloading {entry.name}")
         with _shown(progress, f"fetching {entry.name}") as advance:
-            fetched = fetch(entry.url, sha256, downloads / file_name, advance)
+            fetched = fetch(entry.url, told.sha256, downloads / file_name, advance)
         with entering(image) as unfinished:
             fetched.rename(unfinished / "disk.qcow2")
-            origin = {"url": entry.url, "sha256": sha256, "checksum_url": entry.checksum_url}
+            origin = {"url": entry.url, "checksum_url": entry.checksum_url, **asdict(told)}
             (unfinished / "origin.json").write_text(json.dumps(origin, indent=2) + "\n")
+        pin(entry, told)
     return image
 
 

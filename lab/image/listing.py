@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from lab.checkpoint.listing import age
 from lab.image.kept import Images
+from lab.image.pins import pins, unpin
 
 _SHORT = 12  # digits of a key that a person types: no two share them
 
@@ -43,6 +44,8 @@ def show(images: Images, console: Console) -> None:
         console.print(f"{total:.1f} of {images.limit_gib:g} GiB in {images.directory}")
     else:
         console.print(f"no images in {images.directory}")
+    for name, pin in pins().items():
+        console.print(f"{name} is pinned to what was seen on {pin.seen}: {pin.sha256[:_SHORT]}")
 
 
 def remove(images: Images, key: str, console: Console) -> None:
@@ -54,3 +57,8 @@ def remove(images: Images, key: str, console: Console) -> None:
         console.print(f"removed {name}")
     for one in images:
         console.print(f"kept {one.path.name}: in use by {', '.join(images.users(one))}")
+
+
+def forget(name: str, console: Console) -> None:
+    """Forget which digest of an image was seen first: the next download is trusted."""
+    console.print(f"forgot {name}: {unpin(name).sha256}")

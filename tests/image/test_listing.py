@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
 from rich.console import Console
 
 from lab import cli
+from lab.image.catalogue import read
+from lab.image.checksum import Published
 from lab.image.kept import Images
+from lab.image.pins import pin, pins
 from lab.paths import new_lab_directory
 from tests.image.made import checkpoint_on, make, stand_on
 
@@ -75,3 +79,14 @@ def test_removing_all_says_what_was_kept_and_why(capsys: Capture):
         f"removed {gone.disk.parent.name}",
         f"kept {kept.disk.parent.name}: in use by ffffffffffff",
     ]
+
+
+def test_it_shows_what_is_pinned_and_forgets_it_when_told(capsys: Capture):
+    pin(read()["centos-stream-9"], Published("ab" * 32))
+    assert cli.main(["images"]) == 0
+    assert "centos-stream-9 is pinned to what was seen on 20" in capsys.readouterr().out
+    assert cli.main(["images", "--unpin", "centos-stream-9"]) == 0
+    assert capsys.readouterr().out == f"forgot centos-stream-9: {'ab' * 32}\n"
+    assert pins() == {}
+    assert cli.main(["images", "--unpin", "centos-stream-9"]) == 1
+    assert os.linesep in capsys.readouterr().err

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from lab.errors import ImageError
 from lab.image import signature
+from lab.image.checksum import KEYS
 from lab.image.signature import NotSigned, signed
 from tests.image.signer import Signer
 
@@ -74,3 +76,18 @@ def test_without_gpgv_nothing_is_believed(
     with pytest.raises(ImageError, match="gpgv") as wrong:
         signed(text, "there", publisher.keyring)
     assert "lab/setup" in wrong.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "fingerprint"),
+    [
+        ("centos-official", "99DB70FAE1D7CE227FB6488205B555B38483C65D"),
+        ("centos-7", "6341AB2753D78A78A7C27BB124C6A8A7F4A80EB5"),
+    ],
+)
+def test_the_keys_of_this_project_are_those_that_their_publishers_name(
+    name: str, fingerprint: str, publisher: Signer
+):
+    shown = publisher.shown(KEYS / f"{name}.gpg")
+    assert [line.split(":")[9] for line in shown if line.startswith("fpr")] == [fingerprint]
+    assert os.linesep not in fingerprint
