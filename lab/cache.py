@@ -75,12 +75,27 @@ def locked(name: str, wait: Callable[[], None] = lambda: None) -> Iterator[None]
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; it replaces `path` when nothing was raised."""
+    """Yield a path to write to; it replaces `path` when nothing was raised.
+
+    Whenever the power goes, `path` is the old file or the new one, whole: the content is on the
+    disk before the name is, and the name is when this returns.
+    """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     os.close(handle)
     partial = Path(name)
     try:
         yield partial
+        sync(partial)
         partial.replace(path)
+        sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a directory's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

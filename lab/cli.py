@@ -23,7 +23,9 @@ from lab.accelerator import choose
 from lab.checkpoint import Store, listing
 from lab.console import follow, path_of
 from lab.errors import LabError, VpnproofError, WireError
+from lab.image import listing as image_listing
 from lab.image import prepare
+from lab.image.kept import Images
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.marker import is_lab, owner_runs, seized
@@ -100,6 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     frozen = commands.add_parser("checkpoints", help="list frozen labs, or remove them")
     frozen.add_argument("--remove", metavar="KEY", help="the beginning of a key, or 'all'")
     frozen.set_defaults(act=_checkpoints)
+
+    images = commands.add_parser("images", help="list guest images, or remove them")
+    images.add_argument("--remove", metavar="KEY", help="the beginning of a key, or 'all'")
+    images.add_argument("--unpin", metavar="NAME", help="trust the next download of this image")
+    images.set_defaults(act=_images)
     return parser
 
 
@@ -200,6 +207,16 @@ def _checkpoints(options: argparse.Namespace) -> int:
         listing.show(Store(), _console)
     else:
         listing.remove(Store(), options.remove, _console)
+    return 0
+
+
+def _images(options: argparse.Namespace) -> int:
+    if options.unpin is not None:
+        image_listing.forget(options.unpin, _console)
+    if options.remove is not None:
+        image_listing.remove(Images(), options.remove, _console)
+    if options.unpin is None and options.remove is None:
+        image_listing.show(Images(), _console)
     return 0
 
 

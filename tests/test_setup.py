@@ -18,7 +18,7 @@ EVERYTHING_INSTALLED = "printf installed"
 NOTHING_INSTALLED = "exit 1"
 FAKE_PYTHON = """case "$*" in
 *"-m venv"*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
-*"-m pip --quiet"*) exit {pip} ;;
+*"-m pip --quiet"*) echo "pip: $*" >&2; exit {pip} ;;
 *-V*) echo Python 3.11.2 ;;
 esac"""
 
@@ -33,6 +33,8 @@ class Machine:
         self.programs.mkdir()
         shutil.copy(SETUP, self.project / "lab" / "setup")
         (self.project / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+        for lock in ("requirements.lock", "requirements-build.lock"):
+            (self.project / lock).write_text("x==1 --hash=sha256:00\n")
         for tool in (*TOOLS, "mkdir", "cp", "sh"):
             (self.programs / tool).symlink_to(shutil.which(tool) or f"/usr/bin/{tool}")
 
@@ -86,6 +88,23 @@ def test_a_changed_project_file_runs_pip_again(machine: Machine):
     assert "installing the project" in machine.setup().stdout
 
 
+def test_a_changed_lock_runs_pip_again(machine: Machine):
+    machine.setup()
+    (machine.project / "requirements.lock").write_text("x==2 --hash=sha256:00\n")
+    assert "installing the project" in machine.setup().stdout
+
+
+def test_everything_but_the_project_itself_is_installed_by_its_hash(machine: Machine):
+    asked = [line for line in machine.setup().stderr.splitlines() if line.startswith("pip: ")]
+    *locked, project = asked
+    assert [line.split()[-1].rpartition("/")[2] for line in locked] == [
+        "requirements-build.lock",
+        "requirements.lock",
+    ]
+    assert all("--require-hashes" in line and "--no-deps" in line for line in locked)
+    assert project.endswith("install --no-deps --no-build-isolation -e .")
+
+
 def test_without_a_package_manager_it_names_the_packages(machine: Machine):
     (machine.programs / "apt-get").unlink()
     done = machine.setup()
@@ -134,7 +153,7 @@ def test_a_venv_that_fails_half_way_is_removed(machine: Machine):
     machine.has("python3", FAKE_PYTHON.format(pip=1))
     done = machine.setup()
     assert done.returncode == 1
-    assert "pip could not install the project" in done.stderr
+    assert "pip could not install what requirements-build.lock names" in done.stderr
     assert not machine.venv.exists()
 
 

@@ -59,8 +59,8 @@ def _rows(store: Store) -> Iterator[tuple[str, ...]]:
             one.key[:_SHORT],
             one.manifest.label,
             f"{one.size / 2**20:.0f}",
-            _age(now - one.manifest.created),
-            _age(now - one.used),
+            age(now - one.manifest.created),
+            age(now - one.used),
             " ".join(parent[:_SHORT] for parent in one.manifest.parents),
             ", ".join(store.users(one.key)),
         )
@@ -69,7 +69,7 @@ def _rows(store: Store) -> Iterator[tuple[str, ...]]:
         yield name, "of no use", f"{size_of(path) / 2**20:.0f}", "", "", "", users
 
 
-def _age(seconds: float) -> str:
+def age(seconds: float) -> str:
     """Return a time span in the largest unit that it fills."""
     unit, name = next((unit for unit in _AGES if seconds >= unit[0]), _AGES[-1])
     return f"{max(0.0, seconds) / unit:.0f} {name}"

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from urllib.parse import urlsplit
 
 from lab.accelerator import choose as choose_accelerator
-from lab.cache import cache_root, locked, require_space
+from lab.cache import cache_root, locked
 from lab.errors import ImageError
 from lab.image import debian
 from lab.image import prepare as preparing
 from lab.image.cache import Image, entering, images_root
 from lab.image.catalogue import Build, Download, find, read
-from lab.image.fetch import fetch, published_sha256, reachable
+from lab.image.checksum import published
+from lab.image.fetch import fetch, reachable
+from lab.image.kept import Images
+from lab.image.pins import pin, require_as_seen
+from lab.image.seal import Seal
 from lab.image.seed import HostKey, Interface, Seed
 from lab.progress import Advance, Progress, Say, each_tenth
 
@@ -40,7 +45,7 @@ def choose(name: str | None) -> Download | Build:
     if name is not None:
         return find(name, entries)
     for entry in (each for each in entries.values() if each.default):
-        if isinstance(entry, Build) or _downloaded(entry) or reachable(_asked_first(entry)):
+        if isinstance(entry, Build) or _seal_of(entry) or reachable(_asked_first(entry)):
             return entry
     raise ImageError("no default image can be had here", hint=f"choose from: {', '.join(entries)}")
 
@@ -56,40 +61,46 @@ def prepare(name: str | None = None, *, progress: Progress | Say = lambda _line:
     say = progress.say if isinstance(progress, Progress) else progress
     if isinstance(entry, Build):
         return debian.build(say)
-    downloaded = _downloaded(entry) or _download(entry, progress)
-    say(f"installing the guides' packages in {entry.name} (once)")
-    return preparing.prepared(downloaded, entry.release, choose_accelerator(None))
+    downloaded = _downloaded(entry, say) or _download(entry, progress, say)
+    return preparing.prepared(downloaded, entry.release, choose_accelerator(None), say)
 
 
 def _asked_first(entry: Download) -> str:
     return entry.checksum_url or entry.url
 
 
-def _downloaded(entry: Download) -> Image | None:
-    """Return the newest download of `entry` in the cache."""
-    origins = list(images_root().glob(f"{entry.name}-download-*/origin.json"))
-    if not origins:
-        return None
-    newest = max(origins, key=lambda origin: origin.stat().st_mtime)
-    return _downloaded_image(entry, json.loads(newest.read_text())["sha256"])
+def _seal_of(entry: Download) -> Seal | None:
+    """Return the seal of the newest download of `entry` in the cache."""
+    seals = (Seal.read(place) for place in images_root().glob(f"{entry.name}-download-*"))
+    return max((seal for seal in seals if seal), key=lambda seal: seal.made, default=None)
 
 
-def _download(entry: Download, progress: Progress | Say) -> Image:
+def _downloaded(entry: Download, say: Say) -> Image | None:
+    """Return the newest download of `entry` in the cache, if it is sound."""
+    seal = _seal_of(entry)
+    return Images().find(_downloaded_image(entry, seal.key), say) if seal else None
+
+
+def _download(entry: Download, progress: Progress | Say, say: Say) -> Image:
     file_name = urlsplit(entry.url).path.rpartition("/")[2]
-    sha256 = entry.sha256 or published_sha256(_asked_first(entry), file_name)
-    image = _downloaded_image(entry, sha256)
+    told, images = published(entry, file_name), Images()
+    require_as_seen(entry, told)
+    image = _downloaded_image(entry, told.sha256)
     downloads = cache_root() / "downloads"
     downloads.mkdir(exist_ok=True)
     with locked(entry.name):
-        if image.disk.exists():
-            return image
-        require_space(downloads, _DOWNLOAD_MIB, f"downloading {entry.name}")
+        if found := images.find(image, say):
+            return found
+        if not (told.signed_by or entry.sha256):
+            say(f"{entry.name}: its publisher signs nothing; it rests on https, and is pinned")
+        images.make_room(_DOWNLOAD_MIB << 20, f"downloading {entry.name}")
         with _shown(progress, f"fetching {entry.name}") as advance:
-            fetched = fetch(entry.url, sha256, downloads / file_name, advance)
-        with entering(image.disk.parent) as unfinished:
+            fetched = fetch(entry.url, told.sha256, downloads / file_name, advance)
+        with entering(image) as unfinished:
             fetched.rename(unfinished / "disk.qcow2")
-            origin = {"url": entry.url, "sha256": sha256, "checksum_url": entry.checksum_url}
+            origin = {"url": entry.url, "checksum_url": entry.checksum_url, **asdict(told)}
             (unfinished / "origin.json").write_text(json.dumps(origin, indent=2) + "\n")
+        pin(entry, told)
     return image
 
 

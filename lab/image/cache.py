@@ -1,8 +1,8 @@
 """Where images lie, and what one is.
 
 A cached image is a directory named after the image and the hash of everything that shaped it.
-It is filled in a directory beside it and enters by one rename, so that it is there whole or
-not at all. Fetches and builds nothing.
+It is filled in a directory beside it, sealed (`lab.image.seal`), and enters by one rename, so that
+it is there whole or not at all. Fetches and builds nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.cache import cache_root
+from lab.cache import cache_root, sync
+from lab.errors import ImageError
+from lab.image.seal import Seal, not_ours
 
 _UNFINISHED = ".unfinished-"
 
@@ -43,28 +45,40 @@ class Image:
     def __str__(self) -> str:
         return f"{self.name} ({self.key[:12]})"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What a guest is started from."""
+        return tuple(path for path in (self.disk, self.kernel, self.initrd) if path is not None)
+
 
 def images_root() -> Path:
-    """Return the directory of the images inside the cache."""
+    """Return the directory of the images inside the cache; ImageError if others may write to it."""
     root = cache_root() / "images"
-    root.mkdir(exist_ok=True)
+    root.mkdir(mode=0o700, exist_ok=True)
+    if wrong := not_ours(root.resolve()):
+        raise ImageError(
+            f"the images cannot be trusted: {wrong}",
+            hint="chmod go-w, if it is yours; or set VPNPROOF_CACHE to a directory of your own",
+        )
     return root
 
 
 @contextmanager
-def entering(destination: Path) -> Iterator[Path]:
-    """Yield a directory to fill; it becomes `destination` when nothing was raised.
+def entering(image: Image) -> Iterator[Path]:
+    """Yield a directory to fill; sealed, it becomes the image's when nothing was raised.
 
-    Call it under `locked(...)` of that image: what an interrupted run left is removed here.
+    Call it under `locked(...)` of that image: what an interrupted run left is removed here. What
+    enters is on the disk, all of it, before it has its name.
     """
+    destination = image.disk.parent
     prefix = f"{_UNFINISHED}{destination.name}-"
     for stale in destination.parent.glob(f"{prefix}*"):
         shutil.rmtree(stale, ignore_errors=True)
     unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=destination.parent))
     try:
         yield unfinished
-        for each in unfinished.iterdir():
-            each.chmod(0o444)
+        Seal.of(unfinished, image.name, image.key, image.source).write(unfinished)
         unfinished.rename(destination)
+        sync(destination.parent)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -25,17 +25,26 @@ class _Entry(BaseModel):
 
 
 class Download(_Entry):
-    """A published disk image that boots from its disk; exactly one way to know its SHA-256."""
+    """A published disk image that boots from its disk, and how its SHA-256 is known.
+
+    `sha256` pins it here. `checksum_url` is where its publisher says it, signed by a key of the
+    keyring `keys/KEY.gpg`: within itself, or in a file with `.asc` after its name. Where both are
+    given, both must hold. `signature` is "if published" for publishers who have not signed so far.
+    """
 
     kind: Literal["download"]
-    url: str = Field(pattern=r"^https?://")
+    url: str = Field(pattern=r"^https://")
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    checksum_url: str | None = Field(default=None, pattern=r"^https?://")
+    checksum_url: str | None = Field(default=None, pattern=r"^https://")
+    key: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
+    signature: Literal["required", "if published"] = "required"
 
     @model_validator(mode="after")
-    def _one_checksum(self) -> Download:
-        if (self.sha256 is None) == (self.checksum_url is None):
-            raise ValueError("expected either sha256 or checksum_url")
+    def _known_from_somebody(self) -> Download:
+        if self.sha256 is None and self.checksum_url is None:
+            raise ValueError("expected sha256, or checksum_url, or both")
+        if (self.checksum_url is None) != (self.key is None):
+            raise ValueError("expected checksum_url and key, or neither")
         return self
 
 

@@ -14,14 +14,16 @@ import subprocess
 import tempfile
 import tomllib
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.cache import content_key, locked, require_space
 from lab.errors import ImageError
 from lab.image import aptsources
+from lab.image.archives import KEYRING, Archives
 from lab.image.cache import Image, entering, images_root
+from lab.image.kept import Images
+from lab.progress import Say
 
 RELEASE = "bookworm"
 APPEND = "root=/dev/vda rw console=ttyS0 mitigations=off fsck.mode=skip loglevel=5"
@@ -66,42 +68,36 @@ class Recipe:
         )
 
 
-def recipe() -> Recipe:
+def recipe(say: Say = lambda _line: None) -> Recipe:
     """Return what would be built on this machine now."""
     wanted = tomllib.loads((_HERE / "debian.toml").read_text())
     return Recipe(
         packages=tuple(sorted(wanted["packages"])),
         size_gib=int(wanted["size_gib"]),
-        sources=tuple(str(each) for each in aptsources.sources(RELEASE)),
+        sources=tuple(str(each) for each in Archives().debian(RELEASE, say)),
         customize=(_HERE / "debian-customize.sh").read_text(),
         disk=(_HERE / "debian-disk.sh").read_text(),
         architecture=platform.machine(),
     )
 
 
-def build(say: Callable[[str], None]) -> Image:
+def build(say: Say) -> Image:
     """Return the Debian guest, from the cache or built now (some 80 s); `say` gets each step."""
-    wanted = recipe()
+    wanted, images = recipe(say), Images()
     image = _image(wanted)
-    if image.disk.exists():
-        return image
+    if found := images.find(image, say):
+        return found
     with locked("debian-12"):
-        if image.disk.exists():  # somebody else built it while we waited
-            return image
+        if found := images.find(image, say):  # somebody else built it while we waited
+            return found
         _require_tools()
-        with entering(image.disk.parent) as unfinished:
-            require_space(unfinished, _RESULT_MIB, "building the Debian guest")
-            require_space(Path(tempfile.gettempdir()), _BUILD_MIB, "unpacking the Debian guest")
+        images.make_room(_RESULT_MIB << 20, "the Debian guest")
+        require_space(Path(tempfile.gettempdir()), _BUILD_MIB, "unpacking the Debian guest")
+        with entering(image) as unfinished:
             _bootstrap(wanted, unfinished, say)
             say("converting the disk to qcow2")
             _convert(unfinished / "disk.raw", unfinished / "disk.qcow2")
     return image
-
-
-def cached() -> Image | None:
-    """Return the Debian guest if it is in the cache."""
-    image = _image(recipe())
-    return image if image.disk.exists() else None
 
 
 def command(wanted: Recipe, target: Path, mode: str) -> list[str]:
@@ -109,6 +105,7 @@ def command(wanted: Recipe, target: Path, mode: str) -> list[str]:
     return [
         "mmdebstrap",
         f"--mode={mode}",
+        f"--keyring={KEYRING}",  # and no other of this machine's: only Debian's archives get in
         "--variant=apt",
         "--format=null",
         f"--architectures={_debian_architecture(wanted.architecture)}",
@@ -151,7 +148,7 @@ def _require_tools() -> None:
         )
 
 
-def _bootstrap(wanted: Recipe, target: Path, say: Callable[[str], None]) -> None:
+def _bootstrap(wanted: Recipe, target: Path, say: Say) -> None:
     raw = target / "disk.raw"
     raw.touch()
     # The root of an ordinary user's namespace is a stranger to this file; nobody else gets to

@@ -1,12 +1,12 @@
 """Downloads that can be trusted: resumed where they broke off, and checked before they count.
 
 A file enters its place only when its SHA-256 is the published one; what was altered is removed.
-What merely broke off stays beside it, and the next attempt goes on there.
+What merely broke off stays beside it, and the next attempt goes on there. Only https is spoken,
+also where a server sends us elsewhere.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 from functools import cache
 from pathlib import Path
@@ -21,8 +21,26 @@ CONNECT_SECONDS = 3.0  # a default image must be chosen in seconds where there i
 READ_SECONDS = 30.0
 _CHUNK = 1 << 20
 pooch.get_logger().setLevel("WARNING")  # it would write into the bar; progress is told by us
-_BSD = re.compile(r"^SHA256 \((?P<name>[^)]+)\) = (?P<hex>[0-9a-fA-F]{64})$")
-_GNU = re.compile(r"^(?P<hex>[0-9a-fA-F]{64}) [ *](?P<name>\S.*)$")
+
+
+class _Refusing(requests.adapters.BaseAdapter):
+    """Answers for http: with an error, before anybody is asked."""
+
+    def send(
+        self, request: requests.PreparedRequest, *_: object, **__: object
+    ) -> requests.Response:
+        """Refuse."""
+        raise requests.exceptions.InvalidSchema(f"{request.url} is not https")
+
+    def close(self) -> None:
+        """Do nothing: nothing was opened."""
+
+
+def https_only() -> requests.Session:
+    """Return a session that speaks https and nothing else, also when it is redirected."""
+    session = requests.Session()
+    session.mount("http://", _Refusing())
+    return session
 
 
 @cache
@@ -32,7 +50,10 @@ def reachable(url: str, seconds: float = CONNECT_SECONDS + 1) -> bool:
 
     def ask() -> None:
         try:
-            with requests.head(url, timeout=CONNECT_SECONDS, allow_redirects=True) as response:
+            with (
+                https_only() as session,
+                session.head(url, timeout=CONNECT_SECONDS, allow_redirects=True) as response,
+            ):
                 answers.append(response.ok)
         except requests.RequestException:
             answers.append(False)
@@ -42,35 +63,6 @@ def reachable(url: str, seconds: float = CONNECT_SECONDS + 1) -> bool:
     asking.start()
     asking.join(seconds)
     return bool(answers and answers[0])
-
-
-def published_sha256(checksum_url: str, name: str) -> str:
-    """Return the SHA-256 of `name` that the file at `checksum_url` says."""
-    try:
-        response = requests.get(checksum_url, timeout=(CONNECT_SECONDS, READ_SECONDS))
-        response.raise_for_status()
-    except requests.RequestException as wrong:
-        raise ImageError(
-            f"the checksum of {name} could not be read from {checksum_url}: {wrong}",
-            hint="is there a way to that host? Without one, use --image=debian-12",
-        ) from wrong
-    return checksum_of(name, response.text, checksum_url)
-
-
-def checksum_of(name: str, text: str, where: str) -> str:
-    """Return the SHA-256 of `name` in a checksum file (BSD's or GNU's style).
-
-    A file with one entry speaks of the image it lies beside, whatever dated name it uses.
-    """
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        if match := _BSD.match(line.strip()) or _GNU.match(line.strip()):
-            found[match["name"]] = match["hex"].lower()
-    if name in found:
-        return found[name]
-    if len(found) == 1:
-        return next(iter(found.values()))
-    raise ImageError(f"{where} names no SHA-256 of {name}, only: {', '.join(found) or 'nothing'}")
 
 
 def fetch(url: str, sha256: str, destination: Path, advance: Advance) -> Path:
@@ -112,12 +104,12 @@ class _Resuming:
         if check_only:
             return reachable(url)
         here = self._partial.stat().st_size if self._partial.exists() else 0
-        with requests.get(
-            url,
-            headers={"Range": f"bytes={here}-", "Accept-Encoding": "identity"} if here else None,
-            stream=True,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-        ) as response:
+        headers = {"Range": f"bytes={here}-", "Accept-Encoding": "identity"} if here else None
+        limits = (CONNECT_SECONDS, READ_SECONDS)
+        with (
+            https_only() as session,
+            session.get(url, headers=headers, stream=True, timeout=limits) as response,
+        ):
             if response.status_code != requests.codes.requested_range_not_satisfiable:
                 response.raise_for_status()
                 resumed = response.status_code == requests.codes.partial_content

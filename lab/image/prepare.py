@@ -13,11 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.accelerator import Accelerator, qemu_program
-from lab.cache import content_key, locked, require_space
+from lab.cache import content_key, locked
 from lab.console import last_lines, tail
 from lab.errors import ImageError
 from lab.image.cache import Image, entering, images_root
+from lab.image.kept import Images
 from lab.image.seed import volume
+from lab.progress import Say
 
 DONE = "vpnproof: packages installed"
 _LIMIT_SECONDS = 3600 * 2  # some 150 packages, on a guest that may be emulated
@@ -100,15 +102,16 @@ def prepared_key(base: Image, release: int) -> str:
     return content_key(base.key, "\n".join(plan(release)))
 
 
-def prepared(base: Image, release: int, accelerator: Accelerator) -> Image:
+def prepared(base: Image, release: int, accelerator: Accelerator, say: Say) -> Image:
     """Return `base` with the guides' packages, from the cache or prepared now."""
-    key = prepared_key(base, release)
+    key, images = prepared_key(base, release), Images()
     image = replace(base, key=key, disk=images_root() / f"{base.name}-{key[:16]}" / "disk.qcow2")
     with locked(f"{base.name}-prepared"):
-        if image.disk.exists():
-            return image
-        with entering(image.disk.parent) as unfinished:
-            require_space(unfinished, _NEEDED_MIB, f"preparing {base.name}")
+        if found := images.find(image, say):
+            return found
+        say(f"installing the guides' packages in {base.name} (once)")
+        images.make_room(_NEEDED_MIB << 20, f"preparing {base.name}")
+        with entering(image) as unfinished:
             _boot_once(base.disk, release, unfinished, accelerator)
     return image
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
 import lab.image
 from lab.errors import ImageError
-from lab.image import choose, debian
+from lab.image import checksum, choose
 from lab.image.catalogue import Download, read
+from lab.image.pins import pins, unpin
+from tests.image.signer import Signer
+
+CONTENT = b"QFI\xfb" + os.urandom(1000)
 
 
 def test_the_catalogue_holds_the_three_images():
@@ -26,7 +31,18 @@ def test_an_unknown_name_lists_the_known_ones():
     ("text", "named"),
     [
         ("[a]\nkind='download'\nfamily='el'\nrelease=9\nurl='ftp://x'\nsha256='00'", "url"),
-        ("[a]\nkind='download'\nfamily='el'\nrelease=9\nurl='http://x'", "either sha256"),
+        ("[a]\nkind='download'\nfamily='el'\nrelease=9\nurl='http://x'\nsha256='00'", "url"),
+        ("[a]\nkind='download'\nfamily='el'\nrelease=9\nurl='https://x'", "expected sha256"),
+        (
+            "[a]\nkind='download'\nfamily='el'\nrelease=9\nurl='https://x'\n"
+            "checksum_url='https://y'",
+            "checksum_url and key",
+        ),
+        (
+            "[a]\nkind='download'\nfamily='el'\nrelease=9\nurl='https://x'\n"
+            "checksum_url='http://y'\nkey='k'",
+            "checksum_url",
+        ),
         ("[a]\nkind='build'\nfamily='suse'\nrelease=9", "family"),
         ("[a]\nkind='guess'", "kind"),
         ("[a", "Expected"),
@@ -50,52 +66,92 @@ def test_with_a_way_to_centos_it_is_the_default(monkeypatch: pytest.MonkeyPatch)
     assert choose(None).name == "centos-stream-9"
 
 
-def test_a_download_is_recorded_with_url_and_checksum_and_then_the_default(
-    site, monkeypatch: pytest.MonkeyPatch
-):
-    content = b"QFI\xfb" + bytes(1000)
-    url, sha256 = site.publish("image.qcow2", content)
-    checksum_url, _ = site.publish("SUM", f"SHA256 (image.qcow2) = {sha256}".encode())
-    entry = Download(
+@pytest.fixture
+def stream(site, publisher, monkeypatch: pytest.MonkeyPatch) -> Download:
+    """Return an image of a publisher who has signed nothing so far."""
+    monkeypatch.setattr(checksum, "KEYS", publisher.keyring.parent)
+    return Download(
         name="centos-stream-9",
         kind="download",
         family="el",
         release=9,
-        url=url,
-        checksum_url=checksum_url,
+        url=f"{site.url}/image.qcow2",
+        checksum_url=f"{site.url}/SUM",
+        key="publisher",
+        signature="if published",
     )
-    image = lab.image._download(entry, lambda _line: None)
+
+
+def publish(site, content: bytes, sign=lambda text: text.encode()) -> str:
+    _, sha256 = site.publish("image.qcow2", content)
+    site.publish("SUM", sign(f"SHA256 (image.qcow2) = {sha256}\n"))
+    return sha256
+
+
+def download(entry: Download) -> tuple[lab.image.Image, list[str]]:
+    said: list[str] = []
+    return lab.image._download(entry, said.append, said.append), said
+
+
+def test_a_download_is_recorded_with_url_and_checksum_and_then_the_default(
+    site, stream: Download, monkeypatch: pytest.MonkeyPatch
+):
+    sha256 = publish(site, CONTENT)
+    image, _ = download(stream)
     assert hashlib.sha256(image.disk.read_bytes()).hexdigest() == image.key == sha256
-    assert url in image.source
+    assert stream.url in image.source
     assert sha256 in image.source
     monkeypatch.setattr(lab.image, "reachable", lambda _url: pytest.fail("asked the network"))
     assert choose(None).name == "centos-stream-9"
-    assert lab.image._downloaded(entry) == image
+    assert lab.image._downloaded(stream, print) == image
 
 
-def test_the_debian_key_covers_packages_sources_and_scripts(monkeypatch: pytest.MonkeyPatch):
-    wanted = debian.recipe()
-    keys = {wanted.key}
-    for field, value in {
-        "packages": (*wanted.packages, "hello"),
-        "sources": ("deb http://example.org/debian bookworm main",),
-        "customize": wanted.customize + "#",
-        "disk": wanted.disk + "#",
-        "architecture": "aarch64",
-        "size_gib": 5,
-    }.items():
-        keys.add(debian.Recipe(**{**wanted.__dict__, field: value}).key)
-    assert len(keys) == 7
+def test_a_damaged_download_is_none(site, stream: Download):
+    publish(site, CONTENT)
+    image, _ = download(stream)
+    image.disk.chmod(0o644)
+    image.disk.write_bytes(bytes(len(CONTENT)))
+    assert lab.image._downloaded(stream, print) is None
 
 
-def test_a_failed_build_says_what_mmdebstrap_said_and_leaves_nothing(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_publisher_who_signs_nothing_is_said_to(site, stream: Download):
+    publish(site, CONTENT)
+    _, said = download(stream)
+    assert "its publisher signs nothing; it rests on https, and is pinned" in said[0]
+
+
+def test_another_digest_than_the_one_seen_first_is_refused_until_it_is_forgotten(
+    site, stream: Download
 ):
-    program = tmp_path / "mmdebstrap"
-    program.write_text("#!/bin/sh\necho E: no such archive\nexit 1\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(debian, "_PATH", f"{tmp_path}:{debian._PATH}")
-    monkeypatch.setenv("PATH", debian._PATH)
-    with pytest.raises(ImageError, match="no such archive"):
-        debian.build(lambda _line: None)
-    assert list((cache / "images").iterdir()) == []
+    first, second = publish(site, CONTENT), publish(site, CONTENT[::-1])
+    publish(site, CONTENT)
+    download(stream)
+    publish(site, CONTENT[::-1])
+    with pytest.raises(ImageError, match=f"was {first} on .* is said to be {second}") as wrong:
+        download(stream)
+    assert "--unpin centos-stream-9" in wrong.value.hint
+    unpin("centos-stream-9")
+    assert download(stream)[0].key == second
+
+
+def test_what_was_signed_once_is_not_taken_unsigned(site, stream: Download, publisher: Signer):
+    publish(site, CONTENT, publisher.clear)
+    download(stream)
+    publish(site, CONTENT)
+    with pytest.raises(ImageError, match="is signed no more"):
+        download(stream)
+
+
+def test_what_was_never_whole_pins_nothing(site, stream: Download):
+    publish(site, CONTENT)
+    site.publish("image.qcow2", b"altered")
+    with pytest.raises(ImageError, match="altered"):
+        download(stream)
+    assert pins() == {}
+
+
+def test_damaged_pins_are_not_taken_for_none(cache: Path, site, stream: Download):
+    publish(site, CONTENT)
+    (cache / "pins.json").write_text('{"centos-stream-9": {"url": 1}')
+    with pytest.raises(ImageError, match=r"pins\.json"):
+        download(stream)

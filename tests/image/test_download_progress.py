@@ -20,6 +20,10 @@ from lab.progress import Progress, each_tenth
 CONTENT = os.urandom(4 << 20)
 
 
+def nothing(_line: str) -> None:
+    """Say nothing."""
+
+
 class Screen(io.StringIO):
     """A terminal's paper; `seen` is set when `awaited` has been written on it."""
 
@@ -67,7 +71,7 @@ def lines(screen: Screen) -> list[str]:
 def test_a_terminal_shows_bytes_speed_and_the_time_left_while_they_come(site, entry):
     screen = Screen(awaited="3.0/4.0 MiB")
     site.hold = (3 << 20, screen.seen)
-    lab.image._download(entry, progress(screen, terminal=True))
+    lab.image._download(entry, progress(screen, terminal=True), nothing)
     assert screen.seen.is_set()
     speed, time_left = r"[0-9.]+ .B/s", r"[-0-9]:[-0-9]{2}:[-0-9]{2}"  # no time left said at first
     bar = rf"fetching some-linux ━+\S* *3\.0/4\.0 MiB +{speed} +{time_left}"
@@ -77,17 +81,17 @@ def test_a_terminal_shows_bytes_speed_and_the_time_left_while_they_come(site, en
 def test_a_resumed_download_is_drawn_from_where_it_was(site, entry):
     site.cut = 2 << 20
     with pytest.raises(ImageError, match="broke off"):
-        lab.image._download(entry, lambda _line: None)
+        lab.image._download(entry, lambda _line: None, nothing)
     screen = Screen(awaited="2.0/4.0 MiB")
     site.hold = (0, screen.seen)
-    lab.image._download(entry, progress(screen, terminal=True))
+    lab.image._download(entry, progress(screen, terminal=True), nothing)
     assert screen.seen.is_set()
     assert "0.0/4.0 MiB" not in screen.text
 
 
 def test_a_bar_leaves_one_line_that_says_how_long_it_took(site, entry):
     screen = Screen()
-    lab.image._download(entry, progress(screen, terminal=True))
+    lab.image._download(entry, progress(screen, terminal=True), nothing)
     assert re.search(r"fetching some-linux: [0-9.]+ s\n$", screen.text)
 
 
@@ -95,7 +99,7 @@ def test_the_library_that_fetches_does_not_write_beside_the_bar(site, entry):
     written = io.StringIO()
     listening = logging.StreamHandler(written)
     pooch.get_logger().addHandler(listening)
-    lab.image._download(entry, progress(Screen(), terminal=True))
+    lab.image._download(entry, progress(Screen(), terminal=True), nothing)
     pooch.get_logger().removeHandler(listening)
     assert written.getvalue() == ""
 
@@ -104,13 +108,13 @@ def test_a_file_that_breaks_off_is_said_to_have_failed(site, entry):
     site.cut = 1000
     screen = Screen()
     with pytest.raises(ImageError):
-        lab.image._download(entry, progress(screen, terminal=False))
+        lab.image._download(entry, progress(screen, terminal=False), nothing)
     assert lines(screen)[-1].startswith("failed after")
 
 
 def test_without_a_terminal_there_are_plain_lines(site, entry):
     screen = Screen()
-    lab.image._download(entry, progress(screen, terminal=False))
+    lab.image._download(entry, progress(screen, terminal=False), nothing)
     assert lines(screen) == [
         "fetching some-linux: 0 of 4 MiB",
         "fetching some-linux: 1 of 4 MiB",
@@ -131,7 +135,7 @@ def test_beside_something_else_that_moves_there_are_plain_lines():
 
 def test_a_function_gets_the_lines(site, entry):
     said: list[str] = []
-    lab.image._download(entry, said.append)
+    lab.image._download(entry, said.append, nothing)
     assert said[-1] == "fetching some-linux: 4 of 4 MiB"
 
 

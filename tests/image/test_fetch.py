@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import ImageError
-from lab.image.fetch import checksum_of, fetch, published_sha256, reachable
+from lab.image.fetch import fetch, reachable
 
 CONTENT = os.urandom(3 << 20)
 HEX = "ab" * 32
@@ -69,37 +69,31 @@ def test_a_missing_file_says_its_url(site, tmp_path: Path):
         fetch(f"{site.url}/none.qcow2", HEX, tmp_path / "none.qcow2", nothing)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [f"# size: 5\nSHA256 (a.qcow2) = {HEX}\n", f"{HEX}  a.qcow2\n", f"{HEX} *a.qcow2\n"],
-    ids=["BSD", "GNU text", "GNU binary"],
-)
-def test_both_styles_of_checksum_files_are_read(text: str):
-    assert checksum_of("a.qcow2", f"{text}{'cd' * 32}  b.qcow2\n", "here") == HEX
+def test_a_download_that_is_sent_to_http_is_refused(site, plain_site, tmp_path: Path):
+    elsewhere, sha256 = plain_site.publish("disk.qcow2", CONTENT)
+    site.elsewhere["/disk.qcow2"] = elsewhere
+    with pytest.raises(ImageError, match=r"/disk\.qcow2 is not https"):
+        fetch(f"{site.url}/disk.qcow2", sha256, tmp_path / "disk.qcow2", nothing)
+    assert plain_site.asked == []
+    assert list(tmp_path.glob("*.*")) == []
 
 
-def test_a_checksum_file_with_one_entry_speaks_of_the_file_beside_it():
-    text = f"SHA256 (image-9-20240101.0.qcow2) = {HEX}"
-    assert checksum_of("image-9-latest.qcow2", text, "here") == HEX
-
-
-def test_a_checksum_file_without_the_image_is_an_error():
-    with pytest.raises(ImageError, match=r"names no SHA-256 of c\.qcow2"):
-        checksum_of("c.qcow2", f"{HEX}  a.qcow2\n{HEX}  b.qcow2\n", "here")
-
-
-def test_the_published_checksum_is_read_from_its_url(site):
-    url, _ = site.publish("SHA256SUM", f"SHA256 (a.qcow2) = {HEX}\n".encode())
-    assert published_sha256(url, "a.qcow2") == HEX
-
-
-def test_a_checksum_that_cannot_be_had_offers_the_built_image(site):
-    with pytest.raises(ImageError, match="--image=debian-12"):
-        published_sha256(f"{site.url}/gone", "a.qcow2")
+def test_a_download_that_is_sent_to_another_https_server_goes_on(site, tmp_path: Path):
+    elsewhere, sha256 = site.publish("moved.qcow2", CONTENT)
+    site.elsewhere["/disk.qcow2"] = elsewhere
+    fetch(f"{site.url}/disk.qcow2", sha256, tmp_path / "disk.qcow2", nothing)
+    assert (tmp_path / "disk.qcow2").read_bytes() == CONTENT
 
 
 def test_what_answers_is_reachable_and_a_closed_port_is_not(site):
     url, _ = site.publish("there", b"")
     assert reachable(url)
-    site_of_nobody = "http://127.0.0.1:9/nothing"
+    site_of_nobody = "https://127.0.0.1:9/nothing"
     assert not reachable(site_of_nobody)
+
+
+def test_what_is_only_reached_by_http_is_not_reachable(site, plain_site):
+    url, _ = plain_site.publish("there", b"")
+    site.elsewhere["/gone"] = url
+    assert not reachable(f"{site.url}/gone")
+    assert plain_site.asked == []

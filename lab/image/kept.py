@@ -1,0 +1,238 @@
+"""The images in the cache: found sound or not at all, bounded in size, removed when unused.
+
+An image that a lab, a checkpoint or another process stands on is never removed. A process that has
+found an image keeps it until the process ends. Knows nothing of how images are made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.cache import cache_root, locked
+from lab.errors import ImageError
+from lab.image.cache import Image, images_root
+from lab.image.seal import Seal, not_ours
+from lab.image.standing import checkpoints_on, labs_on, opened
+from lab.progress import Say
+
+DEFAULT_LIMIT_GIB = 10.0
+#: What is left free on the disk whatever the limit says, in GiB.
+SPARE_GIB = 2.0
+_LIMIT = "VPNPROOF_IMAGES_GIB"
+_PLACE = re.compile(r"[a-z0-9.-]+-[0-9a-f]{16}")
+_GONE, _DAMAGED = ".gone-", ".damaged"
+_SOMEBODY = "another process"
+
+_kept: dict[Path, int] = {}
+"""Open files whose locks say that this process stands on an image; its end lets go of them."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """An image that takes room; without a seal it is of no use."""
+
+    path: Path
+    seal: Seal | None
+    size: int
+    used: float
+
+    @classmethod
+    def read(cls, path: Path) -> Held:
+        """Describe the image in the directory at `path`."""
+        seal = Seal.read(path)
+        size = sum(each.lstat().st_blocks * 512 for each in path.iterdir())
+        return cls(path, seal, size, seal.used(path) if seal else path.stat().st_mtime)
+
+    @property
+    def key(self) -> str:
+        """What it is found by; of what has no seal, the part that its directory is named by."""
+        return self.seal.key if self.seal else self.path.name.rpartition("-")[2]
+
+
+class Images:
+    """The images of this user, within `limit_gib` (VPNPROOF_IMAGES_GIB, or 10)."""
+
+    def __init__(self, *, limit_gib: float | None = None) -> None:
+        self.directory = images_root()
+        self.limit_gib = _limit_gib() if limit_gib is None else limit_gib
+
+    def __iter__(self) -> Iterator[Held]:
+        """Yield what lies here, also what is of no use."""
+        places = (path for path in sorted(self.directory.iterdir()) if _PLACE.fullmatch(path.name))
+        for path in (*places, self.directory / _DAMAGED):
+            with contextlib.suppress(FileNotFoundError):
+                yield Held.read(path)
+
+    def find(self, image: Image, say: Say) -> Image | None:
+        """Return `image` if it is here, sound, and nobody else's; None when it must be made.
+
+        What is damaged or unsealed is set aside, and `say` gets why. ImageError when others could
+        have changed it, or when a lab stands on what is damaged.
+        """
+        place = image.disk.parent
+        _keep(place)
+        if not place.is_dir():
+            return None
+        seal = Seal.read(place)
+        if wrong := seal.trespass(place) if seal else not_ours(place):
+            raise ImageError(
+                f"the image {image} cannot be trusted: {wrong}",
+                hint=f"nobody but you may write to it; look at {place}, and remove it",
+            )
+        if seal is None or seal.key != image.key or not _names(image) <= seal.files.keys():
+            self._set_aside(image, "it has no seal: an older version made it, or not to its end")
+            say(f"{image} is of no use: it has no seal; it is made anew")
+        elif complaint := seal.complaint(place):
+            self._set_aside(image, complaint)
+            say(f"{image} cannot be trusted: {complaint}; it is made anew")
+        else:
+            return image
+        return None
+
+    def make_room(self, needed: int, what: str) -> None:
+        """Remove what was used longest ago until `needed` bytes more fit; ImageError if not.
+
+        Nothing is removed when it would not suffice.
+        """
+        with locked("images"):
+            held, doomed = list(self), []
+            free = shutil.disk_usage(self.directory).free - SPARE_GIB * 2**30
+            room = min(self.limit_gib * 2**30 - sum(one.size for one in held), free)
+            for one in sorted(held, key=lambda each: (each.seal is not None, each.used)):
+                if room < needed and not self.users(one):
+                    doomed.append(one)
+                    room += one.size
+            if room < needed:
+                raise ImageError(
+                    f"no room for {what} ({needed / 2**30:.1f} GiB) in {self.directory}: it may "
+                    f"hold {self.limit_gib:g} GiB, and {SPARE_GIB:g} GiB of the disk stay free",
+                    hint=f"python -m lab images shows what is there; free some, or raise {_LIMIT}",
+                )
+            for one in doomed:
+                self._removed(one)
+
+    def remove(self, key: str) -> str:
+        """Remove the image whose key or name begins with `key`; return the name of its directory.
+
+        ImageError when there is none, or several, or something stands on it.
+        """
+        with locked("images"):
+            held = list(self)
+            found = [one for one in held if one.key.startswith(key) or one.path.name == key]
+            if not key or len(found) != 1:
+                known = ", ".join(f"{one.key[:12]} ({one.path.name})" for one in held) or "none"
+                several = f"{len(found)} images begin with {key!r}"
+                message = several if found else f"there is no image {key!r}"
+                raise ImageError(message, hint=f"there are: {known}")
+            if not self._removed(found[0]):
+                raise ImageError(
+                    f"image {found[0].path.name} is in use by {', '.join(self.users(found[0]))}",
+                    hint="end those first: `python -m lab down`, `python -m lab checkpoints`",
+                )
+            return found[0].path.name
+
+    def remove_all(self) -> list[str]:
+        """Remove every image that nothing stands on; return the names of their directories."""
+        with locked("images"):
+            return [one.path.name for one in self if self._removed(one)]
+
+    def users(self, one: Held) -> list[str]:
+        """Return what stands on an image: labs, checkpoints, then whoever else."""
+        if known := _standing(one.path):
+            return known
+        with _alone(one.path) as alone:
+            return [] if alone else [_SOMEBODY]
+
+    def _removed(self, one: Held) -> bool:
+        """Remove an image, unless something stands on it or begins to; whether it is gone."""
+        with _alone(one.path) as alone:
+            if not alone or _standing(one.path):
+                return False
+            self._discard(one.path)
+            return True
+
+    def _set_aside(self, image: Image, why: str) -> None:
+        """Move an image out of the way, keeping one such for a look; not from below a lab."""
+        place = image.disk.parent
+        with locked("images"):
+            _let_go(place)
+            with _alone(place) as alone:
+                labs = labs_on().get(place.resolve(), [])
+                if labs or not alone:
+                    raise ImageError(
+                        f"the image {image} cannot be trusted: {why}; and it is in use by "
+                        f"{', '.join(labs) or _SOMEBODY}",
+                        hint="end those labs (`python -m lab down`), then run this again",
+                    )
+                aside = self.directory / _DAMAGED
+                self._discard(aside)
+                place.rename(aside)
+
+    def _discard(self, path: Path) -> None:
+        """Remove a directory in one step, whoever is killed meanwhile, and what was left so."""
+        gone = Path(tempfile.mkdtemp(prefix=_GONE, dir=self.directory))
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(gone)  # takes the place of the empty directory
+        for each in self.directory.glob(f"{_GONE}*"):
+            shutil.rmtree(each, ignore_errors=True)
+
+
+def _names(image: Image) -> set[str]:
+    return {path.name for path in image.files}
+
+
+def _lock_of(place: Path) -> int:
+    locks = cache_root() / "locks"
+    locks.mkdir(exist_ok=True)
+    return os.open(locks / f"{place.name}.kept", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _keep(place: Path) -> None:
+    """Stand on an image, from now on until this process ends."""
+    if place not in _kept:
+        handle = _lock_of(place)
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        _kept[place] = handle
+
+
+def _let_go(place: Path) -> None:
+    if place in _kept:
+        os.close(_kept.pop(place))
+
+
+@contextlib.contextmanager
+def _alone(place: Path) -> Iterator[bool]:
+    """Let no process begin to stand on an image; say whether none does, nor a QEMU has it open."""
+    handle = _lock_of(place)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield not opened(place / "disk.qcow2")
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(handle)
+
+
+def _standing(place: Path) -> list[str]:
+    """Return the names of the labs that stand on an image, then the keys of the checkpoints."""
+    found = place.resolve()
+    return [*labs_on().get(found, ()), *checkpoints_on().get(found, ())]
+
+
+def _limit_gib() -> float:
+    chosen = os.environ.get(_LIMIT) or str(DEFAULT_LIMIT_GIB)
+    try:
+        limit = float(chosen)
+    except ValueError:
+        limit = -1.0
+    if not limit >= 0:  # nor is "nan"
+        raise ImageError(f"{_LIMIT} is {chosen!r}", hint="give a number of GiB, say 10")
+    return limit
