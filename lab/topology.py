@@ -86,7 +86,7 @@ class MachineSpec(_Strict):
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     memory_mib: Annotated[int, Field(ge=256, le=2**20, strict=True)] = 512
     vcpus: Annotated[int, Field(ge=1, le=32, strict=True)] = 2
-    image: str | None = None
+    image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")] | None = None
     nics: Annotated[tuple[Nic, ...], Field(min_length=1, max_length=8)]
 
     @property

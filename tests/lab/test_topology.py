@@ -485,6 +485,13 @@ def test_a_topology_file_loads_by_its_path(file: Path) -> None:
                 (10**9, "less than or equal to 1048576"),
             )
         ),
+        pytest.param(
+            changed("memory_mib = 300", "image = '../../etc/shadow'"),
+            "machines.services.image",
+            "'../../etc/shadow'",
+            "match pattern",
+            id="a path for an image's name",
+        ),
         pytest.param("networks = []\n", "networks", "[]", "valid dictionary", id="no table"),
         pytest.param("machines = 5\n", "machines", "5", "valid tuple", id="no machines"),
         pytest.param(

@@ -132,7 +132,7 @@ def test_a_topology_without_a_role_is_refused(role):
         ("192.168.70.0", "must be a host's address"),
         ("192.168.70.2", "the address of secondary"),
         ("192.168.70.254", "the address of gateway"),
-        ("vip", "no IPv4 address"),
+        ("vip", "not an IPv4 address"),
     ],
 )
 def test_a_virtual_ip_that_cannot_be_shared_is_refused(virtual_ip, complaint):
