@@ -26,49 +26,53 @@ _AT_MOST = 60.0
 
 
 class Lines:
-    """What is known of the owner and the wire by their lines."""
+    """What is known of the owner and the wire by their lines; a lab may have no owner's."""
 
-    def __init__(self, *, owned: bool) -> None:
-        self.said = {OWNERS: b"", WIRES: b""}
-        self.ended = set() if owned else {OWNERS}
+    def __init__(self, owner: int | None, wire: int) -> None:
+        self._owner, self._wire = owner, wire
+        self._said: dict[int | None, bytes] = {owner: b"", wire: b""}
+        self._ended: set[int | None] = {None}
         self._poll = select.poll()
-        for line in {OWNERS, WIRES} - self.ended:
-            self._poll.register(line, select.POLLIN)
+        for line in (owner, wire):
+            if line is not None:
+                self._poll.register(line, select.POLLIN)
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until something is said or a line ends, at most so long."""
         for line, _ in self._poll.poll(None if seconds is None else seconds * 1000):
             if octets := os.read(line, 64):
-                self.said[line] += octets
+                self._said[line] += octets
             else:
                 self._poll.unregister(line)
-                self.ended.add(line)
+                self._ended.add(line)
 
     @property
     def nothing_to_guard(self) -> bool:
         """Whether the owner sent the guardian away."""
-        return DISMISSED in self.said[OWNERS]
+        return DISMISSED in self._said[self._owner]
 
     @property
     def owner_fell(self) -> bool:
-        """Whether the owner ended, and the lab was not to stay up."""
-        return OWNERS in self.ended and KEPT not in self.said[WIRES]
+        """Whether there was an owner that ended, and the lab was not to stay up."""
+        gone = self._owner is not None and self._owner in self._ended
+        return gone and KEPT not in self._said[self._wire]
 
     @property
     def wire_fell(self) -> bool:
         """Whether the wire ended, unasked or with nobody left who asked."""
-        return WIRES in self.ended and (OWNERS in self.ended or ASKED not in self.said[WIRES])
+        unasked = ASKED not in self._said[self._wire]
+        return self._wire in self._ended and (unasked or self._owner in self._ended)
 
 
 def main(arguments: list[str]) -> int:
     """Guard the lab, and end it when it has fallen; the status is 1 when something is left."""
-    directory, owned = Path(arguments[0]), arguments[1:] == ["owned"]
+    directory = Path(arguments[0])
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.chdir("/")
     hold(directory)  # for as long as this runs
-    lines = Lines(owned=owned)
-    while not (lines.nothing_to_guard or lines.wire_fell or (owned and lines.owner_fell)):
+    lines = Lines(OWNERS if arguments[1:] == ["owned"] else None, WIRES)
+    while not (lines.nothing_to_guard or lines.wire_fell or lines.owner_fell):
         lines.wait()
     if lines.nothing_to_guard:
         return 0

@@ -12,7 +12,7 @@ import pytest
 from lab.errors import WireError
 from lab.guardian.belonging import processes_of
 from lab.guardian.line import Guardian
-from lab.marker import MARKER, mark, seized
+from lab.marker import mark, seized
 from lab.wait import until
 from lab.wire import Wire
 from tests.guardian.conftest import WITHIN, Lab, ends
@@ -105,6 +105,8 @@ def test_what_comes_up_while_a_lab_is_ended_is_ended_too(lab: Lab) -> None:
     owner.kill()
     end_at_once(wire)
     assert early.wait(WITHIN) == -signal.SIGTERM
+    log = lab.directory / "guardian.log"
+    until(lambda: f"({early.pid})" in log.read_text(), WITHIN, "it to be noted", every=0.01)
     late = lab.machine()
     assert late.wait(WITHIN) == -signal.SIGTERM
     nothing_left(lab)
@@ -222,20 +224,23 @@ def test_a_wire_that_is_stopped_is_not_reported_dead(lab: Lab) -> None:
     assert not died.is_set()
 
 
-def test_a_lab_is_locked_from_before_its_wire_serves_until_the_last_has_ended(lab: Lab) -> None:
+@pytest.mark.parametrize(("stopped", "killed"), [("wire", "guardian"), ("guardian", "wire")])
+def test_wire_and_guardian_both_keep_a_lab_locked(lab: Lab, stopped: str, killed: str) -> None:
     mark(lab.directory)
     owner, _ = lab.owner("disown")
     owner.kill()
     owner.wait(WITHIN)
-
-    def locked() -> bool:
-        with seized(lab.directory) as free:
-            return not free
-
-    assert locked()
-    for name in ("guardian", "wire"):
-        kill(lab, pid_of(lab, name))
-        assert locked() or name == "wire"
+    assert locked(lab)
+    last = lab.watch(pid_of(lab, stopped))
+    signal.pidfd_send_signal(last, signal.SIGSTOP)  # it does not notice what follows
+    assert ends(kill(lab, pid_of(lab, killed)))
+    assert locked(lab)
+    end_at_once(last)
+    assert ends(last)
     nothing_left(lab)
-    until(lambda: not locked(), WITHIN, "the lock to be free", every=0.01)
-    assert (lab.directory / MARKER).exists()
+    assert not locked(lab)
+
+
+def locked(lab: Lab) -> bool:
+    with seized(lab.directory) as free:
+        return not free

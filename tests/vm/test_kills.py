@@ -77,7 +77,7 @@ def test_whoever_is_killed_nothing_is_left_and_the_next_run_is_green(
         told = ", ".join(map(str, killed)) or "nobody, it had ended"
         gone = "NOT GONE" if took is None else f"nothing left after {took:.1f} s"
         with capsys.disabled():
-            print(f"\nseed {seed}: after {moment:.2f} s killed {told}: {gone}", flush=True)  # noqa: T201 - asked for
+            print(f"\nseed {seed}: after {moment:.2f} s killed {told}: {gone}", flush=True)  # noqa: T201 - it is asked for
         assert ended, "the run did not end by Ctrl-C"
         assert took is not None, run.left()
     assert_readable(evidence)
