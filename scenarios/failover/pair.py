@@ -27,6 +27,7 @@ from evidence.events.pair import (
 )
 from evidence.history import History
 from evidence.moment import NS
+from evidence.secret import Secrets
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.wait import until
@@ -226,9 +227,12 @@ class Pair:
     def record_configured(self, active: str) -> None:
         """Record the configuration that is in force, read on the active node."""
         config = self.config(active)
-        more: dict[str, Any] = {"password": config.get("ucarp.password", "")}
         if config["failover.engine"] == "keepalived":
-            more = {"version": int(config.get("keepalived.version", 2)), "virtual_mac": False}
+            version = int(config.get("keepalived.version", 2))
+            more: dict[str, Any] = {"version": version, "virtual_mac": False}
+        else:
+            secrets = Secrets(self.history.path.parent)
+            more = {"password": secrets.refer("ucarp.password", config["ucarp.password"])}
         nodes = {
             name: NodeConfigured(
                 address=self.address(name),
