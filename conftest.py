@@ -20,7 +20,9 @@ from checks.engine.verdict import Status, Verdict
 from checks.engine.verdicts import read_verdicts
 from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import History
+from evidence.leaks import Search
 from evidence.printable import visible
+from evidence.secret import Secrets
 from lab.accelerator import choose
 from lab.cli import collect_garbage
 from lab.errors import ConformanceFailure, LabError
@@ -40,6 +42,7 @@ from scenarios.printing import show_safely
 from scenarios.repetitions import fail_the_run, in_words, repeat
 from scenarios.requirements import requirements_of, to_be_judged
 from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN, Run, forget_run, terminal_of_run
+from scenarios.secrets_search import may_not_be_shared, searched, tell_of_secrets
 from scenarios.side_by_side import (
     SideBySide,
     automatic,
@@ -62,6 +65,7 @@ _A_WORKER_DIED = pytest.StashKey[bool]()
 _MAY_THAW_AHEAD = "vpnproof_may_thaw_ahead"
 _TERMINAL = pytest.StashKey[TextIO]()
 _SEAL = pytest.StashKey[str]()
+_SEARCH = pytest.StashKey[Search | None]()
 _TO_BE_JUDGED = pytest.StashKey[frozenset[str]]()
 
 Judge = Callable[[str], Verdict]
@@ -392,7 +396,8 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     directory = item.config.stash[_RUN].directory
     if not directory.exists() or call.excinfo is None:
         return
-    reason = f"the scenario broke before it was judged: {call.excinfo.exconly()}"
+    told = Secrets(directory).mask(call.excinfo.exconly())
+    reason = f"the scenario broke before it was judged: {told}"
     if isinstance(item.funcargs.get("history"), History):  # type: ignore[attr-defined]
         broke_off(directory, item.nodeid, reason)
     elif call.when == "setup":
@@ -410,8 +415,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     directory = config.stash[_RUN].directory
     verdicts = judge_series(directory)
     config.stash[_SERIES] = verdicts
+    config.stash[_SEARCH] = searched(directory)
     config.stash[_SEAL] = seal(directory)
-    if session.exitstatus == pytest.ExitCode.OK and fail_the_run(verdicts, config.args):
+    bad = fail_the_run(verdicts, config.args) or may_not_be_shared(config.stash[_SEARCH])
+    if session.exitstatus == pytest.ExitCode.OK and bad:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -438,6 +445,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         terminalreporter.write_line(f"never judged: {left}", yellow=True)
     terminalreporter.write_line(f"evidence: {directory}")
     terminalreporter.write_line(f"judge it again: python -m checks verify {directory}")
+    tell_of_secrets(terminalreporter, config.stash.get(_SEARCH, None))
     for line in config.stash.get(_LEFT_UP, []):
         terminalreporter.write_line(line)
     if sealed := config.stash.get(_SEAL, ""):

@@ -22,6 +22,7 @@ from evidence.files import LARGEST_TEXT, inside, is_there, read_whole
 from evidence.history import FILE_NAME, Recording, read_history
 from evidence.moment import Window
 from evidence.run import RunDirectory
+from evidence.secret import SecretReference, Secrets
 
 E = TypeVar("E", bound=Event)
 
@@ -156,6 +157,10 @@ class Evidence:
             digest = self._capture.coverage().last_digest(self.window.until_ns)
             found[self.capture_place] = digest
         return found
+
+    def secret(self, reference: SecretReference) -> str:
+        """Return a secret that the history refers to; raise Missing when it was not given along."""
+        return Secrets(self.directory).resolve(reference)
 
     def transcript(self, machine: str) -> str:
         """Return what provisioning typed on `machine`; raise Missing when it was not kept."""

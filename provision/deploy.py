@@ -93,6 +93,9 @@ class Deployer:
     uri: str | None = None
     """Another libvirt than the lab's own; it can neither freeze nor thaw."""
 
+    secrets: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    """What the labs that it made know and nobody else may: passwords and keys, by what they are."""
+
     _freezes: bool = field(default=True, init=False)
     """Until a freeze has failed: the next would, too, and each costs a lab."""
 
@@ -160,6 +163,7 @@ class Deployer:
                 _take_over(checkpoint.attachment(_TRANSCRIPTS), lab.directory / _TRANSCRIPTS)
             with spending(Kind.PROVISION):
                 self._go_through(lab, plan, reached, notes)
+            self.secrets.update(notes.secrets())
         except BaseException:
             lab.down()
             raise

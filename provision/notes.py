@@ -51,6 +51,11 @@ class Notes:
             if secret:
                 self._secrets.add(name)
 
+    def secrets(self) -> dict[str, str]:
+        """Return the secret notes by name: what must not be found in any evidence."""
+        with self._lock:
+            return {name: self._values[name] for name in self._secrets}
+
     def fill(self, text: str) -> str:
         """Return `text` with every placeholder replaced by what was noted."""
         return _PLACEHOLDER.sub(lambda match: self[match[1]], text)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Literal
 
 from evidence.run import RunDirectory
+from evidence.secret import Secrets
 from lab import console
 from lab.cli import how_to_look
 from lab.errors import LabError
@@ -245,10 +246,12 @@ class Labs:
         """Say on the terminal, and in the evidence, what no scenario will."""
         place.deployer.progress.say(trouble)
         with (self.files.path / TROUBLE_LOG).open("a", encoding="utf-8") as log:
-            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {trouble}\n")
+            masked = Secrets(self.files.path).mask(trouble)
+            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {masked}\n")
 
     def _keep_deployment(self, guide: str, deployer: Deployer, running: _Running) -> None:
         """Put what was typed, and where that departs from the guide, with the evidence."""
+        Secrets(self.files.path).keep({**deployer.secrets, **_keys(running.lab.directory)})
         write_errata(deployer.plan.errata, self.files.errata(guide))
         _copy(running.lab.directory / "transcripts", self.files.transcripts(running.name))
 
@@ -256,6 +259,14 @@ class Labs:
         source = running.lab.directory / console.FOLDER
         if source.is_dir():
             console.keep(source, self.files.consoles(running.name))
+
+
+def _keys(directory: Path) -> dict[str, str]:
+    """Return the keys that open a lab's machines."""
+    return {
+        f"SSH key {path.name} of {directory.name}": path.read_text()
+        for path in sorted((directory / "keys").glob("*"))
+    }
 
 
 def _copy(source: Path, target: Path) -> None:

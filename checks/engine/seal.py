@@ -1,10 +1,11 @@
 """The seal of a run: one hash over all of its evidence and verdicts, made when the run is over.
 
 `verdicts.json` names each file that a verdict may rest on (the history, the captures, transcripts,
-`run.json`) with the SHA-256 of what it held; the seal is the SHA-256 of `verdicts.json` itself. So
-whoever changes a file, or a verdict, is found; whoever rewrites all of it alike (history, captures,
-verdicts and seal) is not, by any hash kept beside what it speaks of. The seal is printed at the
-end of a run: who keeps it elsewhere finds that, too.
+`run.json`) and what the search for secrets found, with the SHA-256 of what it held; the seal is the
+SHA-256 of `verdicts.json` itself. So whoever changes a file, or a verdict, is found; whoever
+rewrites all of it alike (history, captures, verdicts and seal) is not, by any hash kept beside what
+it speaks of. The seal is printed at the end of a run: who keeps it elsewhere finds that, too.
+`secrets.json` is not sealed, as it is not shared.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from checks.engine.verdicts import (
     tables_of,
     write_tables,
 )
-from evidence import history
+from evidence import history, leaks
 from evidence.capture import Capture
 from evidence.errors import Absent, BadEvidence, EvidenceError
 from evidence.files import inside, reading
@@ -35,7 +36,7 @@ from evidence.history import read_history
 from evidence.run import RunDirectory
 
 SEAL, SEALED = "seal", "sealed"
-_KEPT = (history.FILE_NAME, "run.json", "wire/*.pcapng", "transcripts/**/*")
+_KEPT = (history.FILE_NAME, "run.json", leaks.FILE_NAME, "wire/*.pcapng", "transcripts/**/*")
 _PIECE = 1 << 20
 LARGEST_SEALED = 16 * 1024 * 1024 * 1024
 """Octets of one file: a capture of hours has some GiB."""

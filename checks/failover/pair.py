@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from checks.protocols import budgets, carp
-from evidence.errors import Missing
+from evidence.errors import EvidenceError, Missing
 from evidence.events.pair import NodeConfigured, PairConfigured, UcarpTimers
+from evidence.secret import SecretReference
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Node:
 class Pair:
     """A failover pair as configured; `nodes` by name, in the order primary, secondary.
 
-    version: of VRRP, where keepalived is the engine.
+    version: of VRRP, where keepalived is the engine. no_password: why ucarp's is not known.
     """
 
     virtual_ip: str
@@ -35,10 +36,17 @@ class Pair:
     password: str
     virtual_mac: bool
     version: int
+    no_password: str = ""
 
     @classmethod
-    def of(cls, configured: PairConfigured) -> Pair:
-        """Read how it was configured."""
+    def of(cls, configured: PairConfigured, secret: Callable[[SecretReference], str]) -> Pair:
+        """Read how it was configured; `secret` returns what the configuration refers to."""
+        password, no_password = configured.password, ""
+        if isinstance(password, SecretReference):
+            try:
+                password = secret(password)
+            except EvidenceError as error:
+                password, no_password = "", error.message
         nodes = {
             name: Node(name, node.address, node.mac, node.port, _engine(configured, name))
             for name, node in configured.nodes.items()
@@ -48,9 +56,10 @@ class Pair:
             configured.vhid,
             configured.engine,
             nodes,
-            configured.password,
+            password,
             configured.virtual_mac,
             configured.version,
+            no_password,
         )
 
     @property
@@ -65,7 +74,9 @@ class Pair:
 
     @property
     def secret(self) -> carp.Secret:
-        """What ucarp's digest is made with."""
+        """What ucarp's digest is made with; raise Missing when its password is not known."""
+        if self.no_password:
+            raise Missing(f"no digest can be verified: {self.no_password}")
         return carp.Secret(self.password, self.virtual_ip, self.vhid)
 
     @property

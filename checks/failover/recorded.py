@@ -80,7 +80,7 @@ class Recorded:
     @cached_property
     def pair(self) -> Pair:
         """The configuration that was in force last."""
-        return Pair.of(self.evidence.last(PairConfigured))
+        return Pair.of(self.evidence.last(PairConfigured), self.evidence.secret)
 
     @property
     def wire(self) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from evidence.event import Count, Event, Ipv4, Mac, Name, Value, Vhid
+from evidence.secret import SecretReference
 
 
 class UcarpTimers(Value):
@@ -43,8 +44,9 @@ class NodeConfigured(Value):
 class PairConfigured(Event):
     """The pair as it is set up; `nodes` in the order primary, secondary.
 
-    password: ucarp's. version and virtual_mac: keepalived's (VRRP 2 or 3; whether it uses the
-    virtual router's MAC). Read by every check of the wire.
+    password: how ucarp's is referred to; runs of before have it itself here. version and
+    virtual_mac: keepalived's (VRRP 2 or 3; whether it uses the virtual router's MAC). Read by every
+    check of the wire.
     """
 
     kind: Literal["pair.configured"] = "pair.configured"
@@ -52,7 +54,7 @@ class PairConfigured(Event):
     vhid: Vhid
     engine: Literal["ucarp", "keepalived"]
     nodes: Mapping[Name, NodeConfigured]
-    password: str = ""
+    password: SecretReference | str = ""
     version: Literal[2, 3] = 2
     virtual_mac: bool = True
 

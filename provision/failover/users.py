@@ -6,12 +6,17 @@ its password again is refused, one that comes back with its token is not.
 
 from __future__ import annotations
 
-from provision.action import Command
+from dataclasses import dataclass
+from typing import ClassVar
+
+from provision.action import Action, Command
 from provision.failover.access_server import SACLI
 from provision.failover.primary import SECTION
 from provision.failover.site import Site
+from provision.notes import placeholder
 from provision.step import Step
 from provision.target import Target
+from provision.transcript import Session
 
 #: Users who log in with a user name and a password.
 USERS = ("alice", "bob", "carol", "dave")
@@ -21,20 +26,51 @@ AUTOLOGIN_USER = "robot"
 ONE_TIME_PASSWORDS = 20
 
 
+@dataclass(frozen=True)
+class _Chosen(Action):
+    """Note a secret that was chosen beforehand, so that no transcript shows it."""
+
+    changes: ClassVar[bool] = False
+
+    name: str
+    value: str
+
+    def describe(self) -> str:
+        """Return the note's name."""
+        return f"  (noted as {self.name!r}; secret, never shown)"
+
+    def applied(self, session: Session) -> bool:
+        """Say whether this run has the note."""
+        return self.name in session.notes
+
+    def apply(self, session: Session) -> None:
+        """Note it."""
+        session.notes.keep(self.name, self.value, secret=True)
+
+
 def steps(site: Site) -> list[Step]:
     """Return the step that makes the users, on the primary before the pair is made."""
-    lines = []
+    typed, noted = [], []
     for user in USERS:
-        words = " ".join(one_time_password(user, n + 1) for n in range(ONE_TIME_PASSWORDS))
-        lines.append(f"{SACLI} --user {user} --value '{words}' AddOneTimePasswords")
-    lines.append(f"{SACLI} --user {AUTOLOGIN_USER} --key prop_autologin --value true UserPropPut")
+        notes = [
+            _Chosen(f"one-time password {number} of {user}", one_time_password(user, number))
+            for number in range(1, ONE_TIME_PASSWORDS + 1)
+        ]
+        typed.append(" ".join([user, *(placeholder(note.name) for note in notes)]))
+        noted += notes
+    add = (
+        "while read -r user words; do\n"
+        f'    {SACLI} --user "$user" --value "$words" AddOneTimePasswords </dev/null\n'
+        "done\n"
+        f"{SACLI} --user {AUTOLOGIN_USER} --key prop_autologin --value true UserPropPut"
+    )
     return [
         Step(
             name="users of the pair",
             section=SECTION,
             machine=site.primary.name,
             changes=f"{', '.join(USERS)} have one-time passwords; {AUTOLOGIN_USER} needs none",
-            actions=(Command("\n".join(lines), once="users"),),
+            actions=(*noted, Command(add, once="users", stdin="\n".join(typed) + "\n")),
             module=__name__,
         )
     ]

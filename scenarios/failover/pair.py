@@ -26,6 +26,7 @@ from evidence.events.pair import (
 )
 from evidence.history import History
 from evidence.moment import NS
+from evidence.secret import Secrets
 from lab.answers import json_object, understood
 from lab.lab import Lab
 from lab.machine import Machine
@@ -232,9 +233,12 @@ class Pair:
         self.history.record(configured)
 
     def _configured(self, config: Mapping[str, str]) -> PairConfigured:
-        more: dict[str, Any] = {"password": config.get("ucarp.password", "")}
         if config["failover.engine"] == "keepalived":
-            more = {"version": int(config.get("keepalived.version", 2)), "virtual_mac": False}
+            version = int(config.get("keepalived.version", 2))
+            more: dict[str, Any] = {"version": version, "virtual_mac": False}
+        else:
+            secrets = Secrets(self.history.path.parent)
+            more = {"password": secrets.refer("ucarp.password", config["ucarp.password"])}
         nodes = {
             name: NodeConfigured(
                 address=self.address(name),

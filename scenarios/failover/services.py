@@ -17,6 +17,7 @@ from typing import Literal
 
 from evidence.events.takeover import ServiceProbed
 from evidence.moment import NS, Moment
+from evidence.secret import Secrets
 from lab.answers import understood
 from lab.errors import DeadlinePassed
 from lab.probe import Asking, Probe
@@ -61,6 +62,7 @@ def greeting(pair: Pair) -> Greeting:
     command = shlex.join(["sqlite3", "-readonly", f"{LIVE}/certs.db", _KEY])
     active = pair.active()
     said = pair.machine(active).run(command).stdout
+    Secrets(pair.history.path.parent).keep({"tls-crypt.key of the pair": said})
     with understood(active, "its tls-crypt key"):
         key = static_key(said)
     return lambda: hard_reset(key, pair.lab.clock.in_lab(time.time_ns()) // NS)

@@ -16,6 +16,7 @@ from typing import Literal
 
 from evidence.events.takeover import TunnelCarried, TunnelWatched
 from evidence.moment import NS
+from evidence.secret import Secrets, in_profile
 from lab.answers import understood
 from lab.clock import ClockOffset
 from lab.errors import DeadlinePassed
@@ -115,6 +116,7 @@ class Outside:
         """Start clients by name with their profiles, at addresses of their own outside."""
         wanted = []
         for name, config in configs.items():
+            Secrets(self._pair.history.path.parent).keep(in_profile(name, config))
             number = _FIRST_ADDRESS + len(self._known)
             wanted.append(Client(name, config, f"198.51.100.{number}", ""))
             self._known.append(name)

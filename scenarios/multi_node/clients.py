@@ -16,6 +16,7 @@ from checks.multi_node.guide import HOSTS, NODES, PORT, TRANSPORTS
 from checks.multi_node.tunnels import process_ranges
 from evidence.events.multi_node import Ping, Transport, TunnelStarted, TunnelTried
 from evidence.history import History
+from evidence.secret import Secrets, in_profile
 from lab.errors import DeadlinePassed
 from provision.vpn_clients import Client, Tunnel, VpnClients
 
@@ -64,6 +65,7 @@ def connect(
 ) -> dict[str, Tunnel]:
     """Connect clients side by side, record when each was sent; return what became of each."""
     for one in wanted:
+        Secrets(history.path.parent).keep(in_profile(one.name, one.config))
         history.record(TunnelStarted(source="client", client=one.name))
     vpn_clients.connect_all(wanted)
     with contextlib.suppress(DeadlinePassed):

@@ -14,7 +14,9 @@ from provision.failover import errata, gateway, pair, ssh_access, users
 from provision.failover.access_server import ARCHIVE_FILE
 from provision.failover.site import Site
 from provision.files import WriteFile
+from provision.notes import Notes
 from provision.platform import DEBIAN_12, PLATFORMS
+from provision.transcript import Session, Transcript
 from tests.provision.machines import RememberingMachine, Said
 
 TOPOLOGY = read_topology("failover")
@@ -114,6 +116,8 @@ def test_no_secret_reaches_a_transcript(plan, tmp_path):
     plan.run(machines, transcripts=tmp_path)
     for log in tmp_path.glob("*.log"):
         assert "very-secret" not in log.read_text()
+        assert "-once-0" not in log.read_text()
+    assert "{note:one-time password 20 of dave}" in (tmp_path / "primary.log").read_text()
 
 
 @pytest.mark.parametrize("role", ["primary", "secondary", "gateway", "client"])
@@ -217,6 +221,25 @@ def test_a_profile_has_its_password_typed_in_and_one_way_to_go():
     assert "\nauth-user-pass\n" not in profile
     assert "remote a 1194" not in users.only_by(profile, "tcp")
     assert users.only_by(profile, "udp").count("remote ") == 1
+
+
+def test_one_time_passwords_are_typed_in_and_noted_as_secrets(plan, tmp_path):
+    (step,) = (one for one in plan.steps if one.name == "users of the pair")
+    typed = []
+
+    class Asked(RememberingMachine):
+        def run(self, command, *, stdin=None, **more):
+            typed.append(stdin)
+            return super().run(command, stdin=stdin, **more)
+
+    machine, notes = Asked("primary"), Notes()
+    machine.know(step.actions)
+    step.apply(Session(machine, notes, Transcript(tmp_path / "primary.log")))
+    (lines,) = (one.splitlines() for one in typed if one)
+    assert lines[0].startswith("alice alice-once-001 alice-once-002 ")
+    assert [len(line.split()) for line in lines] == [21] * 4
+    assert len(notes.secrets()) == 80
+    assert "-once-0" not in plan.dry_run()
 
 
 def test_no_one_time_password_is_given_twice():

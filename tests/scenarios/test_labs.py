@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from evidence.secret import Secrets
 from lab.errors import LabError
 from provision.erratum import Erratum
 from scenarios import labs as module
@@ -62,6 +63,7 @@ class World:
             deploy=self.deploy,
             thaws_now=lambda: self.frozen,
             plan=SimpleNamespace(errata=(ERRATUM,)),
+            secrets={"password of openvpn": "correct horse"},
             progress=SimpleNamespace(say=self.said.append),
         )
 
@@ -462,3 +464,14 @@ def test_ctrl_c_while_a_lab_is_awaited_leaves_nothing(
     world.gate.set()
     eager.end()
     assert [lab.state for lab in world.made] == ["down", "down"]
+
+
+def test_what_a_lab_knows_is_kept_to_be_looked_for(
+    labs: Labs, world: World, evidence: Path
+) -> None:
+    labs.get("failover")
+    assert Secrets(evidence).mask("it is correct horse") == "it is (password of openvpn)"
+    world.fails.append(LabError("ssh said: correct horse"))
+    labs.discard("failover")
+    labs.get("failover")
+    assert "ssh said: (password of openvpn)" in (evidence / "trouble.log").read_text()
