@@ -1,85 +1,52 @@
-"""What a frame answers to a host that asks: who holds an address, and whether a service is there.
+"""What machines answer, taken for what they may be: anything.
 
-Frames come from guests, and may be anything: what is not whole, or is tagged for a VLAN, is None
-here. Nothing raises.
+    with understood(node, "what ip says of its addresses"):
+        held = ...          # parse it as if it were right
+
+A guest that misbehaves answers what no program of its would. Who reads an answer need not think of
+every way in which it may be wrong: whatever reading trips over becomes a MachineError that names
+the machine and the answer.
 """
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
-from ipaddress import IPv4Address
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from evidence.packets import (
-    ETHERNET_HEADER,
-    IPV4,
-    TCP,
-    Arp,
-    parse,
-    parse_arp,
-    parse_headers,
+from lab.errors import MachineError
+
+_TRIPS = (
+    ValueError,  # pydantic's and JSON's, too
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    SyntaxError,  # these three: of what is nested too deep
+    RecursionError,
+    MemoryError,
 )
-from lab.wire import Frame
-
-REQUEST, REPLY = 1, 2
-SYN_ACK = 0x12
-_FLAGS = 0x3F
-_SEGMENT = struct.Struct("!HHIIBB")
+_MOST_SHOWN = 300
 
 
-@dataclass(frozen=True)
-class Segment:
-    """What is looked at of a TCP segment: both ends, what it acknowledges, and its flags."""
-
-    sender: str
-    target: str
-    port: int
-    target_port: int
-    acknowledged: int
-    flags: int
-
-
-def arp_in(frame: Frame) -> Arp | None:
-    """Return the ARP packet in a frame."""
-    packet = parse(frame.raw)
-    return parse_arp(packet) if packet is not None and packet.vlan is None else None
+@contextmanager
+def understood(machine: str, what: str) -> Iterator[None]:
+    """Raise MachineError where the block, which reads `what` of a machine, cannot."""
+    try:
+        yield
+    except _TRIPS as error:
+        why = f"{type(error).__name__}: {error}"[:_MOST_SHOWN]
+        raise MachineError(
+            f"{machine}: {what} cannot be read: {why}",
+            hint="look at it in the machine: python -m lab ssh",
+        ) from error
 
 
-def arp_reply(frame: Frame, address: str) -> str | None:
-    """Return the MAC that a frame says holds `address`, if it is a reply that does."""
-    arp = arp_in(frame)
-    if arp is None or (arp.operation, arp.sender) != (REPLY, address):
-        return None
-    return arp.sender_mac
-
-
-def segment_in(frame: Frame) -> Segment | None:
-    """Return the TCP segment in a frame, if its whole header is there."""
-    packet = parse(frame.raw)
-    if packet is None or (packet.ethertype, packet.protocol, packet.vlan) != (IPV4, TCP, None):
-        return None
-    if packet.source is None or packet.target is None or packet.source_port is None:
-        return None
-    at = ETHERNET_HEADER + (frame.raw[ETHERNET_HEADER] & 15) * 4
-    port, target_port, _, acknowledged, _, flags = _SEGMENT.unpack_from(frame.raw, at)
-    return Segment(packet.source, packet.target, port, target_port, acknowledged, flags & _FLAGS)
-
-
-def sent_from(
-    frame: Frame, address: str, protocol: int, port: int, number: int | None
-) -> str | None:
-    """Return the MAC of a frame that comes from a port of `address`, to our port if it is given."""
-    headers = parse_headers(frame.raw)
-    came = (headers.protocol, headers.source_ip, headers.source_port)
-    if came != (protocol, IPv4Address(address).packed, port):
-        return None
-    if number is not None and headers.destination_port != number:
-        return None
-    return headers.source.hex(":")
-
-
-def syn_ack(frame: Frame, address: str, port: int, number: int | None) -> str | None:
-    """Return the MAC of a frame that accepts a connection to a port of `address`."""
-    came = segment_in(frame)
-    mac = sent_from(frame, address, TCP, port, number)
-    return mac if came is not None and came.flags == SYN_ACK else None
+def json_object(machine: str, what: str, text: str) -> dict[str, Any]:
+    """Return the JSON object in an answer; MachineError when there is none."""
+    with understood(machine, what):
+        found = json.loads(text)
+        if not isinstance(found, dict):
+            raise TypeError(f"{type(found).__name__} where an object should be")
+        return found

@@ -1,8 +1,8 @@
 """The consoles of a lab's machines: files that QEMU writes, and nobody keeps it from writing on.
 
-So what is read of one is its end, whatever it has grown to, and what is kept of one is its end, too.
-As long as a lab's wire runs, a console that has reached its limit (`lab.limits`) is cut: QEMU opens
-it to append, so it goes on at the new end. A line in it says what was left out.
+So what is read of one, and what is kept of one, is its end, whatever it has grown to. As long as a
+lab's wire runs, a console that has reached its limit (`lab.limits`) is cut: QEMU opens it to
+append, so it goes on at the new end. A line in it says what was left out.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Following:
 
 
 class Trimming:
-    """Keeps the consoles of a lab from growing without end; notes in `reached` which it had to cut."""
+    """Keeps the consoles of a lab from growing without end; notes in `reached` which it cut."""
 
     def __init__(self, directory: Path, reached: list[Reached]) -> None:
         self._folder = directory / FOLDER

@@ -75,6 +75,6 @@ class DeadlinePassed(LabError):
 
 
 def end_of(output: str) -> str:
-    """Return the end of what a command said, as much as an error shows; what is left out is told."""
+    """Return the end of an output, as much of it as an error shows, and how much came before."""
     left = len(output) - MOST_SHOWN
     return f"[{left} characters before this]\n{output[-MOST_SHOWN:]}" if left > 0 else output

@@ -25,9 +25,18 @@ from typing import Any, Self
 from evidence import packets
 from evidence.packets import Arp, parse_headers
 from lab import wait
-from lab.answers import REPLY, REQUEST, SYN_ACK, Segment, arp_in, arp_reply, segment_in
-from lab.answers import sent_from, syn_ack
 from lab.errors import WireError
+from lab.heard import (
+    REPLY,
+    REQUEST,
+    SYN_ACK,
+    Segment,
+    arp_in,
+    arp_reply,
+    segment_in,
+    sent_from,
+    syn_ack,
+)
 from lab.timing import beside
 from lab.wire import Frame, FrameStream, Match, Wire
 from lab.wire.rules import mac_octets

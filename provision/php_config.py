@@ -159,7 +159,7 @@ class PhpConfig(Action):
         said = session.run(self._read_command(), hides="a configuration with secrets").stdout
         try:
             config = json.loads(said)
-        except ValueError:
+        except (ValueError, RecursionError):
             config = None
         if config == []:  # PHP knows only one empty array
             config = {}

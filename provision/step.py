@@ -122,10 +122,11 @@ def _first_false(
     result = session.run(script, check=False)
     if result.status == 0:
         return otherwise
-    if not result.stdout.strip().isdecimal():
+    named = {str(number): number for number in conditions}
+    if (word := result.stdout.strip()) not in named:
         said = result.stdout + result.stderr
         raise CommandFailed(session.name, script, result.status, session.notes.mask(said))
-    return int(result.stdout)
+    return named[word]
 
 
 @cache

@@ -14,9 +14,10 @@ import shlex
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_interface
 from pathlib import Path
 
+from lab.answers import understood
 from lab.errors import ScenarioError
 from lab.wait import until
 from provision.files import WriteFile
@@ -26,7 +27,7 @@ from provision.target import Result, Target
 SCRIPT = "/usr/local/sbin/vpn-clients"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-_REMOTE = re.compile(r"\[AF_INET6?\](?P<address>\S+):(?P<port>\d+)")
+_REMOTE = re.compile(r"\[AF_INET6?\](?P<address>\S+):(?P<port>\d{1,5})")
 
 
 def place_for_clients(machine: str, section: str) -> Step:
@@ -97,7 +98,9 @@ class VpnClients:
 
     def up(self) -> dict[str, bool]:
         """Return for each client that was started whether its tunnel is up now."""
-        return {line[0]: line[1] == "up" for line in self._lines("state")}
+        lines = self._lines("state")
+        with understood(self._machine.name, "the state of its VPN clients"):
+            return {line[0]: line[1] == "up" for line in lines}
 
     def wait_up(self, names: Iterable[str], seconds: float = 60) -> None:
         """Wait until all tunnels are up; DeadlinePassed shows the log of those that are not."""
@@ -124,7 +127,11 @@ class VpnClients:
     def statuses(self, names: Sequence[str]) -> tuple[Tunnel, ...]:
         """Return the tunnels of several clients, by one command, in the same order."""
         _check_names(names)
-        return parse_status(self._call("status", *names).stdout) if names else ()
+        if not names:
+            return ()
+        said = self._call("status", *names).stdout
+        with understood(self._machine.name, "the status of its VPN clients"):
+            return parse_status(said)
 
     def ping(self, name: str, address: str) -> bool:
         """Say whether `address` answers one echo request of a client within 3 s."""
@@ -134,7 +141,11 @@ class VpnClients:
         """Let clients ping side by side: which name's address answered within 3 s."""
         _check_names(addresses)
         pairs = [word for pair in addresses.items() for word in pair]
-        return {line[0]: line[1] == "yes" for line in self._lines("ping", *pairs)} if pairs else {}
+        if not pairs:
+            return {}
+        lines = self._lines("ping", *pairs)
+        with understood(self._machine.name, "what its VPN clients' pings say"):
+            return {line[0]: line[1] == "yes" for line in lines}
 
     def run(self, name: str, command: str, *, timeout: float = 60, check: bool = True) -> Result:
         """Run a command as a client sees the network; `timeout` in seconds."""
@@ -157,7 +168,7 @@ class VpnClients:
 
 
 def parse_status(text: str) -> tuple[Tunnel, ...]:
-    """Read what `vpn-clients status` prints."""
+    """Read what `vpn-clients status` prints; ValueError for anything else."""
     blocks: list[tuple[list[str], list[str], list[str]]] = []
     for line in text.splitlines():
         word, _, rest = line.partition(" ")
@@ -170,6 +181,8 @@ def parse_status(text: str) -> tuple[Tunnel, ...]:
 
 def _tunnel(head: list[str], addresses: list[str], log: list[str]) -> Tunnel:
     name, state, remote = head
+    for address in addresses:
+        ip_interface(address)
     match = _REMOTE.fullmatch(remote)
     return Tunnel(
         name=name,

@@ -1,4 +1,4 @@
-"""What pytest prints of a scenario that failed: guests had a say in it, and none on the terminal."""
+"""What pytest prints of a scenario that failed: guests had a say in it, and act on no terminal."""
 
 from __future__ import annotations
 

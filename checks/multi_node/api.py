@@ -86,5 +86,5 @@ def _answer(event: ApiAnswered) -> str:
 def _json(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -15,9 +15,11 @@ from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.multi_node.guide import NODES, PORT, PROFILES, TRANSPORTS
 from checks.multi_node.tunnels import process_ranges
+from evidence.errors import Imprecise
 from evidence.events.multi_node import ServerState
 from evidence.scenario import Evidence
 
+_LONGEST_LINE = 256  # OPTION_LINE_SIZE of OpenVPN
 MANAGEMENT_BASE, PROCESSES_A_PROFILE = 11940, 64
 
 _COMMON: Mapping[str, str] = {
@@ -101,14 +103,24 @@ class Process:
 def read_config(text: str) -> dict[str, list[str]]:
     """Return an OpenVPN config's directives with the arguments of each occurrence.
 
-    An inline block stands there as `<ca>` with no arguments.
+    An inline block stands there as `<ca>` with no arguments. Raises Imprecise at a line that
+    OpenVPN would not read, either.
     """
     directives: dict[str, list[str]] = {}
     for line in map(str.strip, text.splitlines()):
-        words = [] if line.startswith(("#", ";", "</")) else shlex.split(line)
+        words = [] if line.startswith(("#", ";", "</")) else _words(line)
         if words:
             directives.setdefault(words[0], []).append(" ".join(words[1:]))
     return directives
+
+
+def _words(line: str) -> list[str]:
+    try:
+        if len(line) > _LONGEST_LINE:
+            raise ValueError(f"it has {len(line)} characters")
+        return shlex.split(line)
+    except ValueError as error:
+        raise Imprecise(f"{line[:80]!r} is no line of an OpenVPN config: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -123,8 +135,8 @@ class Socket:
 
 
 _SOCKET = re.compile(
-    r"^(?P<transport>udp|tcp)\s+\S+\s+\d+\s+\d+\s+(?P<address>\S+):(?P<port>\d+)\s+\S+"
-    r"\s+users:\(\(\"(?P<program>[^\"]+)\",pid=(?P<pid>\d+)",
+    r"^(?P<transport>udp|tcp)\s+\S+\s+\d+\s+\d+\s+(?P<address>\S+):(?P<port>\d{1,5})\s+\S+"
+    r"\s+users:\(\(\"(?P<program>[^\"]+)\",pid=(?P<pid>\d{1,10})",
     re.MULTILINE,
 )
 

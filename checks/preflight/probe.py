@@ -35,6 +35,7 @@ GROUP_MAC = b"\x01\x00\x5e\x00\x00\x12"
 BROADCAST = b"\xff" * 6
 MARK = b"VPF"  # in the counter, after four octets that tell one run from another
 KINDS = ("adverts", "adverts_own_mac", "adverts_broadcast", "multicast", "unicast", "arp_broadcast")
+MOST_RUNS = 64  # that are told apart, and MACs of one: more is somebody who floods
 PORT = 5112  # of the plain multicast and unicast datagrams
 ROUNDS = 20
 PERIOD_S = 0.5
@@ -196,14 +197,18 @@ def note(heard: dict[str, dict[str, Any]], foreign: set[int], frame: bytes) -> N
         return
     token, kind = known
     if isinstance(kind, int):
-        foreign.add(kind)
+        if kind:  # there is no VHID 0
+            foreign.add(kind)
+        return
+    if token not in heard and len(heard) >= MOST_RUNS:  # no network has so many: somebody floods
         return
     run = heard.setdefault(token, {"seen": dict.fromkeys(KINDS, 0), "source_macs": []})
     run["seen"][kind] += 1
     source = frame[6:12].hex()
     mac = ":".join(source[at : at + 2] for at in range(0, 12, 2))
-    if kind == "adverts" and mac not in run["source_macs"]:
-        run["source_macs"].append(mac)
+    macs = run["source_macs"]
+    if kind == "adverts" and mac not in macs and len(macs) < MOST_RUNS:
+        macs.append(mac)
 
 
 def about(interface: Interface, role: str) -> dict[str, Any]:

@@ -15,17 +15,17 @@ _LINE = re.compile(
     ^(?P<time>\d\d:\d\d:\d\d\.\d{6})\s+
     (?:(?P<interface>\S+)\s+)?                      # SLL2 names the interface
     (?P<direction>M|B|In|Out|P)\s+
-    (?:ifindex\s+(?P<ifindex>\d+)\s+)?              # SLL2 again
+    (?:ifindex\s+(?P<ifindex>\d{1,10})\s+)?              # SLL2 again
     (?P<mac>[0-9a-f]{2}(?::[0-9a-f]{2}){5})\s+
     ethertype\s+IPv4\s+\(0x0800\),\s+
-    length\s+(?P<length>\d+):\s+
+    length\s+(?P<length>\d{1,5}):\s+
     (?P<source>[\d.]+)\s+>\s+(?P<destination>[\d.]+):\s+
     VRRPv2,\s+Advertisement,\s+
-    vrid\s+(?P<vrid>\d+),\s+prio\s+(?P<prio>\d+),\s+
-    authtype\s+none,\s+intvl\s+(?P<interval>\d+)s,\s+length\s+36
+    vrid\s+(?P<vrid>\d{1,3}),\s+prio\s+(?P<prio>\d{1,3}),\s+
+    authtype\s+none,\s+intvl\s+(?P<interval>\d{1,3})s,\s+length\s+36
     (?:,\s+addrs.*)?\s*$
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 
 _COOKED_BYTES = {"SLL": 72, "SLL2": 76}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from lab.answers import understood
 from lab.errors import CommandFailed
 from lab.lab import Lab
 from lab.machine import Machine
@@ -34,7 +35,9 @@ def wait_until_ready(lab: Lab) -> None:
         served = beside.submit(until, lambda: _answers(gateway, url), 60, f"{url} to answer")
         logged_in = beside.submit(_status, secondary)
         until(
-            lambda: _status(primary)["state"] == "MASTER", 60, "the primary to be the active node"
+            lambda: _status(primary).get("state") == "MASTER",
+            60,
+            "the primary to be the active node",
         )
         served.result()
         logged_in.result()
@@ -43,8 +46,9 @@ def wait_until_ready(lab: Lab) -> None:
 
 def in_step(active: Mapping[str, Any], standby: Mapping[str, Any]) -> bool:
     """Say whether a standby holds what the active node runs, by what both say of themselves."""
-    live, staged = active["live"], standby["staged"]
-    return bool(live and staged) and all(live[age] == staged[age] for age in ("term", "serial"))
+    with understood("the pair", "what both say of themselves"):
+        live, staged = active["live"], standby["staged"]
+        return bool(live and staged) and all(live[age] == staged[age] for age in ("term", "serial"))
 
 
 def _status(node: Machine) -> Mapping[str, Any]:
@@ -58,7 +62,7 @@ def _status(node: Machine) -> Mapping[str, Any]:
 def _stands_by(primary: Machine, secondary: Machine) -> bool:
     """Say whether the secondary stands by and is in step; when it is not, send it everything."""
     seen = _status(secondary)
-    if seen["state"] != "BACKUP":
+    if seen.get("state") != "BACKUP":
         return False
     if in_step(_status(primary), seen):
         return True

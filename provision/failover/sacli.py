@@ -6,10 +6,10 @@ run: about a second, where it is emulated. Nothing that is measured should be as
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import Any
 
+from lab.answers import json_object
 from provision.failover.access_server import SACLI
 from provision.target import Target
 
@@ -20,14 +20,14 @@ def status(node: Target) -> dict[str, Any]:
     "node" says which one of the pair it is, "live" and "staged" what it has: term and serial,
     None for nothing.
     """
-    found: dict[str, Any] = json.loads(node.run(f"{SACLI} FailoverStatus").stdout)
-    return found
+    said = node.run(f"{SACLI} FailoverStatus").stdout
+    return json_object(node.name, "FailoverStatus", said)
 
 
 def sync(active: Target) -> dict[str, Any]:
     """Send what the active node has to its partner now; return id, term and serial of it."""
-    found: dict[str, Any] = json.loads(active.run(f"{SACLI} FailoverSync", timeout=120).stdout)
-    return found
+    said = active.run(f"{SACLI} FailoverSync", timeout=120).stdout
+    return json_object(active.name, "FailoverSync", said)
 
 
 def configuration(node: Target) -> dict[str, str]:
@@ -35,8 +35,7 @@ def configuration(node: Target) -> dict[str, str]:
 
     `ucarp.password` is among them: what the adverts are signed with.
     """
-    found: dict[str, str] = json.loads(node.run(f"{SACLI} ConfigQuery").stdout)
-    return found
+    return json_object(node.name, "ConfigQuery", node.run(f"{SACLI} ConfigQuery").stdout)
 
 
 def put(active: Target, key: str, value: str) -> None:

@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, get_args
 
@@ -19,6 +20,7 @@ from evidence.events.session import TokenLogged
 from evidence.events.sync import Kept, SubscriptionShown
 from evidence.events.takeover import AddressesHeld, LogLine, NeighbourSeen, ServiceStopped
 from evidence.moment import NS
+from lab.answers import understood
 from lab.clock import ClockOffset
 from lab.machine import Machine
 from lab.probe import Probe
@@ -26,9 +28,10 @@ from provision.failover.access_server import ETC, FAILOVER_LOG, NODE_LOG
 from scenarios.failover.faults import AFTER_STOP
 from scenarios.failover.pair import Pair
 
+_LONGEST_LINE = 8192  # characters; OpenVPN's own lines end long before
 _LOG_LINE = re.compile(r'^(?P<at>\S+) \[\S+\] \[(?P<source>[^\]]*)\] OUT: "(?P<text>.*)"$')
 _OF_CONNECTION = re.compile(r"(?:(?P<name>[^\s/]+)/)?(?P<address>\S+:\d+) ")
-_CERTIFICATE = re.compile(r"VERIFY OK: depth=0, .*CN=(?P<name>[^,\s]+)")
+_VERIFIED, _COMMON_NAME = "VERIFY OK: depth=0, ", re.compile(r".*CN=(?P<name>[^,\s]+)")
 GATEWAY, PROBE = "gateway", "probe"
 """The clients of the virtual IP on the pair's network, as they are called in events."""
 _OF_TOKENS = re.compile(
@@ -42,7 +45,9 @@ _OF_TOKENS = re.compile(
 def addresses(pair: Pair, node: str) -> None:
     """Record the addresses that a node holds."""
     links = pair.machine(node).run("ip -j -4 addr").stdout
-    pair.history.record(AddressesHeld(source=node, held=_held(links)))
+    with understood(node, "what it says of its addresses"):
+        seen = AddressesHeld(source=node, held=_held(links))
+    pair.history.record(seen)
 
 
 def after_stop(pair: Pair, node: str) -> None:
@@ -53,10 +58,17 @@ def after_stop(pair: Pair, node: str) -> None:
     """
     ended_ns = time.time_ns()
     pair.history.record(ServiceStopped(source=node, at_ns=ended_ns))
-    before, *links, after = pair.machine(node).run(f"cat {AFTER_STOP}").stdout.splitlines()
-    at_ns = ended_ns + round((float(after) - float(before)) * NS)
-    held = _held("".join(links))
-    pair.history.record(AddressesHeld(source=node, at_ns=at_ns, held=held))
+    said = pair.machine(node).run(f"cat {AFTER_STOP}").stdout
+    with understood(node, "what it held after its stop"):
+        took_ns, held = held_after_stop(said)
+        seen = AddressesHeld(source=node, at_ns=ended_ns + took_ns, held=held)
+    pair.history.record(seen)
+
+
+def held_after_stop(said: str) -> tuple[int, tuple[str, ...]]:
+    """Return how long (ns) after the stop a node looked, and the addresses that it held."""
+    before, *links, after = said.splitlines()
+    return round((float(after) - float(before)) * NS), _held("".join(links))
 
 
 def _held(links: str) -> tuple[str, ...]:
@@ -95,12 +107,19 @@ def tokens_logged(machine: Machine, since_ns: int) -> tuple[TokenLogged, ...]:
         if (of := _OF_CONNECTION.match(line)) is None:
             continue
         address = of["address"]
-        if name := of["name"] or ((shown := _CERTIFICATE.search(line)) and shown["name"]):
+        if name := of["name"] or _name_in_certificate(line):
             names[address] = name
         for match in _OF_TOKENS.finditer(line):
             found.append((address, match[0]))
     logged = (TokenLogged(client=names.get(one, one), text=said) for one, said in found)
     return tuple(dict.fromkeys(logged))
+
+
+def _name_in_certificate(line: str) -> str:
+    """Return the name in the certificate that a line says was verified, "" if it says none."""
+    _, _, subject = line.partition(_VERIFIED)
+    shown = _COMMON_NAME.match(subject)
+    return shown["name"] if shown else ""
 
 
 def dated_since(text: str, offset: ClockOffset, since_ns: int) -> Iterable[tuple[int, str]]:
@@ -113,28 +132,38 @@ def dated_since(text: str, offset: ClockOffset, since_ns: int) -> Iterable[tuple
 def dated(text: str) -> Iterable[tuple[int, str]]:
     """Yield (time in ns, text) of each log line; stamps are of whole seconds, so their middle."""
     for line in text.splitlines():
-        match = _LOG_LINE.match(line)
+        match = _LOG_LINE.match(line[:_LONGEST_LINE])
         if match:
-            stamp = datetime.strptime(match["at"], "%Y-%m-%dT%H:%M:%S%z")
-            yield int(stamp.timestamp()) * NS + NS // 2, match["text"]
+            with suppress(ValueError):  # no stamp of the log's: what a guest made of a line
+                stamp = datetime.strptime(match["at"], "%Y-%m-%dT%H:%M:%S%z")
+                yield int(stamp.timestamp()) * NS + NS // 2, match["text"]
 
 
 def bad_digests(pair: Pair) -> int:
     """Count the advertisements that both nodes ever refused for their digest."""
     command = f"grep -c 'Bad digest' {FAILOVER_LOG} || true"
-    return sum(int(machine.run(command).stdout or 0) for machine in _nodes(pair))
+    counts = [machine.run(command).stdout or "0" for machine in _nodes(pair)]
+    with understood("the pair", "its count of bad digests"):
+        return sum(map(int, counts))
 
 
 def neighbours(pair: Pair, probe: Probe) -> None:
     """Record whom each client of the virtual IP takes for its holder: the gateway, the probe."""
     command = f"ip -j neigh show {pair.virtual_ip}"
-    entries = json.loads(pair.lab[GATEWAY].run(command).stdout or "[]")
-    macs = {
-        GATEWAY: next((entry["lladdr"] for entry in entries if "lladdr" in entry), None),
-        PROBE: probe.neighbour(pair.virtual_ip),
-    }
-    for client, mac in macs.items():
-        pair.history.record(NeighbourSeen(source=client, address=pair.virtual_ip, mac=mac))
+    said = pair.lab[GATEWAY].run(command).stdout
+    with understood(GATEWAY, "what it says of its neighbour"):
+        macs = {GATEWAY: neighbour_in(said), PROBE: probe.neighbour(pair.virtual_ip)}
+        seen = [
+            NeighbourSeen(source=client, address=pair.virtual_ip, mac=mac)
+            for client, mac in macs.items()
+        ]
+    for one in seen:
+        pair.history.record(one)
+
+
+def neighbour_in(said: str) -> str | None:
+    """Return the MAC that `ip -j neigh` shows, None where it shows none."""
+    return next((entry["lladdr"] for entry in json.loads(said or "[]") if "lladdr" in entry), None)
 
 
 def greet(pair: Pair) -> None:
@@ -167,6 +196,7 @@ ask "$1/config.db" "SELECT 'configuration', hex(sha3_query(
     WHERE EXISTS (SELECT 1 FROM config WHERE key LIKE 'subscription.%')"
 """
 _ITEMS = get_args(Kept)
+_LONGEST_VALUE = 4096  # characters of SubscriptionStatus: some 200 are usual
 LIVE, STAGED = f"{ETC}/db", f"{ETC}/staging/complete"
 
 
@@ -176,26 +206,44 @@ def hashes(machine: Machine, place: str) -> dict[str, str]:
     "absent" is one that is not there. The configuration is compared whole: what belongs to a node
     alone is not in its databases.
     """
-    lines = machine.run(f"sh -s {place}", stdin=_HASHES).stdout.splitlines()
-    return dict.fromkeys(_ITEMS, "absent") | dict(line.split("|") for line in lines)
+    said = machine.run(f"sh -s {place}", stdin=_HASHES).stdout
+    with understood(machine.name, f"the hashes of {place}"):
+        return hashes_in(said)
+
+
+def hashes_in(said: str) -> dict[str, str]:
+    """Return the hash of each item by its name; ValueError for anything else."""
+    found = dict.fromkeys(_ITEMS, "absent")
+    for line in said.splitlines():
+        name, digest = line.split("|")
+        if name not in found or not digest:
+            raise ValueError(f"{line[:80]!r} is no hash of an item")
+        found[name] = digest
+    return found
 
 
 def subscription(pair: Pair, node: str, *, active: bool, loaded_on: str) -> None:
     """Record the subscription that a node shows."""
-    shown = python_value(pair.sacli(node, "SubscriptionStatus"))
-    pair.history.record(
-        SubscriptionShown(
+    said = pair.sacli(node, "SubscriptionStatus")
+    with understood(node, "SubscriptionStatus"):
+        shown = python_value(said)
+        seen = SubscriptionShown(
             source=node,
             key=shown["name"],
             limit=shown["max_cc"],
             active=active,
             loaded_on=loaded_on,
         )
-    )
+    pair.history.record(seen)
 
 
 def python_value(text: str) -> Any:  # noqa: ANN401 - whatever was printed
-    """Read what SubscriptionStatus prints: a Python value, not JSON."""
+    """Read what SubscriptionStatus prints: a Python value, not JSON.
+
+    Raises what `ast.literal_eval` does, and ValueError for more than it can take without harm.
+    """
+    if len(text) > _LONGEST_VALUE:
+        raise ValueError(f"a value of {len(text)} characters")
     return ast.literal_eval(text.strip())
 
 

@@ -7,7 +7,6 @@ judges; `record_configured` tells the checks which timers the pair was given.
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import time
 from collections import deque
@@ -27,6 +26,7 @@ from evidence.events.pair import (
 )
 from evidence.history import History
 from evidence.moment import NS
+from lab.answers import json_object, understood
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.wait import until
@@ -40,6 +40,7 @@ HEARTBEAT = 112  # the IP protocol of CARP and VRRP
 _UP_S = 240.0
 _LISTEN_S = 2.5  # two periods and a half of the slowest heartbeat that scenarios configure
 _NOTHING_S = 0.001
+_LONGEST_OPTIONS = 1000  # characters: splitting takes the square of it
 
 _DEFAULTS = {"failover.engine": "ucarp", "ucarp.vhid": "94", "ucarp.extra_parms": ""}
 
@@ -130,9 +131,11 @@ class Pair:
 
     def _drain(self) -> None:
         """Take what has come; frames that were lost to a slow reader are no silence."""
-        lost = self._advertisements.lost
+        lost, now_ns = self._advertisements.lost, time.time_ns()
         while (frame := self._advertisements.take(_NOTHING_S)) is not None:
             self._heard.append((frame.at_ns, self._ports[frame.port]))
+            if frame.at_ns > now_ns:  # a guest that floods would keep us here for ever
+                break
         if self._advertisements.lost != lost:
             self._heard.clear()
             self._since_ns = time.time_ns()
@@ -145,13 +148,11 @@ class Pair:
 
     def status(self, node: str) -> Mapping[str, Any]:
         """Return what a node says of its role, its state and its sync."""
-        found: Mapping[str, Any] = json.loads(self.sacli(node, "FailoverStatus"))
-        return found
+        return json_object(node, "FailoverStatus", self.sacli(node, "FailoverStatus"))
 
     def config(self, active: str) -> dict[str, str]:
         """Return the configuration in force, read on the active node."""
-        found: dict[str, str] = json.loads(self.sacli(active, "ConfigQuery"))
-        return _DEFAULTS | found
+        return _DEFAULTS | json_object(active, "ConfigQuery", self.sacli(active, "ConfigQuery"))
 
     def service(self, node: str, action: str) -> None:
         """Start, stop or restart a node's service, as the guide types it."""
@@ -226,6 +227,11 @@ class Pair:
     def record_configured(self, active: str) -> None:
         """Record the configuration that is in force, read on the active node."""
         config = self.config(active)
+        with understood(active, "its configuration"):
+            configured = self._configured(config)
+        self.history.record(configured)
+
+    def _configured(self, config: Mapping[str, str]) -> PairConfigured:
         more: dict[str, Any] = {"password": config.get("ucarp.password", "")}
         if config["failover.engine"] == "keepalived":
             more = {"version": int(config.get("keepalived.version", 2)), "virtual_mac": False}
@@ -234,32 +240,36 @@ class Pair:
                 address=self.address(name),
                 mac=self.mac(name),
                 port=self.port(name),
-                timers=_timers(config, name),
+                timers=timers(config, name),
             )
             for name in NODES
         }
-        self.history.record(
-            PairConfigured(
-                source="scenario",
-                virtual_ip=self.virtual_ip,
-                vhid=int(config["ucarp.vhid"]),
-                engine=nodes["primary"].timers.engine,
-                nodes=nodes,
-                **more,
-            )
+        return PairConfigured(
+            source="scenario",
+            virtual_ip=self.virtual_ip,
+            vhid=int(config["ucarp.vhid"]),
+            engine=nodes["primary"].timers.engine,
+            nodes=nodes,
+            **more,
         )
 
 
-def _timers(config: Mapping[str, str], node: str) -> UcarpTimers | KeepalivedTimers:
+def timers(config: Mapping[str, str], node: str) -> UcarpTimers | KeepalivedTimers:
     if config["failover.engine"] == "keepalived":
         priority = {"primary": "150", "secondary": "100"}[node]
         return KeepalivedTimers(
             advert_int=float(config.get("keepalived.advert_int", 1)),
             priority=int(config.get(f"keepalived.{node}.priority", priority)),
         )
-    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     options.add_argument("-b", "--advbase", type=int, default=1)
     options.add_argument("-k", "--advskew", type=int, default=0)
     options.add_argument("-r", "--deadratio", type=int, default=3)
-    known, _ = options.parse_known_args(shlex.split(config["ucarp.extra_parms"]))
+    extra = config["ucarp.extra_parms"]
+    if len(extra) > _LONGEST_OPTIONS:
+        raise ValueError(f"ucarp.extra_parms of {len(extra)} characters")
+    try:
+        known, _ = options.parse_known_args(shlex.split(extra))
+    except argparse.ArgumentError as error:
+        raise ValueError(f"ucarp.extra_parms: {error}") from error
     return UcarpTimers(**vars(known))

@@ -13,6 +13,7 @@ from checks.preflight import probe as preflight_probe
 from checks.preflight.records import Listened, Sent, observations
 from evidence.events.pair import Profile
 from evidence.events.preflight import Observations, PreflightObserved
+from lab.answers import understood
 from lab.wait import until
 from scenarios.failover.pair import Pair
 
@@ -44,14 +45,18 @@ def observed(pair: Pair, sender: str, receiver: str) -> Observations:
             *("--vhid", str(TEST_VHID), "--rounds", str(_ROUNDS), "--pause", str(_PAUSE_S)),
         ]
     )
-    sent = Sent.model_validate_json(pair.machine(sender).run(sending).stdout)
+    said = pair.machine(sender).run(sending).stdout
+    with understood(sender, "the preflight's record"):
+        sent = Sent.model_validate_json(said)
     until(
         lambda: listener.run(f"test -e {_HEARD}", check=False).status == 0,
         _LISTEN_S + 30,
         f"the preflight's record on {receiver}",
         every=0.5,
     )
-    heard = Listened.model_validate_json(listener.get(_HEARD))
+    record = listener.get(_HEARD)
+    with understood(receiver, "the preflight's record"):
+        heard = Listened.model_validate_json(record)
     (seen,) = observations([sent, heard])
     return seen
 

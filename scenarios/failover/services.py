@@ -17,6 +17,7 @@ from typing import Literal
 
 from evidence.events.takeover import ServiceProbed
 from evidence.moment import NS, Moment
+from lab.answers import understood
 from lab.errors import DeadlinePassed
 from lab.probe import Asking, Probe
 from lab.wait import until
@@ -58,7 +59,10 @@ SERVICES = (Service("tcp", 443, 0.5), Service("tcp", 943, 0.1), Service("udp", 1
 def greeting(pair: Pair) -> Greeting:
     """Return what makes a first packet of an OpenVPN client, in the pair's own time."""
     command = shlex.join(["sqlite3", "-readonly", f"{LIVE}/certs.db", _KEY])
-    key = static_key(pair.machine(pair.active()).run(command).stdout)
+    active = pair.active()
+    said = pair.machine(active).run(command).stdout
+    with understood(active, "its tls-crypt key"):
+        key = static_key(said)
     return lambda: hard_reset(key, pair.lab.clock.in_lab(time.time_ns()) // NS)
 
 

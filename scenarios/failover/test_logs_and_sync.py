@@ -11,6 +11,7 @@ import pytest
 
 from evidence.events.sync import Item, RunningCompared, StagedCompared
 from evidence.moment import Moment
+from lab.answers import understood
 from lab.errors import DeadlinePassed
 from lab.probe import Probe
 from lab.wait import until
@@ -45,7 +46,8 @@ def change(pair: Pair, active: str) -> None:
 def follow_a_change(pair: Pair, active: str) -> None:
     """Change the active node and record when each item stood on the standby, and where."""
     origin, target = pair.machine(active), pair.machine(pair.other(active))
-    period = float(pair.config(active).get("failover.sync_period", DEFAULT_PERIOD_S))
+    with understood(active, "its sync's period"):
+        period = float(pair.config(active).get("failover.sync_period", DEFAULT_PERIOD_S))
     before, live_before = observe.hashes(origin, LIVE), observe.hashes(target, LIVE)
     change(pair, active)
     began = time.monotonic()

@@ -19,6 +19,7 @@ from evidence.events.setup import (
     ValidateEnded,
 )
 from evidence.history import History
+from lab.answers import understood
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.quiet import quiet
@@ -237,7 +238,8 @@ def wait_for_restart(pair: Pair, since_ns: int) -> None:
 
     def became() -> bool:
         status = pair.status("primary")
-        since = offset.on_host(int(float(status.get("since") or 0) * 10**9))
+        with understood("primary", "since when it is MASTER"):
+            since = offset.on_host(int(float(status.get("since") or 0) * 10**9))
         return status.get("state") == "MASTER" and since > since_ns
 
     until(became, 60, "the primary to be MASTER again", every=0.3)

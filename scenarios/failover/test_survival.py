@@ -17,6 +17,7 @@ from evidence.events.sync import (
     WritesFound,
 )
 from evidence.moment import Moment
+from lab.answers import understood
 from lab.machine import Machine
 from lab.probe import Probe
 from lab.wait import pause
@@ -42,8 +43,10 @@ _WRITES = (
 def writes(machine: Machine, place: str) -> dict[int, str]:
     """Return the value of each write in a node's configuration at `place`: LIVE or STAGED."""
     command = f"sqlite3 -readonly {place}/userprop.db {shlex.quote(_WRITES)}"
-    lines = (line.partition("|") for line in machine.run(command).stdout.splitlines())
-    return {int(serial): value for serial, _, value in lines}
+    said = machine.run(command).stdout
+    with understood(machine.name, f"the writes in {place}"):
+        lines = (line.partition("|") for line in said.splitlines())
+        return {int(serial): value for serial, _, value in lines}
 
 
 def write(pair: Pair, active: str, serial: int) -> None:

@@ -17,6 +17,7 @@ from evidence.events.pair import (
     ProfileBegan,
     ProfileEnded,
 )
+from lab.answers import understood
 from lab.lab import Lab
 from lab.quiet import quiet
 from lab.wait import pause
@@ -153,8 +154,9 @@ def firewalled_inside(pair: Pair, node: str) -> Iterator[Callable[[], int]]:
     machine.run(f"iptables -I INPUT -p {HEARTBEAT} -j DROP")
 
     def hits() -> int:
-        rows = machine.run("iptables -vnxL INPUT 1").stdout.split()
-        return int(rows[0])
+        said = machine.run("iptables -vnxL INPUT 1").stdout
+        with understood(node, "what its firewall counted"):
+            return int(said.split()[0])
 
     try:
         yield hits

@@ -16,6 +16,7 @@ from typing import Literal
 
 from evidence.events.takeover import TunnelCarried, TunnelWatched
 from evidence.moment import NS
+from lab.answers import understood
 from lab.clock import ClockOffset
 from lab.errors import DeadlinePassed
 from lab.wait import pause, until
@@ -33,7 +34,9 @@ _FIRST_ADDRESS = 101
 _ECHO_S = 30.0
 _PING_EVERY_S = 0.5
 _ECHO = re.compile(
-    r"^\[(?P<s>\d+)\.(?P<us>\d{6})\] \d+ bytes from .* time=(?P<took_ms>[\d.]+) ms", re.MULTILINE
+    r"^\[(?P<s>\d{1,12})\.(?P<us>\d{6})\] \d+ bytes from .{1,200} "
+    r"time=(?P<took_ms>\d{1,9}(?:\.\d{1,9})?) ms",
+    re.MULTILINE | re.ASCII,
 )
 _VERIFY = re.compile(r"auth-user-pass-verify user='(?P<user>[^']*)' cn='(?P<name>[^']*)'")
 
@@ -213,5 +216,6 @@ def verify_calls(pair: Pair, node: str, one: RoamingClient, since_ns: int) -> li
 
 def unspent(pair: Pair, node: str, user: str) -> int:
     """Return how many one-time passwords of a user are left."""
-    answer = json.loads(pair.sacli(node, "--user", user, "OneTimePasswords"))
-    return int(answer["unused"])
+    said = pair.sacli(node, "--user", user, "OneTimePasswords")
+    with understood(node, "OneTimePasswords"):
+        return int(json.loads(said)["unused"])

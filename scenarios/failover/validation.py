@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from evidence.events.setup import Broken, Row, ValidateShown
+from lab.answers import understood
 from lab.errors import LabError
 from lab.wire import Drop, Match, Rule
 from provision.failover.access_server import SACLI
@@ -52,17 +53,19 @@ def validate(pair: Pair, broken: Broken = "", expected_bad: tuple[str, ...] = ()
     Raises LabError when it shows none: there is nothing to record then.
     """
     accepted, said = ask(pair, "FailoverValidate", request(pair))
-    rows = json.loads(said)["rows"] if accepted else []
+    with understood("primary", "FailoverValidate"):
+        rows = rows_in(said) if accepted else ()
     if not rows:
         raise LabError(f"Validate shows no rows, but says: {said.strip()}")
     pair.history.record(
-        ValidateShown(
-            source="primary",
-            broken=broken,
-            rows=tuple(Row(name=row["name"], good=row["status"] == "GOOD") for row in rows),
-            expected_bad=expected_bad,
-        )
+        ValidateShown(source="primary", broken=broken, rows=rows, expected_bad=expected_bad)
     )
+
+
+def rows_in(said: str) -> tuple[Row, ...]:
+    """Return the rows that FailoverValidate shows."""
+    rows = json.loads(said)["rows"]
+    return tuple(Row(name=row["name"], good=row["status"] == "GOOD") for row in rows)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
 
 from checks.multi_node.guide import FAMILIES
 from evidence.events.multi_node import (
@@ -31,7 +30,8 @@ from evidence.events.multi_node import (
     ServerState,
 )
 from evidence.history import History
-from lab.clock import NS
+from lab.answers import understood
+from lab.clock import NS, ClockOffset
 from lab.machine import Machine
 
 _MARK = "@@@"  # begins a line that separates the parts of one answer
@@ -39,8 +39,8 @@ _MARK = "@@@"  # begins a line that separates the parts of one answer
 #: awk: an OpenVPN config without what its inline blocks hold; the tags stay
 WITHOUT_SECRETS = r"/^<\//{skip=0} !skip{print} /^<[a-z]/{skip=1}"
 
-_DIG_HEADER = re.compile(r"->>HEADER<<- .*status: (?P<status>\w+), id: (?P<id>\d+)")
-_DIG_QUESTION = re.compile(r"^;(?P<name>\S+)\.\s+IN\s+(?P<type>\w+)$", re.MULTILINE)
+_DIG_HEADER = re.compile(r"->>HEADER<<- .{0,80}status: (?P<status>\w+), id: (?P<id>\d{1,5})\b")
+_DIG_QUESTION = re.compile(r"^;(?P<name>\S{1,255})\.\s+IN\s+(?P<type>\w+)$", re.MULTILINE)
 _DIG_ADDRESS = re.compile(r"^[^;\s]\S*\s+\d+\s+IN\s+(?:A|AAAA)\s+(\S+)$", re.MULTILINE)
 
 _DIG = "dig +noall +comments +question +answer +time=3 +tries=2 -f -"
@@ -66,8 +66,11 @@ def addresses_and_names(history: History, machine: Machine, questions: Iterable[
     command = f"ip -j addr || exit\nprintf '\n{_MARK} names\n'\n{_DIG} || [ $? -eq 9 ]"
     said = machine.run(command, stdin=_batch(asked), timeout=60 + len(asked))
     links, _, answers = said.stdout.partition(f"\n{_MARK} names\n")
-    history.record(InterfacesShown(source=machine.name, links=json.loads(links)))
-    _record_names(history, machine, asked, read_dig(answers))
+    with understood(machine.name, "what it says of its addresses and of names"):
+        seen = InterfacesShown(source=machine.name, links=json.loads(links))
+        found = list(read_dig(answers))
+    history.record(seen)
+    _record_names(history, machine, asked, found)
 
 
 def names(history: History, machine: Machine, questions: Iterable[Question]) -> None:
@@ -93,13 +96,16 @@ def _record_names(
 def dns(history: History, machine: Machine, name: str, kind: RecordType, count: int) -> None:
     """Record what the machine's DNS answers to the same question, asked `count` times."""
     answers = tuple(dig(machine, [(name, kind)] * count))
-    history.record(DnsAnswered(source=machine.name, type=kind, answers=answers))
+    with understood(machine.name, "what dig says"):
+        seen = DnsAnswered(source=machine.name, type=kind, answers=answers)
+    history.record(seen)
 
 
 def dig(machine: Machine, questions: Sequence[Question]) -> list[DnsAnswer]:
     """Ask one after the other, by one command; return the answers that came, in order."""
     said = machine.run(_DIG, stdin=_batch(questions), timeout=60 + len(questions), check=False)
-    return list(read_dig(said.stdout))
+    with understood(machine.name, "what dig says"):
+        return list(read_dig(said.stdout))
 
 
 def _batch(questions: Iterable[Question]) -> str:
@@ -107,7 +113,7 @@ def _batch(questions: Iterable[Question]) -> str:
 
 
 def read_dig(text: str) -> Iterator[DnsAnswer]:
-    """Yield each answer in dig's output."""
+    """Yield each answer in dig's output; ValueError for one that cannot be."""
     for block in text.split(";; Got answer:")[1:]:
         header, question = _DIG_HEADER.search(block), _DIG_QUESTION.search(block)
         if header is None or question is None:
@@ -131,8 +137,10 @@ def controller_config(history: History, controller: Machine) -> None:
         '"use_vpn_daemon" => isset($c["useVpnDaemon"]) ? $c["useVpnDaemon"] : null, '
         '"merged" => file_exists("/var/lib/vpn-server-api/ta.key")]);'
     )
-    found = _json(controller, f"php -r {shlex.quote(program)}")
-    history.record(ControllerConfig(source=controller.name, **found))
+    said = controller.run(f"php -r {shlex.quote(program)}").stdout
+    with understood(controller.name, "its configuration"):
+        seen = ControllerConfig(source=controller.name, **json.loads(said))
+    history.record(seen)
 
 
 def php_lint(history: History, machine: Machine, paths: Iterable[str]) -> None:
@@ -141,11 +149,17 @@ def php_lint(history: History, machine: Machine, paths: Iterable[str]) -> None:
         f"for file in {shlex.join(paths)}; do "
         f'said=$(php -l "$file" 2>&1); printf \'{_MARK} %s %s\\n%s\\n\' $? "$file" "$said"; done'
     )
-    files = []
-    for head, output in _parts(machine.run(command).stdout):
+    said = machine.run(command).stdout
+    with understood(machine.name, "what php -l says"):
+        seen = PhpLinted(source=machine.name, files=tuple(read_lint(said)))
+    history.record(seen)
+
+
+def read_lint(said: str) -> Iterator[PhpFile]:
+    """Yield what `php -l` says of each file; ValueError for anything else."""
+    for head, output in _parts(said):
         status, path = head.split(" ", 1)
-        files.append(PhpFile(path=path, status=int(status), output=output))
-    history.record(PhpLinted(source=machine.name, files=tuple(files)))
+        yield PhpFile(path=path, status=int(status), output=output)
 
 
 def ask_api(history: History, machine: Machine, url: str) -> None:
@@ -158,25 +172,38 @@ def ask_api(history: History, machine: Machine, url: str) -> None:
         f" -w '\\n%{{http_code}} %{{content_type}}\\n' {shlex.quote(url)} 2>&1"
         for head, (family, which) in asked.items()
     )
-    for head, answer in _parts(machine.run(command, timeout=180, check=False).stdout):
-        family, which = asked[head]
-        lines = answer.strip("\n").split("\n")
-        # curl's complaint, if any, stands before or after the line with the status
-        at = max(i for i, line in enumerate(lines) if re.match(r"\d{3}( |$)", line))
-        status, _, content_type = lines.pop(at).partition(" ")
-        text = "\n".join(lines).strip("\n")
-        history.record(
-            ApiAnswered(
-                source=machine.name,
-                url=url,
-                family=family,
-                credentials=which,
-                status=int(status),
-                content_type=content_type,
-                body=text if int(status) else "",
-                detail="" if int(status) else text,
-            )
-        )
+    said = machine.run(command, timeout=180, check=False).stdout
+    with understood(machine.name, "what curl says of the API"):
+        seen = [
+            _api_answer(machine.name, url, *asked[head], answer) for head, answer in _parts(said)
+        ]
+    for one in seen:
+        history.record(one)
+
+
+def _api_answer(
+    machine: str, url: str, family: int, which: Credentials, answer: str
+) -> ApiAnswered:
+    status, content_type, text = read_curl(answer)
+    return ApiAnswered(
+        source=machine,
+        url=url,
+        family=family,
+        credentials=which,
+        status=status,
+        content_type=content_type,
+        body=text if status else "",
+        detail="" if status else text,
+    )
+
+
+def read_curl(answer: str) -> tuple[int, str, str]:
+    """Return status, content type and text of an answer; ValueError when curl told no status."""
+    lines = answer.strip("\n").split("\n")
+    # curl's complaint, if any, stands before or after the line with the status
+    at = max(i for i, line in enumerate(lines) if re.match(r"[0-9]{3}( |$)", line))
+    status, _, content_type = lines.pop(at).partition(" ")
+    return int(status), content_type, "\n".join(lines).strip("\n")
 
 
 def server_state(history: History, node: Machine) -> None:
@@ -196,16 +223,22 @@ def server_state(history: History, node: Machine) -> None:
             ),
         ]
     )
+    said = node.run(command).stdout
+    with understood(node.name, "what it says of its servers"):
+        seen = read_server_state(node.name, said)
+    history.record(seen)
+
+
+def read_server_state(node: str, said: str) -> ServerState:
+    """Return what a node said of its files, units, sockets and devices."""
     # no file's name holds a slash: what begins with one is another answer
-    parts = dict(_parts(node.run(command).stdout))
-    history.record(
-        ServerState(
-            source=node.name,
-            files={name: text for name, text in parts.items() if not name.startswith("/")},
-            units=parts["/units"],
-            sockets=parts["/sockets"],
-            links=json.loads(parts["/links"]),
-        )
+    parts = dict(_parts(said))
+    return ServerState(
+        source=node,
+        files={name: text for name, text in parts.items() if not name.startswith("/")},
+        units=parts["/units"],
+        sockets=parts["/sockets"],
+        links=json.loads(parts["/links"]),
     )
 
 
@@ -219,22 +252,20 @@ def connection_log(history: History, controller: Machine) -> None:
         '"SELECT profile_id, ip4, connected_at, disconnected_at FROM connection_log'
         ' WHERE disconnected_at IS NULL")->fetchAll(PDO::FETCH_ASSOC));'
     )
-    rows = _json(controller, f"php -r {shlex.quote(program)}")
+    said = controller.run(f"php -r {shlex.quote(program)}").stdout
     offset = controller.clock()
+    with understood(controller.name, "its log of connections"):
+        seen = read_connections(controller.name, said, offset)
+    history.record(seen)
+
+
+def read_connections(controller: str, said: str, offset: ClockOffset) -> ConnectionLog:
+    """Return the controller's log of connections; its clock is off by `offset`."""
+    rows = json.loads(said)
     for row in rows:
         dated_ns = int(datetime.fromisoformat(row["connected_at"]).timestamp()) * NS
         row["connected_ns"] = offset.on_host(dated_ns)
-    history.record(
-        ConnectionLog(
-            source=controller.name,
-            uncertainty_ns=offset.uncertainty_ns + NS,
-            rows=rows,
-        )
-    )
-
-
-def _json(machine: Machine, command: str) -> Any:  # noqa: ANN401 - whatever JSON holds
-    return json.loads(machine.run(command).stdout)
+    return ConnectionLog(source=controller, uncertainty_ns=offset.uncertainty_ns + NS, rows=rows)
 
 
 def _parts(text: str) -> Iterator[tuple[str, str]]:

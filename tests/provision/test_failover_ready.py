@@ -20,6 +20,8 @@ OLD = {"term": 1, "serial": 19}
 class Node:
     """A node that reports one state after another, the last one for ever."""
 
+    name = "node"
+
     def __init__(self, *reports):
         self.reports = list(reports)
         self.syncs = 0

@@ -267,6 +267,8 @@ def test_a_tunnel_is_watched_from_its_first_packet_on(
 class Here:
     """A machine that is this one."""
 
+    name = "here"
+
     def run(self, command: str, *, stdin: str = "") -> SimpleNamespace:
         done = subprocess.run(
             ["sh", "-c", command], input=stdin, capture_output=True, text=True, check=True

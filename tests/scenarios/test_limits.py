@@ -1,4 +1,4 @@
-"""What a guest took too much of: in the history, in the verdict, and whether a lab is used again."""
+"""What a guest took too much of: in the history, the verdict, and what becomes of its lab."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from evidence.history import History, read_history
 from lab.errors import WireError
 from scenarios.limits import Limits, stopped_recording
 from tests.wire.conftest import Bench
-
 
 ANSWER = DnsAnswer(id=1, status="NOERROR", name="ns", type="A", addresses=("145.0.6.10",))
 
