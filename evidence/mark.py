@@ -4,8 +4,8 @@ A mark is a block of statistics of pcapng, so other programs read the capture as
 is JSON: the clocks of the host, what was received and dropped so far, how late the wire was, and
 the SHA-256 of all octets of the file before the block. The first mark of a capture is "begin", the
 last "end"; a wire that was killed leaves none. One that had reached a limit ends with "stopped",
-and says why: it carried frames on, and recorded none of them. Every frame that had arrived at the moment of a mark
-stands before it.
+and says why: it carried frames on, and recorded none of them. Every frame that had arrived at the
+moment of a mark stands before it.
 """
 
 from __future__ import annotations

@@ -103,10 +103,11 @@ class Trimming:
 
     def look(self) -> None:
         """Cut what has reached its limit; what cannot be looked at is left as it is."""
-        with suppress(OSError):
-            for entry in os.scandir(self._folder):
+        with suppress(OSError), os.scandir(self._folder) as entries:
+            for entry in entries:
                 if entry.name.endswith(".log") and _size(entry) > self._limit:
-                    self._cut(Path(entry.path))
+                    with suppress(OSError):
+                        self._cut(Path(entry.path))
 
     def _cut(self, path: Path) -> None:
         with _opened(path, os.O_RDWR | os.O_APPEND) as (file, size):

@@ -12,7 +12,7 @@ import shlex
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import paramiko
 
@@ -70,7 +70,7 @@ def _connect(access: Access, patience: float) -> paramiko.SSHClient:
             port=access.port,
             username="root",
             key_filename=str(access.key),
-            sock=connection,
+            sock=cast(socket.socket, connection),
             look_for_keys=False,
             allow_agent=False,
             banner_timeout=patience,

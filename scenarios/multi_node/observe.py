@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import Literal
 
 from checks.multi_node.guide import FAMILIES
 from evidence.events.multi_node import (
@@ -182,7 +183,7 @@ def ask_api(history: History, machine: Machine, url: str) -> None:
 
 
 def _api_answer(
-    machine: str, url: str, family: int, which: Credentials, answer: str
+    machine: str, url: str, family: Literal[4, 6], which: Credentials, answer: str
 ) -> ApiAnswered:
     status, content_type, text = read_curl(answer)
     return ApiAnswered(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -152,3 +153,24 @@ def test_an_interface_that_is_not_there_ends_with_1(capsys) -> None:
 
 def test_the_mark_stands_in_the_counter() -> None:
     assert carp.decode(SENT["adverts"]).counter.to_bytes(8, "big") == counter(TOKEN, "adverts")
+
+
+def test_a_vhid_that_does_not_exist_does_not_spoil_the_record() -> None:
+    foreign: set[int] = set()
+    for vhid in (0, 95):
+        note({}, foreign, encoder.carp(vhid=vhid))
+    assert foreign == {95}
+
+
+def test_somebody_who_floods_with_marked_frames_fills_no_memory() -> None:
+    heard: dict[str, Any] = {}
+    for number in range(1000):
+        token = f"{number:08x}"
+        source = number.to_bytes(6, "big")
+        for one in (token, "00000000"):
+            made = frames(source, "10.0.0.1", "10.0.0.2", 94, one)
+            note(heard, set(), made["adverts_own_mac"])
+            note(heard, set(), made["adverts"][:6] + source + made["adverts"][12:])
+    assert len(heard) == preflight_probe.MOST_RUNS
+    assert len(heard["00000000"]["source_macs"]) == preflight_probe.MOST_RUNS
+    assert heard["00000000"]["seen"]["adverts"] > 1000

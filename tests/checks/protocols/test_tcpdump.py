@@ -48,3 +48,11 @@ def test_other_lines_are_not_advertisements(line: str) -> None:
 def test_advertisements_are_picked_out_of_a_whole_output() -> None:
     output = f"tcpdump: verbose output suppressed\n{SLL}\n{SLL}\n\n2 packets captured\n"
     assert len(tcpdump.advertisement_lines(output)) == 2
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [("vrid 94", "vrid " + "9" * 5000), ("prio 0", "prio " + "9" * 5000), ("intvl 1s", "intvl ٣s")],
+)
+def test_a_number_that_no_tcpdump_prints_makes_no_advertisement(was: str, becomes: str) -> None:
+    assert tcpdump.parse_line(SLL.replace(was, becomes)) is None
