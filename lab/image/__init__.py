@@ -21,8 +21,8 @@ from lab.image.catalogue import Build, Download, find, read
 from lab.image.checksum import published
 from lab.image.fetch import fetch, reachable
 from lab.image.kept import Images
+from lab.image.manifest import Manifest
 from lab.image.pins import pin, require_as_seen
-from lab.image.seal import Seal
 from lab.image.seed import HostKey, Interface, Seed
 from lab.progress import Advance, Progress, Say, each_tenth
 
@@ -45,7 +45,7 @@ def choose(name: str | None) -> Download | Build:
     if name is not None:
         return find(name, entries)
     for entry in (each for each in entries.values() if each.default):
-        if isinstance(entry, Build) or _seal_of(entry) or reachable(_asked_first(entry)):
+        if isinstance(entry, Build) or _manifest_of(entry) or reachable(_asked_first(entry)):
             return entry
     raise ImageError("no default image can be had here", hint=f"choose from: {', '.join(entries)}")
 
@@ -69,16 +69,16 @@ def _asked_first(entry: Download) -> str:
     return entry.checksum_url or entry.url
 
 
-def _seal_of(entry: Download) -> Seal | None:
-    """Return the seal of the newest download of `entry` in the cache."""
-    seals = (Seal.read(place) for place in images_root().glob(f"{entry.name}-download-*"))
-    return max((seal for seal in seals if seal), key=lambda seal: seal.made, default=None)
+def _manifest_of(entry: Download) -> Manifest | None:
+    """Return the manifest of the newest download of `entry` in the cache."""
+    found = (Manifest.read(place) for place in images_root().glob(f"{entry.name}-download-*"))
+    return max((one for one in found if one), key=lambda one: one.made, default=None)
 
 
 def _downloaded(entry: Download, say: Say) -> Image | None:
     """Return the newest download of `entry` in the cache, if it is sound."""
-    seal = _seal_of(entry)
-    return Images().find(_downloaded_image(entry, seal.key), say) if seal else None
+    manifest = _manifest_of(entry)
+    return Images().find(_downloaded_image(entry, manifest.key), say) if manifest else None
 
 
 def _download(entry: Download, progress: Progress | Say, say: Say) -> Image:

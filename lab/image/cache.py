@@ -1,8 +1,8 @@
 """Where images lie, and what one is.
 
 A cached image is a directory named after the image and the hash of everything that shaped it.
-It is filled in a directory beside it, sealed (`lab.image.seal`), and enters by one rename, so that
-it is there whole or not at all. Fetches and builds nothing.
+It is filled in a directory beside it, gets its manifest, and enters by one rename, so that it is
+there whole or not at all. Fetches and builds nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab.cache import cache_root, sync
 from lab.errors import ImageError
-from lab.image.seal import Seal, not_ours
+from lab.image.manifest import Manifest, not_ours
 
 _UNFINISHED = ".unfinished-"
 
@@ -65,7 +65,7 @@ def images_root() -> Path:
 
 @contextmanager
 def entering(image: Image) -> Iterator[Path]:
-    """Yield a directory to fill; sealed, it becomes the image's when nothing was raised.
+    """Yield a directory to fill; with a manifest it becomes the image's when nothing was raised.
 
     Call it under `locked(...)` of that image: what an interrupted run left is removed here. What
     enters is on the disk, all of it, before it has its name.
@@ -77,7 +77,7 @@ def entering(image: Image) -> Iterator[Path]:
     unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=destination.parent))
     try:
         yield unfinished
-        Seal.of(unfinished, image.name, image.key, image.source).write(unfinished)
+        Manifest.of(unfinished, image.name, image.key, image.source).write(unfinished)
         unfinished.rename(destination)
         sync(destination.parent)
     finally:

@@ -19,7 +19,7 @@ from pathlib import Path
 from lab.cache import cache_root, locked
 from lab.errors import ImageError
 from lab.image.cache import Image, images_root
-from lab.image.seal import Seal, not_ours
+from lab.image.manifest import Manifest, not_ours
 from lab.image.standing import checkpoints_on, labs_on, opened
 from lab.progress import Say
 
@@ -37,24 +37,25 @@ _kept: dict[Path, int] = {}
 
 @dataclass(frozen=True)
 class Held:
-    """An image that takes room; without a seal it is of no use."""
+    """An image that takes room; without a manifest it is of no use."""
 
     path: Path
-    seal: Seal | None
+    manifest: Manifest | None
     size: int
     used: float
 
     @classmethod
     def read(cls, path: Path) -> Held:
         """Describe the image in the directory at `path`."""
-        seal = Seal.read(path)
+        manifest = None if path.name == _DAMAGED else Manifest.read(path)
         size = sum(each.lstat().st_blocks * 512 for each in path.iterdir())
-        return cls(path, seal, size, seal.used(path) if seal else path.stat().st_mtime)
+        return cls(path, manifest, size, manifest.used(path) if manifest else path.stat().st_mtime)
 
     @property
     def key(self) -> str:
-        """What it is found by; of what has no seal, the part that its directory is named by."""
-        return self.seal.key if self.seal else self.path.name.rpartition("-")[2]
+        """What it is found by; of what has no manifest, the part that its directory is named by."""
+        name = self.path.name.lstrip(".").rpartition("-")[2]
+        return self.manifest.key if self.manifest else name
 
 
 class Images:
@@ -66,36 +67,33 @@ class Images:
 
     def __iter__(self) -> Iterator[Held]:
         """Yield what lies here, also what is of no use."""
-        places = (path for path in sorted(self.directory.iterdir()) if _PLACE.fullmatch(path.name))
+        places = [path for path in sorted(self.directory.iterdir()) if _PLACE.fullmatch(path.name)]
         for path in (*places, self.directory / _DAMAGED):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 yield Held.read(path)
 
     def find(self, image: Image, say: Say) -> Image | None:
         """Return `image` if it is here, sound, and nobody else's; None when it must be made.
 
-        What is damaged or unsealed is set aside, and `say` gets why. ImageError when others could
-        have changed it, or when a lab stands on what is damaged.
+        What is damaged, or has no manifest, is set aside, and `say` gets why. ImageError when
+        others could have changed it, or when a lab stands on what is damaged.
         """
         place = image.disk.parent
         _keep(place)
         if not place.is_dir():
             return None
-        seal = Seal.read(place)
-        if wrong := seal.trespass(place) if seal else not_ours(place):
+        manifest = Manifest.read(place)
+        if wrong := manifest.trespass(place) if manifest else not_ours(place):
             raise ImageError(
                 f"the image {image} cannot be trusted: {wrong}",
                 hint=f"nobody but you may write to it; look at {place}, and remove it",
             )
-        if seal is None or seal.key != image.key or not _names(image) <= seal.files.keys():
-            self._set_aside(image, "it has no seal: an older version made it, or not to its end")
-            say(f"{image} is of no use: it has no seal; it is made anew")
-        elif complaint := seal.complaint(place):
+        complaint = _complaint(image, manifest)
+        if complaint:
             self._set_aside(image, complaint)
             say(f"{image} cannot be trusted: {complaint}; it is made anew")
-        else:
-            return image
-        return None
+            return None
+        return image
 
     def make_room(self, needed: int, what: str) -> None:
         """Remove what was used longest ago until `needed` bytes more fit; ImageError if not.
@@ -106,7 +104,7 @@ class Images:
             held, doomed = list(self), []
             free = shutil.disk_usage(self.directory).free - SPARE_GIB * 2**30
             room = min(self.limit_gib * 2**30 - sum(one.size for one in held), free)
-            for one in sorted(held, key=lambda each: (each.seal is not None, each.used)):
+            for one in sorted(held, key=lambda each: (each.manifest is not None, each.used)):
                 if room < needed and not self.users(one):
                     doomed.append(one)
                     room += one.size
@@ -185,8 +183,11 @@ class Images:
             shutil.rmtree(each, ignore_errors=True)
 
 
-def _names(image: Image) -> set[str]:
-    return {path.name for path in image.files}
+def _complaint(image: Image, manifest: Manifest | None) -> str:
+    names = {path.name for path in image.files}
+    if manifest is None or manifest.key != image.key or not names <= manifest.files.keys():
+        return "it has no manifest, so it was made by an older version, or not to its end"
+    return manifest.complaint(image.disk.parent)
 
 
 def _lock_of(place: Path) -> int:

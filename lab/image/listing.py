@@ -32,9 +32,9 @@ def show(images: Images, console: Console) -> None:
     for one in held:
         table.add_row(
             one.key[:_SHORT],
-            one.seal.name if one.seal else "of no use",
+            one.manifest.name if one.manifest else "of no use",
             f"{one.size / 2**20:.0f}",
-            age(now - one.seal.made) if one.seal else "",
+            age(now - one.manifest.made) if one.manifest else "",
             age(now - one.used),
             ", ".join(images.users(one)),
         )

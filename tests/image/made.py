@@ -1,4 +1,4 @@
-"""Images made in no time: a few bytes, sealed and entered as real ones are."""
+"""Images made in no time: a few bytes, entered as real ones are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.cache import cache_root
 from lab.image.cache import Image, entering, images_root
-from lab.image.seal import SEEN
+from lab.image.manifest import SEEN
 
 
 def image(number: int = 1) -> Image:

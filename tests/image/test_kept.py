@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.cache import cache_root
 from lab.errors import ImageError
-from lab.image import kept, seal
+from lab.image import kept, manifest
 from lab.image.cache import Image
 from lab.image.kept import Images
 from lab.paths import new_lab_directory
@@ -56,8 +55,8 @@ def overwrite(path: Path, content: bytes) -> None:
 def read_again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that gets the name of each file whose content is read from now on."""
     names: list[str] = []
-    real = seal._sha256
-    monkeypatch.setattr(seal, "_sha256", lambda path: (names.append(path.name), real(path))[1])
+    real = manifest._sha256
+    monkeypatch.setattr(manifest, "_sha256", lambda path: (names.append(path.name), real(path))[1])
     return names
 
 
@@ -93,8 +92,9 @@ def test_one_changed_byte_is_noticed_though_size_and_mtime_are_as_they_were(name
 @pytest.mark.parametrize("name", ["disk.qcow2", "kernel", "initrd"])
 def test_a_missing_file_is_noticed(name: str):
     (make().disk.parent / name).unlink()
-    with pytest.raises(ImageError, match=f"{name}: No such file"):
-        find()
+    found, (said,) = find()
+    assert found is None
+    assert f"{name}: No such file or directory; it is made anew" in said
 
 
 def test_what_is_damaged_is_kept_for_a_look_and_its_place_is_free():
@@ -106,17 +106,21 @@ def test_what_is_damaged_is_kept_for_a_look_and_its_place_is_free():
     assert not made.disk.parent.exists()
     make()
     assert find()[0] == made
+    let_go()
+    assert [one.key for one in Images()] == [made.key, "damaged"]
+    assert Images().remove(made.key[:12]) == made.disk.parent.name
+    assert Images().remove("damaged") == ".damaged"
 
 
-def test_an_image_without_a_seal_is_of_no_use():
+def test_an_image_without_a_manifest_is_of_no_use():
     made = make()
     (made.disk.parent / "image.json").unlink()
     found, (said,) = find()
     assert found is None
-    assert "it has no seal" in said
+    assert "it has no manifest" in said
 
 
-def test_a_seal_of_another_image_is_none():
+def test_the_manifest_of_another_image_is_none():
     made, other = make(1), make(2)
     (made.disk.parent / "image.json").unlink()
     (other.disk.parent / "image.json").rename(made.disk.parent / "image.json")
@@ -146,7 +150,7 @@ def test_what_root_did_not_make_root_does_not_use(name: str):
         find()
 
 
-def test_a_seal_that_another_user_wrote_is_refused():
+def test_what_another_user_made_by_its_manifest_is_refused():
     place = make().disk.parent
     path = place / "image.json"
     path.chmod(0o644)
@@ -186,14 +190,14 @@ def test_everything_is_read_once_a_boot_and_then_only_what_was_touched(
     assert find()[0] == made
     assert names == ["kernel"]
     names.clear()
-    monkeypatch.setattr(seal, "_boot_id", lambda: "another boot")
+    monkeypatch.setattr(manifest, "_boot_id", lambda: "another boot")
     assert find()[0] == made
     assert sorted(names) == ["disk.qcow2", "initrd", "kernel"]
 
 
 def test_what_changes_while_it_is_read_is_read_again(monkeypatch: pytest.MonkeyPatch):
     made = make()
-    real = seal._sha256
+    real = manifest._sha256
 
     def slow(path: Path) -> str:
         digest = real(path)
@@ -202,7 +206,7 @@ def test_what_changes_while_it_is_read_is_read_again(monkeypatch: pytest.MonkeyP
         return digest
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(seal, "_sha256", slow)
+        meanwhile.setattr(manifest, "_sha256", slow)
         assert find()[0] == made
     let_go()
     assert find()[0] is None
@@ -358,7 +362,8 @@ def test_the_limit_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch
 def test_what_lies_beside_images_is_not_touched():
     (Images().directory / "holiday").mkdir()
     (Images().directory / "holiday" / "photo").touch()
+    (Images().directory / "debian-12-0123456789abcdef").touch()  # by name an image, and a file
     make()
     assert len(Images().remove_all()) == 1
-    assert [path.name for path in Images().directory.iterdir()] == ["holiday"]
-    assert cache_root().is_dir()
+    left = {path.name for path in Images().directory.iterdir()}
+    assert left == {"holiday", "debian-12-0123456789abcdef"}

@@ -1,9 +1,9 @@
-"""What a cached image is on disk: its files by SHA-256, whose they are, and if that still holds.
+"""What an image is on disk: its files by SHA-256, whose they are, and whether that still holds.
 
-The seal is written with the image. Who uses the image asks `complaint`. Owners, modes, sizes and
-times are looked at each time, and nobody can set a ctime: whatever was written to since is read
-and compared. Everything is read at first use after a boot of this host, for then the disk may have
-lost what was thought to be on it. What changes below the file system within one boot is not seen.
+The manifest is written with the image. Owners, modes, sizes and times are looked at for each use,
+and nobody can set a ctime: whatever was written to since is read and compared. Everything is read
+at first use after a boot of this host, for then the disk may have lost what was thought to be on
+it. What changes below the file system within one boot is not seen.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pydantic import BaseModel, ConfigDict
 from lab.cache import replacing, sync
 
 FORMAT = 1
-SEAL, SEEN = "image.json", "seen.json"
+MANIFEST, SEEN = "image.json", "seen.json"
 
 
-class SealedFile(BaseModel):
+class KnownFile(BaseModel):
     """What a file of an image must be."""
 
     model_config = ConfigDict(frozen=True)
@@ -32,7 +32,7 @@ class SealedFile(BaseModel):
     sha256: str
 
 
-class Seal(BaseModel):
+class Manifest(BaseModel):
     """What an image says of itself; written last, so that its presence means "complete"."""
 
     model_config = ConfigDict(frozen=True)
@@ -44,56 +44,60 @@ class Seal(BaseModel):
     made: float
     owner: int
     """The user that made it: nobody else's image is used."""
-    files: dict[str, SealedFile]
+    files: dict[str, KnownFile]
 
     @classmethod
-    def of(cls, directory: Path, name: str, key: str, source: str) -> Seal:
+    def of(cls, directory: Path, name: str, key: str, source: str) -> Manifest:
         """Make every file in `directory` read-only, put it on the disk, and describe it."""
         files = {}
         for path in sorted(directory.iterdir()):
             path.chmod(0o444)
             sync(path)
-            files[path.name] = SealedFile(size=path.stat().st_size, sha256=_sha256(path))
+            files[path.name] = KnownFile(size=path.stat().st_size, sha256=_sha256(path))
         return cls(
             name=name, key=key, source=source, made=time.time(), owner=os.geteuid(), files=files
         )
 
     @classmethod
-    def read(cls, directory: Path) -> Seal | None:
-        """Return the seal of the image in `directory`; None when it has none that can be read."""
+    def read(cls, directory: Path) -> Manifest | None:
+        """Return the manifest of the image in `directory`; None when none can be read."""
         try:
-            seal = cls.model_validate_json((directory / SEAL).read_bytes())
+            manifest = cls.model_validate_json((directory / MANIFEST).read_bytes())
         except (OSError, ValueError):  # pydantic's too
             return None
-        return seal if seal.format == FORMAT else None
+        return manifest if manifest.format == FORMAT else None
 
     def write(self, directory: Path) -> None:
-        """Put the seal into `directory`, as its last file, on the disk with all the others."""
-        path = directory / SEAL
+        """Put the manifest into `directory`, as its last file, on the disk with all the others."""
+        path = directory / MANIFEST
         path.write_text(self.model_dump_json(indent=1) + "\n")
         path.chmod(0o444)
         sync(path)
         sync(directory)
 
     def trespass(self, directory: Path) -> str:
-        """Return who else could have changed the image, or nothing: then it is only ours."""
-        for path in (directory, directory / SEAL, *(directory / name for name in self.files)):
+        """Return who else could have changed the image; nothing when it is only ours."""
+        for path in (directory, directory / MANIFEST, *(directory / name for name in self.files)):
             if wrong := not_ours(path):
                 return wrong
-        return "" if self.owner == os.geteuid() else f"{directory / SEAL}: made by uid {self.owner}"
+        return (
+            ""
+            if self.owner == os.geteuid()
+            else f"{directory / MANIFEST}: made by uid {self.owner}"
+        )
 
     def complaint(self, directory: Path) -> str:
-        """Return what is wrong with the files in `directory`; nothing when all is as sealed."""
+        """Return what is wrong with the files in `directory`; nothing when all is as made."""
         before = _Seen.read(directory)
         times: dict[str, tuple[int, ...]] = {}
-        for name, sealed in self.files.items():
+        for name, known in self.files.items():
             path = directory / name
             try:
                 found = path.lstat()
-                if found.st_size != sealed.size:
-                    return f"{name}: {found.st_size} bytes, expected {sealed.size}"
+                if found.st_size != known.size:
+                    return f"{name}: {found.st_size} bytes, expected {known.size}"
                 times[name] = _times(found)  # as they were before it is read
-                if before.times.get(name) != times[name] and _sha256(path) != sealed.sha256:
+                if before.times.get(name) != times[name] and _sha256(path) != known.sha256:
                     return f"{name}: its content has changed"
             except OSError as error:
                 return f"{name}: {error.strerror}"
@@ -136,6 +140,8 @@ def not_ours(path: Path) -> str:
     """Return why somebody else may have written to a file or directory; nothing if nobody may."""
     try:
         found = path.lstat()
+    except FileNotFoundError:
+        return ""
     except OSError as error:
         return f"{path}: {error.strerror}"
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
