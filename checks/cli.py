@@ -47,6 +47,8 @@ _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
 _ENDS = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 2}
 _LONGEST = 4000
 """Characters that are shown of a reason, or a name."""
+_MOST_REASONS = 200
+"""That are shown of a verdict."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +96,11 @@ def verify(run: Path, console: Console, seal: str = "") -> int:
     for part in rejudged:
         said = (_coloured(part.again.status), ", ", _recorded(part), ": ", _name(part))
         _print(console, _shown(part.requirement), "  ", *said)
-        for reason in (*_altered(part), *part.again.reasons):
+        reasons = [*_altered(part), *part.again.reasons]
+        if len(reasons) > _MOST_REASONS:
+            left = len(reasons) - _MOST_REASONS
+            reasons = [*reasons[:_MOST_REASONS], f"and {left} more reasons"]
+        for reason in reasons:
             shown = Text(visible(reason, layout=True, most=_LONGEST))
             console.print(Padding(shown, (0, 0, 0, 7), expand=False), highlight=False)
     kinds = (("altered", "red"), ("damaged", "red"), ("open", "yellow"))

@@ -63,10 +63,10 @@ class Evidence:
         start = starts[-1]
         until = min((one.line for one in every if one.line > start.line), default=NS_BOUND)
         within = self._whole.between(start.line + 1, until - 1)
-        judged = [
+        ends: list[Event] = [
             one for one in within.of(Judged, self.scenario) if one.requirement == self.requirement
         ]
-        ends: list[Event] = [*(judged or within.of(ScenarioEnded, self.scenario))]
+        ends = ends or [*within.of(ScenarioEnded, self.scenario)]
         if not ends:
             raise Missing(f"the history has no end of {self.scenario}: it was cut off")
         return start, ends[-1]

@@ -181,6 +181,19 @@ def test_a_reason_of_megabytes_is_cut_short(run: Path, capsys: pytest.CaptureFix
     assert len(out) < 20_000
 
 
+def test_of_thousands_of_reasons_the_first_are_shown(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = read_tables(run)
+    for part in tables["requirements"]["MN-05"]["scenarios"].values():
+        many = {"status": "UNKNOWN", "reasons": [f"reason {n}" for n in range(5000)]}
+        part["attempts"]["2"] = {**part["attempts"]["1"], **many}
+    write_tables(run, tables)
+    assert main(["verify", str(run)]) == 2
+    out, _ = capsys.readouterr()
+    assert "       reason 199\n       and 4800 more reasons\n" in out
+
+
 def command(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
     """Run the real command, with an end of patience."""
     line = [sys.executable, "-m", "checks", *map(str, arguments)]
