@@ -69,6 +69,7 @@ def main(arguments: list[str]) -> int:
     directory = Path(arguments[0])
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    os.closerange(WIRES + 1, os.sysconf("SC_OPEN_MAX"))  # of whoever started the owner
     os.chdir("/")
     hold(directory)  # for as long as this runs
     lines = Lines(OWNERS if arguments[1:] == ["owned"] else None, WIRES)

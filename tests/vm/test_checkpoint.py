@@ -363,8 +363,8 @@ def test_nothing_is_left_of_a_lab_whose_owner_is_killed_while_thawing_it(
         monkeypatch.setenv("VPNPROOF_LABS", place)
 
         def machines_begin() -> bool:
-            """Say whether there is more than a wire and a libvirt."""
-            return any(len(processes_of(directory)) > 2 for directory in lab_directories())
+            """Say whether there is more than a guardian, a wire and a libvirt."""
+            return any(len(processes_of(directory)) > 3 for directory in lab_directories())
 
         with subprocess.Popen([sys.executable, "-c", script, scene.checkpoint.key]) as owner:
             until(machines_begin, 60, "the thaw to begin", every=0.01)
