@@ -64,14 +64,16 @@ def require_as_seen(entry: Download, told: Published) -> None:
 
 
 def pin(entry: Download, told: Published) -> None:
-    """Keep what was seen of an image, unless that is known."""
+    """Keep what was seen of an image; of what is known already, that it is signed by now."""
     with locked("pins"):
         known = pins()
-        if entry.name in known and known[entry.name].url == entry.url:
-            return
-        seen = time.strftime("%Y-%m-%d", time.gmtime())
-        fresh = Pin(url=entry.url, sha256=told.sha256, signed_by=told.signed_by, seen=seen)
-        _write({**known, entry.name: fresh})
+        before = known.get(entry.name)
+        again = before is not None and before.url == entry.url
+        seen = before.seen if before and again else time.strftime("%Y-%m-%d", time.gmtime())
+        signed_by = told.signed_by or (before.signed_by if before and again else "")
+        fresh = Pin(url=entry.url, sha256=told.sha256, signed_by=signed_by, seen=seen)
+        if fresh != before:
+            _write({**known, entry.name: fresh})
 
 
 def unpin(name: str) -> Pin:

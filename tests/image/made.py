@@ -19,12 +19,14 @@ def image(number: int = 1) -> Image:
     return Image("debian-12", "debian", key, place / "disk.qcow2", **files)
 
 
-def make(number: int = 1, *, kib: int = 4, used: float | None = None) -> Image:
+def make(
+    number: int = 1, *, kib: int = 4, used: float | None = None, content: bytes | None = None
+) -> Image:
     """Put an image into the cache, with a disk of `kib` KiB, last used then."""
     made = image(number)
     with entering(made) as unfinished:
         for path in made.files:
-            (unfinished / path.name).write_bytes(bytes([number]) * kib * 1024)
+            (unfinished / path.name).write_bytes((content or bytes([number])) * kib * 1024)
     if used is not None:
         (made.disk.parent / SEEN).write_text("")
         os.utime(made.disk.parent / SEEN, (used, used))

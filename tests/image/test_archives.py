@@ -127,6 +127,15 @@ def test_a_suite_by_its_other_name_is_known_by_its_codename(machine: Machine):
     assert machine.sources() == ["http://mirror.example/debian bookworm"]
 
 
+def test_another_release_by_such_a_name_is_not_taken_for_the_guests(machine: Machine):
+    machine.has("http://mirror.example/debian", "stable", Codename="trixie")
+    assert machine.sources() == [
+        "http://mirror.example/debian bookworm",
+        "http://mirror.example/debian bookworm-updates",
+        "http://deb.debian.org/debian-security bookworm-security",
+    ]
+
+
 def test_a_machine_of_another_release_uses_its_mirrors_for_the_guests_release(machine: Machine):
     machine.has("http://near.example/a", "trixie")
     machine.has("http://near.example/b", "trixie-security", Label="Debian-Security")
@@ -167,7 +176,8 @@ def test_who_cannot_be_asked_is_left_out_this_time_only(machine: Machine, monkey
     monkeypatch.setattr(archives, "_asked", lambda _: None)
     assert machine.sources() == DEBIANS_OWN
     assert "did not say whether it is Debian's" in machine.said[0]
-    machine.has("http://mirror.example/debian")
+    told = machine.debian.clear("Origin: Debian\nLabel: Debian\nCodename: bookworm\n")
+    monkeypatch.setattr(archives, "_asked", lambda _: told)
     assert machine.sources() == ["http://mirror.example/debian bookworm"]
 
 

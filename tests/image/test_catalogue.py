@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,22 @@ def test_what_was_signed_once_is_not_taken_unsigned(site, stream: Download, publ
     publish(site, CONTENT)
     with pytest.raises(ImageError, match="is signed no more"):
         download(stream)
+
+
+def test_a_pin_keeps_its_day_and_learns_that_its_image_is_signed_by_now(
+    site, stream: Download, publisher: Signer, monkeypatch: pytest.MonkeyPatch
+):
+    publish(site, CONTENT)
+    with monkeypatch.context() as then:
+        then.setattr("time.strftime", lambda *_: "2020-01-01")
+        image, _ = download(stream)
+    (before,) = pins().values()
+    assert (before.seen, before.signed_by) == ("2020-01-01", "")
+    shutil.rmtree(image.disk.parent)
+    publish(site, CONTENT, publisher.clear)
+    download(stream)
+    (after,) = pins().values()
+    assert (after.seen, after.signed_by) == ("2020-01-01", publisher.fingerprint)
 
 
 def test_what_was_never_whole_pins_nothing(site, stream: Download):

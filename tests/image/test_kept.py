@@ -14,7 +14,7 @@ import pytest
 
 from lab.errors import ImageError
 from lab.image import kept, manifest
-from lab.image.cache import Image
+from lab.image.cache import Image, entering
 from lab.image.kept import Images
 from lab.paths import new_lab_directory
 from tests.image.made import checkpoint_on, image, make, stand_on
@@ -121,9 +121,16 @@ def test_an_image_without_a_manifest_is_of_no_use():
 
 
 def test_the_manifest_of_another_image_is_none():
-    made, other = make(1), make(2)
+    made, other = make(1, content=b"!"), make(2, content=b"!")
     (made.disk.parent / "image.json").unlink()
     (other.disk.parent / "image.json").rename(made.disk.parent / "image.json")
+    assert find()[0] is None
+
+
+def test_an_image_that_never_had_a_kernel_is_none_that_is_started_by_one():
+    wanted = image()
+    with entering(Image(wanted.name, wanted.family, wanted.key, wanted.disk)) as unfinished:
+        (unfinished / "disk.qcow2").write_bytes(b"disk")
     assert find()[0] is None
 
 
@@ -335,6 +342,15 @@ def test_what_is_used_outlives_what_is_not():
     used = sum(one.size for one in Images())
     Images(limit_gib=used / GIB).make_room(4096, "another")
     assert [one.key[0] for one in Images()] == ["1"]
+
+
+def test_an_image_is_used_whenever_it_is_found():
+    made = make()
+    find()
+    os.utime(made.disk.parent / manifest.SEEN, (1, 1))
+    find()
+    (held,) = Images()
+    assert held.used > time.time() - 100
 
 
 def test_where_no_room_can_be_made_nothing_is_removed():
