@@ -1,6 +1,6 @@
 """What judging a run again costs: processor time by the number of verdicts, memory by the capture.
 
-Both runs are made up here, and judged by `python -m checks verify` in a process of its own.
+The runs are made up here, and judged as by `python -m checks verify`, in a process of its own.
 
 - Marks: a history with so many scenarios that were judged, and one with half as many, less what one
   scenario costs. Where each is looked at once, the ratio is 2; where every verdict reads all, 4.
@@ -45,6 +45,14 @@ _SECONDARY = "192.168.70.2"
 _BEGAN_NS = 1_700_000_000 * NS
 _FRAME = bytes(12) + b"\x08\x00\x45" + bytes(1385)
 _STEADY_S = 600
+# What wait4 tells of memory is at least what its parent has, so the process looks itself.
+_JUDGE = """
+import pathlib, sys
+from checks.cli import main
+status = main(["verify", sys.argv[1]])
+print(pathlib.Path("/proc/self/status").read_text())
+sys.exit(status)
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,14 +94,15 @@ def _verified(run: Path) -> _Cost:
     """Judge a run in a process of its own; return what that cost. It has no verdicts: UNKNOWN."""
     told = run / "told"
     with told.open("w") as out:
-        line = [sys.executable, "-m", "checks", "verify", str(run)]
+        line = [sys.executable, "-c", _JUDGE, str(run)]
         started = subprocess.Popen(line, stdout=out, stderr=out)
         _, state, used = os.wait4(started.pid, 0)
         started.returncode = os.waitstatus_to_exitcode(state)
     said = told.read_text()
     if started.returncode != 2 or "  PASS, " not in said or "  UNKNOWN" in said:
         raise LabError(f"a run that was made up was not judged as it should be: {said[-2000:]}")
-    return _Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    peak_kib = int(said.rpartition("VmHWM:")[2].split()[0])
+    return _Cost(used.ru_utime + used.ru_stime, peak_kib / 1024)
 
 
 def _configured(directory: Path) -> PairConfigured:

@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -49,6 +48,7 @@ _LONGEST = 4000
 """Characters that are shown of a reason, or a name."""
 _MOST_REASONS = 200
 """That are shown of a verdict."""
+_INDENT, _NARROWEST = " " * 7, 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,9 +100,7 @@ def verify(run: Path, console: Console, seal: str = "") -> int:
         if len(reasons) > _MOST_REASONS:
             left = len(reasons) - _MOST_REASONS
             reasons = [*reasons[:_MOST_REASONS], f"and {left} more reasons"]
-        for reason in reasons:
-            shown = Text(visible(reason, layout=True, most=_LONGEST))
-            console.print(Padding(shown, (0, 0, 0, 7), expand=False), highlight=False)
+        _print_below(console, reasons)
     kinds = (("altered", "red"), ("damaged", "red"), ("open", "yellow"))
     found = [(*kind, one) for kind in kinds for one in getattr(looked, kind[0])]
     for word, colour, one in found:
@@ -157,6 +155,15 @@ def _both_ways(seen: Sequence[Observations]) -> bool:
 def _print(console: Console, *parts: str | tuple[str, str]) -> None:
     """Print one line; nothing in it is taken for markup, an emoji or a number."""
     console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
+
+
+def _print_below(console: Console, reasons: Sequence[str]) -> None:
+    """Print reasons below a verdict, each wrapped to the terminal, in one go: there may be many."""
+    width = max(_NARROWEST, console.width - len(_INDENT))
+    every = (Text(visible(reason, layout=True, most=_LONGEST)) for reason in reasons)
+    lines = [line.plain.rstrip() for one in every for line in one.wrap(console, width)]
+    if lines:
+        _print(console, "\n".join(_INDENT + line for line in lines))
 
 
 def _shown(text: str) -> str:

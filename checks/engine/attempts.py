@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from checks.engine.verdict import Status, Verdict
-from evidence.event import FILE_NAME
+from evidence.event import FILE_NAME, Event
 from evidence.events.run import Judged, ScenarioStarted
 from evidence.history import Recording
 
@@ -36,7 +36,8 @@ def attempts_in(recording: Recording) -> list[Attempt]:
     """Return what was begun, in the order of the history, with what each was judged for."""
     begun: list[Attempt] = []
     present: dict[str, dict[str, int]] = {}
-    for event in recording:
+    marks: list[Event] = [*recording.of(ScenarioStarted), *recording.of(Judged)]
+    for event in sorted(marks, key=lambda one: one.line):
         if isinstance(event, ScenarioStarted):
             judged = present[event.scenario] = {}
             begun.append(

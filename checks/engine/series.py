@@ -10,7 +10,7 @@ which requirements; their names: how many there are to be), which of them came t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,12 +20,16 @@ from checks.engine.registry import figures, judge
 from checks.engine.repetition import Repetition, identity
 from checks.engine.verdict import Status, Verdict, worst
 from checks.engine.verdicts import record_verdict
+from evidence.errors import BadEvidence
 from evidence.events.run import SeriesJudged
 from evidence.history import FILE_NAME, History, Recording, read_history
 from evidence.scenario import Evidence
 
 Mark = tuple[str, str, int]
 """Which requirement was judged, of which scenario, at which line."""
+
+MOST_MARKS = 500
+"""Series that were judged in one directory; a run with every scenario has some 30."""
 
 _NONE: Mapping[Mark, Verdict] = MappingProxyType({})
 
@@ -60,7 +64,7 @@ class SeriesVerdict:
         )
 
 
-def series_in(recording: Recording) -> list[Series]:
+def series_in(attempts: Iterable[Attempt]) -> list[Series]:
     """Find every series that was begun, once for each of its requirements, in order of beginning.
 
     One whose repetitions are counted anew (in the same directory, say with --full) goes by the
@@ -68,7 +72,7 @@ def series_in(recording: Recording) -> list[Series]:
     """
     begun: dict[tuple[str, str], dict[int, str]] = {}
     planned: dict[tuple[str, str], int] = {}
-    for one in attempts_in(recording):
+    for one in attempts:
         repetition = Repetition.named(one.scenario)
         if repetition is None:
             continue
@@ -94,14 +98,15 @@ def judge_series(directory: Path) -> list[SeriesVerdict]:
         return []
     verdicts = []
     recording = read_history(path)
-    for series in series_in(recording):
+    attempts = attempts_in(recording)
+    for series in series_in(attempts):
         time = 1 + sum(
             mark.requirement == series.requirement
             for mark in recording.of(SeriesJudged, series.name)
         )
         with History(path, series.name) as history:
             history.record(SeriesJudged(source="judge", requirement=series.requirement))
-        one = _judge(directory, series, recording, time)
+        one = _judge(directory, series, recording, attempts, time)
         record_verdict(directory, series.requirement, series.name, one.verdict, time)
         verdicts.append(one)
     return verdicts
@@ -118,19 +123,28 @@ def judge_marked_series(
     if recording is None:
         recording = read_history(directory / FILE_NAME)
     times: dict[tuple[str, str], int] = {}
-    for mark in recording.of(SeriesJudged):
+    marks = recording.of(SeriesJudged)
+    if len(marks) > MOST_MARKS:
+        raise BadEvidence(
+            f"{FILE_NAME}: {len(marks)} series are said to be judged, and no run has more than"
+            f" {MOST_MARKS}"
+        )
+    for mark in marks:
         key = (mark.scenario, mark.requirement)
         times[key] = times.get(key, 0) + 1
         before = recording.between(1, mark.line - 1)
-        found = [series for series in series_in(before) if (series.name, series.requirement) == key]
+        attempts = attempts_in(before)
+        every = series_in(attempts)
+        found = [series for series in every if (series.name, series.requirement) == key]
         for series in found or [Series(*key, of=1, begun={})]:
-            yield _judge(directory, series, before, times[key], known)
+            yield _judge(directory, series, before, attempts, times[key], known)
 
 
 def _judge(
     directory: Path,
     series: Series,
     recording: Recording,
+    attempts: Iterable[Attempt],
     time: int,
     known: Mapping[Mark, Verdict] = _NONE,
 ) -> SeriesVerdict:
@@ -138,20 +152,20 @@ def _judge(
     evidence: list[Evidence] = []
     repeated = 0
     begun: dict[str, list[Attempt]] = {}
-    for one in attempts_in(recording):
+    for one in attempts:
         if series.requirement in one.requirements:
             begun.setdefault(one.scenario, []).append(one)
     for number, scenario in sorted(series.begun.items()):
-        attempts = begun[scenario]
+        own_attempts = begun[scenario]
         found: dict[int, Evidence] = {}
         verdicts: dict[int, Verdict] = {}
-        for one in attempts:
+        for one in own_attempts:
             if series.requirement in one.judged:
                 own = Evidence(directory, scenario, series.requirement, recording, one.number)
                 mark = (series.requirement, scenario, one.judged[series.requirement])
                 found[one.number] = own
                 verdicts[one.number] = known.get(mark) or judge(series.requirement, own)
-        if _is_judged(attempts[-1], verdicts):
+        if _is_judged(own_attempts[-1], verdicts):
             judged[number] = over_attempts(verdicts)
             evidence.append(found[max(found)])
             repeated += late_before(verdicts) > 0

@@ -16,6 +16,8 @@ from checks.cli import main
 from checks.engine.seal import seal
 from checks.engine.verdicts import FILE_NAME as VERDICTS
 from checks.engine.verdicts import read_tables, write_tables
+from evidence.events.run import SeriesJudged
+from evidence.history import History
 from tests.checks.bad_inputs import HOSTILE, IN_PLACE, TEXTS, VALUES, said
 from tests.checks.engine.recorded import attempt, good_run
 
@@ -192,6 +194,16 @@ def test_of_thousands_of_reasons_the_first_are_shown(
     assert main(["verify", str(run)]) == 2
     out, _ = capsys.readouterr()
     assert "       reason 199\n       and 4800 more reasons\n" in out
+
+
+def test_more_series_than_any_run_judges_are_refused(
+    tmp_path: Path, own_checks: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with History(tmp_path / HISTORY, "test_it") as history:
+        for _ in range(501):
+            history.record(SeriesJudged(source="judge", requirement="MN-05"))
+    assert main(["verify", str(tmp_path)]) == 2
+    assert "501 series are said to be judged" in said(capsys)
 
 
 def command(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:

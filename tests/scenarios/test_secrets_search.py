@@ -5,11 +5,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from checks.engine.judging import judge_now
 from evidence.events.pair import PairConfigured
 from evidence.leaks import search
 from evidence.secret import FILE_NAME, Secrets
 from scenarios.secrets_search import may_not_be_shared, searched, tell_of_secrets
+from tests.checks.bad_inputs import IN_PLACE
 from tests.checks.failover.recording import rejects, steady, unsure
 from tests.checks.protocols import encoder
 from tests.scenarios.failover_pair import PASSWORD
@@ -86,3 +89,10 @@ def test_with_another_password_in_its_place_nothing_fails(tmp_path: Path) -> Non
     kept = (tmp_path / FILE_NAME).read_text()
     (tmp_path / FILE_NAME).write_text(kept.replace(encoder.PASSWORD, "another one"))
     unsure(run.judge("FO-19"), "not the one that was recorded")
+
+
+@pytest.mark.parametrize("what", IN_PLACE)
+def test_whatever_lies_in_its_place_no_check_fails_or_falls(tmp_path: Path, what: str) -> None:
+    run = recorded(tmp_path)
+    IN_PLACE[what](tmp_path / FILE_NAME)
+    unsure(run.judge("FO-19"), "no digest can be verified: ")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.failover import recorded
 from checks.protocols import tcpdump
 from tests.checks.failover.printed import lines, printed
 from tests.checks.failover.recording import (
@@ -305,3 +306,8 @@ def test_carp_is_wrong_where_keepalived_is_configured(tmp_path: Path) -> None:
     run = keepalived(tmp_path)
     run.frame(5.5, "secondary/wire0", encoder.carp("192.168.70.2"))
     rejects(run.judge("FO-18"), "the pair runs keepalived")
+
+
+def test_a_flood_of_what_concerns_the_pair_is_no_proof_of_anything(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "MOST", 5000)
+    unsure(steady(tmp_path).judge("FO-16"), "than 5000 octets: somebody flooded the network")
