@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--owner-fd", type=int, required=True, help="connected Unix socket")
     parser.add_argument("--guardian-fd", type=int, required=True, help="line to the guardian")
     given = parser.parse_args(arguments)
+    first_of_others = max(given.owner_fd, given.guardian_fd) + 1
+    os.closerange(first_of_others, os.sysconf("SC_OPEN_MAX"))  # of whoever started the owner
     owner = socket.socket(fileno=given.owner_fd)
     owner.set_inheritable(False)
     line = WireLine(given.directory, given.guardian_fd)
