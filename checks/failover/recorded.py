@@ -93,7 +93,7 @@ class Recorded:
     def frames(self) -> tuple[Frame, ...]:
         """Every frame of heartbeat or ARP, or from the virtual IP, also those that were dropped."""
         address = bytes(map(int, self.pair.virtual_ip.split(".")))
-        return tuple(frame for frame in self.evidence.frames() if _concerns(frame.data, address))
+        return tuple(frame for frame in self.evidence.frames() if concerns(frame.data, address))
 
     @cached_property
     def heard(self) -> Heard:
@@ -195,7 +195,7 @@ class Recorded:
         return listen(frames, self.pair).pair.in_group(self.pair.vhid)
 
 
-def _concerns(data: bytes, virtual_ip: bytes) -> bool:
+def concerns(data: bytes, virtual_ip: bytes) -> bool:
     """Tell whether a frame is ARP, or IPv4 of the heartbeat's protocol or from the virtual IP."""
     at = 12
     while data[at : at + 2] in _TAGS:
