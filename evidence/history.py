@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -163,19 +164,20 @@ class Recording(Sequence[Event]):
     def __init__(self, lines: Sequence[Line], damage: Sequence[Damage] = ()) -> None:
         self.lines = tuple(lines)
         self.damage = tuple(damage)
+        self._of: dict[type[Event], list[Any]] = {}
 
     def of(self, kind: type[E], scenario: str | None = None) -> list[E]:
         """Return the events of one class, of one scenario if given."""
-        return [
-            line.event
-            for line in self.lines
-            if isinstance(line.event, kind) and scenario in (None, line.event.scenario)
-        ]
+        if kind not in self._of:  # who asks once asks again: a run has many scenarios
+            self._of[kind] = [line.event for line in self.lines if isinstance(line.event, kind)]
+        return [one for one in self._of[kind] if scenario in (None, one.scenario)]
 
     def between(self, first: int, last: int) -> Recording:
         """Return what stands from one line to another, both included."""
+        begin = bisect_left(self.lines, first, key=lambda line: line.event.line)
+        end = bisect_right(self.lines, last, key=lambda line: line.event.line)
         return Recording(
-            [line for line in self.lines if first <= line.event.line <= last],
+            self.lines[begin:end],
             [one for one in self.damage if first <= one.line <= last],
         )
 
