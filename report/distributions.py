@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from checks.failover.stages import Stage
 from checks.protocols.budgets import Budget
 from checks.protocols.spread import Spread, spread
 from report.failovers import Failover
 from report.measured import Measured
+
+_ORDER = [str(stage) for stage in Stage]
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def distributions(failovers: Iterable[Failover]) -> list[Distribution]:
             tuple(Sample(one.seconds, one.uncertainty_s, of.scenario) for of, one in each),
             tuple(dict.fromkeys(limit for _, one in each for limit in one.limits)),
         )
-        for key, each in sorted(found.items())
+        for key, each in sorted(found.items(), key=lambda one: (_ORDER.index(one[0][0]), one[0]))
     ]
 
 

@@ -76,7 +76,8 @@ def drawn(
         *_holders(recorded.aired, window, [*recorded.pair.nodes, *senders]),
         *_tunnel_bars(recorded, fault, window),
     ]
-    beside = sorted({one.lane for one in (*marks, *bars)} - {*recorded.pair.nodes, *senders})
+    used = {one.lane for one in marks} | {one.lane for one in bars}
+    beside = sorted(used - {*recorded.pair.nodes, *senders})
     until_ns = min(fault.until_ns, window.until_ns)
     shown = Shade(fault.at.at_ns, until_ns, "fault", f"{fault}, watched")
     return Picture(

@@ -18,7 +18,8 @@ from evidence.events.pair import PairConfigured
 from evidence.events.run import ScenarioStarted
 from evidence.events.takeover import FaultInjected
 from evidence.moment import Window
-from report.drawn import Bar, Mark, Shade, drawn
+from report.busy import Shade
+from report.drawn import Bar, Mark, drawn
 from report.frames import Numbered, OfLab, numbered
 from report.measured import Measured, measured
 from report.reading import Lack, Material

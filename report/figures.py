@@ -33,8 +33,7 @@ def strips(name: str, all_of_them: Sequence[Distribution]) -> Markup:
     from matplotlib import rc_context
     from matplotlib.figure import Figure  # takes half a second: only where something is drawn
 
-    settings = {"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}
-    with rc_context({**settings, "text.parse_math": False}):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False}):
         figure = Figure(figsize=(_WIDTH, _HEAD + _ROW * len(all_of_them)), layout="constrained")
         axes = figure.add_subplot()
         for number, one in enumerate(reversed(all_of_them)):
@@ -47,7 +46,7 @@ def strips(name: str, all_of_them: Sequence[Distribution]) -> Markup:
             if one.spread is not None:
                 axes.plot([one.spread.median] * 2, [number - 0.4, number + 0.4], color=_MARK, lw=2)
         axes.set_yticks(range(len(all_of_them)), [_text(one.row) for one in reversed(all_of_them)])
-        axes.set_xlim(left=0)
+        axes.set_xlim(left=min([0.0, *(least for one in all_of_them for least in one.seconds)]))
         axes.set_ylim(-0.6, len(all_of_them) - 0.4)
         axes.set_xlabel("seconds", color=_INK)
         axes.tick_params(colors=_INK)

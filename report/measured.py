@@ -6,7 +6,7 @@ The limits are those of `checks.protocols.budgets`; whether one was kept is the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checks.failover.recorded import Recorded, WatchedFault
 from checks.failover.stages import Stage, span
@@ -53,20 +53,24 @@ def measured(
 
 
 def _limits(takeover: Takeover, stage: Stage) -> Iterator[Budget]:
+    """Yield what the checks hold a stage against; a restart is not judged by how soon (FO-30)."""
     fault, engine = takeover.fault.name, takeover.peer.engine
-    if fault == RESTART:
-        return  # who is to hold the role after it is judged, not how soon (FO-30)
-    if stage is Stage.SILENCE:
-        stop = fault == CLEAN_STOP
-        yield engine.clean_stop_to_takeover() if stop else engine.last_advert_to_takeover()
+    guides = isinstance(engine, budgets.Ucarp)  # another engine has its own timers only
+    if fault == CLEAN_STOP and stage is Stage.SILENCE:
+        yield _at_most(engine.clean_stop_to_takeover())
+        if guides:
+            yield Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-27")
+    elif fault in (CLEAN_STOP, RESTART):
+        return
+    elif stage is Stage.SILENCE:
+        yield engine.last_advert_to_takeover()
     elif stage is Stage.TAKEOVER:
-        yield engine.fault_to_takeover()
-        if recorded_by_guide(takeover):
-            yield Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's few seconds", "")
-    elif stage is Stage.SERVICE:
-        yield Budget(0, budgets.GUIDE_SERVICE_S, "the guide's 5 to 10 seconds", "")
+        yield _at_most(engine.fault_to_takeover())
+        if guides:
+            yield Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-24")
+    elif stage is Stage.SERVICE and guides:
+        yield Budget(0, budgets.GUIDE_SERVICE_S, "the guide's 5 to 10 seconds", "FO-25")
 
 
-def recorded_by_guide(takeover: Takeover) -> bool:
-    """Whether the pair runs what the guide speaks of: another engine has its own timers only."""
-    return isinstance(takeover.peer.engine, budgets.Ucarp)
+def _at_most(budget: Budget) -> Budget:
+    return replace(budget, minimum_s=0)

@@ -6,15 +6,18 @@ seen is written out (`evidence.printable`), and the rest is escaped.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from evidence.printable import visible
 from report.content import Content
 from report.matrix import MOST_REASONS
 from report.summary import stamp
+
+_ID = re.compile(r"\b[A-Z]{2,3}-\d\d\b")
 
 
 def page(content: Content) -> str:
@@ -35,6 +38,11 @@ def short(scenario: str) -> str:
     return scenario.rpartition("::")[2].removeprefix("test_").replace("_", " ")
 
 
+def whole_ids(text: object) -> Markup:
+    """Keep ids of requirements on one line each."""
+    return Markup(_ID.sub(r'<span class="id">\g<0></span>', str(escape(shown(text)))))  # noqa: S704 - escaped
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -45,5 +53,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(short=short, stamp=stamp)
+    environment.filters.update(short=short, stamp=stamp, whole_ids=whole_ids)
     return environment

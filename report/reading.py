@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,10 +89,10 @@ def read_run(directory: Path) -> Material:
         )
     lacks: list[Lack] = []
     files = RunDirectory(directory)
-    facts = _or_lack(lacks, FACTS_NAME, files.facts, {})
+    facts: Mapping[str, Any] = _or_lack(lacks, FACTS_NAME, files.facts, {})
     recording = _or_lack(lacks, HISTORY, lambda: read_history(files.history), Recording([]))
     verdicts = _or_lack(lacks, VERDICTS, lambda: read_verdicts(directory), Verdicts())
-    tables = _or_lack([], VERDICTS, lambda: read_tables(directory), {})
+    tables: Mapping[str, Any] = _or_lack([], VERDICTS, lambda: read_tables(directory), {})
     if not verdicts.attempts:
         lacks.append(Lack(VERDICTS, "there is no verdict in it, or no such file"))
     departures = tuple(_departures(directory, lacks))
@@ -124,11 +125,15 @@ def _or_lack(lacks: list[Lack], what: str, read: Callable[[], V], without: V) ->
 def _departures(directory: Path, lacks: list[Lack]) -> Iterator[Departure]:
     for path in sorted(directory.glob("errata-*.json")):
         guide = path.stem.removeprefix("errata-").replace("_", "-")
-        rows = _or_lack(lacks, path.name, lambda path=path: json.loads(path.read_bytes()), [])
+        rows: Any = _or_lack(lacks, path.name, partial(_json, path), [])
         for row in rows if isinstance(rows, list) else []:
             if isinstance(row, dict):
                 names = ("kind", "name", "guide", "happens", "fix")
                 yield Departure(guide, *(str(row.get(name, "")) for name in names))
+
+
+def _json(path: Path) -> Any:  # noqa: ANN401 - whatever stands there
+    return json.loads(path.read_bytes())
 
 
 def _looked(directory: Path) -> tuple[tuple[str, ...], list[Lack]]:

@@ -14,6 +14,17 @@ from report.matrix import Row
 from report.reading import Departure, Lack, Material
 
 NOT_RECORDED = "not recorded"
+NOT_SEALED = "none: the run did not end, or was never sealed"
+DIRTY, MAY_BE_DIRTY = "with uncommitted changes", "whether dirty is not recorded"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something of what was tested; doubtful: it is not recorded, or somebody has to look at it."""
+
+    name: str
+    value: str
+    doubtful: bool
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class Summary:
 
     status: Status
     sentence: str
-    tested: tuple[tuple[str, str], ...]
+    tested: tuple[Fact, ...]
     counts: Mapping[str, int]
     departures: tuple[Departure, ...]
     unshown: tuple[Unshown, ...]
@@ -47,7 +58,7 @@ def summary(material: Material, rows: Sequence[Row]) -> Summary:
     return Summary(
         status,
         sentence(status, rows, material),
-        tuple(tested(material, rows)),
+        tuple(Fact(*one, _is_doubtful(one[1])) for one in tested(material, rows)),
         counts,
         material.departures,
         tuple(unshown(rows)),
@@ -112,7 +123,11 @@ def tested(material: Material, rows: Sequence[Row]) -> Iterator[tuple[str, str]]
     yield "Last event", _last(material) or NOT_RECORDED
     yield "Labs", str(len(_table(facts.get("labs")))) if facts.get("labs") else NOT_RECORDED
     yield "Evidence", str(material.directory.absolute())
-    yield "Seal", material.seal or "none: the run did not end, or was never sealed"
+    yield "Seal", material.seal or NOT_SEALED
+
+
+def _is_doubtful(value: str) -> bool:
+    return value in (NOT_RECORDED, NOT_SEALED) or value.endswith((DIRTY, MAY_BE_DIRTY))
 
 
 def _revision(told: object) -> str:
@@ -120,8 +135,10 @@ def _revision(told: object) -> str:
     if not table:
         return NOT_RECORDED
     dirty = table.get("uncommitted_changes")
-    state = {True: "with uncommitted changes", False: "no uncommitted changes"}
-    return f"{table.get('commit', 'unknown')}, {state.get(dirty, 'whether dirty is not recorded')}"
+    state = MAY_BE_DIRTY
+    if isinstance(dirty, bool):
+        state = DIRTY if dirty else "no uncommitted changes"
+    return f"{table.get('commit', 'unknown')}, {state}"
 
 
 def _versions(facts: Mapping[str, Any]) -> str:
