@@ -41,7 +41,10 @@ def write_sums(run: Path, directory: Path, others: Iterable[Path] = ()) -> Path:
         escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
         mark = "\\" if escaped != name else ""
         lines.append(f"{mark}{_digest(path)}  {escaped}\n")
-    return write_whole(directory / NAME, os.fsencode("".join(lines)))
+    content, path = os.fsencode("".join(lines)), directory / NAME
+    if not path.is_file() or path.read_bytes() != content:
+        path.with_name(SIGNATURE).unlink(missing_ok=True)  # it was over something else
+    return write_whole(path, content)
 
 
 def changed(run: Path, sums: Path) -> Iterator[str]:

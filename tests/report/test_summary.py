@@ -25,6 +25,10 @@ def rows(directory: Path) -> dict[str, Row]:
     return {row.id: row for row in matrix(read_run(directory))}
 
 
+def values(directory: Path) -> dict[str, str]:
+    return {fact.name: fact.value for fact in of(directory).tested}
+
+
 def run_of(directory: Path, *said: str) -> Summary:
     recorded.attempt(directory, *said)
     facts(directory, requirements=[recorded.SAID])
@@ -79,7 +83,7 @@ def test_evidence_that_is_damaged_keeps_a_run_from_being_pass(good_run: Path) ->
 
 
 def test_what_was_tested_is_told(good_run: Path) -> None:
-    told = dict(of(good_run).tested)
+    told = values(good_run)
     assert told["Guide"] == "failover, multi-node"
     assert told["Software"] == "drop-in"
     assert told["Host"] == "Linux-6.1, 2 processors"
@@ -90,19 +94,23 @@ def test_what_was_tested_is_told(good_run: Path) -> None:
 
 
 def test_what_is_not_recorded_is_said_to_be_so(tmp_path: Path) -> None:
-    told = dict(of(tmp_path).tested)
+    told = values(tmp_path)
     names = ("Guide", "Software", "Image", "Revision", "Command line", "Seed", "Last event")
     assert {told[name] for name in names} == {NOT_RECORDED}
 
 
+def test_what_somebody_has_to_look_at_is_told_apart(good_run: Path) -> None:
+    assert {fact.name for fact in of(good_run).tested if fact.doubtful} == {"Revision", "Seed"}
+
+
 def test_a_revision_without_its_flag_is_said_to_be_without(good_run: Path) -> None:
     facts(good_run, revision={"commit": "abc"})
-    assert dict(of(good_run).tested)["Revision"] == "abc, whether dirty is not recorded"
+    assert values(good_run)["Revision"] == "abc, whether dirty is not recorded"
 
 
 def test_software_of_many_parts_is_written_out(good_run: Path) -> None:
     facts(good_run, software={"multi-node": {"vpn-daemon": "genuine, commit 12"}})
-    assert dict(of(good_run).tested)["Software"] == "multi-node: vpn-daemon: genuine, commit 12"
+    assert values(good_run)["Software"] == "multi-node: vpn-daemon: genuine, commit 12"
 
 
 def test_every_requirement_of_the_catalogue_is_shown_or_said_not_to_be(good_run: Path) -> None:
@@ -133,7 +141,7 @@ def test_a_requirement_of_no_catalogue_is_shown_as_such(tmp_path: Path) -> None:
 def test_facts_of_any_shape_are_told_somehow(tmp_path: Path) -> None:
     odd = {"revision": [1], "labs": 7, "packages": "x", "image": {"a": [None, 2]}}
     facts(tmp_path, requirements=[["nested"], 7], **odd)
-    told = dict(of(tmp_path).tested)
+    told = values(tmp_path)
     assert (told["Revision"], told["Labs"], told["Image"]) == (NOT_RECORDED, "0", "a: , 2")
 
 
