@@ -28,6 +28,7 @@ from lab.lab import Lab
 from lab.progress import Progress
 from lab.timing import Kind, spending
 from provision.deploy import Deployer, guide_named
+from report.making import report_at_end
 from scenarios.again import HostTooBusy, OnceMore, goes_again
 from scenarios.ahead import NEXT, guide_of, needed_next
 from scenarios.arguments import ask_for_scenarios
@@ -36,7 +37,15 @@ from scenarios.labs import LabFailedBefore, Labs
 from scenarios.lateness import Lateness, watched
 from scenarios.repetitions import fail_the_run, in_words, repeat
 from scenarios.requirements import requirements_of, to_be_judged
-from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN, Run, forget_run, terminal_of_run
+from scenarios.run import (
+    COMMAND_OF_RUN,
+    EVIDENCE_OF_RUN,
+    TERMINAL_OF_RUN,
+    Run,
+    command_line,
+    forget_run,
+    terminal_of_run,
+)
 from scenarios.side_by_side import (
     SideBySide,
     automatic,
@@ -59,6 +68,7 @@ _A_WORKER_DIED = pytest.StashKey[bool]()
 _MAY_THAW_AHEAD = "vpnproof_may_thaw_ahead"
 _TERMINAL = pytest.StashKey[TextIO]()
 _SEAL = pytest.StashKey[str]()
+_REPORT = pytest.StashKey[list[str]]()
 _TO_BE_JUDGED = pytest.StashKey[frozenset[str]]()
 
 Judge = Callable[[str], Verdict]
@@ -122,6 +132,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
     os.environ[EVIDENCE_OF_RUN] = str(config.stash[_RUN].directory)
+    os.environ[COMMAND_OF_RUN] = command_line()
     os.environ[TERMINAL_OF_RUN] = f"/proc/{os.getpid()}/fd/{terminal.fileno()}"
     config.add_cleanup(forget_run)
     if ask_for_scenarios(config.args):
@@ -385,12 +396,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     verdicts = judge_series(directory)
     config.stash[_SERIES] = verdicts
     config.stash[_SEAL] = seal(directory)
+    config.stash[_REPORT] = report_at_end(directory)
     if session.exitstatus == pytest.ExitCode.OK and fail_the_run(verdicts, config.args):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     directory = config.stash[_RUN].directory
+    for line in config.stash.get(_REPORT, []):
+        terminalreporter.write_line(line)
     verdicts = read_verdicts(directory)
     if not verdicts.by_requirement:
         return

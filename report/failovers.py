@@ -69,8 +69,6 @@ def failovers(material: Material) -> tuple[list[Failover], list[Lack]]:
     for lab, attempts in by_lab.items():
         path = material.files.capture(lab)
         capture = numbered(path, material.files.place(path), pairs)
-        if not path.exists():
-            lacks.append(Lack(capture.place, "is not there: its failovers have no timelines"))
         for attempt in attempts:
             try:
                 found += _of_attempt(material, attempt, capture)

@@ -16,8 +16,9 @@ from checks.engine.attempts import Attempt, attempts_in
 from checks.engine.integrity import integrity
 from checks.engine.verdicts import FILE_NAME as VERDICTS
 from checks.engine.verdicts import Verdicts, read_tables, read_verdicts
+from evidence.clock import complaints
 from evidence.errors import BadEvidence, EvidenceError
-from evidence.events.run import ScenarioEnded
+from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import FILE_NAME as HISTORY
 from evidence.history import Recording, read_history
 from evidence.run import FACTS_NAME, RunDirectory
@@ -98,7 +99,7 @@ def read_run(directory: Path) -> Material:
     departures = tuple(_departures(directory, lacks))
     altered, found = _looked(directory)
     lacks += found
-    lacks += _cut_off(recording)
+    lacks += [*_cut_off(recording), *_captures(files, recording), *_clocks(recording)]
     return Material(
         directory,
         facts,
@@ -164,6 +165,20 @@ def _cut_off(recording: Recording) -> Iterator[Lack]:
             del open_since[ended.scenario]
     for one in open_since.values():
         yield Lack(one.scenario, f"began at {one.place} and never ended: it was cut off")
+
+
+def _captures(files: RunDirectory, recording: Recording) -> Iterator[Lack]:
+    """Yield the captures of labs that scenarios ran in, and that are not there."""
+    for lab in dict.fromkeys(one.lab for one in recording.of(ScenarioStarted)):
+        if not files.capture(lab).is_file():
+            yield Lack(files.place(files.capture(lab)), "is not there: no frame can be shown")
+
+
+def _clocks(recording: Recording) -> Iterator[Lack]:
+    """Yield when the host's clock was set, or it slept, anywhere in the run."""
+    clocks = [(line.event.place, line.host_clock) for line in recording.lines]
+    for one in _first(complaints(clocks)):
+        yield Lack("clock", one)
 
 
 def _trouble(directory: Path) -> tuple[str, ...]:

@@ -27,7 +27,10 @@ from lab.checkpoint import stands_on
 from lab.lab import Lab
 
 EVIDENCE_OF_RUN, TERMINAL_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN", "VPNPROOF_TERMINAL_OF_RUN"
-"""Tell the workers of one run, by the environment, its directory and where it says what it does."""
+COMMAND_OF_RUN = "VPNPROOF_COMMAND_OF_RUN"
+"""Tell the workers of one run, by the environment, its directory, where it says what it does, and
+its command line: a worker has another."""
+SOFTWARE = "drop-in, of this revision: provision/reference; OpenVPN, Apache, PHP, ucarp are genuine"
 
 LATEST = "latest"
 _PACKAGES = ("vpnproof", "pytest", "libvirt-python", "paramiko", "pytest-testinfra", "scapy")
@@ -83,7 +86,8 @@ class Run:
         return {
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "revision": asdict(Revision.here(self.root)),
-            "command": shlex.join(["pytest", *sys.argv[1:]]),
+            "command": os.environ.get(COMMAND_OF_RUN) or command_line(),
+            "software": SOFTWARE,
             "host": platform.platform(),
             "processors": os.cpu_count(),
             "python": platform.python_version(),
@@ -126,6 +130,11 @@ class Run:
         fresh.replace(link)
 
 
+def command_line() -> str:
+    """Return what this process was started by, as one would type it."""
+    return shlex.join(["pytest", *sys.argv[1:]])
+
+
 def record_start(history: History, lab: Lab, name: str = "") -> None:
     """Record when a lab was thawed (or booted) last; `name` is its evidence's, if it has one.
 
@@ -163,7 +172,7 @@ def terminal_of_run(*, in_worker: bool) -> TextIO:
 
 def forget_run() -> None:
     """Let what runs in this process later be another run."""
-    for name in (EVIDENCE_OF_RUN, TERMINAL_OF_RUN):
+    for name in (EVIDENCE_OF_RUN, TERMINAL_OF_RUN, COMMAND_OF_RUN):
         os.environ.pop(name, None)
 
 

@@ -152,9 +152,10 @@ def test_what_cannot_be_measured_is_drawn_with_the_reason(tmp_path: Path) -> Non
 def test_without_its_capture_a_failover_is_drawn_from_the_history(crash: Run) -> None:
     crash.write()
     (crash.directory / "wire" / "lab.pcapng").unlink()
-    found, lacks = failovers(read_run(crash.directory))
+    material = read_run(crash.directory)
+    found, _ = failovers(material)
     assert [mark.kind for mark in found[0].marks if mark.frame is not None] == []
-    assert any(lack.what == "wire/lab.pcapng" for lack in lacks)
+    assert any(lack.what == "wire/lab.pcapng" for lack in material.lacks)
 
 
 def test_of_a_capture_with_a_damaged_tail_the_beginning_is_drawn(crash: Run) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from evidence.clock import HostClock
 from evidence.errors import BadEvidence
+from evidence.moment import NS
 from report.reading import Departure, Lack, read_run
 from tests.checks.engine import recorded
 
@@ -116,6 +118,17 @@ def test_errata_are_read_by_guide(good_run: Path) -> None:
 def test_errata_that_cannot_be_read_are_named(good_run: Path) -> None:
     (good_run / "errata-failover.json").write_text("[{")
     assert "errata-failover.json" in whats(good_run)
+
+
+def test_a_clock_that_was_set_in_the_middle_is_named(
+    good_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = HostClock.now()
+    jumped = HostClock(now.epoch_ns + 60 * NS, now.asleep_ns)
+    monkeypatch.setattr(HostClock, "now", lambda: jumped)
+    with recorded.history(good_run) as written:
+        written.record(recorded.logged("good"))
+    assert "clock" in whats(good_run)
 
 
 def test_trouble_with_labs_is_read(good_run: Path) -> None:
