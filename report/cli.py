@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m report",
-        usage="python -m report RUN [-o FILE] [--sign KEY] | verify RUN | compare A B",
+        usage="python -m report RUN [-o FILE] [--sign KEY] [--pdf] | verify RUN | compare A B",
         description="Make the report of a run from its evidence alone, and compare reports.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     making.add_argument(
         "--sign", type=Path, metavar="KEY", help=f"sign {SUMS} by this SSH key (ssh-keygen -Y)"
     )
+    making.add_argument("--pdf", action="store_true", help="print it, too; needs Chromium")
     again = commands.add_parser("verify", help="name what was changed since the report was made")
     again.add_argument("run", type=Path, metavar="RUN")
     again.add_argument("--sums", type=Path, metavar="FILE", help=f"instead of RUN/{SUMS}")
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def make(options: argparse.Namespace, console: Console) -> int:
     """Make a report, and say where it is."""
-    made = make_report(options.run, options.out, options.sign)
+    made = make_report(options.run, options.out, options.sign, pdf=options.pdf)
     _say(console, f"{made.content.summary.status}: {made.content.summary.sentence}")
     for line in made.lines():
         _say(console, line)

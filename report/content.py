@@ -23,18 +23,22 @@ from report.timeline import Timeline, timeline
 MOST_TIMELINES = 400
 """So many failovers are drawn, worst verdicts first; the measurements are of all."""
 
+MOST_PRINTED = 3
+"""On paper: a report is to have ten pages at most."""
+
 
 @dataclass(frozen=True)
 class Drawing:
-    """A failover and its timeline."""
+    """A failover and its timeline. printed: whether it is shown on paper, too."""
 
     failover: Failover
     timeline: Timeline
+    printed: bool
 
 
 @dataclass(frozen=True)
 class Series:
-    """All repetitions of one scenario, in the order of time."""
+    """All repetitions of one scenario: the worst verdicts first, then in the order of time."""
 
     name: str
     drawings: tuple[Drawing, ...]
@@ -45,6 +49,11 @@ class Series:
         order = (Status.FAIL, Status.UNKNOWN, Status.PASS)
         found = {one.failover.status for one in self.drawings}
         return next((one for one in order if one in found), None)
+
+    @property
+    def opened(self) -> bool:
+        """Whether a reader sees it without asking: what is not PASS, and what is printed."""
+        return self.status is not Status.PASS or any(one.printed for one in self.drawings)
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ def content_of(directory: Path) -> Content:
         summary(material, rows),
         rows,
         tuple(found),
-        tuple(_series([one for one in found if one in shown])),
+        tuple(_series(shown)),
         len(found) - len(shown),
         tuple(_stages(distributions(found))),
         tuple(draws(material)),
@@ -105,12 +114,14 @@ def _shown_first(one: Failover) -> tuple[int, int]:
     return order.index(one.status), one.injected_ns
 
 
-def _series(found: Sequence[Failover]) -> list[Series]:
+def _series(shown: Sequence[Failover]) -> list[Series]:
+    """Group what is shown, in the order of `shown`: the worst comes first."""
     by_name: dict[str, list[Drawing]] = {}
-    for number, one in enumerate(found, start=1):
+    for number, one in enumerate(shown, start=1):
         repetition = Repetition.named(one.scenario)
         name = repetition.series if repetition else one.scenario
-        by_name.setdefault(name, []).append(Drawing(one, _timeline(one, f"f{number}")))
+        drawing = Drawing(one, _timeline(one, f"f{number}"), number <= MOST_PRINTED)
+        by_name.setdefault(name, []).append(drawing)
     return [Series(name, tuple(drawings)) for name, drawings in by_name.items()]
 
 

@@ -10,6 +10,7 @@ from evidence.errors import EvidenceError
 from evidence.history import FILE_NAME as HISTORY
 from report.content import Content, content_of
 from report.page import page
+from report.pdf import print_page
 from report.signing import sign, verify_command
 from report.sums import write_sums
 from report.tables import as_json, as_junit
@@ -35,9 +36,12 @@ class Made:
             yield f"who signed it? {verify_command(self.sums)}"
 
 
-def make_report(run: Path, out: Path | None = None, key: Path | None = None) -> Made:
+def make_report(
+    run: Path, out: Path | None = None, key: Path | None = None, *, pdf: bool = False
+) -> Made:
     """Make the report of a run in its directory, or at `out` with its tables beside it.
 
+    pdf: whether it is printed, too, which needs Chromium.
     Raises BadEvidence when `run` is no directory, ReportError when something cannot be written.
     """
     content = content_of(run)
@@ -49,6 +53,8 @@ def make_report(run: Path, out: Path | None = None, key: Path | None = None) -> 
         write_whole(at.with_suffix(".json"), as_json(content)),
         write_whole(at.with_suffix(".xml"), as_junit(content)),
     ]
+    if pdf:
+        written.append(print_page(at))
     sums = write_sums(run, at.parent, written)
     return Made(content, at, sums, sign(sums, key) if key else None)
 

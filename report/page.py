@@ -38,6 +38,11 @@ def short(scenario: str) -> str:
     return scenario.rpartition("::")[2].removeprefix("test_").replace("_", " ")
 
 
+def seconds(value: float) -> str:
+    """Write seconds to the millisecond; none of them is minus zero."""
+    return f"{round(value, 3) + 0.0:.3f}"
+
+
 def whole_ids(text: object) -> Markup:
     """Keep ids of requirements on one line each."""
     return Markup(_ID.sub(r'<span class="id">\g<0></span>', str(escape(shown(text)))))  # noqa: S704 - escaped
@@ -53,5 +58,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(short=short, stamp=stamp, whole_ids=whole_ids)
+    environment.filters.update(short=short, stamp=stamp, whole_ids=whole_ids, seconds=seconds)
     return environment

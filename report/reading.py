@@ -147,7 +147,7 @@ def _looked(directory: Path) -> tuple[tuple[str, ...], list[Lack]]:
         return (), [Lack("integrity", f"cannot be told: {error!r}")]
     lacks = [Lack("damaged", one) for one in _first(looked.damaged)]
     never = "was to be judged, and never was"  # what a run does not show is told by requirement
-    lacks += [Lack("open", one) for one in _first([o for o in looked.open if never not in o])]
+    lacks += [Lack("not closed", one) for one in _first([o for o in looked.open if never not in o])]
     return looked.altered, lacks
 
 

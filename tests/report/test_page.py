@@ -17,7 +17,7 @@ from evidence.events.run import ScenarioEnded
 from evidence.events.takeover import LogLine
 from evidence.history import History
 from report.content import content_of
-from report.page import page, short
+from report.page import page, seconds, short
 from tests.checks.engine import recorded
 from tests.checks.failover import recording
 from tests.checks.multi_node import runs
@@ -254,6 +254,10 @@ def test_every_text_stands_out_from_its_ground(
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[scheme]))
     lights = sorted((_luminance(colours[ink]), _luminance(colours[paper])))
     assert (lights[1] + 0.05) / (lights[0] + 0.05) >= 4.5
+
+
+def test_no_time_is_minus_zero() -> None:
+    assert (seconds(-0.0004), seconds(-0.0006), seconds(2)) == ("0.000", "-0.001", "2.000")
 
 
 def test_a_scenario_is_told_as_a_sentence() -> None:
