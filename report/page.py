@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from evidence.printable import visible
 from report.content import Content
 from report.matrix import MOST_REASONS
+from report.signing import NAMESPACE
 from report.summary import stamp
 
 _ID = re.compile(r"\b[A-Z]{2,3}-\d\d\b")
@@ -23,7 +24,7 @@ _ID = re.compile(r"\b[A-Z]{2,3}-\d\d\b")
 def page(content: Content) -> str:
     """Return the whole page."""
     template = _environment().get_template("page.html.j2")
-    return template.render(content=content, most_reasons=MOST_REASONS)
+    return template.render(content=content, most_reasons=MOST_REASONS, namespace=NAMESPACE)
 
 
 def shown(value: object) -> object:
