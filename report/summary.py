@@ -14,6 +14,8 @@ from report.matrix import Row
 from report.reading import Departure, Lack, Material
 
 NOT_RECORDED = "not recorded"
+_SHORT_COMMIT = 12
+"""So much of a commit of the software is on the page; report.json has all of it."""
 NOT_SEALED = "none: the run did not end, or was never sealed"
 DIRTY, MAY_BE_DIRTY = "with uncommitted changes", "whether dirty is not recorded"
 
@@ -109,7 +111,7 @@ def tested(material: Material, rows: Sequence[Row]) -> Iterator[tuple[str, str]]
 
     guides = sorted({row.guide for row in rows})
     yield "Guide", ", ".join(guides) or NOT_RECORDED
-    yield "Software", fact("software")
+    yield "Software", _software(facts.get("software")) or NOT_RECORDED
     yield "Image", fact("image")
     yield "Image made from", fact("image_source")
     yield "Accelerator", fact("accelerator")
@@ -128,6 +130,26 @@ def tested(material: Material, rows: Sequence[Row]) -> Iterator[tuple[str, str]]
 
 def _is_doubtful(value: str) -> bool:
     return value in (NOT_RECORDED, NOT_SEALED) or value.endswith((DIRTY, MAY_BE_DIRTY))
+
+
+def _software(told: object) -> str:
+    """Write what software followed the guides: its name, why that one, and its commits."""
+    guides = _table(told)
+    if not guides or not all(isinstance(one, dict) for one in guides.values()):
+        return _text(told)
+    return "; ".join(f"{guide}: {_of_guide(one)}" for guide, one in guides.items())
+
+
+def _of_guide(told: Mapping[str, Any]) -> str:
+    commits = told.get("commits")
+    pairs = commits if isinstance(commits, list) else []
+    each = [
+        f"{one[0]} {str(one[1])[:_SHORT_COMMIT]}"
+        for one in pairs
+        if isinstance(one, list) and len(one) == 2
+    ]
+    others = [_text(told[name]) for name in told if name != "commits"]
+    return ", ".join([*filter(None, others), *each])
 
 
 def _revision(told: object) -> str:

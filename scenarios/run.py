@@ -30,7 +30,6 @@ EVIDENCE_OF_RUN, TERMINAL_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN", "VPNPROOF_TERMINA
 COMMAND_OF_RUN = "VPNPROOF_COMMAND_OF_RUN"
 """Tell the workers of one run, by the environment, its directory, where it says what it does, and
 its command line: a worker has another."""
-SOFTWARE = "drop-in, of this revision: provision/reference; OpenVPN, Apache, PHP, ucarp are genuine"
 
 LATEST = "latest"
 _PACKAGES = ("vpnproof", "pytest", "libvirt-python", "paramiko", "pytest-testinfra", "scapy")
@@ -87,7 +86,6 @@ class Run:
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "revision": asdict(Revision.here(self.root)),
             "command": os.environ.get(COMMAND_OF_RUN) or command_line(),
-            "software": SOFTWARE,
             "host": platform.platform(),
             "processors": os.cpu_count(),
             "python": platform.python_version(),

@@ -109,8 +109,20 @@ def test_a_revision_without_its_flag_is_said_to_be_without(good_run: Path) -> No
 
 
 def test_software_of_many_parts_is_written_out(good_run: Path) -> None:
-    facts(good_run, software={"multi-node": {"vpn-daemon": "genuine, commit 12"}})
-    assert values(good_run)["Software"] == "multi-node: vpn-daemon: genuine, commit 12"
+    commits = [["vpn-daemon", "d90b1a119ca4d839b8e57d74825f3587367ddf16"], ["vpn-ca", "2ca6"]]
+    genuine = {"name": "genuine", "reason": "as asked for", "commits": commits}
+    drop_in = {"name": "drop-in", "reason": "", "commits": []}
+    facts(good_run, software={"multi_node": genuine, "failover": drop_in})
+    said = "multi_node: genuine, as asked for, vpn-daemon d90b1a119ca4, vpn-ca 2ca6"
+    assert values(good_run)["Software"] == f"{said}; failover: drop-in"
+
+
+@pytest.mark.parametrize(
+    "told", [{"a": {"commits": 7}}, {"a": {"commits": [7, [1]]}}, [1], "x", {}]
+)
+def test_software_of_any_shape_is_told_somehow(good_run: Path, told: object) -> None:
+    facts(good_run, software=told)
+    assert values(good_run)["Software"]
 
 
 def test_every_requirement_of_the_catalogue_is_shown_or_said_not_to_be(good_run: Path) -> None:

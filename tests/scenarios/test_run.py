@@ -79,12 +79,6 @@ def test_a_worker_tells_the_command_line_of_the_run_and_not_its_own(
     assert run.files.facts()["command"] == "pytest scenarios/ --full"
 
 
-def test_what_software_ran_is_said(checkout: Path) -> None:
-    run = Run(checkout / "evidence" / "one", checkout)
-    run.open()
-    assert str(run.files.facts()["software"]).startswith("drop-in")
-
-
 def test_uncommitted_changes_are_said(checkout: Path) -> None:
     (checkout / "file").write_text("second")
     assert Revision.here(checkout).uncommitted_changes
