@@ -163,6 +163,11 @@ def test_names_of_a_hostile_pair_are_text_in_drawings_and_figures(tmp_path: Path
     assert "$x^2$" in shown.text
 
 
+def test_a_name_that_the_font_does_not_have_is_drawn_all_the_same(tmp_path: Path) -> None:
+    recording.takeover(tmp_path, fault="断電").write()
+    assert "断電, ucarp" in of(tmp_path).text
+
+
 def test_a_picture_of_the_round_robin(tmp_path: Path) -> None:
     runs.run_mn_22().write(tmp_path)
     content = content_of(tmp_path)
