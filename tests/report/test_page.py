@@ -129,7 +129,7 @@ def test_tables_have_headings_and_drawings_have_words(failover: Path) -> None:
     shown = of(failover)
     assert all("scope" in one for one in shown.all("th"))
     for one in shown.all("svg"):
-        assert one.get("aria-hidden") == "true" or (one["role"] == "img" and one["aria-label"])
+        assert one.get("aria-hidden") == "true" or (one["role"] == "group" and one["aria-label"])
     assert shown.all("html") == [{"lang": "en"}]
     levels = [int(tag[1]) for tag, _ in shown.elements if re.fullmatch(r"h\d", tag)]
     assert levels[0] == 1
