@@ -31,6 +31,7 @@ from lab.lab import Lab
 from lab.progress import Progress
 from lab.timing import Kind, spending
 from provision.deploy import Deployer, guide_named
+from report.making import report_at_end
 from scenarios.again import HostTooBusy, OnceMore, goes_again
 from scenarios.ahead import NEXT, guide_of, needed_next
 from scenarios.arguments import ask_for_scenarios
@@ -41,7 +42,15 @@ from scenarios.limits import Limits, stopped_recording
 from scenarios.printing import show_safely
 from scenarios.repetitions import fail_the_run, in_words, repeat
 from scenarios.requirements import requirements_of, to_be_judged
-from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN, Run, forget_run, terminal_of_run
+from scenarios.run import (
+    COMMAND_OF_RUN,
+    EVIDENCE_OF_RUN,
+    TERMINAL_OF_RUN,
+    Run,
+    command_line,
+    forget_run,
+    terminal_of_run,
+)
 from scenarios.secrets_search import may_not_be_shared, searched, tell_of_secrets
 from scenarios.side_by_side import (
     SideBySide,
@@ -66,6 +75,7 @@ _MAY_THAW_AHEAD = "vpnproof_may_thaw_ahead"
 _TERMINAL = pytest.StashKey[TextIO]()
 _SEAL = pytest.StashKey[str]()
 _SEARCH = pytest.StashKey[Search | None]()
+_REPORT = pytest.StashKey[list[str]]()
 _TO_BE_JUDGED = pytest.StashKey[frozenset[str]]()
 
 Judge = Callable[[str], Verdict]
@@ -129,6 +139,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
     os.environ[EVIDENCE_OF_RUN] = str(config.stash[_RUN].directory)
+    os.environ[COMMAND_OF_RUN] = command_line()
     os.environ[TERMINAL_OF_RUN] = f"/proc/{os.getpid()}/fd/{terminal.fileno()}"
     config.add_cleanup(forget_run)
     if ask_for_scenarios(config.args):
@@ -417,6 +428,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config.stash[_SERIES] = verdicts
     config.stash[_SEARCH] = searched(directory)
     config.stash[_SEAL] = seal(directory)
+    config.stash[_REPORT] = report_at_end(directory)
     bad = fail_the_run(verdicts, config.args) or may_not_be_shared(config.stash[_SEARCH])
     if session.exitstatus == pytest.ExitCode.OK and bad:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -424,6 +436,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     directory = config.stash[_RUN].directory
+    for line in config.stash.get(_REPORT, []):
+        terminalreporter.write_line(line)
     verdicts = read_verdicts(directory)
     if not verdicts.by_requirement:
         return

@@ -28,7 +28,9 @@ from lab.checkpoint import stands_on
 from lab.lab import Lab
 
 EVIDENCE_OF_RUN, TERMINAL_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN", "VPNPROOF_TERMINAL_OF_RUN"
-"""Tell the workers of one run, by the environment, its directory and where it says what it does."""
+COMMAND_OF_RUN = "VPNPROOF_COMMAND_OF_RUN"
+"""Tell the workers of one run, by the environment, its directory, where it says what it does, and
+its command line: a worker has another."""
 
 LATEST = "latest"
 _LOCK = ".run.json."  # and what else is beside `run.json` while it is written
@@ -87,7 +89,7 @@ class Run:
         return {
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "revision": asdict(Revision.here(self.root)),
-            "command": shlex.join(["pytest", *sys.argv[1:]]),
+            "command": os.environ.get(COMMAND_OF_RUN) or command_line(),
             "host": platform.platform(),
             "processors": os.cpu_count(),
             "python": platform.python_version(),
@@ -152,6 +154,11 @@ def _points_at_a_run(link: Path) -> bool:
     return RunDirectory(link.parent / target).facts_file.exists() or not link.exists()
 
 
+def command_line() -> str:
+    """Return what this process was started by, as one would type it."""
+    return shlex.join(["pytest", *sys.argv[1:]])
+
+
 def record_start(history: History, lab: Lab, name: str = "") -> None:
     """Record when a lab was thawed (or booted) last; `name` is its evidence's, if it has one.
 
@@ -189,7 +196,7 @@ def terminal_of_run(*, in_worker: bool) -> TextIO:
 
 def forget_run() -> None:
     """Let what runs in this process later be another run."""
-    for name in (EVIDENCE_OF_RUN, TERMINAL_OF_RUN):
+    for name in (EVIDENCE_OF_RUN, TERMINAL_OF_RUN, COMMAND_OF_RUN):
         os.environ.pop(name, None)
 
 

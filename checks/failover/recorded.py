@@ -102,7 +102,7 @@ class Recorded:
         found: list[Frame] = []
         octets = 0
         for frame in self.evidence.frames():
-            if _concerns(frame.data, address):
+            if concerns(frame.data, address):
                 found.append(frame)
                 octets += len(frame.data) + _OF_A_FRAME
                 if octets > MOST:
@@ -212,7 +212,7 @@ class Recorded:
         return listen(frames, self.pair).pair.in_group(self.pair.vhid)
 
 
-def _concerns(data: bytes, virtual_ip: bytes) -> bool:
+def concerns(data: bytes, virtual_ip: bytes) -> bool:
     """Tell whether a frame is ARP, or IPv4 of the heartbeat's protocol or from the virtual IP."""
     at = 12
     while data[at : at + 2] in _TAGS:

@@ -12,11 +12,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN
+from scenarios.run import COMMAND_OF_RUN, EVIDENCE_OF_RUN, TERMINAL_OF_RUN
 
 PROJECT = Path(__file__).parents[2]
 
 _OF_THIS_RUN = {
+    COMMAND_OF_RUN,
     EVIDENCE_OF_RUN,
     TERMINAL_OF_RUN,
     "PYTEST_XDIST_WORKER",

@@ -19,7 +19,14 @@ from evidence.moment import NS
 from lab.clock import ClockOffset
 from lab.lab import Lab
 from scenarios.requirements import to_be_judged
-from scenarios.run import TERMINAL_OF_RUN, Revision, Run, forget_run, terminal_of_run
+from scenarios.run import (
+    COMMAND_OF_RUN,
+    TERMINAL_OF_RUN,
+    Revision,
+    Run,
+    forget_run,
+    terminal_of_run,
+)
 
 PROJECT = Path(__file__).parents[2]
 
@@ -48,6 +55,7 @@ def test_nothing_is_made_before_it_is_needed(checkout: Path) -> None:
 def test_a_run_says_what_must_be_known_to_repeat_it(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv(COMMAND_OF_RUN, raising=False)
     monkeypatch.setattr(sys, "argv", ["pytest", "scenarios/multi_node", "-k", "one or two"])
     run = Run(checkout / "evidence" / "one", checkout)
     run.open(image="debian-12 (abcd)", accelerator="tcg (asked for)")
@@ -60,6 +68,16 @@ def test_a_run_says_what_must_be_known_to_repeat_it(
     assert told["processors"] == os.cpu_count()
     assert {"vpnproof", "pytest", "libvirt-python"} <= set(told["packages"])
     assert (run.directory / "wire").is_dir()
+
+
+def test_a_worker_tells_the_command_line_of_the_run_and_not_its_own(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    monkeypatch.setenv(COMMAND_OF_RUN, "pytest scenarios/ --full")
+    run = Run(checkout / "evidence" / "one", checkout)
+    run.open()
+    assert run.files.facts()["command"] == "pytest scenarios/ --full"
 
 
 def test_uncommitted_changes_are_said(checkout: Path) -> None:

@@ -1,0 +1,137 @@
+"""Every failover of a run: its fault, what was measured of it, and what is to be drawn of it.
+
+Made of the values that the checks judge by (`checks.failover`), so that a page and a verdict cannot
+tell different stories. One that cannot be measured is shown with what there is, and the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from checks.engine.attempts import Attempt
+from checks.engine.verdict import Status, worst
+from checks.failover.recorded import Recorded, WatchedFault
+from checks.failover.takeover import Takeover, measure
+from evidence.errors import EvidenceError, Imprecise, Missing
+from evidence.events.pair import PairConfigured
+from evidence.events.run import ScenarioStarted
+from evidence.events.takeover import FaultInjected
+from evidence.moment import Window
+from report.busy import Shade
+from report.drawn import Bar, Mark, drawn
+from report.frames import Numbered, OfLab, numbered
+from report.measured import Measured, measured
+from report.reading import Lack, Material
+
+
+@dataclass(frozen=True)
+class Failover:
+    """One fault, and what became of it. status: the worst verdict of its attempt.
+
+    note: why nothing could be measured, or that the role did not move; "" otherwise.
+    """
+
+    scenario: str
+    attempt: int
+    fault: str
+    victim: str
+    peer: str
+    engine: str
+    status: Status | None
+    injected_ns: int
+    window: Window
+    capture: str
+    measured: tuple[Measured, ...]
+    lanes: tuple[str, ...]
+    marks: tuple[Mark, ...]
+    bars: tuple[Bar, ...]
+    shades: tuple[Shade, ...]
+    note: str
+
+    @property
+    def title(self) -> str:
+        """What was done, to whom."""
+        return f"{self.fault} of {self.victim}"
+
+
+def failovers(material: Material) -> tuple[list[Failover], list[Lack]]:
+    """Return every failover in the order of time, and those that could not be looked at."""
+    faulty = {one.scenario for one in material.recording.of(FaultInjected)}
+    by_lab: dict[str, list[Attempt]] = {}
+    labs = {one.line: one.lab for one in material.recording.of(ScenarioStarted)}
+    for attempt in material.attempts:
+        if attempt.scenario in faulty:
+            by_lab.setdefault(labs[attempt.line], []).append(attempt)
+    found: list[Failover] = []
+    lacks: list[Lack] = []
+    pairs = {one.virtual_ip for one in material.recording.of(PairConfigured)}
+    for lab, attempts in by_lab.items():
+        path = material.files.capture(lab)
+        capture = numbered(path, material.files.place(path), pairs)
+        for attempt in attempts:
+            try:
+                found += _of_attempt(material, attempt, capture)
+            except EvidenceError as error:
+                lacks.append(Lack(f"failovers of {attempt.scenario}", error.message))
+    return sorted(found, key=lambda one: one.injected_ns), lacks
+
+
+def _of_attempt(material: Material, attempt: Attempt, capture: Numbered) -> Iterator[Failover]:
+    last = max(attempt.judged, key=lambda one: attempt.judged[one], default="")
+    evidence = OfLab(
+        material.directory, attempt.scenario, last, material.recording, attempt.number, capture
+    )
+    recorded = Recorded(evidence)
+    status = _status(material, attempt)
+    for fault in recorded.faults():
+        yield _failover(recorded, fault, attempt, status, capture)
+
+
+def _status(material: Material, attempt: Attempt) -> Status | None:
+    said = [
+        scenarios[attempt.scenario][attempt.number].status
+        for scenarios in material.verdicts.attempts.values()
+        if attempt.number in scenarios.get(attempt.scenario, {})
+    ]
+    return worst(said) if said else None
+
+
+def _failover(
+    recorded: Recorded,
+    fault: WatchedFault,
+    attempt: Attempt,
+    status: Status | None,
+    capture: Numbered,
+) -> Failover:
+    takeover, note = _measure(recorded, fault)
+    picture = drawn(recorded, fault, takeover, capture)
+    return Failover(
+        attempt.scenario,
+        attempt.number,
+        fault.name,
+        fault.victim.name,
+        recorded.pair.peer_of(fault.victim.name).name,
+        recorded.pair.engine,
+        status,
+        fault.at.at_ns,
+        picture.window,
+        capture.place,
+        tuple(measured(recorded, fault, takeover)),
+        picture.lanes,
+        picture.marks,
+        picture.bars,
+        picture.shades,
+        note,
+    )
+
+
+def _measure(recorded: Recorded, fault: WatchedFault) -> tuple[Takeover | None, str]:
+    try:
+        takeover = measure(recorded, fault)
+    except (Missing, Imprecise) as error:
+        return None, error.message
+    if takeover.happened:
+        return takeover, ""
+    wanted = "" if fault.event.expects_takeover else ", and none was to come"
+    return takeover, f"no takeover while it was watched{wanted}"

@@ -1,0 +1,74 @@
+"""Makes a report: the page, its tables, the sums of all evidence, and a signature if asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from evidence.errors import EvidenceError
+from evidence.history import FILE_NAME as HISTORY
+from report.content import Content, content_of
+from report.page import page
+from report.pdf import print_page
+from report.signing import sign, verify_command
+from report.sums import write_sums
+from report.tables import as_json, as_junit
+from report.writing import ReportError, write_whole
+
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A report that was made, and where its parts lie."""
+
+    content: Content
+    page: Path
+    sums: Path
+    signature: Path | None
+
+    def lines(self) -> Iterator[str]:
+        """Yield what to say of it: where it is, and how to see that it is unchanged."""
+        yield f"report: {self.page}"
+        yield f"changed since? python -m report verify {self.content.material.directory}"
+        if self.signature is not None:
+            yield f"who signed it? {verify_command(self.sums)}"
+
+
+def make_report(
+    run: Path, out: Path | None = None, key: Path | None = None, *, pdf: bool = False
+) -> Made:
+    """Make the report of a run in its directory, or at `out` with its tables beside it.
+
+    pdf: whether it is printed, too, which needs Chromium.
+    Raises BadEvidence when `run` is no directory, ReportError when something cannot be written.
+    """
+    content = content_of(run)
+    at = out or run / PAGE
+    if not at.parent.is_dir():
+        raise ReportError(f"{at.parent}: there is no such directory", hint="make it first")
+    written = [
+        write_whole(at, page(content)),
+        write_whole(at.with_suffix(".json"), as_json(content)),
+        write_whole(at.with_suffix(".xml"), as_junit(content)),
+    ]
+    if pdf:
+        written.append(print_page(at))
+    sums = write_sums(run, at.parent, written)
+    return Made(content, at, sums, sign(sums, key) if key else None)
+
+
+def report_at_end(run: Path) -> list[str]:
+    """Make the report of a run that is over; return lines on it, or on why there is none.
+
+    Evidence and verdicts are safe by now: whatever goes wrong here must not end the run.
+    """
+    if not (run / HISTORY).exists():
+        return []
+    try:
+        return list(make_report(run).lines())
+    except EvidenceError as error:
+        return [f"no report could be made: {error}", f"try again: python -m report {run}"]
+    except Exception as error:  # noqa: BLE001 - a report is no reason to lose what a run has to say
+        return [f"no report could be made: {error!r}", f"try again: python -m report {run}"]

@@ -1,0 +1,83 @@
+"""How answers and clients were spread over the nodes (MN-22, MN-23), as counts with exact odds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from checks.multi_node.guide import HOSTS, NODES, RECORD_TYPE, node_of
+from checks.protocols.round_robin import ALPHA_CLIENTS, ALPHA_QUERIES, fair_draw
+from evidence.events.multi_node import DnsAnswered, TunnelTried
+from report.reading import Material
+
+_MOST_DRAWS = 5000
+"""An exact test of more takes too long for a page; the verdict has its own."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """How often a node came out: of how many."""
+
+    node: str
+    count: int
+    of: int
+
+    @property
+    def percent(self) -> float:
+        """As a percentage."""
+        return 100 * self.count / self.of if self.of else 0.0
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw among the nodes: what was drawn, and how a fair draw would come out."""
+
+    what: str
+    scenario: str
+    shares: tuple[Share, ...]
+    others: int
+    outcome: str
+
+
+def draws(material: Material) -> list[Draw]:
+    """Return what was drawn in each scenario: addresses that came first, clients that landed."""
+    return [*_first_addresses(material), *_landings(material)]
+
+
+def _first_addresses(material: Material) -> Iterator[Draw]:
+    counted: dict[tuple[str, str], Counter[str]] = {}
+    for event in material.recording.of(DnsAnswered):
+        family = next(one for one, kind in RECORD_TYPE.items() if kind == event.type)
+        nodes = {HOSTS[node].address(family): node for node in NODES}
+        counts = counted.setdefault((event.scenario, event.type), Counter())
+        counts.update(
+            nodes.get(one.addresses[0], "another") if one.addresses else "none"
+            for one in event.answers
+        )
+    for (scenario, kind), counts in counted.items():
+        what = f"node whose address comes first, {kind} answers"
+        yield _draw(what, scenario, counts, queries=True)
+
+
+def _landings(material: Material) -> Iterator[Draw]:
+    last: dict[tuple[str, str], TunnelTried] = {}
+    for event in material.recording.of(TunnelTried):
+        last[event.scenario, event.client] = event
+    counted: dict[str, Counter[str]] = {}
+    for (scenario, _), event in last.items():
+        node = node_of(event.remote) if event.up else None
+        counted.setdefault(scenario, Counter())[node or "none"] += 1
+    for scenario, counts in counted.items():
+        yield _draw("node that a client landed on", scenario, counts, queries=False)
+
+
+def _draw(what: str, scenario: str, counts: Counter[str], *, queries: bool) -> Draw:
+    of = counts.total()
+    each = [counts[node] for node in NODES]
+    alpha = ALPHA_QUERIES if queries else ALPHA_CLIENTS
+    outcome = "not tested"
+    if 0 < sum(each) <= _MOST_DRAWS:
+        outcome = str(fair_draw(each, alpha))
+    shares = tuple(Share(node, count, of) for node, count in zip(NODES, each, strict=True))
+    return Draw(what, scenario, shares, of - sum(each), outcome)

@@ -1,0 +1,216 @@
+"""The first screen: the verdict in a sentence, what was tested, counts, and what was not shown."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from checks.engine.requirements import catalogue
+from checks.engine.verdict import Status, worst
+from evidence.moment import NS
+from report.matrix import Row
+from report.reading import Departure, Lack, Material
+
+NOT_RECORDED = "not recorded"
+_SHORT_COMMIT = 12
+"""So much of a commit of the software is on the page; report.json has all of it."""
+NOT_SEALED = "none: the run did not end, or was never sealed"
+DIRTY, MAY_BE_DIRTY = "with uncommitted changes", "whether dirty is not recorded"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something of what was tested; doubtful: it is not recorded, or somebody has to look at it."""
+
+    name: str
+    value: str
+    doubtful: bool
+
+
+@dataclass(frozen=True)
+class Unshown:
+    """Requirements of one kind that this run has not shown: why, and which."""
+
+    why: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What stands on the first screen."""
+
+    status: Status
+    sentence: str
+    tested: tuple[Fact, ...]
+    counts: Mapping[str, int]
+    departures: tuple[Departure, ...]
+    unshown: tuple[Unshown, ...]
+    lacks: tuple[Lack, ...]
+    altered: tuple[str, ...]
+    trouble: tuple[str, ...]
+
+
+def summary(material: Material, rows: Sequence[Row]) -> Summary:
+    """Put a run into what a first screen holds; `rows`: its requirements."""
+    statuses = [row.status for row in rows]
+    status = worst(statuses + [Status.UNKNOWN] * bool(material.altered or material.lacks))
+    counts = {str(one): statuses.count(one) for one in (Status.PASS, Status.FAIL, Status.UNKNOWN)}
+    return Summary(
+        status,
+        sentence(status, rows, material),
+        tuple(Fact(*one, _is_doubtful(one[1])) for one in tested(material, rows)),
+        counts,
+        material.departures,
+        tuple(unshown(rows)),
+        material.lacks,
+        material.altered,
+        material.trouble,
+    )
+
+
+def sentence(status: Status, rows: Sequence[Row], material: Material) -> str:
+    """Say in one sentence what became of the run."""
+    judged = [row for row in rows if row.judged]
+    if not judged:
+        return "Nothing was judged: this run shows nothing."
+    of = f"{len(rows)} requirement{'s' * (len(rows) != 1)} of this run"
+    failed = [row.id for row in rows if row.status is Status.FAIL]
+    open_ = [row.id for row in rows if row.status is Status.UNKNOWN]
+    if status is Status.FAIL:
+        said = f"{len(failed)} of the {of} {_were(failed)} seen to be broken: {_ids(failed)}"
+        return said + (f"; {len(open_)} could not be shown." if open_ else ".")
+    if open_:
+        return (
+            f"Nothing was seen to be broken, but {len(open_)} of the {of} could not be shown:"
+            f" {_ids(open_)}."
+        )
+    if material.altered:
+        return f"All {of} were judged PASS, but the evidence was altered since."
+    if material.lacks:
+        return f"All {of} were judged PASS, but the evidence is not whole."
+    return f"All {of} were shown to be kept."
+
+
+def _were(ids: Sequence[str]) -> str:
+    return "was" if len(ids) == 1 else "were"
+
+
+def _ids(ids: Sequence[str], most: int = 8) -> str:
+    more = len(ids) - most
+    return ", ".join(ids[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def tested(material: Material, rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """Yield what was tested, on what, and how: a name and a value each."""
+    facts = material.facts
+
+    def fact(name: str) -> str:
+        return _text(facts.get(name)) or NOT_RECORDED
+
+    guides = sorted({row.guide for row in rows})
+    yield "Guide", ", ".join(guides) or NOT_RECORDED
+    yield "Software", _software(facts.get("software")) or NOT_RECORDED
+    yield "Image", fact("image")
+    yield "Image made from", fact("image_source")
+    yield "Accelerator", fact("accelerator")
+    processors = f", {facts['processors']} processors" if facts.get("processors") else ""
+    yield "Host", fact("host") + processors
+    yield "Revision", _revision(facts.get("revision"))
+    yield "Command line", fact("command")
+    yield "Seed", fact("seed")
+    yield "Versions", _versions(facts)
+    yield "Begun", fact("started")
+    yield "Last event", _last(material) or NOT_RECORDED
+    yield "Labs", str(len(_table(facts.get("labs")))) if facts.get("labs") else NOT_RECORDED
+    yield "Evidence", str(material.directory.absolute())
+    yield "Seal", material.seal or NOT_SEALED
+
+
+def _is_doubtful(value: str) -> bool:
+    return value in (NOT_RECORDED, NOT_SEALED) or value.endswith((DIRTY, MAY_BE_DIRTY))
+
+
+def _software(told: object) -> str:
+    """Write what software followed the guides: its name, why that one, and its commits."""
+    guides = _table(told)
+    if not guides or not all(isinstance(one, dict) for one in guides.values()):
+        return _text(told)
+    return "; ".join(f"{guide}: {_of_guide(one)}" for guide, one in guides.items())
+
+
+def _of_guide(told: Mapping[str, Any]) -> str:
+    commits = told.get("commits")
+    pairs = commits if isinstance(commits, list) else []
+    each = [
+        f"{one[0]} {str(one[1])[:_SHORT_COMMIT]}"
+        for one in pairs
+        if isinstance(one, list) and len(one) == 2
+    ]
+    others = [_text(told[name]) for name in told if name != "commits"]
+    return ", ".join([*filter(None, others), *each])
+
+
+def _revision(told: object) -> str:
+    table = _table(told)
+    if not table:
+        return NOT_RECORDED
+    dirty = table.get("uncommitted_changes")
+    state = MAY_BE_DIRTY
+    if isinstance(dirty, bool):
+        state = DIRTY if dirty else "no uncommitted changes"
+    return f"{table.get('commit', 'unknown')}, {state}"
+
+
+def _versions(facts: Mapping[str, Any]) -> str:
+    packages = [f"{name} {version}" for name, version in _table(facts.get("packages")).items()]
+    python = [f"Python {facts['python']}"] if facts.get("python") else []
+    return ", ".join([*python, *packages]) or NOT_RECORDED
+
+
+def _last(material: Material) -> str:
+    times = [line.event.at_ns for line in material.recording.lines]
+    return stamp(max(times)) if times else ""
+
+
+def stamp(at_ns: int) -> str:
+    """Write a moment as a date."""
+    seconds, rest = divmod(at_ns, NS)
+    try:
+        at = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"{at_ns} ns"
+    return f"{at:%Y-%m-%d %H:%M:%S}.{rest // 1_000_000:03d} UTC"
+
+
+def _table(told: object) -> Mapping[str, Any]:
+    return told if isinstance(told, dict) else {}
+
+
+def _text(told: object) -> str:
+    if isinstance(told, dict):
+        return "; ".join(f"{name}: {_text(value)}" for name, value in told.items())
+    if isinstance(told, list):
+        return ", ".join(map(_text, told))
+    return "" if told is None else str(told)
+
+
+def unshown(rows: Sequence[Row]) -> Iterator[Unshown]:
+    """Yield what this run has not shown: judged UNKNOWN, never judged, or not part of it."""
+    yield from _kind("UNKNOWN: the evidence cannot show it", rows, judged=True)
+    yield from _kind("to be judged by this run, and never was", rows, judged=False)
+    here = {row.id for row in rows}
+    for guide in dict.fromkeys(one.guide for one in catalogue()):
+        own = [one.id for one in catalogue() if one.guide == guide]
+        left = tuple(one for one in own if one not in here)
+        if len(left) == len(own):
+            yield Unshown(f"{guide}: no requirement was part of this run", left)
+        elif left:
+            yield Unshown(f"{guide}: not part of this run", left)
+
+
+def _kind(why: str, rows: Sequence[Row], *, judged: bool) -> Iterator[Unshown]:
+    ids = [row.id for row in rows if row.status is Status.UNKNOWN and row.judged is judged]
+    if ids:
+        yield Unshown(why, tuple(ids))

@@ -1,0 +1,43 @@
+"""Runs whose reports are made: small ones, written as scenarios write them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.checks.engine import recorded
+from tests.checks.engine.recorded import own_checks
+
+__all__ = ["own_checks"]
+
+FACTS = {
+    "started": "2026-11-28T20:38:51+0000",
+    "revision": {"commit": "768efaa08a832a42dd428dcf053ba70e5625a5cd", "uncommitted_changes": True},
+    "command": "pytest scenarios/ --lab=local",
+    "host": "Linux-6.1",
+    "processors": 2,
+    "python": "3.11.7",
+    "packages": {"vpnproof": "0.1.0"},
+    "requirements": [recorded.SAID, recorded.SEEN],
+    "software": "drop-in",
+    "image": "debian-12 (2e58)",
+    "image_source": "built here",
+    "accelerator": "tcg",
+    "labs": {"lab": {"clock": {"behind_ns": 1, "uncertainty_ns": 1}}},
+}
+
+
+def facts(directory: Path, **others: object) -> None:
+    (directory / "run.json").write_text(json.dumps({**FACTS, **others}))
+
+
+@pytest.fixture
+def good_run(tmp_path: Path, own_checks: object) -> Path:
+    """Record a run in which two requirements pass, sealed."""
+    run = tmp_path / "run"
+    run.mkdir()
+    facts(run)
+    recorded.good_run(run)
+    return run

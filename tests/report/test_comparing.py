@@ -1,0 +1,103 @@
+"""Two reports: which requirement turned, which figure moved out of its noise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evidence.errors import BadEvidence
+from report.comparing import Comparison, Turned, compare, read_report
+from report.tables import FORMAT
+
+SLOW, FAST = [5.0 + n / 10 for n in range(20)], [2.0 + n / 10 for n in range(20)]
+
+
+def report(verdicts: dict[str, str], figures: dict[str, list[float]], **tested: str) -> Any:
+    return {
+        "format": FORMAT,
+        "requirements": {name: {"verdict": one} for name, one in verdicts.items()},
+        "figures": {name: {"values": values} for name, values in figures.items()},
+        "tested": tested,
+    }
+
+
+def of(before: dict[str, list[float]], after: dict[str, list[float]]) -> Comparison:
+    return compare(report({}, before), report({}, after))
+
+
+def test_a_requirement_that_turned_is_named() -> None:
+    before = report({"FO-01": "PASS", "FO-02": "FAIL", "FO-03": "PASS"}, {})
+    after = report({"FO-01": "FAIL", "FO-02": "UNKNOWN", "FO-04": "PASS"}, {})
+    found = compare(before, after)
+    assert found.turned == (
+        Turned("FO-01", "PASS", "FAIL"),
+        Turned("FO-02", "FAIL", "UNKNOWN"),
+        Turned("FO-03", "PASS", "absent"),
+        Turned("FO-04", "absent", "PASS"),
+    )
+    assert [one.worse for one in found.turned] == [True, False, True, False]
+    assert not found.same
+
+
+def test_the_same_is_the_same() -> None:
+    one = report({"FO-01": "PASS"}, {"x": SLOW}, Image="debian")
+    assert compare(one, one).same
+
+
+def test_a_figure_that_moved_is_told_from_noise() -> None:
+    found = of({"x": FAST, "y": SLOW}, {"x": SLOW, "y": [*SLOW[10:], *SLOW[:10]]})
+    assert {one.figure: one.moved for one in found.figures} == {"x": True, "y": False}
+    assert not found.same
+
+
+def test_of_three_values_nothing_can_be_told() -> None:
+    (one,) = of({"x": FAST[:3]}, {"x": SLOW[:3]}).figures
+    assert (one.p, one.moved) == (None, False)
+
+
+def test_many_figures_make_each_harder_to_believe() -> None:
+    """One of 20 and 20 that would be said to move alone is not, among a hundred."""
+    shifted = [value + 0.62 for value in FAST]
+    alone = of({"x": FAST}, {"x": shifted}).figures[0]
+    noise = {f"n{number}": SLOW for number in range(100)}
+    among = next(
+        one
+        for one in of({"x": FAST, **noise}, {"x": shifted, **noise}).figures
+        if one.figure == "x"
+    )
+    assert alone.moved
+    assert not among.moved
+
+
+def test_what_was_measured_once_only_is_named() -> None:
+    assert of({"x": FAST, "y": FAST}, {"x": FAST, "z": FAST}).only_one == ("y", "z")
+
+
+def test_what_else_differs_is_named() -> None:
+    before, after = report({}, {}, Image="a", Begun="1"), report({}, {}, Image="b", Begun="2")
+    assert compare(before, after).differs == (("Image", "a", "b"),)
+
+
+def test_a_run_is_read_as_its_report(good_run: Path, tmp_path: Path) -> None:
+    from report.making import make_report
+
+    made = make_report(good_run, tmp_path / "out.html")
+    told = read_report(made.page.with_suffix(".json"))
+    assert told == json.loads(json.dumps(read_report(good_run)))
+    assert compare(told, read_report(good_run)).same
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 99}'])
+def test_what_is_no_report_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(content)
+    with pytest.raises(BadEvidence, match=r"report\.json"):
+        read_report(path)
+
+
+def test_a_report_that_holds_something_else_is_refused() -> None:
+    with pytest.raises(BadEvidence, match="something else"):
+        compare({"format": FORMAT}, report({}, {}))

@@ -1,0 +1,140 @@
+"""Changed evidence is found by name, and a signature tells who vouched for the sums."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from evidence.errors import BadEvidence
+from report.signing import check_signature, sign, verify_command
+from report.sums import changed, write_sums
+from report.writing import ReportError
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    run = tmp_path / "run"
+    (run / "wire").mkdir(parents=True)
+    (run / "wire" / "lab.pcapng").write_bytes(b"frames")
+    (run / "history.jsonl").write_text("events\n")
+    (run / ".run.json.lock").touch()
+    return run
+
+
+@pytest.fixture
+def sums(run: Path) -> Path:
+    return write_sums(run, run)
+
+
+def test_the_sums_are_what_sha256sum_reads(run: Path, sums: Path) -> None:
+    done = subprocess.run(
+        ["sha256sum", "--strict", "-c", sums], cwd=run, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["history.jsonl: OK", "wire/lab.pcapng: OK"]
+
+
+def test_of_what_was_left_alone_nothing_is_said(run: Path, sums: Path) -> None:
+    assert list(changed(run, sums)) == []
+
+
+def test_what_was_changed_is_named(run: Path, sums: Path) -> None:
+    (run / "wire" / "lab.pcapng").write_bytes(b"other")
+    (run / "history.jsonl").unlink()
+    (run / "more").touch()
+    assert list(changed(run, sums)) == [
+        "history.jsonl: is not there any more",
+        "wire/lab.pcapng: was changed",
+        "more: was added",
+    ]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\\b", "a b", "\udcff", "\\n", "*x"])
+def test_odd_names_are_read_back_and_checked_by_sha256sum(run: Path, name: str) -> None:
+    (run / name).write_text("content")
+    sums = write_sums(run, run)
+    assert list(changed(run, sums)) == []
+    subprocess.run(["sha256sum", "--strict", "--quiet", "-c", sums], cwd=run, check=True)
+    (run / name).write_text("changed")
+    assert len(list(changed(run, sums))) == 1
+
+
+def test_a_report_elsewhere_is_among_the_sums(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "report.html").write_text("page")
+    sums = write_sums(run, out, [out / "report.html"])
+    assert not (run / "SHA256SUMS").exists()
+    (out / "report.html").write_text("changed")
+    assert list(changed(run, sums)) == ["../out/report.html: was changed"]
+
+
+def test_without_sums_nothing_can_be_told(run: Path) -> None:
+    with pytest.raises(BadEvidence, match="cannot be read") as wrong:
+        list(changed(run, run / "SHA256SUMS"))
+    assert "python -m report RUN" in wrong.value.hint
+
+
+def test_sums_that_are_none_are_refused_by_line(run: Path, sums: Path) -> None:
+    sums.write_text(sums.read_text() + "no sum\n")
+    with pytest.raises(BadEvidence, match="SHA256SUMS:3: no line of sums"):
+        list(changed(run, sums))
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    public = key.with_suffix(".pub").read_text()
+    (tmp_path / "allowed").write_text(f'me@example.org namespaces="vpnproof" {public}')
+    return key
+
+
+def test_who_signed_is_told(sums: Path, key: Path, tmp_path: Path) -> None:
+    sign(sums, key)
+    assert "me@example.org" in check_signature(sums, "me@example.org", tmp_path / "allowed")
+
+
+def test_the_command_that_is_printed_checks_it(sums: Path, key: Path, tmp_path: Path) -> None:
+    sign(sums, key)
+    command = verify_command(sums, "me@example.org", str(tmp_path / "allowed"))
+    subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+
+
+def test_sums_that_were_changed_do_not_bear_their_signature(
+    sums: Path, key: Path, tmp_path: Path
+) -> None:
+    sign(sums, key)
+    sums.write_text(sums.read_text().replace("lab", "bal"))
+    with pytest.raises(ReportError, match="verif"):
+        check_signature(sums, "me@example.org", tmp_path / "allowed")
+
+
+def test_another_signer_is_not_taken_for_one(sums: Path, key: Path, tmp_path: Path) -> None:
+    sign(sums, key)
+    with pytest.raises(ReportError):
+        check_signature(sums, "you@example.org", tmp_path / "allowed")
+
+
+def test_who_signs_again_replaces_the_signature(sums: Path, key: Path) -> None:
+    assert sign(sums, key).read_bytes() == sign(sums, key).read_bytes()
+
+
+def test_sums_of_something_else_lose_their_signature(run: Path, sums: Path, key: Path) -> None:
+    signature = sign(sums, key)
+    write_sums(run, run)
+    assert signature.exists()
+    (run / "more").touch()
+    write_sums(run, run)
+    assert not signature.exists()
+
+
+def test_a_key_that_is_none_is_an_error(sums: Path, tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="ssh-keygen -Y sign"):
+        sign(sums, tmp_path / "gone")
+
+
+def test_no_signature_is_told_as_such(sums: Path, tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="there is no signature"):
+        check_signature(sums, "me", tmp_path / "allowed")
