@@ -53,7 +53,10 @@ class Nic(_Strict):
 
 
 class MachineSpec(_Strict):
-    """One machine: who it is, what it is for, how large it is."""
+    """One machine: who it is, what it is for, how large it is.
+
+    range, range6: of a VPN node: what its clients get addresses from.
+    """
 
     name: Name
     fqdn: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
@@ -61,6 +64,8 @@ class MachineSpec(_Strict):
     memory_mib: Annotated[int, Field(ge=256)] = 512
     vcpus: Annotated[int, Field(ge=1)] = 2
     image: str | None = None
+    range: IPv4Network | None = None
+    range6: IPv6Network | None = None
     nics: tuple[Nic, ...]
 
     @property
