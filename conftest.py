@@ -55,6 +55,7 @@ from scenarios.secrets_search import may_not_be_shared, searched, tell_of_secret
 from scenarios.side_by_side import (
     SideBySide,
     automatic,
+    in_chosen_topology,
     let_them_be_chosen,
     side_by_side,
     workers,
@@ -87,6 +88,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--image", help="guest image; see lab/image/catalogue.toml")
     group.addoption("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
     group.addoption("--libvirt-uri", help="another libvirt than the lab's own")
+    group.addoption(
+        "--topology",
+        action="append",
+        help="instead of a guide's own: a name in lab/topologies, or a .toml file",
+    )
     group.addoption("--evidence", type=Path, help="directory of the run's evidence")
     group.addoption(
         "--keep",
@@ -265,7 +271,7 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
     worker = getattr(config, "workerinput", {})
     labs = Labs(
         run.directory,
-        deployer,
+        in_chosen_topology(config, deployer),
         config.getoption("keep"),
         worker=worker.get("workerid", ""),
         ahead=_may_thaw_ahead(config),

@@ -79,7 +79,10 @@ class Nic(_Strict):
 
 
 class MachineSpec(_Strict):
-    """One machine: who it is, what it is for, how large it is."""
+    """One machine: who it is, what it is for, how large it is.
+
+    range, range6: of a VPN node: what its clients get addresses from.
+    """
 
     name: Name
     fqdn: HostName
@@ -87,6 +90,8 @@ class MachineSpec(_Strict):
     memory_mib: Annotated[int, Field(ge=256, le=2**20, strict=True)] = 512
     vcpus: Annotated[int, Field(ge=1, le=32, strict=True)] = 2
     image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")] | None = None
+    range: IPv4Network | None = None
+    range6: IPv6Network | None = None
     nics: Annotated[tuple[Nic, ...], Field(min_length=1, max_length=8)]
 
     @property

@@ -2,6 +2,8 @@
 
 python -m provision dry-run [multi_node]    print every command and file, without a machine
 python -m provision up [multi_node]         build the lab, follow the guide, leave it up
+
+--topology multi_node_3 (or a .toml file) has another number of nodes, other names and addresses.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from lab.errors import VpnproofError
 from lab.image import prepare
 from lab.progress import Progress
 from lab.topology import check_memory, read_topology
-from provision.deploy import GUIDES, Deployer, guide_named
+from provision.deploy import GUIDES, Deployer, Guide, guide_named, guide_of, in_topology
 from provision.failover import Heartbeat
 from provision.platform import DEBIAN_12, PLATFORMS, platform_of
 
@@ -65,7 +67,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_guide(command: argparse.ArgumentParser) -> None:
-    command.add_argument("guide", nargs="?", default="multi_node", choices=tuple(GUIDES))
+    command.add_argument(
+        "guide",
+        nargs="?",
+        choices=tuple(GUIDES),
+        help="default: the topology's, or multi_node",
+    )
+    command.add_argument("--topology", help="another one than the guide's own: a name or a .toml")
     command.add_argument(
         "--heartbeat",
         choices=get_args(Heartbeat),
@@ -74,21 +82,27 @@ def _add_guide(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _guide(options: argparse.Namespace) -> Guide:
+    own = guide_of(options.topology) if options.topology else "multi_node"
+    return in_topology(guide_named(options.guide or own, options.heartbeat), options.topology)
+
+
 def _dry_run(options: argparse.Namespace) -> None:
-    guide = guide_named(options.guide, options.heartbeat)
+    guide = _guide(options)
     plan = guide.plan(read_topology(guide.topology), platform_of(options.image))
     sys.stdout.write(plan.dry_run() + "\n")
 
 
 def _up(options: argparse.Namespace) -> None:
     progress = Progress()
+    guide = _guide(options)
     collect_garbage()
-    check_memory(read_topology(GUIDES[options.guide].topology))
+    check_memory(read_topology(guide.topology))
     accelerator = choose(options.accel)
     image = prepare(options.image, progress=progress)
     progress.say(f"{accelerator}; image {image}")
     deployer = Deployer(
-        guide_named(options.guide, options.heartbeat),
+        guide,
         image,
         accelerator,
         progress=progress,

@@ -80,6 +80,33 @@ def guide_named(name: str, heartbeat: failover.Heartbeat = "ucarp") -> Guide:
     return GUIDES[name]
 
 
+def in_topology(guide: Guide, topology: str | None) -> Guide:
+    """Return a guide in another topology than its own, by name or path; None: in its own.
+
+    PlanError when that topology is another guide's.
+    """
+    if topology is None:
+        return guide
+    own, other = guide_of(guide.topology), guide_of(topology)
+    if other != own:
+        raise PlanError(
+            f"the topology {topology} is one of the guide {other}, not of {own}",
+            hint=f"give one with guide = {own.replace('_', '-')!r}",
+        )
+    return replace(guide, topology=topology)
+
+
+def guide_of(topology: str) -> str:
+    """Return which guide a topology is for; PlanError when its file does not say."""
+    guide = read_topology(topology).guide
+    if guide is None:
+        raise PlanError(
+            f"the topology {topology} does not say which guide it is for",
+            hint='set `guide`: "multi-node" or "failover"',
+        )
+    return guide.replace("-", "_")
+
+
 @dataclass
 class Deployer:
     """Makes labs in which a guide was followed; one for a run, as often as scenarios need."""

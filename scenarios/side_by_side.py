@@ -6,13 +6,14 @@ Each lab has a worker of pytest-xdist. One lab needs no workers: pytest runs it 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import pytest
 
+from lab.errors import VpnproofError
 from lab.topology import Topology, free_memory_mib, read_topology
-from provision.deploy import GUIDES
+from provision.deploy import GUIDES, Deployer, guide_of, in_topology
 from scenarios.arguments import ask_for_scenarios, at_most, guides_of
 
 _NO_RUN = (  # of pytest's options: with these nothing runs, or only in pytest's own process
@@ -70,14 +71,43 @@ class SideBySide:
 
 def side_by_side(config: pytest.Config, labs: int | None = None) -> SideBySide:
     """Return how many labs a run of pytest has at once, by what this host has free now."""
+    own = topologies(config)
     guides = guides_of(config.args, GUIDES)
     return SideBySide.chosen(
-        [read_topology(GUIDES[guide].topology) for guide in guides],
+        [read_topology(own.get(guide, GUIDES[guide].topology)) for guide in guides],
         len(os.sched_getaffinity(0)),
         free_memory_mib(),
         scenarios=at_most(config.args, full=config.getoption("full")),
         labs=labs,
     )
+
+
+def topologies(config: pytest.Config) -> dict[str, str]:
+    """Return by guide the topology that was chosen for it; pytest.UsageError for no such one."""
+    found: dict[str, str] = {}
+    for name in config.getoption("topology") or ():
+        try:
+            guide = guide_of(name)
+        except VpnproofError as error:
+            raise pytest.UsageError(f"--topology: {error}") from error
+        if guide in found:
+            raise pytest.UsageError(f"--topology: {found[guide]} and {name} are both of {guide}")
+        found[guide] = name
+    return found
+
+
+def in_chosen_topology(
+    config: pytest.Config, deployer: Callable[[str], Deployer]
+) -> Callable[[str], Deployer]:
+    """Let what deploys a guide do so in the topology that was chosen for it, if one was."""
+    chosen = topologies(config)
+
+    def made(guide: str) -> Deployer:
+        one = deployer(guide)
+        one.guide = in_topology(one.guide, chosen.get(guide))
+        return one
+
+    return made
 
 
 def workers(config: pytest.Config) -> int:

@@ -9,40 +9,33 @@ from collections.abc import Iterable, Sequence
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.guide import (
-    FAMILIES,
-    HOSTS,
-    NODES,
-    RECORD_TYPE,
-    SHARED_NAME,
-    owner_of,
-)
+from checks.multi_node.deployment import Deployment, deployment
+from checks.multi_node.guide import FAMILIES, RECORD_TYPE
 from checks.multi_node.traffic import traffic
 from checks.multi_node.tunnels import judge_way, last_attempts
 from evidence.events.multi_node import InterfacesShown, NamesAnswered
 from evidence.scenario import Evidence
 
-_PREFIX_BITS = {4: 24, 6: 64}
-
 
 @check("MN-01")
 def addresses_and_names(evidence: Evidence, owed: Obligations) -> None:
     """Each machine has its addresses, for good, and resolves every machine's name to them."""
-    for machine, host in HOSTS.items():
+    site = deployment(evidence, owed)
+    for machine, host in site.hosts.items():
         shown = evidence.events(InterfacesShown, machine)
         answered = evidence.events(NamesAnswered, machine)
         for family in FAMILIES:
-            address = host.address(family)
-            one = owed.owe(f"{machine} has {address}/{_PREFIX_BITS[family]}, static and up")
+            address, bits = host.address(family), host.bits[family]
+            one = owed.owe(f"{machine} has {address}/{bits}, static and up")
             for event in shown:
-                _judge_address(event, address, _PREFIX_BITS[family], one)
-        for other in HOSTS.values():
+                _judge_address(event, address, bits, one)
+        for other in site.hosts.values():
             for family in FAMILIES:
                 wanted = other.address(family)
-                one = owed.owe(f"{machine} resolves {other.name} {RECORD_TYPE[family]}")
-                for place, got in _records(answered, other.name, family):
+                one = owed.owe(f"{machine} resolves {other.fqdn} {RECORD_TYPE[family]}")
+                for place, got in _records(answered, other.fqdn, family):
                     one.settle(got == (wanted,), f"{_told(one.what, got)}, not to {wanted}", place)
-    owed.tell(f"{len(HOSTS)} machines were asked for their addresses and for each other's names")
+    owed.tell(f"{len(site.hosts)} machines were asked for their addresses and each other's names")
 
 
 def _judge_address(event: InterfacesShown, address: str, bits: int, one: Obligation) -> None:
@@ -81,29 +74,33 @@ def _told(what: str, addresses: Sequence[str]) -> str:
 @check("MN-21")
 def shared_name(evidence: Evidence, owed: Obligations) -> None:
     """One A and one AAAA record a node stand under the shared name; each lets a client in."""
-    answered = evidence.need(NamesAnswered, "client")
-    seen = traffic(evidence)
+    site = deployment(evidence, owed)
+    answered = evidence.need(NamesAnswered, site.client.name)
+    seen = traffic(evidence, site)
     seen.judge_senders(owed)
     for family in FAMILIES:
         kind = RECORD_TYPE[family]
-        one = owed.owe(f"{SHARED_NAME} has one {kind} record a node")
-        for place, addresses in _records(answered, SHARED_NAME, family):
-            _judge_records(addresses, family, one)
+        one = owed.owe(f"{site.shared_name} has one {kind} record a node")
+        for place, addresses in _records(answered, site.shared_name, family):
+            _judge_records(addresses, family, site, one)
             one.met(place)
-    attempts = last_attempts(evidence)
-    for node in NODES:
+    attempts = last_attempts(evidence, site)
+    for node in site.nodes:
         for family in FAMILIES:
-            address = HOSTS[node].address(family)
+            address = site.address(node, family)
             to_it = [one for one in attempts if one.tried.remote == address]
             judge_way(f"a client sent to {address} ({node}) gets in", to_it, seen, owed)
 
 
-def _judge_records(addresses: Sequence[str], family: int, one: Obligation) -> None:
-    kind = RECORD_TYPE[family]
-    wanted = {HOSTS[node].address(family) for node in NODES}
-    for address in set(addresses) - wanted:
-        one.broken(f"{SHARED_NAME} {kind} leads to {address}, which belongs to {owner_of(address)}")
-    for address in wanted - set(addresses):
-        one.broken(f"{SHARED_NAME} has no {kind} record {address} of {owner_of(address)}")
+def _judge_records(
+    addresses: Sequence[str], family: int, site: Deployment, one: Obligation
+) -> None:
+    name, kind = site.shared_name, RECORD_TYPE[family]
+    wanted = site.node_addresses(family)
+    for address in sorted(set(addresses) - set(wanted)):
+        owner = site.owner_of(address)
+        one.broken(f"{name} {kind} leads to {address}, which belongs to {owner}")
+    for address in sorted(set(wanted) - set(addresses)):
+        one.broken(f"{name} has no {kind} record {address} of {site.owner_of(address)}")
     if len(addresses) != len(set(addresses)):
-        one.broken(f"{SHARED_NAME} {kind} names an address twice")
+        one.broken(f"{name} {kind} names an address twice")

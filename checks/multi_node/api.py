@@ -11,11 +11,10 @@ from typing import Any
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
-from checks.multi_node.guide import FAMILIES, NODES
+from checks.multi_node.deployment import deployment
+from checks.multi_node.guide import FAMILIES
 from evidence.events.multi_node import ApiAnswered
 from evidence.scenario import Evidence
-
-STRANGERS = ("client", "services")  # machines that no `Require ip` names
 
 Objection = Callable[[ApiAnswered], str]
 """Says what is wrong with an answer, "" for nothing."""
@@ -24,15 +23,17 @@ Objection = Callable[[ApiAnswered], str]
 @check("MN-07")
 def nodes_reach_the_api(evidence: Evidence, owed: Obligations) -> None:
     """Each node gets, over IPv4 and IPv6, the 401 and the JSON that the guide prints."""
-    _judge_answers(evidence, NODES, "none", _not_missing_a_secret, owed)
+    nodes = deployment(evidence, owed).nodes
+    _judge_answers(evidence, nodes, "none", _not_missing_a_secret, owed)
 
 
 @check("MN-08")
 def others_are_refused(evidence: Evidence, owed: Obligations) -> None:
     """Other addresses get Apache's own 403, whatever they show; a wrong secret gets a 401."""
+    site = deployment(evidence, owed)
     for credentials in ("none", "wrong"):
-        _judge_answers(evidence, STRANGERS, credentials, _not_forbidden, owed)
-    _judge_answers(evidence, NODES, "wrong", _not_a_wrong_secret, owed)
+        _judge_answers(evidence, site.strangers, credentials, _not_forbidden, owed)
+    _judge_answers(evidence, site.nodes, "wrong", _not_a_wrong_secret, owed)
 
 
 def _judge_answers(

@@ -1,11 +1,11 @@
-"""MN-23: clients that connect by the shared name land on both nodes.
+"""MN-23: clients that connect by the shared name land on all nodes.
 
 Judged by what stands on the wire, and cross-checked with what the client and the controller say:
 contradictory evidence is UNKNOWN. A and AAAA records rotate each for itself, so the draw is tested
 for all clients, for the clients of each family, and for both families jointly: 16 clients that the
 one record sends to node-a and 16 that the other sends to node-b are no spread. `round_robin` states
 each test's false-alarm rate: clients that are spread fairly are rejected with probability at most
-4e-4.
+4e-4. The more nodes, the more clients it takes for one that got none to be no accident.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from collections import Counter
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.guide import FAMILIES, NODES, node_of
+from checks.multi_node.deployment import Deployment, deployment, named
+from checks.multi_node.guide import FAMILIES
 from checks.multi_node.traffic import Traffic, traffic
 from checks.multi_node.tunnels import Attempt, last_attempts
 from checks.protocols.round_robin import (
     ALPHA_CLIENTS,
-    LEAST_CLIENTS,
     Outcome,
     fair_draw,
     fair_draws,
+    least_clients,
 )
 from evidence.events.multi_node import ConnectionLog
 from evidence.moment import NS
@@ -33,10 +34,11 @@ Landing = tuple[str, int]  # a node, the family of the way there
 
 @check("MN-23")
 def clients_spread(evidence: Evidence, owed: Obligations) -> None:
-    """At least 16 clients that connect by the shared name land on the nodes like a fair draw."""
-    log = evidence.last(ConnectionLog, "controller")
-    attempts = last_attempts(evidence)
-    seen = traffic(evidence)
+    """Clients that connect by the shared name land on the nodes like a fair draw: 16 on two."""
+    site = deployment(evidence, owed)
+    log = evidence.last(ConnectionLog, site.controller.name)
+    attempts = last_attempts(evidence, site)
+    seen = traffic(evidence, site)
     seen.judge_senders(owed)
     landed = list[Landing]()
     for attempt in attempts:
@@ -46,8 +48,9 @@ def clients_spread(evidence: Evidence, owed: Obligations) -> None:
             one.met(attempt.tried.place, log.place, seen.capture_place)
             landed.append(landing)
     places = log.place, seen.capture_place
-    if owed.at_least(LEAST_CLIENTS, landed, "clients that are known to have landed", *places):
-        _judge_spread(landed, seen.capture_place, owed)
+    least = least_clients(len(site.nodes))
+    if owed.at_least(least, landed, "clients that are known to have landed", *places):
+        _judge_spread(landed, site, seen.capture_place, owed)
 
 
 def _landing(
@@ -63,11 +66,11 @@ def _landing(
         own = f"{tried.address4} or {tried.address6}"
         one.doubt(f"{tried.client}: the wire shows no tunnel of {own}", tried.place)
         return None
-    node = node_of(flow[1])
+    node = seen.site.node_of(flow[1])
     if node is None:
         one.broken(f"{tried.client} landed at {flow[1]}, which is no node", seen.capture_place)
         return None
-    told = node_of(tried.remote)
+    told = seen.site.node_of(tried.remote)
     if node != told:
         one.doubt(f"{tried.client}: {node} by the wire, {told} by its own log", tried.place)
         return None
@@ -102,12 +105,15 @@ def _logged(attempt: Attempt, node: str, log: ConnectionLog, one: Obligation) ->
     return bool(rows) and not older and not later
 
 
-def _judge_spread(landed: list[Landing], place: str, owed: Obligations) -> None:
+def _judge_spread(landed: list[Landing], site: Deployment, place: str, owed: Obligations) -> None:
+    if len(site.nodes) < 2:
+        owed.open(f"{named(site.nodes)} is the only node: there is nothing to spread over", place)
+        return
     counts = Counter(landed)
     groups = {
-        f"over IPv{family}": [counts[node, family] for node in NODES]
+        f"over IPv{family}": [counts[node, family] for node in site.nodes]
         for family in FAMILIES
-        if any(counts[node, family] for node in NODES)
+        if any(counts[node, family] for node in site.nodes)
     }
     draws = {who: fair_draw(group, ALPHA_CLIENTS) for who, group in groups.items()}
     if len(groups) > 1:
@@ -115,12 +121,11 @@ def _judge_spread(landed: list[Landing], place: str, owed: Obligations) -> None:
         draws["in all"] = fair_draw(both, ALPHA_CLIENTS)
         draws["taken together"] = fair_draws(list(groups.values()), ALPHA_CLIENTS)
     for who, draw in draws.items():
-        _judge_draw(who, draw, place, owed)
-    owed.tell(f"{len(landed)} clients landed on {' and '.join(NODES)}")
+        _judge_draw(who, named(site.nodes), draw, place, owed)
+    owed.tell(f"{len(landed)} clients landed on {named(site.nodes)}")
 
 
-def _judge_draw(who: str, draw: Outcome, place: str, owed: Obligations) -> None:
-    nodes = " and ".join(NODES)
+def _judge_draw(who: str, nodes: str, draw: Outcome, place: str, owed: Obligations) -> None:
     owed.require(
         draw.fair,
         f"clients spread over {nodes}, {who}",

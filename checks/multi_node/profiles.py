@@ -13,27 +13,28 @@ from pydantic import JsonValue
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.guide import INSTALLED, MERGED_PROFILES, NODES, PROFILES
+from checks.multi_node.deployment import Deployment, deployment
+from checks.multi_node.guide import INSTALLED
 from evidence.events.multi_node import ControllerConfig, PhpLinted
 from evidence.scenario import Evidence
 
 Options = Mapping[str, JsonValue]
 
 CONFIG = "/etc/vpn-server-api/config.php"
-# sections "Controller" and "Nodes": the PHP files a person edits
-EDITED: Mapping[str, tuple[str, ...]] = {
-    "controller": (CONFIG,),
-    **dict.fromkeys(
-        NODES, ("/etc/vpn-server-node/config.php", "/etc/vpn-server-node/firewall.php")
-    ),
-}
+NODE_FILES = "/etc/vpn-server-node/config.php", "/etc/vpn-server-node/firewall.php"
+
+
+def edited(site: Deployment) -> Mapping[str, tuple[str, ...]]:
+    """Return by machine the PHP files that a person edits: sections "Controller" and "Nodes"."""
+    return {site.controller.name: (CONFIG,), **dict.fromkeys(site.nodes, NODE_FILES)}
 
 
 @check("MN-04")
 def profiles_as_printed(evidence: Evidence, owed: Obligations) -> None:
-    """Both profiles have every value of the guide's table; the daemon is used; nothing else is."""
-    for event in evidence.need(ControllerConfig, "controller"):
-        table = MERGED_PROFILES if event.merged else PROFILES
+    """Each profile has every value of the guide's table; the daemon is used; nothing else is."""
+    site = deployment(evidence, owed)
+    for event in evidence.need(ControllerConfig, site.controller.name):
+        table = site.profiles(merged=event.merged)
         daemon = event.use_vpn_daemon
         owed.require(
             daemon is True,
@@ -43,7 +44,7 @@ def profiles_as_printed(evidence: Evidence, owed: Obligations) -> None:
         )
         one = owed.owe("there are no profiles but the guide's")
         one.met(event.place)
-        for name in event.profiles.keys() - table.keys():
+        for name in sorted(event.profiles.keys() - table.keys()):
             one.broken(f"there is a profile {name!r} that the guide does not have")
         for name, options in table.items():
             stage = "merged" if event.merged else "separate"
@@ -67,8 +68,9 @@ def _judge_options(name: str, got: Options, wanted: Options, one: Obligation) ->
 @check("MN-05")
 def profiles_apart(evidence: Evidence, owed: Obligations) -> None:
     """No two profiles share a number, or an address of their ranges."""
-    for event in evidence.need(ControllerConfig, "controller"):
-        owed.at_least(2, event.profiles, "profiles", event.place)
+    site = deployment(evidence, owed)
+    for event in evidence.need(ControllerConfig, site.controller.name):
+        owed.at_least(len(site.nodes), event.profiles, "profiles", event.place)
         for (name, first), (other, second) in combinations(event.profiles.items(), 2):
             pair = f"{name} and {other}"
             one = owed.owe(f"{pair} have numbers of their own")
@@ -107,7 +109,7 @@ def _judge_ranges(what: str, first: JsonValue, second: JsonValue, one: Obligatio
 @check("MN-06")
 def php_parses(evidence: Evidence, owed: Obligations) -> None:
     """`php -l` accepts each PHP file that the guide has a person edit."""
-    for machine, paths in EDITED.items():
+    for machine, paths in edited(deployment(evidence, owed)).items():
         ones = {path: owed.owe(f"php -l accepts {path} of {machine}") for path in paths}
         for event in evidence.events(PhpLinted, machine):
             for file in event.files:

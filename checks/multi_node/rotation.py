@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
-from checks.multi_node.guide import FAMILIES, HOSTS, NODES, RECORD_TYPE, SHARED_NAME
+from checks.multi_node.deployment import Deployment, deployment
+from checks.multi_node.guide import FAMILIES, RECORD_TYPE
 from checks.multi_node.traffic import port_owner
 from checks.protocols.dns import Answer, Malformed, parse_answer
 from checks.protocols.round_robin import ALPHA_QUERIES, LEAST_QUERIES, fair_draw, turns
@@ -24,7 +25,6 @@ from evidence.packets import UDP, parse
 from evidence.scenario import Evidence
 
 _DNS_PORT = 53
-_SERVER, _CLIENT = "services", "client"
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,21 @@ class _Sent:
 @check("MN-22")
 def answers_rotate(evidence: Evidence, owed: Obligations) -> None:
     """Over at least 200 queries a type, each node's address comes first equally often, in turns."""
-    told = evidence.need(DnsAnswered, _CLIENT)
-    on_wire = _answers_on_wire(evidence)
+    site = deployment(evidence, owed)
+    told = evidence.need(DnsAnswered, site.client.name)
+    on_wire = _answers_on_wire(evidence, site)
     for family in FAMILIES:
         kind = RECORD_TYPE[family]
         events = [event for event in told if event.type == kind]
         places = (evidence.capture_place, *(event.place for event in events))
         matched = _matched(kind, events, on_wire, owed)
         if owed.at_least(LEAST_QUERIES, matched, f"{kind} answers", *places):
-            _judge_order(family, matched, places, owed)
+            _judge_order(kind, site.node_addresses(family), matched, places, owed)
 
 
-def _answers_on_wire(evidence: Evidence) -> list[_Sent]:
+def _answers_on_wire(evidence: Evidence, site: Deployment) -> list[_Sent]:
     """Return the answers for the shared name that the DNS server sent the client, in order."""
-    server, client = ((HOSTS[one].ipv4, HOSTS[one].ipv6) for one in (_SERVER, _CLIENT))
+    server, client = (one.addresses.values() for one in (site.services, site.client))
     answers = []
     for frame in evidence.frames():
         packet = parse(frame.data)
@@ -59,13 +60,13 @@ def _answers_on_wire(evidence: Evidence) -> list[_Sent]:
             continue
         if packet.source not in server or packet.target not in client:
             continue
-        if port_owner(frame) != _SERVER or not frame.passed_to_all:
+        if port_owner(frame) != site.services.name or not frame.passed_to_all:
             continue
         try:
             answer = parse_answer(packet.payload)
         except Malformed as error:
             raise Imprecise(f"a DNS answer at {frame.at_ns} cannot be read: {error}") from error
-        if answer is not None and answer.name == SHARED_NAME:
+        if answer is not None and answer.name == site.shared_name:
             answers.append(_Sent(frame.at_ns, answer))
     return answers
 
@@ -96,10 +97,12 @@ def _matched(
 
 
 def _judge_order(
-    family: int, answers: Sequence[Answer], places: Sequence[str], owed: Obligations
+    kind: str,
+    wanted: Sequence[str],
+    answers: Sequence[Answer],
+    places: Sequence[str],
+    owed: Obligations,
 ) -> None:
-    kind = RECORD_TYPE[family]
-    wanted = [HOSTS[node].address(family) for node in NODES]
     odd = [answer for answer in answers if sorted(answer.addresses) != sorted(wanted)]
     whole = owed.owe(f"each {kind} answer holds each node's address once")
     if odd:
@@ -110,6 +113,9 @@ def _judge_order(
         )
         return
     whole.met(*places)
+    if len(wanted) < 2:
+        owed.open(f"{kind}: there is one node only, and no order to rotate", *places)
+        return
     first = [answer.addresses[0] for answer in answers]
     draw = fair_draw([Counter(first)[address] for address in wanted], ALPHA_QUERIES)
     order = turns(first, len(wanted), ALPHA_QUERIES)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
-from checks.multi_node.guide import NODES, PORT, PROFILES, TRANSPORTS
-from checks.multi_node.tunnels import process_ranges
+from checks.multi_node.deployment import Deployment, deployment
+from checks.multi_node.guide import PORT, TRANSPORTS
 from evidence.errors import Imprecise
 from evidence.events.multi_node import ServerState
 from evidence.scenario import Evidence
@@ -28,7 +28,6 @@ _COMMON: Mapping[str, str] = {
     "dh": "none",
     "local": "::",
     "log": "/dev/null",
-    "max-clients": "61",
     "ncp-ciphers": "AES-256-GCM",
     "persist-key": "",
     "persist-tun": "",
@@ -60,6 +59,7 @@ _ONLY: Mapping[str, Mapping[str, str]] = {
 class Process:
     """One OpenVPN server process as it should be; `index` counts a profile's processes from 0."""
 
+    site: Deployment
     node: str
     index: int
 
@@ -76,8 +76,7 @@ class Process:
     @property
     def offset(self) -> int:
         """Its number among all processes of a deployment."""
-        number: int = PROFILES[self.node]["profileNumber"]
-        return (number - 1) * PROCESSES_A_PROFILE + self.index
+        return (self.site.number(self.node) - 1) * PROCESSES_A_PROFILE + self.index
 
     @property
     def management(self) -> tuple[str, int]:
@@ -87,13 +86,14 @@ class Process:
     @property
     def directives(self) -> Mapping[str, str]:
         """The directives it must have, with their arguments."""
-        ipv4, ipv6 = process_ranges(self.node)[self.index]
+        ipv4, ipv6 = self.site.process_ranges(self.node)[self.index]
         return {
             **_COMMON,
             **_ONLY[self.transport],
             "dev": f"tun{self.offset}",
             "proto": {"udp": "udp6", "tcp": "tcp6-server"}[self.transport],
             "management": " ".join(map(str, self.management)),
+            "max-clients": str(ipv4.num_addresses - 3),  # all host addresses but its own
             "server": f"{ipv4.network_address} {ipv4.netmask}",
             "server-ipv6": str(ipv6),
             "setenv": f"PROFILE_ID {self.node}",
@@ -153,8 +153,9 @@ def read_sockets(text: str) -> Iterator[Socket]:
 @check("MN-13")
 def processes_as_generated(evidence: Evidence, owed: Obligations) -> None:
     """Each node runs its two processes, with their directives, sockets and devices, and no more."""
-    for node in NODES:
-        processes = [Process(node, index) for index in range(len(TRANSPORTS))]
+    site = deployment(evidence, owed)
+    for node in site.nodes:
+        processes = [Process(site, node, index) for index in range(len(TRANSPORTS))]
         for event in evidence.need(ServerState, node):
             for what, objections in (
                 ("holds the files that are generated", _files(processes, event)),

@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from checks.engine.obligations import Obligations
-from checks.multi_node.guide import NODES, PORT, node_of
+from checks.multi_node.deployment import Deployment
+from checks.multi_node.guide import PORT
 from evidence.capture import Frame
 from evidence.moment import Window
 from evidence.packets import TCP, UDP, Packet, parse
@@ -47,6 +48,7 @@ class Traffic:
     """What OpenVPN's port carried, flow by flow, each way."""
 
     capture_place: str
+    site: Deployment
     to_server: defaultdict[Flow, list[Payload]] = field(default_factory=lambda: defaultdict(list))
     from_server: defaultdict[Flow, list[Payload]] = field(default_factory=lambda: defaultdict(list))
 
@@ -78,14 +80,15 @@ class Traffic:
 
     def judge_senders(self, owed: Obligations) -> None:
         """Owe for each node that it, and nobody else, sends from its addresses."""
-        senders: dict[str, set[tuple[str, str]]] = {node: set() for node in NODES}
+        nodes = self.site.nodes
+        senders: dict[str, set[tuple[str, str]]] = {node: set() for node in nodes}
         for (_, server, _), sent in self.from_server.items():
-            node = node_of(server)
+            node = self.site.node_of(server)
             if node is not None:
                 senders[node] |= {(one.port_owner, one.mac) for one in sent if one.carried}
         for node, found in senders.items():
             one = owed.owe(f"{node}, and nobody else, answers for its addresses")
-            others = {mac: other for other in NODES if other != node for _, mac in senders[other]}
+            others = {mac: other for other in nodes if other != node for _, mac in senders[other]}
             for owner, mac in sorted(found):
                 if not owner:
                     one.doubt(f"the capture does not say at which port {mac} is")
@@ -101,9 +104,9 @@ def _octets(sent: Iterable[Payload], during: Window, wanted: Callable[[Payload],
     return sum(one.octets for one in sent if during.holds(one.at_ns) and wanted(one))
 
 
-def traffic(evidence: Evidence) -> Traffic:
+def traffic(evidence: Evidence, site: Deployment) -> Traffic:
     """Gather what clients and port 1194 sent each other in the scenario's capture."""
-    seen = Traffic(evidence.capture_place)
+    seen = Traffic(evidence.capture_place, site)
     for frame, packet in _packets(evidence):
         transport = _TRANSPORT[packet.protocol or 0]
         source, target = packet.source or "", packet.target or ""

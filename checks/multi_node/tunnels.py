@@ -11,15 +11,8 @@ from dataclasses import dataclass
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.guide import (
-    FAMILIES,
-    HOSTS,
-    NODES,
-    PROFILES,
-    TRANSPORTS,
-    node_of,
-    owner_of,
-)
+from checks.multi_node.deployment import Deployment, deployment
+from checks.multi_node.guide import FAMILIES, TRANSPORTS
 from checks.multi_node.traffic import Flow, Traffic, traffic
 from evidence.events.multi_node import TunnelStarted, TunnelTried
 from evidence.moment import Window
@@ -32,12 +25,13 @@ class Attempt:
 
     tried: TunnelTried
     during: Window
+    site: Deployment
 
     @property
     def name(self) -> str:
         """How reasons call it."""
         one = self.tried
-        to = owner_of(one.remote)
+        to = self.site.owner_of(one.remote)
         return f"{one.client} by {one.transport} over IPv{one.family} to {to}"
 
     @property
@@ -73,20 +67,20 @@ class Attempt:
             )
 
     def _wrong(self) -> Iterator[str]:
-        one, node = self.tried, node_of(self.tried.remote)
+        one, node = self.tried, self.site.node_of(self.tried.remote)
         if not one.up:
             yield f"no tunnel: {one.detail}"
             return
         if not one.ping.received:
             yield f"no answer through the tunnel from {one.ping.target}"
         if node is not None and one.transport:
-            ranges = process_ranges(node)[TRANSPORTS.index(one.transport)]
+            ranges = self.site.process_ranges(node)[TRANSPORTS.index(one.transport)]
             for address, network in zip((one.tunnel4, one.tunnel6), ranges, strict=True):
                 if not address or ipaddress.ip_address(address) not in network:
                     yield f"it has {address or 'no address'} inside, not one of {network}"
 
 
-def last_attempts(evidence: Evidence) -> list[Attempt]:
+def last_attempts(evidence: Evidence, site: Deployment) -> list[Attempt]:
     """Return how each client ended; raise Missing when none was tried.
 
     An attempt goes on from the client's start to its next one, so that what the wire carried for
@@ -102,6 +96,7 @@ def last_attempts(evidence: Evidence) -> list[Attempt]:
                 max((one.at_ns for one in starts if _before(one, tried)), default=whole.from_ns),
                 min((one.at_ns for one in starts if _after(one, tried)), default=whole.until_ns),
             ),
+            site,
         )
         for tried in last.values()
     ]
@@ -115,33 +110,17 @@ def _after(start: TunnelStarted, tried: TunnelTried) -> bool:
     return start.client == tried.client and start.at_ns > tried.at_ns
 
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def process_ranges(node: str) -> tuple[tuple[Network, Network], ...]:
-    """Return the IPv4 and IPv6 range of each of a node's two processes: UDP, then TCP.
-
-    vpn-server-node 2.1.4: the IPv4 range in equal parts; the i-th /112 of the IPv6 range.
-    """
-    half = ipaddress.IPv4Network(PROFILES[node]["range"]).subnets(prefixlen_diff=1)
-    whole6 = ipaddress.IPv6Network(PROFILES[node]["range6"])
-    base = int(whole6.network_address)
-    return tuple(
-        (network, ipaddress.IPv6Network((base + (index << 16), 112)))
-        for index, network in enumerate(half)
-    )
-
-
 @check("MN-15")
 def every_way_in(evidence: Evidence, owed: Obligations) -> None:
-    """All eight ways to reach a node's OpenVPN give a tunnel that carries traffic."""
-    attempts = last_attempts(evidence)
-    seen = traffic(evidence)
+    """All four ways to reach each node's OpenVPN give a tunnel that carries traffic."""
+    site = deployment(evidence, owed)
+    attempts = last_attempts(evidence, site)
+    seen = traffic(evidence, site)
     seen.judge_senders(owed)
-    for node in NODES:
+    for node in site.nodes:
         for transport in TRANSPORTS:
             for family in FAMILIES:
-                way = transport, HOSTS[node].address(family)
+                way = transport, site.address(node, family)
                 tried = [one for one in attempts if (one.tried.transport, one.tried.remote) == way]
                 what = f"{node} lets a client in by {transport} over IPv{family}"
                 judge_way(what, tried, seen, owed)

@@ -23,6 +23,7 @@ class Cause(enum.StrEnum):
 
     NONE = "carried"
     DIFFERENT_NETWORKS = "nodes in different networks"
+    PREFIXES_DIFFER = "prefix lengths differ"
     MAC_FILTERED = "source MAC filtered"
     MAC_REWRITTEN = "source MAC rewritten"
     MULTICAST_FILTERED = "multicast filtered"
@@ -58,6 +59,7 @@ _LOCAL = "Other virtualized platforms work where broadcast UCARP/VRRP is possibl
 _AWS = "Amazon AWS is not supported, the heartbeat signal is filtered away"
 _CLOUD = "Most major cloud networks do not support the UCARP/VRRP traffic"
 _NETWORKS = "One node in a different network: almost certainly can not be used"
+_PRIVATE = "Typically a private network with 2 servers that each have their own private IP address"
 _PAIRS = "Multiple failover pairs in the same network: the VHID must be unique"
 
 
@@ -66,9 +68,17 @@ def diagnose(seen: Observations) -> Diagnosis:
     return _networks(seen) or _heartbeat(seen) or _surroundings(seen)
 
 
+Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+
+
+def _interfaces(seen: Observations) -> tuple[Interface, Interface]:
+    """Return the addresses of both nodes, with their networks."""
+    return ipaddress.ip_interface(seen.sender), ipaddress.ip_interface(seen.receiver)
+
+
 def _networks(seen: Observations) -> Diagnosis | None:
-    one, other = (ipaddress.ip_interface(text) for text in (seen.sender, seen.receiver))
-    if one.network != other.network:
+    one, other = _interfaces(seen)
+    if one.ip not in other.network or other.ip not in one.network:
         return Diagnosis(
             Cause.DIFFERENT_NETWORKS,
             _NETWORKS,
@@ -80,7 +90,7 @@ def _networks(seen: Observations) -> Diagnosis | None:
         return Diagnosis(
             Cause.DIFFERENT_NETWORKS,
             _NETWORKS,
-            f"both are in {one.network}, but no frame passes between them: two segments",
+            f"both are in {other.network}, but no frame passes between them: two segments",
             "connect both to one segment; look for port isolation between them",
         )
     return None
@@ -123,6 +133,15 @@ def _heartbeat(seen: Observations) -> Diagnosis | None:
 
 def _surroundings(seen: Observations) -> Diagnosis:
     """Judge what else a pair needs once advertisements arrive."""
+    sender, receiver = _interfaces(seen)
+    if sender.network != receiver.network:
+        return Diagnosis(
+            Cause.PREFIXES_DIFFER,
+            _PRIVATE,
+            f"{sender} and {receiver} reach each other, and do not agree where their network ends: "
+            "a virtual IP may be inside for one of them only",
+            "give both nodes the same prefix length",
+        )
     virtual_mac = f"00:00:5e:00:00:{seen.vhid:02x}"
     other = sorted(mac for mac in seen.source_macs if mac != virtual_mac)
     if other:

@@ -2,9 +2,13 @@
 
 Under the hypothesis "each draw is fair and independent" both have exact probabilities.
 
-How often (`fair_draw`, `fair_draws`): every vector of counts has a multinomial probability. The
-p-value is that of all vectors at most as probable as the one seen (the two-sided exact test).
-Several groups of draws together are one vector of all their counts.
+How often, each for itself (`fair_draw`): the count of one of k outcomes is binomial, 1 in k. The
+p-value is that of all counts at most as probable as the one seen (the two-sided exact test), of the
+outcome for which it is smallest, times k (Bonferroni); for k = 2, whose counts are one, once.
+
+How often, together (`fair_draws`): every vector of counts has a multinomial probability, and
+several groups of draws are one vector of all their counts. The p-value is that of all vectors at
+most as probable as the one seen.
 
 In what order (`turns`): a draw differs from the one before with probability (k - 1) / k for k
 outcomes, whatever came before, so the number of changes is binomial. The p-value is that of at most
@@ -16,9 +20,10 @@ False alarms: each test rejects a fair draw with probability at most `alpha`, ho
   times one, then 100 times the other p = 2.5e-58. An address that comes first with probability
   0.75, or an order that is kept with probability 0.75 from one answer to the next, is noticed with
   probability 0.99 (the power).
-- ALPHA_CLIENTS = 1e-4, for at least 16 clients. The smallest p of 16 is 3.05e-5 (16:0): only "one
-  node takes all" is rejected, always; 15:1 (p = 5.2e-4) passes. A node that takes 9 of 10 is
-  noticed with probability 0.19 only; `power` says how many clients would do better.
+- ALPHA_CLIENTS = 1e-4, for at least 16 clients of two nodes. The smallest p of 16 is 3.05e-5
+  (16:0): only "one node takes all" is rejected, always; 15:1 (p = 5.2e-4) passes. A node that takes
+  9 of 10 is noticed with probability 0.19 only; `power` says how many clients would do better. With
+  more nodes it takes `least_clients` for one that got none to be noticed, always.
 
 A check that makes n tests gives a false alarm with probability at most n times `alpha`.
 
@@ -29,15 +34,25 @@ should: the promise is that load spreads, not that it is random.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise, product
+from itertools import accumulate, pairwise, product
 
 ALPHA_QUERIES = Fraction(1, 1_000_000)
 ALPHA_CLIENTS = Fraction(1, 10_000)
 LEAST_QUERIES = 200
-LEAST_CLIENTS = 16
+_LEAST_OF_TWO, _EACH_FURTHER = 16, 15
+
+
+def least_clients(nodes: int) -> int:
+    """Return the fewest clients that show a fair spread over so many nodes.
+
+    So many that a node that got none is noticed, up to 64 nodes: rejected with ALPHA_CLIENTS.
+    """
+    return _LEAST_OF_TWO + _EACH_FURTHER * max(0, nodes - 2)
 
 
 @dataclass(frozen=True)
@@ -58,24 +73,42 @@ class Outcome:
 
 
 def fair_draw(counts: Sequence[int], alpha: Fraction) -> Outcome:
-    """Test `counts`, one a possible outcome (0 for one that never came).
+    """Test each of `counts`, one a possible outcome (0 for one that never came), for itself.
 
     Raises ValueError for fewer than two outcomes, a negative count, or no draw at all.
     """
-    return fair_draws([counts], alpha)
+    _check(counts)
+    draws, outcomes = sum(counts), len(counts)
+    ways = [math.comb(draws, few) * (outcomes - 1) ** (draws - few) for few in range(draws + 1)]
+    least = min(sum(one for one in ways if one <= ways[count]) for count in set(counts))
+    tests = outcomes if outcomes > 2 else 1
+    p = min(Fraction(1), Fraction(tests * least, outcomes**draws))
+    return Outcome(":".join(map(str, counts)), p, alpha)
 
 
 def fair_draws(groups: Sequence[Sequence[int]], alpha: Fraction) -> Outcome:
     """Test the counts of several groups of draws together; raises ValueError as `fair_draw`."""
     for counts in groups:
-        if len(counts) < 2 or min(counts) < 0 or sum(counts) == 0:
-            raise ValueError(f"counts must be two or more, none below 0, not all 0: {list(counts)}")
+        _check(counts)
     seen = math.prod(map(_ways, groups))
-    each = [[_ways(vector) for vector in _vectors(sum(one), len(one))] for one in groups]
-    as_extreme = sum(ways for choice in product(*each) if (ways := math.prod(choice)) <= seen)
+    *others, last = (_vectors_by_ways(sum(one), len(one)) for one in groups)
+    before = Counter({1: 1})
+    for one in others:
+        before = _together(before, one)
+    rising = sorted(last)
+    up_to = [0, *accumulate(ways * last[ways] for ways in rising)]
+    as_extreme = sum(
+        ways * vectors * up_to[bisect_right(rising, seen // ways)]
+        for ways, vectors in before.items()
+    )
     total = math.prod(len(one) ** sum(one) for one in groups)
     split = " and ".join(":".join(map(str, counts)) for counts in groups)
     return Outcome(split, Fraction(as_extreme, total), alpha)
+
+
+def _check(counts: Sequence[int]) -> None:
+    if len(counts) < 2 or min(counts) < 0 or sum(counts) == 0:
+        raise ValueError(f"counts must be two or more, none below 0, not all 0: {list(counts)}")
 
 
 def turns(draws: Sequence[Hashable], outcomes: int, alpha: Fraction) -> Outcome:
@@ -115,11 +148,31 @@ def _ways(counts: Sequence[int]) -> int:
     return ways
 
 
-def _vectors(total: int, outcomes: int) -> Iterator[tuple[int, ...]]:
-    """Yield every vector of `outcomes` counts that sums to `total`."""
+def _together(one: Counter[int], other: Counter[int]) -> Counter[int]:
+    """Count the pairs of two groups' vectors by the ways each pair comes out."""
+    found = Counter[int]()
+    for (ways, number), (others, vectors) in product(one.items(), other.items()):
+        found[ways * others] += number * vectors
+    return found
+
+
+def _vectors_by_ways(total: int, outcomes: int) -> Counter[int]:
+    """Count the vectors of `outcomes` counts that sum to `total` by the ways each comes out.
+
+    In whichever order its counts stand, a vector has as many ways: one of each is looked at.
+    """
+    found = Counter[int]()
+    for vector in _falling(total, outcomes, total):
+        orders = _ways(tuple(Counter(vector).values()))
+        found[_ways(vector)] += orders
+    return found
+
+
+def _falling(total: int, outcomes: int, most: int) -> Iterator[tuple[int, ...]]:
+    """Yield every vector of counts that sums to `total`, none above `most` or the one before it."""
     if outcomes == 1:
         yield (total,)
         return
-    for first in range(total + 1):
-        for rest in _vectors(total - first, outcomes - 1):
+    for first in range(min(total, most), (total - 1) // outcomes, -1):
+        for rest in _falling(total - first, outcomes - 1, first):
             yield (first, *rest)

@@ -12,9 +12,19 @@ from typing import Annotated, Any, get_args
 from pydantic import Field, TypeAdapter
 
 from evidence.event import Event
-from evidence.events import multi_node, pair, preflight, run, session, setup, sync, takeover
+from evidence.events import (
+    deployment,
+    multi_node,
+    pair,
+    preflight,
+    run,
+    session,
+    setup,
+    sync,
+    takeover,
+)
 
-_TOPICS = (run, pair, takeover, setup, sync, session, preflight, multi_node)
+_TOPICS = (run, pair, takeover, setup, sync, session, preflight, deployment, multi_node)
 
 
 def _kinds() -> dict[str, type[Event]]:

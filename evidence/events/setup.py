@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from evidence.event import Count, Digest, Event, Ipv4, Name, Seconds, Value
+from evidence.events.preflight import AddressWithPrefix
 
 
 class InitAsked(Event):
@@ -100,11 +101,14 @@ class ValidateEnded(Event):
 
 
 class CommitAttempted(Event):
-    """A virtual IP was committed to nodes of `network`; `error` is what was said (FO-10)."""
+    """A virtual IP was committed to nodes of `network`; `error` is what was said (FO-10).
+
+    network: with its prefix length, as a node has it; any of its addresses will do.
+    """
 
     kind: Literal["commit.attempted"] = "commit.attempted"
     virtual_ip: Ipv4
-    network: Name
+    network: AddressWithPrefix
     accepted: bool
     error: str = ""
 

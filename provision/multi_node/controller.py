@@ -1,4 +1,4 @@
-"""Controller: deploy it, describe the two profiles, let the nodes ask, and make the CA."""
+"""Controller: deploy it, describe the nodes' profiles, let the nodes ask, and make the CA."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from provision.action import Check, Command, Remember, Service
 from provision.apache import ApacheSection
 from provision.files import WriteFile
 from provision.multi_node import errata
+from provision.multi_node.profiles import merged, separate
 from provision.multi_node.requirements import ARCHIVE, ARCHIVE_FILE, HOME
 from provision.multi_node.services import CERTIFICATE_NOTE, KEY_NOTE
-from provision.multi_node.site import Host, Site, title
+from provision.multi_node.site import Host, Site
 from provision.notes import placeholder
 from provision.php_config import Copy, Edit, PhpConfig, Rename, Set
 from provision.platform import Platform
@@ -18,9 +19,6 @@ SECTION = "Controller"
 CONFIG = "/etc/vpn-server-api/config.php"
 CA = f"{HOME}/ca"
 DAEMON_KEYS = "/etc/vpn-server-api/vpn-daemon"
-
-#: What the nodes' profiles are called after Load Balancing; found, it stays.
-MERGED_NAME = "Secure Internet"
 
 NODE_NOTE = "vpn-server-node secret"
 DAEMON_NOTES = {"ca.crt": False, "vpn-daemon.crt": False, "vpn-daemon.key": True}
@@ -121,17 +119,15 @@ def _profiles(site: Site) -> Step:
 
 
 def _profile(node: Host, site: Site) -> list[Edit]:
-    """Return the rows of the guide's table that are about `node`."""
-    number = site.number(node)
-    later_name = (MERGED_NAME,) if number == 1 else ()
-    path = ("vpnProfiles", node.name)
+    """Return the rows of the guide's table that are about `node`; what merging changed stays."""
+    after = merged(site)[node.name]
     return [
-        Set((*path, "managementIp"), node.ipv4),
-        Set((*path, "profileNumber"), number),
-        Set((*path, "hostName"), node.fqdn, later=(site.shared_fqdn,)),
-        Set((*path, "displayName"), title(node), later=later_name),
-        Set((*path, "range"), f"10.{number}.0.0/25"),
-        Set((*path, "range6"), f"fd00:{number}:{number}:{number}::/64"),
+        Set(
+            ("vpnProfiles", node.name, option),
+            value,
+            later=() if after[option] == value else (after[option],),
+        )
+        for option, value in separate(site)[node.name].items()
     ]
 
 

@@ -14,21 +14,27 @@ from provision.multi_node.site import Site
 from provision.step import Step
 from provision.target import Target
 
-#: How many configurations there are: as many as the fewest clients that show a fair spread.
-COUNT = 16
+#: How many configurations there are for two nodes, and for each further one: as many as the fewest
+#: clients that show a fair spread.
+COUNT, EACH_FURTHER = 16, 15
 KEPT = PurePosixPath("/root/profiles")
 _END = "--- end of a client configuration ---"
 _SECONDS_EACH = 60
 
 
+def count(site: Site) -> int:
+    """Return how many configurations there are."""
+    return COUNT + EACH_FURTHER * max(0, len(site.nodes) - 2)
+
+
 def step(site: Site, section: str, needs: tuple[str, ...]) -> Step:
     """Return the step that downloads a configuration of the merged profile for each user."""
-    profile = site.nodes[0].name
+    profile, number = site.nodes[0].name, count(site)
     issue = f"vpn-user-portal-issue --user user-$1 --profile {profile} --name laptop"
     # Two at a time: as many as a machine has processors.
     download = (
         f"mkdir -p -m 700 {KEPT}\ncd {KEPT}\n"
-        f"seq {COUNT} | xargs -P 2 -n 1 sh -c "
+        f"seq {number} | xargs -P 2 -n 1 sh -c "
         + shlex.quote(
             "[ -e user-$1.ovpn ] || "
             f"{{ {issue} > user-$1.part && mv user-$1.part user-$1.ovpn; }} || exit 255"
@@ -39,12 +45,12 @@ def step(site: Site, section: str, needs: tuple[str, ...]) -> Step:
         name="configurations for clients",
         section=section,
         machine=site.controller.name,
-        changes=f"{COUNT} users have downloaded a configuration of the profile all see",
+        changes=f"{number} users have downloaded a configuration of the profile all see",
         actions=(
             Command(
                 download,
-                unless=f"[ $(ls {KEPT}/*.ovpn 2>/dev/null | wc -l) -eq {COUNT} ]",
-                timeout=_SECONDS_EACH * COUNT,
+                unless=f"[ $(ls {KEPT}/*.ovpn 2>/dev/null | wc -l) -eq {number} ]",
+                timeout=_SECONDS_EACH * number,
             ),
         ),
         needs=needs,

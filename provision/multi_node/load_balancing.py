@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from provision.action import Check, Command
 from provision.files import WriteFile
-from provision.multi_node import errata
-from provision.multi_node.controller import CONFIG, MERGED_NAME
+from provision.multi_node import errata, profiles
+from provision.multi_node.controller import CONFIG
 from provision.multi_node.download import step as download_step
 from provision.multi_node.nodes import applied_step, apply_changes
 from provision.multi_node.services import named, nodes_path, relative
@@ -39,10 +39,13 @@ def nodes_records(site: Site) -> str:
 
 
 def _merge(site: Site) -> Step:
-    first, *others = site.nodes
-    edits: list[Edit] = [Set(("vpnProfiles", node.name, "hideProfile"), True) for node in others]
-    edits += [Set(("vpnProfiles", node.name, "hostName"), site.shared_fqdn) for node in site.nodes]
-    edits.append(Set(("vpnProfiles", first.name, "displayName"), MERGED_NAME))
+    before, after = profiles.separate(site), profiles.merged(site)
+    edits: list[Edit] = [
+        Set(("vpnProfiles", name, option), value)
+        for name, options in after.items()
+        for option, value in options.items()
+        if before[name].get(option) != value
+    ]
     return Step(
         name="merge the profiles",
         section=SECTION,

@@ -110,7 +110,7 @@ def steps(site: Site, platform: Platform) -> list[Step]:
 
 def _records(host: Host, fqdn: str, site: Site) -> str:
     name = relative(fqdn, site)
-    return f"{name:<16}IN  A       {host.ipv4}\n{'':<16}IN  AAAA    {host.ipv6}"
+    return f"{name:<15} IN  A       {host.ipv4}\n{'':<16}IN  AAAA    {host.ipv6}"
 
 
 def _dns(site: Site, platform: Platform) -> Step:

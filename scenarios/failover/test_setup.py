@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import shlex
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -179,13 +180,15 @@ def test_validate_changes_nothing(pair: Pair, judge: Judge) -> None:
     judge("FO-09")
 
 
-OUTSIDE_THE_SUBNET = "192.168.71.222"
+def outside(network: str) -> str:
+    """Return an address beyond a node's network: 192.168.71.222 for 192.168.70.1/24."""
+    return str(ipaddress.ip_interface(network).network.broadcast_address + 223)
 
 
 @pytest.mark.requirement("FO-10")
 def test_a_virtual_ip_outside_the_nodes_subnet_is_refused(pair: Pair, judge: Judge) -> None:
     pair.make_active("primary")
-    record_attempt(pair, virtual_ip=OUTSIDE_THE_SUBNET)
+    record_attempt(pair, virtual_ip=outside(pair.site.primary.interface))
     for node in NODES:
         observe.addresses(pair, node)
     judge("FO-10")

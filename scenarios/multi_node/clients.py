@@ -12,15 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from checks.multi_node.guide import HOSTS, NODES, PORT, TRANSPORTS
-from checks.multi_node.tunnels import process_ranges
-from evidence.events.multi_node import Ping, Transport, TunnelStarted, TunnelTried
+from checks.multi_node.deployment import Deployment
+from checks.multi_node.guide import FAMILIES, PORT, TRANSPORTS
+from evidence.events.multi_node import Family, Ping, Transport, TunnelStarted, TunnelTried
 from evidence.history import History
 from evidence.secret import Secrets, in_profile
-from lab.errors import DeadlinePassed
+from lab.errors import DeadlinePassed, ScenarioError
 from provision.vpn_clients import Client, Tunnel, VpnClients
 
-_FIRST_ADDRESS = 101  # of those kept free on the wire for clients: 145.0.6.101 and up
 _PROTOCOL = {
     ("udp", 4): "udp4",
     ("udp", 6): "udp6",
@@ -31,21 +30,24 @@ _PROTOCOL = {
 
 @dataclass(frozen=True)
 class Way:
-    """One way into a node: its OpenVPN by one protocol over one family."""
+    """One way into a node: its OpenVPN by one protocol over one family.
+
+    remote: the address it leads to.
+    """
 
     node: str
     transport: Transport
-    family: int
+    remote: str
+
+    @property
+    def family(self) -> Family:
+        """IPv4 (4) or IPv6 (6)."""
+        return ipaddress.ip_address(self.remote).version
 
     @property
     def name(self) -> str:
         """What the client that takes it is called."""
         return f"{self.node}-{self.transport}{self.family}"
-
-    @property
-    def remote(self) -> str:
-        """The address it leads to."""
-        return HOSTS[self.node].address(self.family)
 
     def only(self, profile: str) -> str:
         """Return a downloaded profile with this way as its only remote."""
@@ -54,19 +56,65 @@ class Way:
         return "\n".join([f"remote {self.remote} {PORT} {protocol}", *kept, ""])
 
 
-def client(number: int, name: str, config: str) -> Client:
-    """Return the `number`th client, with its own addresses on the wire."""
-    last = _FIRST_ADDRESS + number
-    return Client(name, config, f"145.0.6.{last}", f"2001:610:188:418:145:0:6:{last}")
+def ways(site: Deployment, *transports: Transport) -> list[Way]:
+    """Return every way into each node by some protocols, over IPv4 and IPv6."""
+    return [
+        Way(node, transport, address)
+        for node in site.nodes
+        for transport in transports
+        for address in site.hosts[node].addresses.values()
+    ]
+
+
+def clients(site: Deployment, configs: Mapping[str, str]) -> list[Client]:
+    """Return clients by the names of their configurations, each with its own addresses."""
+    ipv4, ipv6 = (_free(site, family, len(configs)) for family in (4, 6))
+    return [
+        Client(name, config, *addresses)
+        for (name, config), *addresses in zip(configs.items(), ipv4, ipv6, strict=True)
+    ]
+
+
+def _free(site: Deployment, family: int, wanted: int) -> list[str]:
+    """Return so many addresses of the client machine's network that no machine has.
+
+    From the network's middle on: machines are usually numbered from its beginning, gateways at
+    either end.
+    """
+    network = site.client.network(family)
+    taken = {host.address(family) for host in site.hosts.values()}
+    middle = network.num_addresses // 2
+    numbers = range(middle, min(network.num_addresses - 2, middle + wanted + len(taken)))
+    free = [one for one in (str(network[number]) for number in numbers) if one not in taken]
+    if len(free) < wanted:
+        raise ScenarioError(
+            f"{network} has no room for {wanted} clients beside its machines",
+            hint="give the topology a larger network, or number its machines from the beginning",
+        )
+    return free[:wanted]
+
+
+def by_ways(site: Deployment, wanted: Sequence[Way], profiles: Sequence[str]) -> list[Client]:
+    """Return a client for each way, with a downloaded profile that has no other.
+
+    A process lets a certificate in once at a time: one profile for each family is enough.
+    """
+    one_each = {family: profiles[index] for index, family in enumerate(FAMILIES)}
+    return clients(site, {way.name: way.only(one_each[way.family]) for way in wanted})
 
 
 def connect(
-    vpn_clients: VpnClients, history: History, wanted: Sequence[Client], *, seconds: float
+    vpn_clients: VpnClients,
+    history: History,
+    site: Deployment,
+    wanted: Sequence[Client],
+    *,
+    seconds: float,
 ) -> dict[str, Tunnel]:
     """Connect clients side by side, record when each was sent; return what became of each."""
     for one in wanted:
         Secrets(history.path.parent).keep(in_profile(one.name, one.config))
-        history.record(TunnelStarted(source="client", client=one.name))
+        history.record(TunnelStarted(source=site.client.name, client=one.name))
     vpn_clients.connect_all(wanted)
     with contextlib.suppress(DeadlinePassed):
         vpn_clients.wait_up([one.name for one in wanted], seconds)
@@ -77,6 +125,7 @@ def connect(
 def record_tunnels(
     vpn_clients: VpnClients,
     history: History,
+    site: Deployment,
     wanted: Iterable[Client],
     tunnels: Mapping[str, Tunnel],
     ways: Mapping[str, Way],
@@ -86,7 +135,7 @@ def record_tunnels(
     `ways` says which way a client was given; one without took the way it found.
     """
     up = {name: inside(tunnel, 4) for name, tunnel in tunnels.items() if tunnel.up}
-    targets = {name: far_end(address) for name, address in up.items() if address}
+    targets = {name: far_end(site, address) for name, address in up.items() if address}
     answered = vpn_clients.ping_all(targets)
     for one in wanted:
         tunnel, way = tunnels[one.name], ways.get(one.name)
@@ -98,9 +147,9 @@ def record_tunnels(
         )
         history.record(
             TunnelTried(
-                source="client",
+                source=site.client.name,
                 client=one.name,
-                transport=way.transport if way else transport_of(inside(tunnel, 4)),
+                transport=way.transport if way else transport_of(site, inside(tunnel, 4)),
                 family=6 if ":" in remote else 4,
                 remote=remote,
                 address4=one.ipv4,
@@ -120,19 +169,20 @@ def inside(tunnel: Tunnel, family: int) -> str:
     return next((str(address) for address in found if address.version == family), "")
 
 
-def far_end(address: str) -> str:
+def far_end(site: Deployment, address: str) -> str:
     """Return the server's address in the range that a client's address is of, "" for none."""
-    for node in NODES:
-        for network, _ in process_ranges(node):
+    for node in site.nodes:
+        for network, _ in site.process_ranges(node):
             if ipaddress.ip_address(address) in network:
                 return str(network[1])
     return ""
 
 
-def transport_of(address: str) -> Transport | Literal[""]:
+def transport_of(site: Deployment, address: str) -> Transport | Literal[""]:
     """Return the protocol of the process whose range a client's address is of, "" for none."""
-    for node in NODES:
-        for transport, (network, _) in zip(TRANSPORTS, process_ranges(node), strict=True):
+    for node in site.nodes:
+        ranges = zip(TRANSPORTS, site.process_ranges(node), strict=True)
+        for transport, (network, _) in ranges:
             if address and ipaddress.ip_address(address) in network:
                 return transport
     return ""

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from checks.multi_node.guide import HOSTS
+from checks.multi_node.deployment import Deployment
+from evidence.history import History
 from lab.lab import Lab
 from provision.multi_node.download import downloaded
 from provision.vpn_clients import Client, VpnClients
+from scenarios.multi_node.planned import record_planned
 
 
 @pytest.fixture
@@ -18,11 +20,17 @@ def multi_node(lab: Lab) -> Lab:
     return lab
 
 
+@pytest.fixture(autouse=True)
+def site(lab: Lab, history: History) -> Deployment:
+    """What was to be deployed; recorded before a scenario does anything."""
+    return record_planned(history, lab.topology)
+
+
 class Leaving(VpnClients):
     """VPN clients that remember who was connected, so that they can be sent home."""
 
-    def __init__(self, lab: Lab) -> None:
-        super().__init__(lab["client"], nameserver=HOSTS["services"].ipv4)
+    def __init__(self, lab: Lab, site: Deployment) -> None:
+        super().__init__(lab[site.client.name], nameserver=site.services.address(4))
         self._connected: list[str] = []
 
     def connect_all(self, clients: Sequence[Client]) -> None:
@@ -37,9 +45,9 @@ class Leaving(VpnClients):
 
 
 @pytest.fixture
-def vpn_clients(multi_node: Lab) -> Iterator[VpnClients]:
+def vpn_clients(multi_node: Lab, site: Deployment) -> Iterator[VpnClients]:
     """Clients on the client machine; those a scenario connects are gone when it ends."""
-    clients = Leaving(multi_node)
+    clients = Leaving(multi_node, site)
     try:
         yield clients
     finally:
@@ -47,6 +55,6 @@ def vpn_clients(multi_node: Lab) -> Iterator[VpnClients]:
 
 
 @pytest.fixture
-def profiles(multi_node: Lab) -> list[str]:
+def profiles(multi_node: Lab, site: Deployment) -> list[str]:
     """The configurations that users have downloaded, one a user."""
-    return downloaded(multi_node["controller"])
+    return downloaded(multi_node[site.controller.name])

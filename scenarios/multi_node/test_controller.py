@@ -1,4 +1,4 @@
-"""The guide's section "Controller": two profiles, and an API that only nodes reach."""
+"""The guide's section "Controller": a profile a node, and an API that only nodes reach."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from checks.multi_node.api import STRANGERS
-from checks.multi_node.guide import NODES
+from checks.multi_node.deployment import Deployment
 from evidence.history import History
 from lab.lab import Lab
 from provision.multi_node.site import Site
@@ -17,18 +16,18 @@ Judge = Callable[[str], object]
 
 
 @pytest.mark.requirement("MN-04")
-def test_both_profiles_have_every_value_of_the_guides_table(
-    multi_node: Lab, history: History, judge: Judge
+def test_each_profile_has_every_value_of_the_guides_table(
+    multi_node: Lab, site: Deployment, history: History, judge: Judge
 ) -> None:
-    observe.controller_config(history, multi_node["controller"])
+    observe.controller_config(history, multi_node[site.controller.name])
     judge("MN-04")
 
 
 @pytest.mark.requirement("MN-05")
 def test_profiles_share_neither_number_nor_range(
-    multi_node: Lab, history: History, judge: Judge
+    multi_node: Lab, site: Deployment, history: History, judge: Judge
 ) -> None:
-    observe.controller_config(history, multi_node["controller"])
+    observe.controller_config(history, multi_node[site.controller.name])
     judge("MN-05")
 
 
@@ -43,15 +42,15 @@ def ask_api_side_by_side(multi_node: Lab, history: History, machines: Iterable[s
 
 @pytest.mark.requirement("MN-07")
 def test_a_node_without_secret_is_told_so_by_the_api(
-    multi_node: Lab, history: History, judge: Judge
+    multi_node: Lab, site: Deployment, history: History, judge: Judge
 ) -> None:
-    ask_api_side_by_side(multi_node, history, NODES)
+    ask_api_side_by_side(multi_node, history, site.nodes)
     judge("MN-07")
 
 
 @pytest.mark.requirement("MN-08")
 def test_strangers_and_wrong_secrets_are_refused_by_the_api(
-    multi_node: Lab, history: History, judge: Judge
+    multi_node: Lab, site: Deployment, history: History, judge: Judge
 ) -> None:
-    ask_api_side_by_side(multi_node, history, (*STRANGERS, *NODES))
+    ask_api_side_by_side(multi_node, history, (*site.strangers, *site.nodes))
     judge("MN-08")

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from checks.multi_node.guide import FAMILIES, HOSTS, RECORD_TYPE
-from checks.multi_node.profiles import EDITED
+from checks.multi_node.deployment import Deployment
+from checks.multi_node.guide import FAMILIES, RECORD_TYPE
+from checks.multi_node.profiles import edited
 from evidence.history import History
 from lab.lab import Lab
 from scenarios.multi_node import observe
@@ -17,9 +18,9 @@ Judge = Callable[[str], object]
 
 @pytest.mark.requirement("MN-01")
 def test_every_machine_has_its_addresses_and_resolves_every_name(
-    multi_node: Lab, history: History, judge: Judge
+    multi_node: Lab, site: Deployment, history: History, judge: Judge
 ) -> None:
-    questions = [(host.name, RECORD_TYPE[f]) for host in HOSTS.values() for f in FAMILIES]
+    questions = [(host.fqdn, RECORD_TYPE[f]) for host in site.hosts.values() for f in FAMILIES]
     observe.side_by_side(
         multi_node.machines.values(),
         lambda machine: observe.addresses_and_names(history, machine, questions),
@@ -29,10 +30,11 @@ def test_every_machine_has_its_addresses_and_resolves_every_name(
 
 @pytest.mark.requirement("MN-06")
 def test_php_accepts_every_file_that_was_edited(
-    multi_node: Lab, history: History, judge: Judge
+    multi_node: Lab, site: Deployment, history: History, judge: Judge
 ) -> None:
+    files = edited(site)
     observe.side_by_side(
-        (multi_node[name] for name in EDITED),
-        lambda machine: observe.php_lint(history, machine, EDITED[machine.name]),
+        (multi_node[name] for name in files),
+        lambda machine: observe.php_lint(history, machine, files[machine.name]),
     )
     judge("MN-06")

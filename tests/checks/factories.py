@@ -14,18 +14,9 @@ from typing import Any
 
 from checks.engine.registry import judge
 from checks.engine.verdict import Verdict
-from checks.multi_node.guide import (
-    FAMILIES,
-    HOSTS,
-    INSTALLED,
-    MERGED_PROFILES,
-    NODES,
-    RECORD_TYPE,
-    SHARED_NAME,
-    TRANSPORTS,
-)
+from checks.multi_node.deployment import Deployment
+from checks.multi_node.guide import FAMILIES, INSTALLED, RECORD_TYPE, TRANSPORTS
 from checks.multi_node.server_processes import Process
-from checks.multi_node.tunnels import process_ranges
 from evidence.capture import Frame
 from evidence.events import read_event
 from evidence.events.run import ScenarioEnded, ScenarioStarted
@@ -33,6 +24,7 @@ from evidence.history import History
 from evidence.packets import parse
 from evidence.scenario import Evidence
 from tests.captures import capture
+from tests.checks.sites import GUIDE, told
 
 START_NS = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -46,11 +38,17 @@ class Run:
     """Events (kind, source, data) and frames of one scenario, before they are written.
 
     What has no time is given one: clients are started first, then frames are sent, then everything
-    else is seen, each in the order given.
+    else is seen, each in the order given. Before all of it stands what is `planned`: once, that of
+    the `site`.
     """
 
     events: list[tuple[str, str, Data]] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
+    site: Deployment = GUIDE
+    planned: list[Data] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.planned = self.planned or [told(self.site)]
 
     def find(self, kind: str, source: str | None = None) -> Data:
         """Return the data of the one such event, to be changed in place."""
@@ -64,6 +62,9 @@ class Run:
     def write(self, directory: Path) -> None:
         with History(directory / "history.jsonl", SCENARIO) as history:
             history.record(ScenarioStarted(source="pytest", at_ns=START_NS, lab="lab"))
+            for data in self.planned:
+                event = {"kind": "deployment.planned", "source": "topology", "at_ns": START_NS}
+                history.record(read_event({**event, **data}))
             for number, (kind, source, data) in enumerate(self.events, start=1):
                 seconds = 1 if kind == "tunnel.started" else 20
                 at_ns = START_NS + seconds * SECOND + number
@@ -99,12 +100,12 @@ def dated(frames: Iterable[Frame]) -> list[Frame]:
     ]
 
 
-def sent(data: bytes, comment: str = "") -> Frame:
+def sent(data: bytes, comment: str = "", site: Deployment = GUIDE) -> Frame:
     """Return a frame as it came in at the port of the machine whose address it bears."""
     packet = parse(data)
     address = packet.source if packet is not None else None
-    owners = (name for name, host in HOSTS.items() if address in (host.ipv4, host.ipv6))
-    return Frame(0, f"{next(owners, 'client')}/wire0", data, comment)
+    owners = (name for name, host in site.hosts.items() if address in host.addresses.values())
+    return Frame(0, f"{next(owners, site.client.name)}/wire0", data, comment)
 
 
 def udp(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> bytes:
@@ -138,7 +139,7 @@ def dns_name(name: str) -> bytes:
 
 
 def dns_answer(
-    query_id: int, kind: str, addresses: Iterable[str], name: str = SHARED_NAME
+    query_id: int, kind: str, addresses: Iterable[str], name: str = GUIDE.shared_name
 ) -> bytes:
     number = {"A": 1, "AAAA": 28}[kind]
     packed = [ipaddress.ip_address(address).packed for address in addresses]
@@ -153,16 +154,16 @@ def ping(target: str, received: int = 3) -> Data:
     return {"target": target, "sent": 3, "received": received}
 
 
-def tunnel(node: str, transport: str, family: int, number: int) -> Data:
-    ranges = process_ranges(node)[TRANSPORTS.index(transport)]
+def tunnel(node: str, transport: str, family: int, number: int, site: Deployment = GUIDE) -> Data:
+    ranges = site.process_ranges(node)[TRANSPORTS.index(transport)]
     inside4, inside6 = (str(network[number + 2]) for network in ranges)
     return {
         "client": f"client-{number}",
         "transport": transport,
         "family": family,
-        "remote": HOSTS[node].address(family),
-        "address4": f"145.0.6.{101 + number}",
-        "address6": f"2001:610:188:418:145:0:6:{101 + number}",
+        "remote": site.address(node, family),
+        "address4": str(site.client.network(4)[101 + number]),
+        "address6": str(site.client.network(6)[int(str(101 + number), 16)]),
         "up": True,
         "tunnel4": inside4,
         "tunnel6": inside6,
@@ -171,43 +172,45 @@ def tunnel(node: str, transport: str, family: int, number: int) -> Data:
     }
 
 
-def tunnel_frames(data: Mapping[str, Any]) -> list[Frame]:
+def tunnel_frames(data: Mapping[str, Any], site: Deployment = GUIDE) -> list[Frame]:
     make = udp if data["transport"] == "udp" else tcp
     client = data["address4" if data["family"] == 4 else "address6"], 40000
     server = data["remote"], 1194
-    return [sent(make(client, server, bytes(300))), sent(make(server, client, bytes(1200)))]
+    there, back = make(client, server, bytes(300)), make(server, client, bytes(1200))
+    return [sent(there, site=site), sent(back, site=site)]
 
 
 def add_tunnel(run: Run, node: str, transport: str, family: int, number: int) -> Data:
-    data = tunnel(node, transport, family, number)
-    run.events.append(("tunnel.started", "client", {"client": data["client"]}))
-    run.events.append(("tunnel.tried", "client", data))
-    run.frames += tunnel_frames(data)
+    data, source = tunnel(node, transport, family, number, run.site), run.site.client.name
+    run.events.append(("tunnel.started", source, {"client": data["client"]}))
+    run.events.append(("tunnel.tried", source, data))
+    run.frames += tunnel_frames(data, run.site)
     return data
 
 
-def good_names() -> list[Data]:
+def good_names(site: Deployment = GUIDE) -> list[Data]:
     answers = [
-        {"name": host.name, "type": RECORD_TYPE[family], "addresses": [host.address(family)]}
-        for host in HOSTS.values()
+        {"name": host.fqdn, "type": RECORD_TYPE[family], "addresses": [host.address(family)]}
+        for host in site.hosts.values()
         for family in FAMILIES
     ]
     answers += [
         {
-            "name": SHARED_NAME,
+            "name": site.shared_name,
             "type": RECORD_TYPE[family],
-            "addresses": [HOSTS[node].address(family) for node in NODES],
+            "addresses": site.node_addresses(family),
         }
         for family in FAMILIES
     ]
     return answers
 
 
-def good_config() -> Data:
+def good_config(site: Deployment = GUIDE) -> Data:
     installed = {name: values[0] for name, values in INSTALLED.items() if values}
+    table = site.profiles(merged=True)
     return {
         "use_vpn_daemon": True,
-        "profiles": {name: {**installed, **options} for name, options in MERGED_PROFILES.items()},
+        "profiles": {name: {**installed, **options} for name, options in table.items()},
         "merged": True,
     }
 
@@ -223,8 +226,8 @@ def server_config(process: Process) -> str:
     return "\n".join(["# made for a test", *sorted(lines)])
 
 
-def server_state(node: str) -> Data:
-    processes = [Process(node, index) for index in range(2)]
+def server_state(node: str, site: Deployment = GUIDE) -> Data:
+    processes = [Process(site, node, index) for index in range(2)]
     sockets, units = [], []
     for pid, process in enumerate(processes, start=500):
         users = f'users:(("openvpn",pid={pid},fd=7))'

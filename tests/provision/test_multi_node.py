@@ -1,18 +1,18 @@
 """The multi-node guide as a plan: what it prints, and what it does to machines that remember."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import provision
+from lab.topology import TOPOLOGIES, Topology, read_topology
 from provision import multi_node
 from provision.apache import ApacheSection
 from provision.cli import main
 from provision.errors import PlanError
 from provision.files import WriteFile
-from provision.multi_node import load_balancing, services
+from provision.multi_node import download, load_balancing, services
 from provision.multi_node.controller import CONFIG, NODE_NOTE
 from provision.multi_node.nodes import CONFIG as NODE_CONFIG
 from provision.multi_node.nodes import FIREWALL
@@ -20,37 +20,9 @@ from provision.multi_node.site import Site
 from provision.platform import CENTOS_7, DEBIAN_12, PLATFORMS, platform_of
 from tests.provision.machines import RememberingMachine, ShellMachine
 
-
-@dataclass(frozen=True)
-class Spec:
-    """A machine of a topology."""
-
-    name: str
-    fqdn: str
-    roles: tuple[str, ...]
-    ipv4: str
-    ipv6: str
-
-
-@dataclass(frozen=True)
-class Topology:
-    """A topology, as far as a plan needs it."""
-
-    machines: tuple[Spec, ...]
-
-
-def spec(name, fqdn, role, last):
-    return Spec(name, fqdn, (role,), f"145.0.6.{last}", f"2001:610:188:418:145:0:6:{last}")
-
-
-MACHINES = (
-    spec("controller", "frkovpn.tuxed.net", "controller", 71),
-    spec("node-a", "node-a.frkovpn.tuxed.net", "node", 72),
-    spec("node-b", "node-b.frkovpn.tuxed.net", "node", 73),
-    spec("services", "ns.tuxed.net", "services", 10),
-    spec("client", "client.tuxed.net", "client", 20),
-)
-TOPOLOGY = Topology(MACHINES)
+TOPOLOGY = read_topology("multi_node")
+THREE = read_topology("multi_node_3")
+MACHINES = TOPOLOGY.machines
 PACKAGES = Path(provision.__file__).parent / "reference" / "documentation-2" / "packages"
 SITE = Site.of(TOPOLOGY)
 SECRET = "0123456789abcdef" * 2
@@ -74,7 +46,7 @@ def remembering(plan, platform=DEBIAN_12):
     )
     for command in [command for command in controller.answers if NODE_NOTE.split()[0] in command]:
         controller.answers[command] = SECRET
-    for node in ("node-a", "node-b"):
+    for node in [name for name in machines if name.startswith("node-")]:
         machines[node].files[NODE_CONFIG] = dropped_in("etc/vpn-server-node/config.php")
         machines[node].files[FIREWALL] = dropped_in("etc/vpn-server-node/firewall.php")
     return machines
@@ -259,9 +231,135 @@ def test_every_platform_has_its_own_require_any_file():
 
 @pytest.mark.parametrize("role", ["controller", "node", "services", "client"])
 def test_a_topology_without_a_role_is_refused(role):
-    lacking = Topology(tuple(machine for machine in MACHINES if role not in machine.roles))
+    kept = tuple(machine for machine in MACHINES if role not in machine.roles)
+    lacking = TOPOLOGY.model_copy(update={"machines": kept})
     with pytest.raises(PlanError, match=f"'{role}'"):
         multi_node.plan(lacking, DEBIAN_12)
+
+
+def changed(name: str, **fields: object) -> Topology:
+    """Return the guide's topology with something else of one machine."""
+    content = TOPOLOGY.model_dump(mode="json")
+    for machine in content["machines"]:
+        if machine["name"] == name:
+            machine |= fields
+    return Topology.model_validate(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "words"),
+    [
+        ("node-b", {"range": None}, "node-b has no range"),
+        ("node-b", {"range6": None}, "node-b has no range6"),
+        ("node-b", {"range": "10.1.0.64/26"}, "node-b.range: 10.1.0.64/26 overlaps 10.1.0.0/25"),
+        ("node-b", {"range6": "fd00:1:1:1::/64"}, "node-b.range6: fd00:1:1:1::/64 overlaps"),
+        ("node-a", {"range": "10.1.0.0/29"}, r"node-a.range: 10.1.0.0/29 is too small for two"),
+        ("node-a", {"range6": "fd00:1::/112"}, "node-a.range6: fd00:1::/112 is too small"),
+        ("node-a", {"range6": "fd00:1::/63"}, "fd00:1::/63, expected a prefix divisible by 4"),
+        ("node-a", {"fqdn": "node-a.example.org"}, "node-a.example.org is not in the zone"),
+        ("client", {"nics": [{"network": "lan", "ipv4": "145.0.6.20"}]}, "client has no IPv6"),
+    ],
+)  # fmt: skip
+def test_a_topology_that_cannot_be_deployed_is_refused(name, fields, words):
+    with pytest.raises(PlanError, match=words):
+        multi_node.plan(changed(name, **fields), DEBIAN_12)
+
+
+def test_more_nodes_than_profile_numbers_are_refused():
+    node = TOPOLOGY.machine("node-a")
+    many = tuple(node.model_copy(update={"name": f"node-{n}"}) for n in range(65))
+    crowded = TOPOLOGY.model_copy(update={"machines": (*MACHINES, *many)})
+    with pytest.raises(PlanError, match="67 nodes, 64 are possible"):
+        multi_node.plan(crowded, DEBIAN_12)
+
+
+@pytest.fixture(scope="module")
+def three_provisioned(php, tmp_path_factory):
+    """Return machines after a run of the guide with three nodes."""
+    plan = multi_node.plan(THREE, DEBIAN_12)
+    machines = remembering(plan)
+    plan.run(machines, transcripts=tmp_path_factory.mktemp("three"))
+    return machines
+
+
+def test_a_third_node_continues_the_guides_table(three_provisioned, tmp_path):
+    profiles = config_of(three_provisioned["controller"], CONFIG, tmp_path)["vpnProfiles"]
+    assert list(profiles) == ["node-a", "node-b", "node-c"]
+    wanted = {
+        "managementIp": "145.0.6.74",
+        "profileNumber": 3,
+        "displayName": "Node C",
+        "range": "10.3.0.0/25",
+        "range6": "fd00:3:3:3::/64",
+        "hostName": "nodes.frkovpn.tuxed.net",
+        "hideProfile": True,
+    }
+    assert {option: profiles["node-c"][option] for option in wanted} == wanted
+    assert [one.get("hideProfile", False) for one in profiles.values()] == [False, True, True]
+    assert profiles["node-a"]["displayName"] == "Secure Internet"
+
+
+def test_a_third_node_serves_its_own_profile_and_may_ask_the_api(three_provisioned, tmp_path):
+    config = config_of(three_provisioned["node-c"], NODE_CONFIG, tmp_path)
+    assert config["profileList"] == ["node-c"]
+    text = three_provisioned["controller"].files["/etc/apache2/conf-available/vpn-server-api.conf"]
+    assert b"Require ip 145.0.6.74\n" in text
+    assert b"Require ip 2001:610:188:418:145:0:6:74\n" in text
+
+
+def test_a_second_run_with_three_nodes_changes_nothing(three_provisioned, tmp_path):
+    outcomes = multi_node.plan(THREE, DEBIAN_12).run(three_provisioned, transcripts=tmp_path)
+    assert {outcome.name for outcome in outcomes if outcome.result == "applied"} == set()
+
+
+def test_the_round_robin_name_leads_to_all_three_nodes():
+    assert load_balancing.nodes_records(Site.of(THREE)) == (
+        "nodes.frkovpn   IN  A       145.0.6.72\n"
+        "                IN  A       145.0.6.73\n"
+        "                IN  A       145.0.6.74\n"
+        "                IN  AAAA    2001:610:188:418:145:0:6:72\n"
+        "                IN  AAAA    2001:610:188:418:145:0:6:73\n"
+        "                IN  AAAA    2001:610:188:418:145:0:6:74\n"
+    )
+
+
+def test_more_nodes_have_more_configurations_downloaded():
+    assert download.count(SITE) == 16
+    assert "seq 16 |" in multi_node.plan(TOPOLOGY, DEBIAN_12).dry_run()
+    assert "seq 31 |" in multi_node.plan(THREE, DEBIAN_12).dry_run()
+
+
+def test_a_name_of_any_length_is_apart_from_its_record():
+    fqdn = "a-node-with-a-long-name.frkovpn.tuxed.net"
+    zone = services.zone(Site.of(changed("node-b", fqdn=fqdn)), DEBIAN_12)
+    assert "\na-node-with-a-long-name.frkovpn IN  A       145.0.6.73\n" in zone
+
+
+def test_the_command_line_prints_the_plan_of_another_topology(capsys):
+    assert main(["dry-run", "--topology", "multi_node_3"]) == 0
+    said = capsys.readouterr().out
+    for words in ("deploy node-c", "10.3.0.0/25", "fd00:3:3:3::/64", "Require ip 145.0.6.74"):
+        assert words in said
+    assert "node-c" not in (main(["dry-run"]), capsys.readouterr().out)[1]
+
+
+def test_the_command_line_takes_the_guide_that_a_topology_is_for(capsys):
+    assert main(["dry-run", "--topology", "failover"]) == 0
+    assert "ucarp" in capsys.readouterr().out
+
+
+def test_a_topology_of_another_guide_is_refused(capsys):
+    assert main(["dry-run", "multi_node", "--topology", "failover"]) == 1
+    said = capsys.readouterr().err
+    assert "the topology failover is one of the guide failover, not of multi_node" in said
+
+
+def test_a_topology_that_names_no_guide_is_refused(tmp_path, capsys):
+    path = tmp_path / "bare.toml"
+    text = (TOPOLOGIES / "multi_node.toml").read_text()
+    path.write_text(text.replace('guide = "multi-node"\n', ""))
+    assert main(["dry-run", "--topology", str(path)]) == 1
+    assert "does not say which guide it is for" in capsys.readouterr().err
 
 
 def test_an_unknown_image_is_refused_with_the_known_ones():

@@ -14,14 +14,17 @@ import pytest
 
 from checks.engine.judging import judge_now
 from checks.engine.verdict import Status
-from checks.multi_node.guide import HOSTS, NODES, RECORD_TYPE
-from checks.multi_node.tunnels import process_ranges
+from checks.multi_node.deployment import Deployment
+from checks.multi_node.guide import RECORD_TYPE
 from evidence.capture import Frame
 from evidence.events.multi_node import ApiAnswered, ConnectionLog
 from evidence.events.run import ScenarioStarted
 from evidence.history import History, read_history
 from lab.clock import NS, ClockOffset
 from lab.errors import DeadlinePassed
+from lab.topology import read_topology
+from provision.multi_node import download
+from provision.multi_node.site import Site
 from provision.vpn_clients import Client, Tunnel
 from scenarios.multi_node import (
     observe,
@@ -31,6 +34,7 @@ from scenarios.multi_node import (
     test_requirements,
 )
 from scenarios.multi_node.clients import Way
+from scenarios.multi_node.planned import planned
 from tests.captures import capture
 from tests.checks import factories
 from tests.checks.factories import dns_answer, good_config, sent, udp
@@ -69,24 +73,31 @@ def dig_block(number: int, name: str, kind: str, addresses: Sequence[str]) -> st
     )
 
 
-def answer_dig(command: str, stdin: str) -> str:
-    known = {(a["name"], a["type"]): a["addresses"] for a in factories.good_names()}
-    blocks = []
-    for number, line in enumerate(stdin.splitlines()):
-        name, kind = line.split()
-        addresses = known[name, kind]
-        blocks.append(
-            dig_block(number, name, kind, addresses[number % 2 :] + addresses[: number % 2])
+def turned(addresses: Sequence[str], number: int) -> list[str]:
+    """Return addresses in the order of the `number`th turn."""
+    turn = number % len(addresses)
+    return [*addresses[turn:], *addresses[:turn]]
+
+
+def answering_dig(site: Deployment) -> Callable[[str, str], str]:
+    known = {(a["name"], a["type"]): a["addresses"] for a in factories.good_names(site)}
+
+    def answer_dig(command: str, stdin: str) -> str:
+        asked = [line.split() for line in stdin.splitlines()]
+        return "".join(
+            dig_block(number, name, kind, turned(known[name, kind], number))
+            for number, (name, kind) in enumerate(asked)
         )
-    return "".join(blocks)
+
+    return answer_dig
 
 
-def answer_curl(machine: str) -> str:
+def answer_curl(machine: str, site: Deployment) -> str:
     parts = []
     for family in (4, 6):
         for shown, word in (("none", "missing"), ("wrong", "invalid")):
             body, head = f'{{"error":"{word} authentication information"}}', "401 application/json"
-            if machine not in NODES:
+            if machine not in site.nodes:
                 body, head = "<html>\n403\n</html>\n", "403 text/html; charset=iso-8859-1"
             parts.append(f"@@@ {family} {shown}\n{body}\n{head}\n")
     return "".join(parts)
@@ -96,11 +107,11 @@ def as_json(value: object) -> str:
     return json.dumps(value)
 
 
-def machine(name: str) -> ScriptedMachine:
-    host = HOSTS[name]
+def machine(name: str, site: Deployment) -> ScriptedMachine:
+    host, answer_dig = site.hosts[name], answering_dig(site)
     entries = [
-        {"family": "inet", "local": host.ipv4, "prefixlen": 24},
-        {"family": "inet6", "local": host.ipv6, "prefixlen": 64},
+        {"family": word, "local": host.address(family), "prefixlen": host.bits[family]}
+        for word, family in (("inet", 4), ("inet6", 6))
     ]
     script: dict[str, Said] = {
         "ip -j addr": lambda command, stdin: (
@@ -109,15 +120,15 @@ def machine(name: str) -> ScriptedMachine:
             + answer_dig(command, stdin)
         ),
         "dig ": answer_dig,
-        "curl ": answer_curl(name),
-        'vpn-server-api/config.php"; ': as_json(good_config()),
+        "curl ": answer_curl(name, site),
+        'vpn-server-api/config.php"; ': as_json(good_config(site)),
         "php -l": lambda command, _: "".join(
             f"@@@ 0 {path}\nNo syntax errors detected in {path}\n"
             for path in command.split("; do")[0].split()[3:]
         ),
     }
-    if name in NODES:
-        state = factories.server_state(name)
+    if name in site.nodes:
+        state = factories.server_state(name, site)
         script |= {
             "/etc/openvpn/server": "".join(
                 f"@@@ {file}\n{text}\n" for file, text in state["files"].items()
@@ -129,32 +140,22 @@ def machine(name: str) -> ScriptedMachine:
 
 
 class ScriptedLab:
-    """Five scripted machines, and the topology they are of."""
+    """Scripted machines, and the topology they are of."""
 
-    def __init__(self) -> None:
-        self.machines = {name: machine(name) for name in HOSTS}
-        roles = {"node-a": "node", "node-b": "node"}
-        self.topology = SimpleNamespace(
-            machines=[
-                SimpleNamespace(
-                    name=name,
-                    fqdn=host.name,
-                    roles=(roles.get(name, name),),
-                    ipv4=host.ipv4,
-                    ipv6=host.ipv6,
-                )
-                for name, host in HOSTS.items()
-            ]
-        )
+    def __init__(self, topology: str = "multi_node") -> None:
+        self.topology = read_topology(topology)
+        self.site = Deployment(planned(self.topology))
+        self.machines = {name: machine(name, self.site) for name in self.site.hosts}
 
     def __getitem__(self, name: str) -> ScriptedMachine:
         return self.machines[name]
 
 
 class ScriptedClients:
-    """VPN clients that land where their profile says, or in turns on both nodes."""
+    """VPN clients that land where their profile says, or in turns on all nodes."""
 
-    def __init__(self, down: Sequence[str] = ()) -> None:
+    def __init__(self, site: Deployment, down: Sequence[str] = ()) -> None:
+        self.site = site
         self.clients: list[Client] = []
         self.down = down
 
@@ -174,11 +175,12 @@ class ScriptedClients:
     def tunnel(self, number: int) -> Tunnel:
         one = self.clients[number]
         words = one.config.split("\n")[0].split()
-        remote, protocol = HOSTS[NODES[number % 2]].ipv6, "udp6"
+        remote, protocol = turned(self.site.node_addresses(6), number)[0], "udp6"
         if words[0] == "remote" and words[1] != "nodes.frkovpn.tuxed.net":
             remote, protocol = words[1], words[3]
-        node = next(n for n in NODES if remote in (HOSTS[n].ipv4, HOSTS[n].ipv6))
-        ranges = process_ranges(node)["tcp" in protocol]
+        node = self.site.node_of(remote)
+        assert node is not None
+        ranges = self.site.process_ranges(node)["tcp" in protocol]
         up = one.name not in self.down
         addresses = tuple(f"{network[number + 2]}/{network.prefixlen}" for network in ranges)
         return Tunnel(one.name, up, remote, 1194, addresses if up else (), "" if up else "no key")
@@ -191,6 +193,11 @@ class Stage:
     directory: Path
     history: History
     began_ns: int
+    lab: ScriptedLab
+
+    @property
+    def site(self) -> Deployment:
+        return self.lab.site
 
     def judge(self, requirement: str) -> None:
         if not (self.directory / "wire").exists():
@@ -209,17 +216,19 @@ class Stage:
         (self.directory / "wire" / "lab.pcapng").write_bytes(content)
 
 
-@pytest.fixture
-def stage(tmp_path: Path):
+@pytest.fixture(params=["multi_node", "multi_node_3"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path):
+    lab = ScriptedLab(request.param)
     with History(tmp_path / "history.jsonl", "it") as history:
         began_ns = time.time_ns() - 10 * NS
         history.record(ScenarioStarted(source="pytest", at_ns=began_ns, lab="lab"))
-        yield Stage(tmp_path, history, began_ns)
+        history.record(planned(lab.topology))
+        yield Stage(tmp_path, history, began_ns, lab)
 
 
 PLAIN = {
     "MN-01": test_requirements.test_every_machine_has_its_addresses_and_resolves_every_name,
-    "MN-04": test_controller.test_both_profiles_have_every_value_of_the_guides_table,
+    "MN-04": test_controller.test_each_profile_has_every_value_of_the_guides_table,
     "MN-05": test_controller.test_profiles_share_neither_number_nor_range,
     "MN-06": test_requirements.test_php_accepts_every_file_that_was_edited,
     "MN-07": test_controller.test_a_node_without_secret_is_told_so_by_the_api,
@@ -230,7 +239,7 @@ PLAIN = {
 
 @pytest.mark.parametrize("requirement", PLAIN)
 def test_a_scenario_records_what_its_check_needs(requirement: str, stage: Stage) -> None:
-    PLAIN[requirement](cast(Any, ScriptedLab()), stage.history, stage.judge)
+    PLAIN[requirement](cast(Any, stage.lab), stage.site, stage.history, stage.judge)
     assert stage.verdict.status is Status.PASS, stage.verdict.text
 
 
@@ -242,7 +251,8 @@ def wire_of(clients: ScriptedClients, wanted: int) -> list[Frame]:
         transport = "tcp" if "-tcp" in one.name else "udp"
         frames += factories.tunnel_frames(
             {"transport": transport, "family": family, "remote": tunnel.remote,
-             "address4": one.ipv4, "address6": one.ipv6}
+             "address4": one.ipv4, "address6": one.ipv6},
+            clients.site,
         )  # fmt: skip
     return frames
 
@@ -252,59 +262,66 @@ PROFILE = "client\r\nremote nodes.frkovpn.tuxed.net 1194 udp\r\nremote x 1194 tc
 
 def play_mn_15(stage: Stage, clients: ScriptedClients) -> None:
     def judge(requirement: str) -> None:
-        stage.write_wire(wire_of(clients, 8))
+        stage.write_wire(wire_of(clients, 4 * len(stage.site.nodes)))
         stage.judge(requirement)
 
     test_nodes.test_a_client_gets_into_each_node_by_udp_and_tcp_over_ipv4_and_ipv6(
-        cast(Any, clients), [PROFILE] * 16, stage.history, judge
+        stage.site, cast(Any, clients), [PROFILE] * 16, stage.history, judge
     )
 
 
-def test_eight_ways_in_are_tried_and_recorded(stage: Stage) -> None:
-    play_mn_15(stage, ScriptedClients())
+def test_four_ways_into_each_node_are_tried_and_recorded(stage: Stage) -> None:
+    play_mn_15(stage, ScriptedClients(stage.site))
     assert stage.verdict.status is Status.PASS, stage.verdict.text
 
 
 def test_a_client_that_stays_out_is_a_finding_not_an_error(stage: Stage) -> None:
-    play_mn_15(stage, ScriptedClients(down=["node-b-tcp6"]))
+    play_mn_15(stage, ScriptedClients(stage.site, down=["node-b-tcp6"]))
     assert stage.verdict.status is Status.FAIL
     assert "node-b-tcp6 by tcp over IPv6 to node-b: no tunnel: no key" in stage.verdict.text
 
 
 def test_the_shared_name_is_asked_and_each_address_tried(stage: Stage) -> None:
-    clients = ScriptedClients()
+    clients = ScriptedClients(stage.site)
 
     def judge(requirement: str) -> None:
-        stage.write_wire(wire_of(clients, 4))
+        stage.write_wire(wire_of(clients, 2 * len(stage.site.nodes)))
         stage.judge(requirement)
 
-    test_load_balancing.test_the_shared_name_leads_to_both_nodes_and_each_lets_a_client_in(
-        cast(Any, ScriptedLab()), cast(Any, clients), [PROFILE] * 16, stage.history, judge
+    test_load_balancing.test_the_shared_name_leads_to_all_nodes_and_each_lets_a_client_in(
+        cast(Any, stage.lab),
+        stage.site,
+        cast(Any, clients),
+        [PROFILE] * 16,
+        stage.history,
+        judge,
     )
     assert stage.verdict.status is Status.PASS, stage.verdict.text
 
 
 def test_answers_are_matched_with_the_wire(stage: Stage) -> None:
-    known = {kind: [HOSTS[n].address(f) for n in NODES] for f, kind in RECORD_TYPE.items()}
-    source, target = (HOSTS["services"].ipv4, 53), (HOSTS["client"].ipv4, 4000)
+    known = {kind: stage.site.node_addresses(f) for f, kind in RECORD_TYPE.items()}
+    source = stage.site.services.address(4), 53
+    target = stage.site.client.address(4), 4000
     stage.write_wire(
         [
-            sent(udp(source, target, dns_answer(n, kind, both[n % 2 :] + both[: n % 2])))
-            for kind, both in known.items()
+            sent(udp(source, target, dns_answer(n, kind, turned(every, n))))
+            for kind, every in known.items()
             for n in range(210)
         ]
     )
     test_load_balancing.test_the_dns_server_rotates_its_answers(
-        cast(Any, ScriptedLab()), stage.history, stage.judge, full=False
+        cast(Any, stage.lab), stage.site, stage.history, stage.judge, full=False
     )
     assert stage.verdict.status is Status.PASS, stage.verdict.text
 
 
-def test_sixteen_clients_take_the_way_they_find(stage: Stage) -> None:
-    clients, lab = ScriptedClients(), ScriptedLab()
+def test_clients_take_the_way_they_find(stage: Stage) -> None:
+    lab, site = stage.lab, stage.site
+    clients, number = ScriptedClients(site), download.count(Site.of(lab.topology))
 
     def judge(requirement: str) -> None:
-        stage.write_wire(wire_of(clients, 16))
+        stage.write_wire(wire_of(clients, number))
         stage.judge(requirement)
 
     def rows(_command: str, _stdin: str) -> str:
@@ -312,18 +329,18 @@ def test_sixteen_clients_take_the_way_they_find(stage: Stage) -> None:
         return as_json(
             [
                 {
-                    "profile_id": NODES[n % 2],
-                    "ip4": str(process_ranges(NODES[n % 2])[0][0][n + 2]),
+                    "profile_id": turned(site.nodes, n)[0],
+                    "ip4": str(site.process_ranges(turned(site.nodes, n)[0])[0][0][n + 2]),
                     "connected_at": dated.isoformat(),
                     "disconnected_at": None,
                 }
-                for n in range(16)
+                for n in range(number)
             ]
         )
 
     lab["controller"].script = {"connection_log": rows}
-    test_load_balancing.test_clients_that_connect_by_the_shared_name_land_on_both_nodes(
-        cast(Any, lab), cast(Any, clients), [PROFILE] * 16, stage.history, judge
+    test_load_balancing.test_clients_that_connect_by_the_shared_name_land_on_all_nodes(
+        cast(Any, lab), site, cast(Any, clients), [PROFILE] * number, stage.history, judge
     )
     assert stage.verdict.status is Status.PASS, stage.verdict.text
     (log,) = read_history(stage.history.path).of(ConnectionLog)
@@ -332,7 +349,7 @@ def test_sixteen_clients_take_the_way_they_find(stage: Stage) -> None:
 
 
 def test_a_way_leaves_one_remote_in_a_profile() -> None:
-    text = Way("node-a", "tcp", 6).only(PROFILE)
+    text = Way("node-a", "tcp", "2001:610:188:418:145:0:6:72").only(PROFILE)
     remotes = [line for line in text.splitlines() if line.startswith("remote ")]
     assert remotes == ["remote 2001:610:188:418:145:0:6:72 1194 tcp6-client"]
 

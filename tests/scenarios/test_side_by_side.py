@@ -6,14 +6,16 @@ import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from checks.engine.verdict import Status
 from checks.engine.verdicts import read_verdicts
 from lab.topology import Topology, read_topology
+from provision.deploy import Deployer, guide_named
 from scenarios.arguments import SCENARIOS, ask_for_scenarios, at_most, guides_of
-from scenarios.side_by_side import SideBySide
+from scenarios.side_by_side import SideBySide, in_chosen_topology, side_by_side, topologies
 from tests.scenarios.pretended import PROJECT, Pretended, pretend
 
 FAILOVER = "scenarios/failover"
@@ -217,6 +219,46 @@ def test_other_tests_keep_xdists_own_ways(tmp_path: Path) -> None:
     run = on_two_cores(tmp_path, "tests/scenarios/test_run.py", "--collect-only", "-q")
     assert "labs:" not in run.said
     assert os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") is None
+
+
+def options(*topologies: str) -> pytest.Config:
+    chosen: dict[str, object] = {"topology": [*topologies] or None, "full": False}
+    return cast(
+        pytest.Config,
+        SimpleNamespace(args=["scenarios/multi_node"], getoption=lambda name: chosen[name]),
+    )
+
+
+def test_memory_is_reckoned_with_the_topology_that_was_chosen() -> None:
+    own, larger = (side_by_side(options(*names)) for names in ((), ("multi_node_3",)))
+    assert own.lab_mib == read_topology("multi_node").memory_mib
+    assert larger.lab_mib == read_topology("multi_node_3").memory_mib > own.lab_mib
+    assert side_by_side(options("failover")).lab_mib == own.lab_mib, "it is of another guide"
+
+
+def test_a_topology_takes_the_place_of_its_guides_own() -> None:
+    assert topologies(options()) == {}
+    assert topologies(options("multi_node_3", "failover")) == {
+        "multi_node": "multi_node_3",
+        "failover": "failover",
+    }
+    made = in_chosen_topology(
+        options("multi_node_3"), lambda guide: Deployer(guide_named(guide), *[cast(Any, None)] * 3)
+    )
+    assert made("multi_node").guide.topology == "multi_node_3"
+    assert made("failover").guide.topology == "failover"
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["none"], "--topology: no topology 'none'"),
+        (["multi_node", "multi_node_3"], "multi_node and multi_node_3 are both of multi_node"),
+    ],
+)
+def test_a_topology_that_cannot_be_chosen_is_a_usage_error(names: list[str], words: str) -> None:
+    with pytest.raises(pytest.UsageError, match=words):
+        topologies(options(*names))
 
 
 def test_who_is_told_how_many_workers_there_are_by_the_environment_is_obeyed(

@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from checks.multi_node.guide import HOSTS
 from evidence.event import Event
 from tests.score.case import NOT_PASS, Case, some
 from tests.score.healthy import Healthy
@@ -160,7 +159,7 @@ def _setting(place: Place, other: object) -> Callable[[dict[str, Any]], object]:
 
 def _other(recording: Recording, source: str) -> str | None:
     """Return another node or machine of the same lab; None when `source` is none of them."""
-    names = list(recording.pair.nodes) if recording.pair else list(HOSTS)
+    names = list(recording.pair.nodes) if recording.pair else recording.machines
     if source not in names:
         return None
     return names[(names.index(source) + 1) % len(names)]

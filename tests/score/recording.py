@@ -17,6 +17,7 @@ from evidence.capture import Capture, Frame
 from evidence.clock import HostClock
 from evidence.event import Event
 from evidence.events import read_event
+from evidence.events.deployment import DeploymentPlanned
 from evidence.events.pair import PairConfigured
 from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import FILE_NAME, History, read_history
@@ -88,6 +89,12 @@ class Recording:
         """The pair as it was last configured; None where there is none."""
         found = [one for one in self.events if isinstance(one, PairConfigured)]
         return found[-1] if found else None
+
+    @property
+    def machines(self) -> list[str]:
+        """The machines of the deployment; none where there is none."""
+        planned = [one for one in self.events if isinstance(one, DeploymentPlanned)]
+        return [machine.name for one in planned[-1:] for machine in one.machines]
 
     def but(self, unwanted: Iterable[Event]) -> Recording:
         """Leave events out."""

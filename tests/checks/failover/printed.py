@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from checks.protocols import tcpdump
-from tests.checks.failover.recording import Run
+from tests.checks.failover.recording import ADDRESS, Run
 
 EVERY_SECOND = tuple(range(7))
 
@@ -14,6 +14,7 @@ EVERY_SECOND = tuple(range(7))
 def lines(*seconds: float, start: str = "18:15:53", **changes: tuple[str, str]) -> str:
     """Print the guide's line at so many seconds after `start`."""
     text = tcpdump.GUIDE_SAMPLE.replace("00:5f", "00:5e")
+    text = text.replace("192.168.70.1 ", f"{ADDRESS['primary']} ")
     for old, new in changes.values():
         text = text.replace(old, new)
     begun = datetime.strptime(start, "%H:%M:%S")

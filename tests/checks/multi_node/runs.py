@@ -4,15 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checks.engine.verdict import Status
-from checks.multi_node.guide import (
-    FAMILIES,
-    HOSTS,
-    NODES,
-    RECORD_TYPE,
-    SHARED_NAME,
-    TRANSPORTS,
-)
-from checks.multi_node.profiles import EDITED
+from checks.multi_node.deployment import Deployment
+from checks.multi_node.guide import FAMILIES, RECORD_TYPE, TRANSPORTS
+from checks.multi_node.profiles import edited
+from checks.protocols.round_robin import least_clients
 from tests.checks.factories import (
     SECOND,
     START_NS,
@@ -26,13 +21,14 @@ from tests.checks.factories import (
     server_state,
     udp,
 )
+from tests.checks.sites import GUIDE
 
 
-def addresses(machine: str) -> Data:
-    host = HOSTS[machine]
+def addresses(machine: str, site: Deployment = GUIDE) -> Data:
+    host = site.hosts[machine]
     entries = [
-        {"family": "inet", "local": host.ipv4, "prefixlen": 24},
-        {"family": "inet6", "local": host.ipv6, "prefixlen": 64},
+        {"family": "inet", "local": host.address(4), "prefixlen": host.bits[4]},
+        {"family": "inet6", "local": host.address(6), "prefixlen": host.bits[6]},
     ]
     return {
         "links": [
@@ -42,33 +38,37 @@ def addresses(machine: str) -> Data:
     }
 
 
-def run_mn_01() -> Run:
-    run = Run()
-    for machine in HOSTS:
-        run.events.append(("interfaces.shown", machine, addresses(machine)))
-        run.events.append(("names.answered", machine, {"answers": good_names()}))
+def run_mn_01(site: Deployment = GUIDE) -> Run:
+    run = Run(site=site)
+    for machine in site.hosts:
+        run.events.append(("interfaces.shown", machine, addresses(machine, site)))
+        run.events.append(("names.answered", machine, {"answers": good_names(site)}))
     return run
 
 
-def run_config() -> Run:
-    return Run(events=[("controller.config", "controller", good_config())])
+def run_config(site: Deployment = GUIDE) -> Run:
+    events = [("controller.config", site.controller.name, good_config(site))]
+    return Run(events, site=site)
 
 
-def run_mn_06() -> Run:
+def run_mn_06(site: Deployment = GUIDE) -> Run:
     return Run(
+        site=site,
         events=[
             (
                 "php.linted",
                 machine,
                 {"files": [{"path": p, "status": 0, "output": ""} for p in paths]},
             )
-            for machine, paths in EDITED.items()
-        ]
+            for machine, paths in edited(site).items()
+        ],
     )
 
 
-def http(machine: str, family: int, credentials: str) -> tuple[str, str, Data]:
-    if machine not in NODES:
+def http(
+    machine: str, family: int, credentials: str, site: Deployment = GUIDE
+) -> tuple[str, str, Data]:
+    if machine not in site.nodes:
         status, kind, body = 403, "text/html; charset=iso-8859-1", "<!DOCTYPE HTML>403"
     else:
         word = "missing" if credentials == "none" else "invalid"
@@ -84,56 +84,77 @@ def http(machine: str, family: int, credentials: str) -> tuple[str, str, Data]:
     return "api.answered", machine, {**data, "content_type": kind, "body": body}
 
 
-def run_http() -> Run:
-    machines = (*NODES, "client", "services")
-    return Run(
-        events=[http(m, f, c) for m in machines for f in FAMILIES for c in ("none", "wrong")]
-    )
+def run_http(site: Deployment = GUIDE) -> Run:
+    machines = (*site.nodes, *site.strangers)
+    asked = [(m, f, c) for m in machines for f in FAMILIES for c in ("none", "wrong")]
+    return Run(events=[http(*one, site) for one in asked], site=site)
 
 
-def run_mn_13() -> Run:
-    return Run(events=[("server.state", node, server_state(node)) for node in NODES])
+def run_mn_13(site: Deployment = GUIDE) -> Run:
+    return Run([("server.state", node, server_state(node, site)) for node in site.nodes], site=site)
 
 
-def run_mn_15() -> Run:
-    run = Run()
-    ways = [(n, t, f) for n in NODES for t in TRANSPORTS for f in FAMILIES]
+def run_mn_15(site: Deployment = GUIDE) -> Run:
+    run = Run(site=site)
+    ways = [(n, t, f) for n in site.nodes for t in TRANSPORTS for f in FAMILIES]
     for number, way in enumerate(ways):
         add_tunnel(run, *way, number)
     return run
 
 
-def run_mn_21() -> Run:
-    run = Run(events=[("names.answered", "client", {"answers": good_names()})])
-    for number, (node, family) in enumerate((n, f) for n in NODES for f in FAMILIES):
+def run_mn_21(site: Deployment = GUIDE) -> Run:
+    answered = ("names.answered", site.client.name, {"answers": good_names(site)})
+    run = Run([answered], site=site)
+    for number, (node, family) in enumerate((n, f) for n in site.nodes for f in FAMILIES):
         add_tunnel(run, node, "udp", family, number)
     return run
 
 
 def rotating(family: int, number: int) -> list[str]:
-    order = NODES if number % 2 else NODES[::-1]
-    return [HOSTS[node].address(family) for node in order]
+    return GUIDE.node_addresses(family)[:: 1 if number % 2 else -1]
 
 
-def run_mn_22(count: int = 200, order: Callable[[int, int], list[str]] = rotating) -> Run:
-    run = Run()
+def cyclic(site: Deployment) -> Callable[[int, int], list[str]]:
+    """Return an order of answers in which each node comes first in its turn."""
+
+    def order(family: int, number: int) -> list[str]:
+        addresses = site.node_addresses(family)
+        turn = number % len(addresses)
+        return addresses[turn:] + addresses[:turn]
+
+    return order
+
+
+def run_mn_22(
+    count: int = 200,
+    order: Callable[[int, int], list[str]] = rotating,
+    site: Deployment = GUIDE,
+) -> Run:
+    run = Run(site=site)
     for family in FAMILIES:
         kind, told = RECORD_TYPE[family], []
-        question = {"name": SHARED_NAME, "type": kind}
+        question = {"name": site.shared_name, "type": kind}
         for number in range(count):
             query = number % 150  # ids repeat, as random ones do
             answer = order(family, number)
             told.append({"id": query, "status": "NOERROR", "addresses": answer, **question})
-            frame = dns_answer(query, kind, answer)
-            asker = HOSTS["client"].ipv4, 4000
-            run.frames.append(sent(udp((HOSTS["services"].ipv4, 53), asker, frame)))
-        run.events.append(("dns.answered", "client", {"type": kind, "answers": told}))
+            message = dns_answer(query, kind, answer, site.shared_name)
+            server, asker = (site.services.address(4), 53), (site.client.address(4), 4000)
+            run.frames.append(sent(udp(server, asker, message), site=site))
+        run.events.append(("dns.answered", site.client.name, {"type": kind, "answers": told}))
     return run
 
 
-def run_mn_23(*landings: tuple[str, int, int]) -> Run:
+def evenly(site: Deployment) -> list[tuple[str, int, int]]:
+    """Return as many landings as it takes, and no more, spread over nodes and families."""
+    ways = [(node, family) for node in site.nodes for family in FAMILIES]
+    each, more = divmod(least_clients(len(site.nodes)), len(ways))
+    return [(*way, each + (number < more)) for number, way in enumerate(ways)]
+
+
+def run_mn_23(*landings: tuple[str, int, int], site: Deployment = GUIDE) -> Run:
     """Clients that landed: (node, family, how many); 9 and 7 over both families without any."""
-    run, rows = Run(), []
+    run, rows = Run(site=site), []
     each = landings or (("node-a", 4, 5), ("node-a", 6, 4), ("node-b", 4, 3), ("node-b", 6, 4))
     clients = [(node, family) for node, family, count in each for _ in range(count)]
     for number, (node, family) in enumerate(clients):
@@ -147,7 +168,8 @@ def run_mn_23(*landings: tuple[str, int, int]) -> Run:
                 "connected_ns": START_NS + 2 * SECOND,
             }
         )
-    run.events.append(("connection.log", "controller", {"rows": rows, "uncertainty_ns": SECOND}))
+    log = {"rows": rows, "uncertainty_ns": SECOND}
+    run.events.append(("connection.log", site.controller.name, log))
     return run
 
 
@@ -164,6 +186,23 @@ GOOD: dict[str, Callable[[], Run]] = {
     "MN-22": run_mn_22,
     "MN-23": run_mn_23,
 }
+
+
+def good_of(site: Deployment) -> dict[str, Callable[[], Run]]:
+    """Return a good recording of a site, with any number of nodes, for each requirement."""
+    return {
+        "MN-01": lambda: run_mn_01(site),
+        "MN-04": lambda: run_config(site),
+        "MN-05": lambda: run_config(site),
+        "MN-06": lambda: run_mn_06(site),
+        "MN-07": lambda: run_http(site),
+        "MN-08": lambda: run_http(site),
+        "MN-13": lambda: run_mn_13(site),
+        "MN-15": lambda: run_mn_15(site),
+        "MN-21": lambda: run_mn_21(site),
+        "MN-22": lambda: run_mn_22(204, cyclic(site), site),
+        "MN-23": lambda: run_mn_23(*evenly(site), site=site),
+    }
 
 
 def judge_mutant(run: Run, requirement: str, directory: Path) -> str:

@@ -7,7 +7,6 @@ import pytest
 
 from checks.engine.registry import judge
 from checks.engine.verdict import Status
-from checks.multi_node.guide import HOSTS, NODES
 from evidence.capture import Frame
 from evidence.scenario import Evidence
 from tests.checks.factories import SCENARIO, SECOND, START_NS, Run, mac
@@ -19,8 +18,9 @@ from tests.checks.multi_node.runs import (
     run_mn_22,
     run_mn_23,
 )
+from tests.checks.sites import GUIDE
 
-NODE_B = (HOSTS["node-b"].ipv4, HOSTS["node-b"].ipv6)
+NODE_A, NODE_B = ([GUIDE.address(one, family) for family in (4, 6)] for one in GUIDE.nodes)
 
 
 def test_mn_15_rejects_the_tls_crypt_key_of_the_other_node(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_mn_23_is_unknown_when_the_controller_did_not_log_a_client(tmp_path: Pat
 
 def test_mn_23_is_unknown_when_client_and_wire_disagree_about_the_node(tmp_path: Path) -> None:
     run = run_mn_23()
-    run.all("tunnel.tried")[0]["remote"] = HOSTS["node-b"].ipv4
+    run.all("tunnel.tried")[0]["remote"] = NODE_B[0]
     verdict = run.judge("MN-23", tmp_path)
     assert verdict.status is Status.UNKNOWN
     assert "node-a by the wire, node-b by its own log" in verdict.text
@@ -160,7 +160,7 @@ def from_node_b(frame: Frame) -> bool:
 
 def by_node_a(frame: Frame) -> Frame:
     """Return a frame of node-b as node-a sends it when it has node-b's addresses as well."""
-    data = frame.data[:6] + mac(HOSTS["node-a"].ipv4) + frame.data[12:]
+    data = frame.data[:6] + mac(NODE_A[0]) + frame.data[12:]
     return replace(frame, interface="node-a/wire0", data=data)
 
 
@@ -341,7 +341,7 @@ def test_mn_23_judges_families_apart_and_together(split: str, tmp_path: Path) ->
 
 
 def test_mn_23_accepts_two_families_that_spread(tmp_path: Path) -> None:
-    landings = [(node, family, 8) for node in NODES for family in (4, 6)]
+    landings = [(node, family, 8) for node in GUIDE.nodes for family in (4, 6)]
     verdict = run_mn_23(*landings).judge("MN-23", tmp_path)
     assert verdict.status is Status.PASS, verdict.text
     assert "over IPv6 8:8" in verdict.text

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from checks.engine.verdict import Status
-from checks.multi_node.guide import PROFILES
 from tests.checks.factories import Run, good_config
 from tests.checks.multi_node.runs import (
     GOOD,
@@ -16,6 +15,7 @@ from tests.checks.multi_node.runs import (
     run_mn_01,
     run_mn_06,
 )
+from tests.checks.sites import GUIDE
 
 
 @pytest.mark.parametrize("requirement", GOOD)
@@ -69,7 +69,7 @@ def test_mn_01_rejects_a_name_that_leads_elsewhere(tmp_path: Path) -> None:
 def test_mn_04_rejects_a_management_ip_of_b_set_to_that_of_a(tmp_path: Path) -> None:
     run = run_config()
     profiles = run.find("controller.config")["profiles"]
-    profiles["node-b"]["managementIp"] = PROFILES["node-a"]["managementIp"]
+    profiles["node-b"]["managementIp"] = GUIDE.address("node-a", 4)
     text = judge_mutant(run, "MN-04", tmp_path)
     assert "node-b: managementIp is '145.0.6.72', not '145.0.6.73'" in text
 
@@ -186,7 +186,7 @@ def unmerged() -> Run:
     run = run_config()
     event = run.find("controller.config")
     event["merged"] = False
-    for name, options in PROFILES.items():
+    for name, options in GUIDE.profiles(merged=False).items():
         event["profiles"][name].update(options, hideProfile=False)
     return run
 

@@ -37,6 +37,28 @@ def test_a_plain_network_carries_the_heartbeat() -> None:
     [
         ({"receiver": "192.168.71.2/24"}, Cause.DIFFERENT_NETWORKS),
         ({"adverts": NONE, "unicast": NONE, "arp_broadcast": NONE}, Cause.DIFFERENT_NETWORKS),
+        # by their prefix lengths, not by how their addresses look
+        ({"sender": "10.0.1.5/22", "receiver": "10.0.2.1/22"}, Cause.NONE),
+        ({"sender": "10.0.0.0/31", "receiver": "10.0.0.1/31"}, Cause.NONE),
+        ({"sender": "10.0.1.255/23", "receiver": "10.0.0.255/23"}, Cause.NONE),
+        ({"sender": "10.0.1.5/24", "receiver": "10.0.2.1/24"}, Cause.DIFFERENT_NETWORKS),
+        ({"sender": "192.168.70.1/25", "receiver": "192.168.70.129/25"}, Cause.DIFFERENT_NETWORKS),
+        ({"sender": "192.168.70.1/32", "receiver": "192.168.70.2/32"}, Cause.DIFFERENT_NETWORKS),
+        ({"sender": "10.0.0.5/23", "receiver": "10.0.1.5/24"}, Cause.DIFFERENT_NETWORKS),
+        ({"sender": "10.0.1.5/24", "receiver": "10.0.0.5/23"}, Cause.DIFFERENT_NETWORKS),
+        # one LAN, and two opinions of where it ends
+        ({"sender": "10.0.0.5/23", "receiver": "10.0.0.6/24"}, Cause.PREFIXES_DIFFER),
+        ({"receiver": "192.168.70.2/25"}, Cause.PREFIXES_DIFFER),
+        ({"receiver": "192.168.70.2/25", "adverts": NONE}, Cause.MAC_FILTERED),
+        (
+            {
+                "receiver": "192.168.70.2/25",
+                "adverts": NONE,
+                "unicast": NONE,
+                "arp_broadcast": NONE,
+            },
+            Cause.DIFFERENT_NETWORKS,
+        ),
         ({"adverts": NONE}, Cause.MAC_FILTERED),
         ({"adverts": NONE, "adverts_own_mac": NONE}, Cause.VRRP_FILTERED),
         (

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.multi_node.guide import SHARED_NAME
 from checks.protocols.dns import Answer, Malformed, parse_answer
 from tests.checks.factories import dns_answer
+from tests.checks.sites import GUIDE
 
 A, B = "145.0.6.72", "145.0.6.73"
 
 
 def test_the_addresses_of_an_answer_keep_their_order() -> None:
     answer = parse_answer(dns_answer(7, "A", [B, A]))
-    assert answer == Answer(7, 0, SHARED_NAME, "A", (B, A))
+    assert answer == Answer(7, 0, GUIDE.shared_name, "A", (B, A))
 
 
 @given(st.integers(min_value=0, max_value=200))

@@ -1,8 +1,9 @@
 """The exact test of a fair draw, and the rates it states."""
 
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise, product
-from math import comb
+from math import comb, factorial, prod
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from checks.protocols.round_robin import (
     ALPHA_QUERIES,
     fair_draw,
     fair_draws,
+    least_clients,
     power,
     turns,
 )
@@ -52,6 +54,47 @@ def test_for_two_outcomes_it_is_the_binomial_test(first: int, second: int) -> No
     seen = comb(total, first)
     tail = sum(comb(total, k) for k in range(total + 1) if comb(total, k) <= seen)
     assert fair_draw((first, second), ALPHA_CLIENTS).p == Fraction(tail, 2**total)
+
+
+def multinomial(counts: Sequence[int]) -> int:
+    return factorial(sum(counts)) // prod(map(factorial, counts))
+
+
+def test_of_three_outcomes_each_is_tested_for_itself_and_the_least_p_counts_thrice() -> None:
+    def binomial(count: int) -> Fraction:
+        ways = [comb(12, n) * 2 ** (12 - n) for n in range(13)]
+        return Fraction(sum(way for way in ways if way <= ways[count]), 3**12)
+
+    assert fair_draw((0, 4, 8), ALPHA_CLIENTS).p == 3 * min(map(binomial, (0, 4, 8)))
+    assert fair_draw((4, 4, 4), ALPHA_CLIENTS).p == 1
+
+
+@pytest.mark.parametrize(("draws", "alpha"), [(8, Fraction(1, 20)), (11, Fraction(1, 100))])
+def test_three_that_are_fair_are_rejected_no_more_often_than_stated(
+    draws: int, alpha: Fraction
+) -> None:
+    every = [(a, b, draws - a - b) for a in range(draws + 1) for b in range(draws + 1 - a)]
+    rejected = sum(multinomial(one) for one in every if not fair_draw(one, alpha).fair)
+    assert 0 < Fraction(rejected, 3**draws) <= alpha
+
+
+@pytest.mark.parametrize("groups", [[(3, 1, 0)], [(3, 1, 0), (0, 2, 3)], [(2, 2), (1, 3), (4, 0)]])
+def test_groups_together_are_the_multinomial_test_by_counting_all(groups) -> None:
+    def every(total: int, outcomes: int) -> Iterator[tuple[int, ...]]:
+        return (v for v in product(range(total + 1), repeat=outcomes) if sum(v) == total)
+
+    seen = prod(map(multinomial, groups))
+    choices = product(*(list(every(sum(one), len(one))) for one in groups))
+    as_extreme = sum(ways for one in choices if (ways := prod(map(multinomial, one))) <= seen)
+    total = prod(len(one) ** sum(one) for one in groups)
+    assert fair_draws(groups, ALPHA_CLIENTS).p == Fraction(as_extreme, total)
+
+
+@pytest.mark.parametrize("nodes", range(2, 65))
+def test_a_node_that_got_none_of_the_fewest_clients_is_noticed(nodes: int) -> None:
+    rest, more = divmod(least_clients(nodes), nodes - 1)
+    counts = [rest + (number < more) for number in range(nodes - 1)]
+    assert not fair_draw([*counts, 0], ALPHA_CLIENTS).fair
 
 
 @given(st.permutations([3, 1, 4]))
