@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from checks.multi_node.guide import HOSTS, NODES, RECORD_TYPE, node_of
+from checks.multi_node.deployment import Deployment
+from checks.multi_node.guide import RECORD_TYPE
 from checks.protocols.round_robin import ALPHA_CLIENTS, ALPHA_QUERIES, fair_draw
+from evidence.events.deployment import DeploymentPlanned
 from evidence.events.multi_node import DnsAnswered, TunnelTried
 from report.reading import Material
 
@@ -41,15 +43,21 @@ class Draw:
 
 
 def draws(material: Material) -> list[Draw]:
-    """Return what was drawn in each scenario: addresses that came first, clients that landed."""
-    return [*_first_addresses(material), *_landings(material)]
+    """Return what was drawn in each scenario: addresses that came first, clients that landed.
+
+    Of a scenario that has no plan of what was deployed, nothing: whose an address is, is not known.
+    """
+    sites = {one.scenario: Deployment(one) for one in material.recording.of(DeploymentPlanned)}
+    return [*_first_addresses(material, sites), *_landings(material, sites)]
 
 
-def _first_addresses(material: Material) -> Iterator[Draw]:
+def _first_addresses(material: Material, sites: Mapping[str, Deployment]) -> Iterator[Draw]:
     counted: dict[tuple[str, str], Counter[str]] = {}
     for event in material.recording.of(DnsAnswered):
+        if (site := sites.get(event.scenario)) is None:
+            continue
         family = next(one for one, kind in RECORD_TYPE.items() if kind == event.type)
-        nodes = {HOSTS[node].address(family): node for node in NODES}
+        nodes = dict(zip(site.node_addresses(family), site.nodes, strict=True))
         counts = counted.setdefault((event.scenario, event.type), Counter())
         counts.update(
             nodes.get(one.addresses[0], "another") if one.addresses else "none"
@@ -57,27 +65,31 @@ def _first_addresses(material: Material) -> Iterator[Draw]:
         )
     for (scenario, kind), counts in counted.items():
         what = f"node whose address comes first, {kind} answers"
-        yield _draw(what, scenario, counts, queries=True)
+        yield _draw(what, scenario, counts, sites[scenario].nodes, queries=True)
 
 
-def _landings(material: Material) -> Iterator[Draw]:
+def _landings(material: Material, sites: Mapping[str, Deployment]) -> Iterator[Draw]:
     last: dict[tuple[str, str], TunnelTried] = {}
     for event in material.recording.of(TunnelTried):
-        last[event.scenario, event.client] = event
+        if event.scenario in sites:
+            last[event.scenario, event.client] = event
     counted: dict[str, Counter[str]] = {}
     for (scenario, _), event in last.items():
-        node = node_of(event.remote) if event.up else None
+        node = sites[scenario].node_of(event.remote) if event.up else None
         counted.setdefault(scenario, Counter())[node or "none"] += 1
     for scenario, counts in counted.items():
-        yield _draw("node that a client landed on", scenario, counts, queries=False)
+        nodes = sites[scenario].nodes
+        yield _draw("node that a client landed on", scenario, counts, nodes, queries=False)
 
 
-def _draw(what: str, scenario: str, counts: Counter[str], *, queries: bool) -> Draw:
+def _draw(
+    what: str, scenario: str, counts: Counter[str], nodes: Sequence[str], *, queries: bool
+) -> Draw:
     of = counts.total()
-    each = [counts[node] for node in NODES]
+    each = [counts[node] for node in nodes]
     alpha = ALPHA_QUERIES if queries else ALPHA_CLIENTS
     outcome = "not tested"
     if 0 < sum(each) <= _MOST_DRAWS:
         outcome = str(fair_draw(each, alpha))
-    shares = tuple(Share(node, count, of) for node, count in zip(NODES, each, strict=True))
+    shares = tuple(Share(node, count, of) for node, count in zip(nodes, each, strict=True))
     return Draw(what, scenario, shares, of - sum(each), outcome)
