@@ -1,5 +1,6 @@
 """MN-13: what apply_changes makes of a node: one OpenVPN process a protocol and port.
 
+Each process was started after its file was written (`ages`): otherwise it runs something else.
 The directives are those of vpn-server-node 2.1.4, each once, and no other. User, group and the
 place of the hooks are the platform's, and what is pushed is the profile's: only their shape counts.
 """
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
+from checks.multi_node.ages import younger_than_their_files
 from checks.multi_node.guide import NODES, PORT, PROFILES, TRANSPORTS
 from checks.multi_node.tunnels import process_ranges
-from evidence.events.multi_node import ServerState
+from evidence.events.multi_node import ServerAges, ServerState
 from evidence.scenario import Evidence
 
 MANAGEMENT_BASE, PROCESSES_A_PROFILE = 11940, 64
@@ -140,7 +142,10 @@ def read_sockets(text: str) -> Iterator[Socket]:
 
 @check("MN-13")
 def processes_as_generated(evidence: Evidence, owed: Obligations) -> None:
-    """Each node runs its two processes, with their directives, sockets and devices, and no more."""
+    """Each node runs its two processes, with their directives, sockets and devices, and no more.
+
+    And they run what their files say, not what earlier files said.
+    """
     for node in NODES:
         processes = [Process(node, index) for index in range(len(TRANSPORTS))]
         for event in evidence.need(ServerState, node):
@@ -157,6 +162,8 @@ def processes_as_generated(evidence: Evidence, owed: Obligations) -> None:
                 one.met(event.place)
                 for objection in objections:
                     one.broken(f"{node}: {objection}")
+        configs = [f"{process.name}.conf" for process in processes]
+        younger_than_their_files(node, configs, evidence.need(ServerAges, node), owed)
 
 
 def _files(processes: list[Process], event: ServerState) -> Iterator[str]:

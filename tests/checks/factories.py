@@ -242,3 +242,12 @@ def server_state(node: str) -> Data:
             for name in ("lo", "wire0", *(f"tun{process.offset}" for process in processes))
         ],
     }
+
+
+def server_ages(node: str) -> Data:
+    configs = [f"{Process(node, index).name}.conf" for index in range(2)]
+    return {
+        "uncertainty_ns": SECOND // 20,
+        "files": [{"name": name, "written_ns": START_NS - 600 * SECOND} for name in configs],
+        "processes": [{"config": name, "started_ns": START_NS - 598 * SECOND} for name in configs],
+    }

@@ -23,6 +23,7 @@ from tests.checks.factories import (
     good_config,
     good_names,
     sent,
+    server_ages,
     server_state,
     udp,
 )
@@ -92,7 +93,9 @@ def run_http() -> Run:
 
 
 def run_mn_13() -> Run:
-    return Run(events=[("server.state", node, server_state(node)) for node in NODES])
+    run = Run(events=[("server.state", node, server_state(node)) for node in NODES])
+    run.events += [("server.ages", node, server_ages(node)) for node in NODES]
+    return run
 
 
 def run_mn_15() -> Run:
