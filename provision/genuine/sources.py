@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -55,17 +54,14 @@ class Tree:
     def unpack(self, place: Path, *paths: str) -> None:
         """Write the commit's files (of `paths`, or all) into the directory `place`."""
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile() as packed:
-            packing = ["archive", "--format=tar", self.source.commit, "--", *paths]
-            subprocess.run(
-                ["git", "-C", str(self.repository), *packing],
-                stdout=packed,
-                check=True,
-                env={**os.environ, **_ENVIRONMENT},
-            )
-            packed.seek(0)
-            with tarfile.open(fileobj=packed) as tar:
-                tar.extractall(place, filter="data")
+        packing = ["git", "-C", str(self.repository), "archive", "--format=tar"]
+        packing += [self.source.commit, "--", *paths]
+        environment = {**os.environ, **_ENVIRONMENT}
+        with subprocess.Popen(packing, stdout=subprocess.PIPE, env=environment) as packed:
+            unpacking = ["tar", "-x", "--no-same-owner", "-C", str(place)]
+            unpacked = subprocess.run(unpacking, stdin=packed.stdout, check=False)
+        if packed.returncode != 0 or unpacked.returncode != 0:
+            raise SourceRefused(f"{self.source}: {', '.join(paths) or 'it'} cannot be unpacked")
 
 
 def bundles() -> Path | None:
