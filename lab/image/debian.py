@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import tomllib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,8 @@ class Recipe:
     customize: str
     disk: str
     architecture: str
+    disabled: tuple[str, ...] = ()
+    """Units of the added packages that a guest does not start by itself."""
 
     @property
     def key(self) -> str:
@@ -63,25 +65,32 @@ class Recipe:
             self.disk,
             self.architecture,
             "\n".join(_LEFT_OUT),
+            *self.disabled,
         )
 
 
-def recipe() -> Recipe:
-    """Return what would be built on this machine now."""
+def recipe(sets: Iterable[str] = ()) -> Recipe:
+    """Return what would be built on this machine now, with the package sets that `sets` names."""
     wanted = tomllib.loads((_HERE / "debian.toml").read_text())
+    added = [wanted["sets"][name] for name in sets]
+    packages = [name for part in (wanted, *added) for name in part["packages"]]
     return Recipe(
-        packages=tuple(sorted(wanted["packages"])),
+        packages=tuple(sorted(packages)),
         size_gib=int(wanted["size_gib"]),
         sources=tuple(str(each) for each in aptsources.sources(RELEASE)),
         customize=(_HERE / "debian-customize.sh").read_text(),
         disk=(_HERE / "debian-disk.sh").read_text(),
         architecture=platform.machine(),
+        disabled=tuple(unit for part in added for unit in part["disabled"]),
     )
 
 
-def build(say: Callable[[str], None]) -> Image:
-    """Return the Debian guest, from the cache or built now (some 80 s); `say` gets each step."""
-    wanted = recipe()
+def build(say: Callable[[str], None], sets: Iterable[str] = ()) -> Image:
+    """Return the Debian guest, from the cache or built now (some 80 s); `say` gets each step.
+
+    `sets` names the package sets of `debian.toml` that it has beyond what every guest has.
+    """
+    wanted = recipe(sets)
     image = _image(wanted)
     if image.disk.exists():
         return image
@@ -116,6 +125,10 @@ def command(wanted: Recipe, target: Path, mode: str) -> list[str]:
         *(f"--aptopt={option}" for option in aptsources.download_options()),
         '--aptopt=Acquire::Languages "none"',
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
+        *(
+            f'--customize-hook=chroot "$1" systemctl disable --quiet {unit}'
+            for unit in wanted.disabled
+        ),
         f"--customize-hook={wanted.customize}",
         f"--customize-hook=download /kernel {target / 'kernel'}",
         f"--customize-hook=download /initrd {target / 'initrd'}",
