@@ -16,11 +16,14 @@ from rich.console import Console
 from lab.accelerator import choose
 from lab.cli import collect_garbage, how_to_look
 from lab.errors import VpnproofError
+from lab.image import choose as choose_image
 from lab.image import prepare
-from lab.progress import Progress
+from lab.progress import Progress, Say
 from lab.topology import check_memory, read_topology
-from provision.deploy import GUIDES, Deployer, guide_named
+from provision.deploy import GUIDES, Deployer, Guide, guide_named
 from provision.failover import Heartbeat
+from provision.genuine.software import ASKED, built, of_guide
+from provision.genuine.software import choose as choose_software
 from provision.platform import DEBIAN_12, PLATFORMS, platform_of
 
 
@@ -52,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         default=DEBIAN_12.name,
         help=f"the guests' image: {', '.join(PLATFORMS)} (default: %(default)s)",
     )
+    _add_software(dry_run)
     dry_run.set_defaults(act=_dry_run)
 
     up = commands.add_parser("up", help="build and provision a lab, and leave it up")
@@ -59,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--image", help="guest image; see lab/image/catalogue.toml")
     up.add_argument("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
     up.add_argument("--libvirt-uri", help="another libvirt than the lab's own")
+    _add_software(up)
     up.add_argument("--fresh", action="store_true", help="ignore all checkpoints")
     up.set_defaults(act=_up)
     return parser
@@ -74,10 +79,31 @@ def _add_guide(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_software(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--software",
+        choices=ASKED,
+        default="auto",
+        help="genuine, built of its published sources, or this project's drop-in "
+        "(default: the genuine one where it can be had within seconds)",
+    )
+
+
+def _guide(options: argparse.Namespace, image: str, say: Say) -> Guide:
+    software = of_guide(options.guide, choose_software(options.software, image))
+    say(f"software: {software}")
+    genuine = built(software, image, say)
+    return guide_named(options.guide, options.heartbeat, software, genuine)
+
+
 def _dry_run(options: argparse.Namespace) -> None:
-    guide = guide_named(options.guide, options.heartbeat)
+    guide = _guide(options, options.image, _on_stderr)
     plan = guide.plan(read_topology(guide.topology), platform_of(options.image))
     sys.stdout.write(plan.dry_run() + "\n")
+
+
+def _on_stderr(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _up(options: argparse.Namespace) -> None:
@@ -85,10 +111,11 @@ def _up(options: argparse.Namespace) -> None:
     collect_garbage()
     check_memory(read_topology(GUIDES[options.guide].topology))
     accelerator = choose(options.accel)
-    image = prepare(options.image, progress=progress)
+    guide = _guide(options, choose_image(options.image).name, progress.say)
+    image = prepare(options.image, progress=progress, sets=guide.software.package_sets)
     progress.say(f"{accelerator}; image {image}")
     deployer = Deployer(
-        guide_named(options.guide, options.heartbeat),
+        guide,
         image,
         accelerator,
         progress=progress,

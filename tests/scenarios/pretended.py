@@ -24,7 +24,7 @@ _OF_THIS_RUN = {
 }
 _PLUGIN = """
 import os, pathlib, signal, pytest
-import checks.engine.series, lab.accelerator, lab.cli, lab.image
+import checks.engine.series, lab.accelerator, lab.cli, lab.image, provision.genuine.software
 from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
 from evidence.history import History
 from checks.engine.judging import next_attempt
@@ -41,7 +41,11 @@ def judge(requirement, evidence):
 
 checks.engine.series.judge = judge
 lab.cli.collect_garbage = (PLACE / "collected").touch
-lab.image.prepare = lambda *_, **__: "pretended image"
+lab.image.prepare = lambda *_, **__: lab.image.Image("debian-12", "debian", "pretended", PLACE)
+provision.genuine.software.choose = lambda asked, _image: provision.genuine.software.Software(
+    "drop-in" if asked == "auto" else asked, "pretended"
+)
+provision.genuine.software.built = lambda *_: None
 lab.accelerator.choose = lambda *_: "pretended accelerator"
 
 @pytest.hookimpl(trylast=True)
