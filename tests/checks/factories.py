@@ -51,6 +51,7 @@ class Run:
 
     events: list[tuple[str, str, Data]] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
+    software: str = ""
 
     def find(self, kind: str, source: str | None = None) -> Data:
         """Return the data of the one such event, to be changed in place."""
@@ -63,7 +64,9 @@ class Run:
 
     def write(self, directory: Path) -> None:
         with History(directory / "history.jsonl", SCENARIO) as history:
-            history.record(ScenarioStarted(source="pytest", at_ns=START_NS, lab="lab"))
+            history.record(
+                ScenarioStarted(source="pytest", at_ns=START_NS, lab="lab", software=self.software)
+            )
             for number, (kind, source, data) in enumerate(self.events, start=1):
                 seconds = 1 if kind == "tunnel.started" else 20
                 at_ns = START_NS + seconds * SECOND + number

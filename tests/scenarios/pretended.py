@@ -24,7 +24,8 @@ _OF_THIS_RUN = {
 }
 _PLUGIN = """
 import os, pathlib, signal, pytest
-import checks.engine.series, lab.accelerator, lab.cli, lab.image, provision.genuine.software
+import checks.engine.series, lab.accelerator, lab.cli, lab.image, provision.errors
+import provision.genuine.software
 from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
 from evidence.history import History
 from checks.engine.judging import next_attempt
@@ -45,7 +46,11 @@ lab.image.prepare = lambda *_, **__: lab.image.Image("debian-12", "debian", "pre
 provision.genuine.software.choose = lambda asked, _image: provision.genuine.software.Software(
     "drop-in" if asked == "auto" else asked, "pretended"
 )
-provision.genuine.software.built = lambda *_: None
+def built(software, *_):
+    if software.is_genuine:
+        raise provision.errors.SourceRefused("tool 1.0: expected commit a, but b", hint="look")
+
+provision.genuine.software.built = built
 lab.accelerator.choose = lambda *_: "pretended accelerator"
 
 @pytest.hookimpl(trylast=True)

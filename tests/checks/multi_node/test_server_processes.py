@@ -221,3 +221,23 @@ def test_mn_13_a_file_of_a_clock_that_was_not_set_orders_nothing(tmp_path: Path)
     verdict = run.judge("MN-13", tmp_path)
     assert verdict.status is Status.UNKNOWN
     assert "before the software was published" in verdict.text
+
+
+# Which software a verdict is about
+
+
+@pytest.mark.parametrize("software", ["genuine", "drop-in"])
+def test_each_verdict_names_the_software_it_is_about(software: str, tmp_path: Path) -> None:
+    run = run_mn_13()
+    run.software = software
+    assert f"software: {software}" in run.judge("MN-13", tmp_path).reasons
+
+
+def test_a_failing_verdict_names_it_too_and_an_older_run_none(tmp_path: Path) -> None:
+    for software, named in (("genuine", True), ("", False)):
+        run = run_mn_13()
+        run.software = software
+        run.find("server.state", "node-a")["units"] = ""
+        verdict = run.judge("MN-13", tmp_path / (software or "older"))
+        assert verdict.status is Status.FAIL
+        assert any(reason.startswith("software:") for reason in verdict.reasons) is named
