@@ -22,7 +22,7 @@ from lab.progress import Progress, Say
 from lab.topology import check_memory, read_topology
 from provision.deploy import GUIDES, Deployer, Guide, guide_named
 from provision.failover import Heartbeat
-from provision.genuine.software import ASKED, built, of_guide
+from provision.genuine.software import ASKED, built, is_built, of_guide
 from provision.genuine.software import choose as choose_software
 from provision.platform import DEBIAN_12, PLATFORMS, platform_of
 
@@ -84,8 +84,8 @@ def _add_software(command: argparse.ArgumentParser) -> None:
         "--software",
         choices=ASKED,
         default="auto",
-        help="genuine, built of its published sources, or this project's drop-in "
-        "(default: the genuine one where it can be had within seconds)",
+        help="genuine, built of its published sources, or this project's drop-in (default: the "
+        "genuine one where it can be had within seconds; of a dry run, where it was built)",
     )
 
 
@@ -97,6 +97,8 @@ def _guide(options: argparse.Namespace, image: str, say: Say) -> Guide:
 
 
 def _dry_run(options: argparse.Namespace) -> None:
+    if options.software == "auto":  # to print a plan, nothing is fetched or built
+        options.software = "genuine" if is_built(options.image) else "drop-in"
     guide = _guide(options, options.image, _on_stderr)
     plan = guide.plan(read_topology(guide.topology), platform_of(options.image))
     sys.stdout.write(plan.dry_run() + "\n")

@@ -54,8 +54,9 @@ def prepared(
 ) -> tuple[Guide, Image]:
     """Return a guide with its software, built, and the image that its guests boot from."""
     software = software_of(config, guide)
+    # first what can be refused: an image takes minutes
+    genuine = built(software, choose_image(config.getoption("image")).name, progress.say)
     image = prepare(config.getoption("image"), progress=progress, sets=software.package_sets)
-    genuine = built(software, image.name, progress.say)
     return guide_named(guide, heartbeat, software, genuine), image  # type: ignore[arg-type]  # pytest has checked its choices
 
 

@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from provision.errors import PackagingFailed
@@ -21,6 +22,12 @@ def architecture() -> str:
     return ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
+@cache
+def _own_directory() -> tempfile.TemporaryDirectory[str]:
+    """Return Go's directory for this process: the standard library is compiled once in it."""
+    return tempfile.TemporaryDirectory(prefix="vpnproof-go-")
+
+
 def compile_program(program: GoProgram, tree: Path, target: Path) -> None:
     """Compile a program of the unpacked source `tree`; PackagingFailed with what Go said."""
     if shutil.which("go") is None:
@@ -28,30 +35,30 @@ def compile_program(program: GoProgram, tree: Path, target: Path) -> None:
     set_here = " ".join(f"-X {name}={value}" for name, value in program.variables.items())
     command = ["go", "build", "-trimpath", "-buildvcs=false", "-o", str(target)]
     command += ["-ldflags", f"-s -w -buildid= {set_here}".strip(), program.path]
-    with tempfile.TemporaryDirectory(prefix="vpnproof-go-") as own:
-        environment = {
-            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-            "HOME": own,
-            "GOCACHE": f"{own}/cache",
-            "GOPATH": f"{own}/path",
-            "GOPROXY": "off",
-            "GOFLAGS": "",
-            "GOTOOLCHAIN": "local",
-            "GOOS": "linux",
-            "GOARCH": architecture(),
-            "CGO_ENABLED": "0",
-        }
-        try:
-            done = subprocess.run(
-                command,
-                cwd=tree,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_SECONDS,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise PackagingFailed(f"go build {program.path} took over {_SECONDS} s") from error
+    own = _own_directory().name
+    environment = {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "HOME": own,
+        "GOCACHE": f"{own}/cache",
+        "GOPATH": f"{own}/path",
+        "GOPROXY": "off",
+        "GOFLAGS": "",
+        "GOTOOLCHAIN": "local",
+        "GOOS": "linux",
+        "GOARCH": architecture(),
+        "CGO_ENABLED": "0",
+    }
+    try:
+        done = subprocess.run(
+            command,
+            cwd=tree,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PackagingFailed(f"go build {program.path} took over {_SECONDS} s") from error
     if done.returncode != 0:
         raise PackagingFailed(f"go build {program.path} failed:\n{done.stderr.strip()}")

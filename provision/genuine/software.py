@@ -73,6 +73,11 @@ def choose(asked: str, image: str) -> Software:
     return Software("genuine", "its sources can be had", commits)
 
 
+def is_built(image: str) -> bool:
+    """Whether the genuine software for guests of `image` was built before."""
+    return build.is_cached(_system(image), read())
+
+
 def of_guide(guide: str, chosen: Software) -> Software:
     """Return what `guide` is followed with when `chosen` was chosen: not all of it is free."""
     if guide == "multi_node":

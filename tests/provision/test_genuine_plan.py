@@ -209,6 +209,41 @@ def test_a_process_that_was_never_stopped_does_not_count_as_running(
     assert ("is older than its configuration" in done.stdout) is not runs
 
 
+_CURL = """#!/bin/sh
+case "$*" in
+*_form/auth/verify) echo "cookie" >cookies; printf %s {login} ;;
+*configurations) printf 'client\nremote x 1194 udp\n' | grep {found} >"$3"; printf 200 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("login", "found", "said"),
+    [(302, "-e .", ""), (200, "-e .", "user-1 was not let in: HTTP 200"),
+     (302, "-v remote", "user-1 got no configuration of node-a: HTTP 200")],
+)  # fmt: skip
+def test_a_configuration_is_downloaded_by_who_was_let_in(
+    login: int, found: str, said: str, tmp_path: Path
+) -> None:
+    script = Path(multi_node.__file__).with_name("portal-download.sh")
+    curl = _CURL.format(login=login, found=found).replace('"$3"', '"$out"')
+    curl = curl.replace("case", 'while [ "$1" != -o ]; do shift; done; out=$2\ncase', 1)
+    curl = curl.replace(">cookies", ">/dev/null")
+    programs = {"pwgen": "#!/bin/sh\necho secret\n", "sudo": "#!/bin/sh\ncat\n", "curl": curl}
+    for name, text in programs.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        ["sh", str(script), "https://x/vpn-user-portal/", "user-1", "node-a"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr.strip() == said
+    assert done.stdout == ("" if said else "client\nremote x 1194 udp\n")
+    assert done.returncode == bool(said)
+
+
 @pytest.mark.skipif(DIRECTORY not in os.environ, reason=f"needs the sources: {DIRECTORY}")
 def test_the_published_scripts_can_be_amended(tmp_path: Path, session: Session) -> None:
     get(read()["documentation"]).unpack(tmp_path / "scripts")
