@@ -238,6 +238,8 @@ def test_a_failing_verdict_names_it_too_and_an_older_run_none(tmp_path: Path) ->
         run = run_mn_13()
         run.software = software
         run.find("server.state", "node-a")["units"] = ""
-        verdict = run.judge("MN-13", tmp_path / (software or "older"))
+        place = tmp_path / (software or "older")
+        place.mkdir()
+        verdict = run.judge("MN-13", place)
         assert verdict.status is Status.FAIL
         assert any(reason.startswith("software:") for reason in verdict.reasons) is named
