@@ -26,15 +26,15 @@ from evidence.secret import Secrets
 from lab.accelerator import choose
 from lab.cli import collect_garbage
 from lab.errors import ConformanceFailure, LabError
-from lab.image import prepare
 from lab.lab import Lab
 from lab.progress import Progress
 from lab.timing import Kind, spending
-from provision.deploy import Deployer, guide_named
+from provision.deploy import GUIDES, Deployer
 from report.making import report_at_end
+from scenarios import software
 from scenarios.again import HostTooBusy, OnceMore, goes_again
 from scenarios.ahead import NEXT, guide_of, needed_next
-from scenarios.arguments import ask_for_scenarios
+from scenarios.arguments import ask_for_scenarios, guides_of
 from scenarios.durations import Durations, Stopwatch
 from scenarios.labs import LabFailedBefore, Labs
 from scenarios.lateness import Lateness, watched
@@ -109,6 +109,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--timings", action="store_true", help="print the scenarios that took longest, and why"
     )
+    software.add_option(group)
     group.addoption(
         "--heartbeat",
         choices=("ucarp", "keepalived"),
@@ -158,15 +159,18 @@ def pytest_configure_node(node: WorkerController) -> None:
     """Tell a worker of xdist what it may do beside the others."""
     labs = node.config.stash.get(_LABS, None)
     node.workerinput[_MAY_THAW_AHEAD] = labs is not None and labs.ahead
+    if labs is not None:
+        software.tell(node)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     if (labs := config.stash.get(_LABS, None)) is None:
         return []
-    image = prepare(config.getoption("image"), progress=Progress())
+    images, lines = software.header(config)
     accelerator = choose(config.getoption("accel"))
     return [
-        f"lab: {config.getoption('lab')}, image {image}, accelerator {accelerator}",
+        f"lab: {config.getoption('lab')}, image {', '.join(images)}, accelerator {accelerator}",
+        *lines,
         f"labs: {labs}",
         f"evidence: {config.stash[_RUN].directory}",
     ]
@@ -248,7 +252,9 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
     progress = Progress(Console(file=config.stash[_TERMINAL], highlight=False))
     collect_garbage()
     accelerator = choose(config.getoption("accel"))
-    image = prepare(config.getoption("image"), progress=progress)
+    heartbeat = config.getoption("heartbeat")
+    first = next(iter(guides_of(config.args, GUIDES)), "failover")
+    image = software.prepared(config, first, heartbeat, progress)[1]
     run = config.stash[_RUN]
     to_be_judged = config.stash.get(_TO_BE_JUDGED, frozenset[str]())
     run.open(
@@ -256,12 +262,12 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
         image=str(image),
         image_source=image.source,
         accelerator=str(accelerator),
+        software=software.facts(config),
     )
 
     def deployer(guide: str) -> Deployer:
         return Deployer(
-            guide_named(guide, config.getoption("heartbeat")),
-            image,
+            *software.prepared(config, guide, heartbeat, progress),
             accelerator,
             progress=progress,
             fresh=config.getoption("fresh"),
@@ -355,6 +361,7 @@ def history(
         lab=labs.name(guide),
         requirements=tuple(requirements_of(request.node)),
         attempt=next_attempt(run.directory, scenario),
+        software=software.software_of(request.config, guide).name,
     )
     with run.history(scenario) as history:
         history.record(started)

@@ -71,6 +71,11 @@ class Evidence:
             raise Missing(f"the history has no end of {self.scenario}: it was cut off")
         return start, ends[-1]
 
+    @property
+    def software(self) -> str:
+        """What the guide was followed with, genuine or drop-in; empty where nobody noted it."""
+        return self._bounds[0].software
+
     @cached_property
     def _within(self) -> Recording:
         start, end = self._bounds

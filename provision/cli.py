@@ -18,11 +18,14 @@ from rich.console import Console
 from lab.accelerator import choose
 from lab.cli import collect_garbage, how_to_look
 from lab.errors import VpnproofError
+from lab.image import choose as choose_image
 from lab.image import prepare
-from lab.progress import Progress
+from lab.progress import Progress, Say
 from lab.topology import check_memory, read_topology
 from provision.deploy import GUIDES, Deployer, Guide, guide_named, guide_of, in_topology
 from provision.failover import Heartbeat
+from provision.genuine.software import ASKED, built, is_built, of_guide
+from provision.genuine.software import choose as choose_software
 from provision.platform import DEBIAN_12, PLATFORMS, platform_of
 
 
@@ -54,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         default=DEBIAN_12.name,
         help=f"the guests' image: {', '.join(PLATFORMS)} (default: %(default)s)",
     )
+    _add_software(dry_run)
     dry_run.set_defaults(act=_dry_run)
 
     up = commands.add_parser("up", help="build and provision a lab, and leave it up")
@@ -61,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--image", help="guest image; see lab/image/catalogue.toml")
     up.add_argument("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
     up.add_argument("--libvirt-uri", help="another libvirt than the lab's own")
+    _add_software(up)
     up.add_argument("--fresh", action="store_true", help="ignore all checkpoints")
     up.set_defaults(act=_up)
     return parser
@@ -82,24 +87,50 @@ def _add_guide(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _guide(options: argparse.Namespace) -> Guide:
+def _add_software(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--software",
+        choices=ASKED,
+        default="auto",
+        help="genuine, built of its published sources, or this project's drop-in (default: the "
+        "genuine one where it can be had within seconds; of a dry run, where it was built)",
+    )
+
+
+def _guide_name(options: argparse.Namespace) -> str:
     own = guide_of(options.topology) if options.topology else "multi_node"
-    return in_topology(guide_named(options.guide or own, options.heartbeat), options.topology)
+    return options.guide or own
+
+
+def _guide(options: argparse.Namespace, image: str, say: Say) -> Guide:
+    name = _guide_name(options)
+    software = of_guide(name, choose_software(options.software, image))
+    say(f"software: {software}")
+    genuine = built(software, image, say)
+    guide = guide_named(name, options.heartbeat, software, genuine)
+    return in_topology(guide, options.topology)
 
 
 def _dry_run(options: argparse.Namespace) -> None:
-    guide = _guide(options)
+    if options.software == "auto":  # to print a plan, nothing is fetched or built
+        options.software = "genuine" if is_built(options.image) else "drop-in"
+    guide = _guide(options, options.image, _on_stderr)
     plan = guide.plan(read_topology(guide.topology), platform_of(options.image))
     sys.stdout.write(plan.dry_run() + "\n")
 
 
+def _on_stderr(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
 def _up(options: argparse.Namespace) -> None:
     progress = Progress()
-    guide = _guide(options)
+    named = in_topology(guide_named(_guide_name(options), options.heartbeat), options.topology)
     collect_garbage()
-    check_memory(read_topology(guide.topology))
+    check_memory(read_topology(named.topology))
     accelerator = choose(options.accel)
-    image = prepare(options.image, progress=progress)
+    guide = _guide(options, choose_image(options.image).name, progress.say)
+    image = prepare(options.image, progress=progress, sets=guide.software.package_sets)
     progress.say(f"{accelerator}; image {image}")
     deployer = Deployer(
         guide,

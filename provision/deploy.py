@@ -42,6 +42,8 @@ from lab.timing import Kind, spending
 from lab.topology import Topology, has_memory, read_topology
 from provision import failover, multi_node
 from provision.errors import PlanError
+from provision.genuine.build import Built
+from provision.genuine.software import DROP_IN, Software
 from provision.notes import Notes
 from provision.plan import Plan, StepOutcome
 from provision.platform import Platform, platform_of
@@ -59,6 +61,8 @@ class Guide:
     topology: str
     plan: Callable[[Topology, Platform], Plan]
     wait_until_ready: Callable[[Lab], None]
+    software: Software = DROP_IN
+    """What it is followed with."""
 
 
 GUIDES = {
@@ -67,17 +71,25 @@ GUIDES = {
 }
 
 
-def guide_named(name: str, heartbeat: failover.Heartbeat = "ucarp") -> Guide:
+def guide_named(
+    name: str,
+    heartbeat: failover.Heartbeat = "ucarp",
+    software: Software = DROP_IN,
+    genuine: Built | None = None,
+) -> Guide:
     """Return a guide by name; PlanError names those that there are.
 
-    `heartbeat` is the failover pair's engine.
+    `heartbeat` is the failover pair's engine; `genuine` what was built of genuine `software`.
     """
     if name not in GUIDES:
         raise PlanError(f"no guide {name!r}", hint=f"there are: {', '.join(GUIDES)}")
     if name == "failover":
         plan = partial(failover.plan, heartbeat=heartbeat)
-        return replace(GUIDES[name], plan=plan)
-    return GUIDES[name]
+        return replace(GUIDES[name], plan=plan, software=software)
+    if genuine is not None:
+        multi = partial(multi_node.plan, genuine=genuine)
+        return replace(GUIDES[name], plan=multi, software=software)
+    return replace(GUIDES[name], software=software)
 
 
 def in_topology(guide: Guide, topology: str | None) -> Guide:

@@ -19,3 +19,11 @@ class UnexpectedContent(LabError):
 
 class StepFailed(LabError):
     """A step could not be carried out, so the deployment is not there to be judged."""
+
+
+class SourceRefused(LabError):
+    """A source of the genuine software is not what its catalogue says, or cannot be had."""
+
+
+class PackagingFailed(LabError):
+    """The genuine software could not be made into packages."""

@@ -8,7 +8,7 @@ import io
 import shlex
 import tarfile
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from provision.action import Action
@@ -73,15 +73,14 @@ class Unpack(Action):
     @cached_property
     def content(self) -> bytes:
         """The archive: a gzipped tar without times and owners."""
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-            for path in self._files():
-                entry = tarfile.TarInfo(f"{self.name}/{path.relative_to(self.source)}")
-                entry.size = path.stat().st_size
-                entry.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-                with path.open("rb") as file:
-                    tar.addfile(entry, file)
-        return gzip.compress(packed.getvalue(), mtime=0)
+        files = {path: path.stat() for path in self._files()}
+        return _packed(
+            self.source,
+            self.name,
+            tuple(
+                (path, told.st_mode, told.st_size, told.st_mtime_ns) for path, told in files.items()
+            ),
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -120,6 +119,19 @@ class Unpack(Action):
             for path in self.source.rglob("*")
             if path.is_file() and not _is_residue(path.relative_to(self.source))
         )
+
+
+@lru_cache(maxsize=8)  # the same for each machine, and each time a plan is made
+def _packed(source: Path, name: str, files: tuple[tuple[Path, int, int, int], ...]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for path, mode, size, _ in files:
+            entry = tarfile.TarInfo(f"{name}/{path.relative_to(source)}")
+            entry.size = size
+            entry.mode = 0o755 if mode & 0o100 else 0o644
+            with path.open("rb") as file:
+                tar.addfile(entry, file)
+    return gzip.compress(packed.getvalue(), mtime=0)
 
 
 def _is_residue(path: Path) -> bool:

@@ -39,6 +39,9 @@ class Platform:
     """Where a virtual host is read from."""
     apache_log: str
 
+    php_fpm: str
+    """The service that runs PHP behind Apache; the drop-in software has none."""
+
     tls_certificates: str
     tls_keys: str
     trust_anchors: str
@@ -105,6 +108,7 @@ DEBIAN_12 = Platform(
     apache_conf="/etc/apache2/conf-available",
     apache_sites="/etc/apache2/sites-enabled",
     apache_log="/var/log/apache2",
+    php_fpm="php8.2-fpm",
     tls_certificates="/etc/ssl/certs",
     tls_keys="/etc/ssl/private",
     trust_anchors="/usr/local/share/ca-certificates",
@@ -154,6 +158,7 @@ def _centos(name: str, release: str, install: str) -> Platform:
         apache_conf="/etc/httpd/conf.d",
         apache_sites="/etc/httpd/conf.d",
         apache_log="/var/log/httpd",
+        php_fpm="php-fpm",
         tls_certificates="/etc/pki/tls/certs",
         tls_keys="/etc/pki/tls/private",
         trust_anchors="/etc/pki/ca-trust/source/anchors",

@@ -69,7 +69,7 @@ class Run:
         """Return the run's history, to be appended to on behalf of `scenario`."""
         return History(self.files.history, scenario)
 
-    def open(self, *, requirements: Iterable[str] = (), **facts: str) -> None:
+    def open(self, *, requirements: Iterable[str] = (), **facts: object) -> None:
         """Make the directory with its `run.json` (`facts` beside revision and versions).
 
         requirements: which ones the scenarios that were collected are to be judged for. To a
@@ -85,7 +85,7 @@ class Run:
             told = self.files.facts()
             self._write({**told, "requirements": sorted({*told["requirements"], *requirements})})
 
-    def _told(self, facts: Mapping[str, str]) -> dict[str, object]:
+    def _told(self, facts: Mapping[str, object]) -> dict[str, object]:
         return {
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "revision": asdict(Revision.here(self.root)),

@@ -48,9 +48,9 @@ class Machine:
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
 
-    def setup(self) -> subprocess.CompletedProcess[str]:
+    def setup(self, *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["/bin/sh", str(self.project / "lab" / "setup")],
+            ["/bin/sh", str(self.project / "lab" / "setup"), *options],
             env={"PATH": str(self.programs)},
             cwd="/",
             capture_output=True,
@@ -166,3 +166,22 @@ def test_on_fedora_packages_come_by_dnf(machine: Machine):
     assert done.returncode == 0, done.stderr
     assert "dnf -q -y install" in done.stdout
     assert "libvirt-daemon-driver-qemu" in done.stdout
+
+
+@pytest.mark.parametrize("program", ["apt-get", "dnf"])
+def test_a_compiler_is_installed_only_when_the_genuine_software_is_asked_for(
+    machine: Machine, program: str
+):
+    machine.has("id", "echo 0")
+    machine.has("dpkg-query", NOTHING_INSTALLED)
+    machine.has("rpm", "exit 1")
+    (machine.programs / "apt-get").unlink()
+    machine.has(program, 'echo "installs $*"')
+    assert "golang" not in machine.setup().stdout
+    assert "golang" in machine.setup("--genuine").stdout
+
+
+def test_another_option_is_refused(machine: Machine):
+    done = machine.setup("--genuin")
+    assert done.returncode == 1
+    assert "unknown options: --genuin" in done.stderr

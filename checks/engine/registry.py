@@ -102,7 +102,7 @@ def judge(requirement_id: str, evidence: Evidence) -> Verdict:
     if function is None:
         return unknown(f"no check judges {requirement.id} yet")
     try:
-        return _rested_on(evidence, _run(function, evidence))
+        return _about(evidence.software, _rested_on(evidence, _run(function, evidence)))
     except EvidenceError as error:
         return unknown(f"{_kind(error)} evidence: {error.message}")
     except Exception as error:  # noqa: BLE001 - evidence may come from anywhere
@@ -130,6 +130,13 @@ def _rested_on(evidence: Evidence, verdict: Verdict) -> Verdict:
         reasons = (*flaws, f"it would be {verdict.status}", *verdict.reasons)
         verdict = replace(verdict, status=Status.UNKNOWN, reasons=reasons, late=False)
     return replace(verdict, digests=evidence.digests())
+
+
+def _about(software: str, verdict: Verdict) -> Verdict:
+    """Say in the verdict which software it is about, where that was noted."""
+    if not software:
+        return verdict
+    return replace(verdict, reasons=(*verdict.reasons, f"software: {software}"))
 
 
 def _kind(error: EvidenceError) -> str:

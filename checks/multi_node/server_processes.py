@@ -1,5 +1,6 @@
 """MN-13: what apply_changes makes of a node: one OpenVPN process a protocol and port.
 
+Each process was started after its file was written (`ages`): otherwise it runs something else.
 The directives are those of vpn-server-node 2.1.4, each once, and no other. User, group and the
 place of the hooks are the platform's, and what is pushed is the profile's: only their shape counts.
 """
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
+from checks.multi_node.ages import younger_than_their_files
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import PORT, TRANSPORTS
 from evidence.errors import Imprecise
-from evidence.events.multi_node import ServerState
+from evidence.events.multi_node import ServerAges, ServerState
 from evidence.scenario import Evidence
 
 _LONGEST_LINE = 256  # OPTION_LINE_SIZE of OpenVPN
@@ -152,7 +154,10 @@ def read_sockets(text: str) -> Iterator[Socket]:
 
 @check("MN-13")
 def processes_as_generated(evidence: Evidence, owed: Obligations) -> None:
-    """Each node runs its two processes, with their directives, sockets and devices, and no more."""
+    """Each node runs its two processes, with their directives, sockets and devices, and no more.
+
+    And they run what their files say, not what earlier files said.
+    """
     site = deployment(evidence, owed)
     for node in site.nodes:
         processes = [Process(site, node, index) for index in range(len(TRANSPORTS))]
@@ -170,6 +175,8 @@ def processes_as_generated(evidence: Evidence, owed: Obligations) -> None:
                 one.met(event.place)
                 for objection in objections:
                     one.broken(f"{node}: {objection}")
+        configs = [f"{process.name}.conf" for process in processes]
+        younger_than_their_files(node, configs, evidence.need(ServerAges, node), owed)
 
 
 def _files(processes: list[Process], event: ServerState) -> Iterator[str]:

@@ -143,6 +143,32 @@ class ServerState(Event):
     links: tuple[Interface, ...] = Field(min_length=1)
 
 
+class FileWritten(Value):
+    """When a file of /etc/openvpn/server was written last."""
+
+    name: Name
+    written_ns: Count
+
+
+class ProcessStarted(Value):
+    """When an OpenVPN process was started; config: the file that its command line names."""
+
+    config: Name
+    started_ns: Count
+
+
+class ServerAges(Event):
+    """Whether what runs on the node `source` is younger than its files (MN-13).
+
+    Times of the node's own clock, ns since 1970; `uncertainty_ns` is what a process' start, told in
+    ticks since the boot, may be off by.
+    """
+
+    kind: Literal["server.ages"] = "server.ages"
+    files: tuple[FileWritten, ...]
+    processes: tuple[ProcessStarted, ...]
+
+
 class TunnelStarted(Event):
     """A client was sent to connect; what it does from here on is an attempt of its own."""
 

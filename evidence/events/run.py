@@ -20,13 +20,15 @@ class ScenarioStarted(Event):
     """A scenario began, in a lab whose evidence bears the name `lab`.
 
     requirements: which ones it is to be judged for. attempt: counts from 1 how often it was
-    begun in this run's directory; each attempt is judged for itself.
+    begun in this run's directory; each attempt is judged for itself. software: what the guide was
+    followed with in that lab, genuine or drop-in; empty where that was not noted.
     """
 
     kind: Literal["scenario.started"] = "scenario.started"
     lab: Name
     requirements: tuple[Name, ...] = ()
     attempt: int = Field(default=1, ge=1)
+    software: str = ""
 
 
 class ScenarioEnded(Event):

@@ -50,9 +50,15 @@ def choose(name: str | None) -> Download | Build:
     raise ImageError("no default image can be had here", hint=f"choose from: {', '.join(entries)}")
 
 
-def prepare(name: str | None = None, *, progress: Progress | Say = lambda _line: None) -> Image:
+def prepare(
+    name: str | None = None,
+    *,
+    progress: Progress | Say = lambda _line: None,
+    sets: tuple[str, ...] = (),
+) -> Image:
     """Return the image called `name` (None: the default), fetched or built if it is not cached.
 
+    `sets` names sets of packages that it has beyond what every guest has.
     A `Progress` shows a download as a bar where there is a terminal; a function gets lines.
     Takes milliseconds when it is cached, about 80 s to build the Debian guest. Two at once do not
     collide: the second waits for the first. ImageError says what was missing or wrong.
@@ -60,9 +66,9 @@ def prepare(name: str | None = None, *, progress: Progress | Say = lambda _line:
     entry = choose(name)
     say = progress.say if isinstance(progress, Progress) else progress
     if isinstance(entry, Build):
-        return debian.build(say)
+        return debian.build(say, sets)
     downloaded = _downloaded(entry, say) or _download(entry, progress, say)
-    return preparing.prepared(downloaded, entry.release, choose_accelerator(None), say)
+    return preparing.prepared(downloaded, entry.release, choose_accelerator(None), say, sets)
 
 
 def _asked_first(entry: Download) -> str:

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import tomllib
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,8 @@ class Recipe:
     customize: str
     disk: str
     architecture: str
+    disabled: tuple[str, ...] = ()
+    """Units of the added packages that a guest does not start by itself."""
 
     @property
     def key(self) -> str:
@@ -65,25 +68,32 @@ class Recipe:
             self.disk,
             self.architecture,
             "\n".join(_LEFT_OUT),
+            *self.disabled,
         )
 
 
-def recipe(say: Say = lambda _line: None) -> Recipe:
-    """Return what would be built on this machine now."""
+def recipe(say: Say = lambda _line: None, sets: Iterable[str] = ()) -> Recipe:
+    """Return what would be built on this machine now, with the package sets that `sets` names."""
     wanted = tomllib.loads((_HERE / "debian.toml").read_text())
+    added = [wanted["sets"][name] for name in sets]
+    packages = [name for part in (wanted, *added) for name in part["packages"]]
     return Recipe(
-        packages=tuple(sorted(wanted["packages"])),
+        packages=tuple(sorted(packages)),
         size_gib=int(wanted["size_gib"]),
         sources=tuple(str(each) for each in Archives().debian(RELEASE, say)),
         customize=(_HERE / "debian-customize.sh").read_text(),
         disk=(_HERE / "debian-disk.sh").read_text(),
         architecture=platform.machine(),
+        disabled=tuple(unit for part in added for unit in part["disabled"]),
     )
 
 
-def build(say: Say) -> Image:
-    """Return the Debian guest, from the cache or built now (some 80 s); `say` gets each step."""
-    wanted, images = recipe(say), Images()
+def build(say: Say, sets: Iterable[str] = ()) -> Image:
+    """Return the Debian guest, from the cache or built now (some 80 s); `say` gets each step.
+
+    `sets` names the package sets of `debian.toml` that it has beyond what every guest has.
+    """
+    wanted, images = recipe(say, sets), Images()
     image = _image(wanted)
     if found := images.find(image, say):
         return found
@@ -113,6 +123,10 @@ def command(wanted: Recipe, target: Path, mode: str) -> list[str]:
         *(f"--aptopt={option}" for option in aptsources.download_options()),
         '--aptopt=Acquire::Languages "none"',
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
+        *(
+            f'--customize-hook=chroot "$1" systemctl disable --quiet {unit}'
+            for unit in wanted.disabled
+        ),
         f"--customize-hook={wanted.customize}",
         f"--customize-hook=download /kernel {target / 'kernel'}",
         f"--customize-hook=download /initrd {target / 'initrd'}",

@@ -40,7 +40,11 @@ _EL7 = """
 """
 
 
-def plan(release: int) -> list[str]:
+# sets of packages of their own, by name; see debian.toml
+_SETS = {"genuine": "php-fpm php-mbstring php-opcache pwgen chrony"}
+
+
+def plan(release: int, sets: tuple[str, ...] = ()) -> list[str]:
     """Return the shell commands that prepare CentOS `release` (7 or 9), in order."""
     return [
         *(_archives_of_7() if release == 7 else _archives_of_9()),
@@ -53,6 +57,7 @@ def plan(release: int) -> list[str]:
                 "dnf -y install ucarp || true",
             ]
         ),
+        *(f"yum -y install {_SETS[name]}" for name in sets),
         # the guides' own steps start what they need; their iptables files exclude firewalld
         "systemctl disable httpd named keepalived iptables ip6tables crond || true",
         "systemctl disable --now firewalld && systemctl mask firewalld || true",
@@ -62,10 +67,10 @@ def plan(release: int) -> list[str]:
     ]
 
 
-def seed_files(release: int) -> dict[str, bytes]:
+def seed_files(release: int, sets: tuple[str, ...] = ()) -> dict[str, bytes]:
     """Return the seed of the preparing boot: run the plan, say so on the console, power off."""
     script = "\n".join(
-        ["#!/bin/sh", "set -ex", *plan(release), "sync", f"echo '{DONE}' > /dev/ttyS0"]
+        ["#!/bin/sh", "set -ex", *plan(release, sets), "sync", f"echo '{DONE}' > /dev/ttyS0"]
     )
     user_data = {
         "write_files": [{"path": "/root/prepare", "permissions": "0700", "content": script + "\n"}],
@@ -97,14 +102,16 @@ def command(disk: Path, seed: Path, console: Path, accelerator: Accelerator) -> 
     ]
 
 
-def prepared_key(base: Image, release: int) -> str:
+def prepared_key(base: Image, release: int, sets: tuple[str, ...] = ()) -> str:
     """Return the key of the prepared image: what it was and what was done to it."""
-    return content_key(base.key, "\n".join(plan(release)))
+    return content_key(base.key, "\n".join(plan(release, sets)))
 
 
-def prepared(base: Image, release: int, accelerator: Accelerator, say: Say) -> Image:
+def prepared(
+    base: Image, release: int, accelerator: Accelerator, say: Say, sets: tuple[str, ...] = ()
+) -> Image:
     """Return `base` with the guides' packages, from the cache or prepared now."""
-    key, images = prepared_key(base, release), Images()
+    key, images = prepared_key(base, release, sets), Images()
     image = replace(base, key=key, disk=images_root() / f"{base.name}-{key[:16]}" / "disk.qcow2")
     with locked(f"{base.name}-prepared"):
         if found := images.find(image, say):
@@ -112,13 +119,13 @@ def prepared(base: Image, release: int, accelerator: Accelerator, say: Say) -> I
         say(f"installing the guides' packages in {base.name} (once)")
         images.make_room(_NEEDED_MIB << 20, f"preparing {base.name}")
         with entering(image) as unfinished:
-            _boot_once(base.disk, release, unfinished, accelerator)
+            _boot_once(base.disk, seed_files(release, sets), unfinished, accelerator)
     return image
 
 
-def _boot_once(base: Path, release: int, place: Path, accelerator: Accelerator) -> None:
+def _boot_once(base: Path, files: dict[str, bytes], place: Path, accelerator: Accelerator) -> None:
     overlay, seed, console = place / "overlay.qcow2", place / "seed.iso", place / "console.log"
-    seed.write_bytes(volume(seed_files(release)))
+    seed.write_bytes(volume(files))
     backing = ["-f", "qcow2", "-F", "qcow2", "-b", str(base)]
     subprocess.run(["qemu-img", "create", "-q", *backing, str(overlay)], check=True)
     try:

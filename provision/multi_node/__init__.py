@@ -5,6 +5,7 @@ Up to and with the section "Load Balancing". The sections' modules are named aft
 
 from __future__ import annotations
 
+from provision.genuine.build import Built
 from provision.multi_node import controller, load_balancing, nodes, requirements, services
 from provision.multi_node.ready import wait_until_ready
 from provision.multi_node.site import Site, TopologyLike
@@ -15,20 +16,27 @@ from provision.vpn_clients import place_for_clients
 __all__ = ["plan", "wait_until_ready"]
 
 
-def plan(topology: TopologyLike, platform: Platform, *, load_balanced: bool = True) -> Plan:
+def plan(
+    topology: TopologyLike,
+    platform: Platform,
+    *,
+    load_balanced: bool = True,
+    genuine: Built | None = None,
+) -> Plan:
     """Return the guide as a plan for the machines of `topology`.
 
+    With `genuine` it is followed with the genuine software that was built, else with the drop-in.
     With `load_balanced` false it stops before the section "Load Balancing", where each node
     still has a profile of its own. PlanError when the topology lacks a role.
     """
     site = Site.of(topology)
     steps = [
         *services.steps(site, platform),
-        *requirements.steps(site, platform),
+        *requirements.steps(site, platform, genuine),
         place_for_clients(site.client.name, requirements.SECTION),
-        *controller.steps(site, platform),
-        *nodes.steps(site, platform),
+        *controller.steps(site, platform, genuine=genuine is not None),
+        *nodes.steps(site, platform, genuine=genuine is not None),
     ]
     if load_balanced:
-        steps += load_balancing.steps(site, platform)
+        steps += load_balancing.steps(site, platform, genuine=genuine is not None)
     return Plan(steps)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from provision.action import Check, Command, Remember, Service
+from provision.action import Action, Check, Command, Remember, Service
 from provision.apache import ApacheSection
 from provision.files import WriteFile
-from provision.multi_node import errata
+from provision.multi_node import errata, genuine_errata, published
 from provision.multi_node.profiles import merged, separate
 from provision.multi_node.requirements import ARCHIVE, ARCHIVE_FILE, HOME
 from provision.multi_node.services import CERTIFICATE_NOTE, KEY_NOTE
@@ -28,12 +28,12 @@ PASSWORD_NOTES = {"demo's password": "Regular User", "admin's password": "Admin 
 CREDENTIALS = f"{HOME}/deploy_controller.log"
 
 
-def steps(site: Site, platform: Platform) -> list[Step]:
+def steps(site: Site, platform: Platform, *, genuine: bool = False) -> list[Step]:
     """Return the steps of the section."""
     return [
-        _deploy(site, platform),
+        _deploy(site, platform, genuine=genuine),
         _certificate(site, platform),
-        _profiles(site),
+        _profiles(site, platform, genuine=genuine),
         _allow_nodes(site, platform),
         _authority(site, platform),
         _client_certificate(site, platform),
@@ -47,7 +47,12 @@ def daemon_note(file: str) -> str:
     return f"CA file {file}"
 
 
-def _deploy(site: Site, platform: Platform) -> Step:
+def config_read_anew(platform: Platform, *, genuine: bool) -> tuple[Action, ...]:
+    """Return what makes the API read its configuration anew; the drop-in always does."""
+    return (Service(platform.php_fpm, after=(CONFIG,)),) if genuine else ()
+
+
+def _deploy(site: Site, platform: Platform, *, genuine: bool) -> Step:
     fqdn = site.controller.fqdn
     # The passwords are printed at the very end: only a failed run is shown.
     run = (
@@ -62,6 +67,7 @@ def _deploy(site: Site, platform: Platform) -> Step:
         machine=site.controller.name,
         changes="the API and the portal are installed",
         actions=(
+            *(_deployable(platform) if genuine else ()),
             Command(
                 run,
                 once="deploy-controller",
@@ -69,13 +75,49 @@ def _deploy(site: Site, platform: Platform) -> Step:
                 stdin=f"{fqdn}\n{fqdn}\n",
                 timeout=900,
             ),
+            *(_deployed(platform) if genuine else ()),
             *(
                 Remember(note, f"sed -n 's/.*{label} Pass: *//p' {CREDENTIALS} | tr -d '\\n'")
                 for note, label in PASSWORD_NOTES.items()
             ),
         ),
-        errata=(errata.WORKING_DIRECTORY, errata.DEBIAN_PATHS),
+        errata=(
+            errata.WORKING_DIRECTORY,
+            errata.DEBIAN_PATHS,
+            *(_ERRATA_OF_DEPLOYING if genuine and platform.os_id == "debian" else ()),
+        ),
         module=__name__,
+    )
+
+
+_ERRATA_OF_DEPLOYING = (
+    genuine_errata.DEPLOY_ON_DEBIAN,
+    genuine_errata.PHP_RELEASE,
+    genuine_errata.EASY_RSA,
+    genuine_errata.CONTROLLER_FIREWALL,
+)
+
+
+def _deployable(platform: Platform) -> tuple[Action, ...]:
+    return published.deploy_script("controller", platform, f"{HOME}/{ARCHIVE}")
+
+
+def _deployed(platform: Platform) -> tuple[Action, ...]:
+    """Return what is left after the published script, which goes on whatever fails in it."""
+    rules = (
+        f"cd {HOME}/{ARCHIVE}/resources/centos\n"
+        f"cp iptables {platform.firewall_ipv4}\n"
+        f"cp ip6tables {platform.firewall_ipv6}"
+    )
+    files = (platform.firewall_ipv4, platform.firewall_ipv6)
+    firewall = (
+        Command(rules, once="controller-firewall"),
+        Service(platform.firewall_service, files),
+    )
+    made = "[ -s /var/lib/vpn-server-api/db.sqlite ] && [ -s /var/lib/vpn-user-portal/db.sqlite ]"
+    return (
+        *(firewall if platform.os_id == "debian" else ()),
+        Check(f"{made} && systemctl is-active {platform.php_fpm} {platform.apache}"),
     )
 
 
@@ -99,7 +141,7 @@ def _certificate(site: Site, platform: Platform) -> Step:
     )
 
 
-def _profiles(site: Site) -> Step:
+def _profiles(site: Site, platform: Platform, *, genuine: bool) -> Step:
     first, *others = site.nodes
     profiles = ("vpnProfiles",)
     edits: list[Edit] = [
@@ -113,7 +155,8 @@ def _profiles(site: Site) -> Step:
         section=SECTION,
         machine=site.controller.name,
         changes="each node has a profile of its own",
-        actions=(PhpConfig(CONFIG, tuple(edits)),),
+        actions=(PhpConfig(CONFIG, tuple(edits)), *config_read_anew(platform, genuine=genuine)),
+        errata=(genuine_errata.OLD_CONFIGURATION,) if genuine else (),
         module=__name__,
     )
 

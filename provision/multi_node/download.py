@@ -1,5 +1,7 @@
 """Client configurations: downloaded without a browser, and kept for the scenarios to use.
 
+From the genuine portal by its pages, as a browser does; the drop-in has a command instead.
+
 Each takes the controller seconds of RSA without hardware virtualisation, so a number of them is
 downloaded as the guide's last step, and is frozen with the lab.
 """
@@ -7,9 +9,10 @@ downloaded as the guide's last step, and is frozen with the lab.
 from __future__ import annotations
 
 import shlex
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from provision.action import Command
+from provision.action import Action, Command
+from provision.files import WriteFile
 from provision.multi_node.site import Site
 from provision.step import Step
 from provision.target import Target
@@ -20,6 +23,7 @@ COUNT, EACH_FURTHER = 16, 15
 KEPT = PurePosixPath("/root/profiles")
 _END = "--- end of a client configuration ---"
 _SECONDS_EACH = 60
+_PAGES = "/usr/local/bin/portal-download"
 
 
 def count(site: Site) -> int:
@@ -27,10 +31,13 @@ def count(site: Site) -> int:
     return COUNT + EACH_FURTHER * max(0, len(site.nodes) - 2)
 
 
-def step(site: Site, section: str, needs: tuple[str, ...]) -> Step:
+def step(site: Site, section: str, needs: tuple[str, ...], *, genuine: bool = False) -> Step:
     """Return the step that downloads a configuration of the merged profile for each user."""
     profile, number = site.nodes[0].name, count(site)
+    portal = f"https://{site.controller.fqdn}/vpn-user-portal/"
     issue = f"vpn-user-portal-issue --user user-$1 --profile {profile} --name laptop"
+    if genuine:
+        issue = f"{_PAGES} {portal} user-$1 {profile}"
     # Two at a time: as many as a machine has processors.
     download = (
         f"mkdir -p -m 700 {KEPT}\ncd {KEPT}\n"
@@ -47,6 +54,7 @@ def step(site: Site, section: str, needs: tuple[str, ...]) -> Step:
         machine=site.controller.name,
         changes=f"{number} users have downloaded a configuration of the profile all see",
         actions=(
+            *(_browser() if genuine else ()),
             Command(
                 download,
                 unless=f"[ $(ls {KEPT}/*.ovpn 2>/dev/null | wc -l) -eq {number} ]",
@@ -56,6 +64,11 @@ def step(site: Site, section: str, needs: tuple[str, ...]) -> Step:
         needs=needs,
         module=__name__,
     )
+
+
+def _browser() -> tuple[Action, ...]:
+    script = Path(__file__).with_name("portal-download.sh").read_text()
+    return (WriteFile(_PAGES, script, mode=0o755),)
 
 
 def downloaded(controller: Target) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from provision.action import Check, Command
 from provision.files import WriteFile
 from provision.multi_node import errata, profiles
-from provision.multi_node.controller import CONFIG
+from provision.multi_node.controller import CONFIG, config_read_anew
 from provision.multi_node.download import step as download_step
 from provision.multi_node.nodes import applied_step, apply_changes
 from provision.multi_node.services import named, nodes_path, relative
@@ -18,11 +18,12 @@ SECTION = "Load Balancing"
 _STATE = "/var/lib/vpn-server-api"
 
 
-def steps(site: Site, platform: Platform) -> list[Step]:
+def steps(site: Site, platform: Platform, *, genuine: bool = False) -> list[Step]:
     """Return the steps of the section."""
     again = [_apply_again(node) for node in site.nodes]
-    merged = (_merge(site), _shared_key(site, platform))
-    download = download_step(site, SECTION, needs=tuple(step.name for step in merged))
+    merged = (_merge(site, platform, genuine=genuine), _shared_key(site, platform))
+    needs = tuple(step.name for step in merged)
+    download = download_step(site, SECTION, needs=needs, genuine=genuine)
     return [*merged, *again, _round_robin(site, platform), download]
 
 
@@ -38,7 +39,7 @@ def nodes_records(site: Site) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _merge(site: Site) -> Step:
+def _merge(site: Site, platform: Platform, *, genuine: bool) -> Step:
     before, after = profiles.separate(site), profiles.merged(site)
     edits: list[Edit] = [
         Set(("vpnProfiles", name, option), value)
@@ -51,7 +52,7 @@ def _merge(site: Site) -> Step:
         section=SECTION,
         machine=site.controller.name,
         changes="users see one profile; all profiles have the nodes' shared name",
-        actions=(PhpConfig(CONFIG, tuple(edits)),),
+        actions=(PhpConfig(CONFIG, tuple(edits)), *config_read_anew(platform, genuine=genuine)),
         module=__name__,
     )
 

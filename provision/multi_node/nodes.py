@@ -1,14 +1,14 @@
 """Nodes: the same steps on each of them, side by side.
 
-vpn-daemon has its place between the deployment and the configuration; until the drop-in software
-has one, its certificates only wait in root's home directory.
+vpn-daemon has its place between the deployment and the configuration; as the drop-in software has
+none, its certificates only wait in root's home directory there.
 """
 
 from __future__ import annotations
 
-from provision.action import Check, Command
+from provision.action import Check, Command, Packages, Service
 from provision.files import WriteFile
-from provision.multi_node import errata
+from provision.multi_node import errata, genuine_errata, published
 from provision.multi_node.controller import DAEMON_NOTES, NODE_NOTE, daemon_note
 from provision.multi_node.requirements import ARCHIVE, ARCHIVE_FILE, HOME
 from provision.multi_node.site import Host, Site
@@ -24,9 +24,9 @@ FIREWALL = "/etc/vpn-server-node/firewall.php"
 DAEMON_PORT = 41194
 
 
-def steps(site: Site, platform: Platform) -> list[Step]:
+def steps(site: Site, platform: Platform, *, genuine: bool = False) -> list[Step]:
     """Return the steps of the section, for one node after the other."""
-    return [step for node in site.nodes for step in _node(node, site, platform)]
+    return [step for node in site.nodes for step in _node(node, site, platform, genuine=genuine)]
 
 
 def apply_changes(node: Host, *, once: str, after: tuple[str, ...] = ()) -> tuple[Command, Check]:
@@ -35,8 +35,12 @@ def apply_changes(node: Host, *, once: str, after: tuple[str, ...] = ()) -> tupl
     `once` names this occasion; files of `after` that change make it due again.
     """
     running = (
-        f"for unit in openvpn-server@{node.name}-0 openvpn-server@{node.name}-1; do "
-        'systemctl is-active "$unit" || { systemctl status --no-pager -l "$unit"; exit 1; }; done'
+        f"for name in {node.name}-0 {node.name}-1; do unit=openvpn-server@$name\n"
+        'systemctl is-active "$unit" || { systemctl status --no-pager -l "$unit"; exit 1; }\n'
+        # one that was never stopped would run what an earlier file said
+        'age=$(ps -o etimes= -p "$(systemctl show -p MainPID "$unit" | cut -d = -f 2)") && '
+        '[ "$age" -le $(($(date +%s) - $(stat -c %Y "/etc/openvpn/server/$name.conf") + 1)) ] || '
+        '{ echo "$unit is older than its configuration"; exit 1; }; done'
     )
     command = f"cd {HOME}\n{ARCHIVE}/apply_changes.sh"
     return (
@@ -50,11 +54,12 @@ def applied_step(node: Host) -> str:
     return f"apply the changes on {node.name}"
 
 
-def _node(node: Host, site: Site, platform: Platform) -> list[Step]:
+def _node(node: Host, site: Site, platform: Platform, *, genuine: bool) -> list[Step]:
     return [
-        _certificates(node),
+        _certificates(node, genuine=genuine),
         _api_check(node, site),
-        _deploy(node, site, platform),
+        _deploy(node, site, platform, genuine=genuine),
+        *([_daemon(node, platform)] if genuine else []),
         _config(node),
         _firewall(node, site),
         Step(
@@ -62,16 +67,20 @@ def _node(node: Host, site: Site, platform: Platform) -> list[Step]:
             section=SECTION,
             machine=node.name,
             changes="OpenVPN serves the node's profile by UDP and TCP",
-            actions=apply_changes(
-                node, once="apply-changes", after=(ARCHIVE_FILE, CONFIG, FIREWALL)
+            actions=(
+                *(published.apply_changes_amended(f"{HOME}/{ARCHIVE}") if genuine else ()),
+                *apply_changes(node, once="apply-changes", after=(ARCHIVE_FILE, CONFIG, FIREWALL)),
             ),
-            errata=(errata.WORKING_DIRECTORY,),
+            errata=(
+                errata.WORKING_DIRECTORY,
+                *((genuine_errata.UNITS_NOT_STOPPED,) if genuine else ()),
+            ),
             module=__name__,
         ),
     ]
 
 
-def _certificates(node: Host) -> Step:
+def _certificates(node: Host, *, genuine: bool) -> Step:
     return Step(
         name=f"certificates copied to {node.name}",
         section=SECTION,
@@ -82,7 +91,7 @@ def _certificates(node: Host) -> Step:
             for file in DAEMON_NOTES
         ),
         needs=("certificates for the nodes",),
-        errata=(errata.DAEMON_CERTIFICATE, errata.DAEMON_LATER),
+        errata=(errata.DAEMON_CERTIFICATE, *(() if genuine else (errata.DAEMON_LATER,))),
         module=__name__,
     )
 
@@ -101,13 +110,40 @@ def _api_check(node: Host, site: Site) -> Step:
     )
 
 
-def _deploy(node: Host, site: Site, platform: Platform) -> Step:
+def _daemon(node: Host, platform: Platform) -> Step:
+    places = {
+        "ca.crt": platform.vpn_daemon_ca,
+        "vpn-daemon.crt": platform.vpn_daemon_certificate,
+        "vpn-daemon.key": platform.vpn_daemon_key,
+    }
+    directory = platform.vpn_daemon_ca.rpartition("/")[0]
+    copies = "\n".join(f"cp {file} {place}" for file, place in places.items())
+    install = f"cd {HOME}\n{copies}\nchgrp -R vpn-daemon {directory}"
+    copied = tuple(f"{HOME}/{file}" for file in places)
+    return Step(
+        name=f"vpn-daemon on {node.name}",
+        section=SECTION,
+        machine=node.name,
+        changes="the controller can list and end the node's connections",
+        actions=(
+            Packages(platform, ("vpn-daemon",)),
+            WriteFile(platform.vpn_daemon_env, f"ENABLE_TLS=-enable-tls\nLISTEN=:{DAEMON_PORT}\n"),
+            Command(install, once="vpn-daemon-certificates", after=copied),
+            Service("vpn-daemon", after=(platform.vpn_daemon_env, *places.values())),
+        ),
+        errata=(errata.DAEMON_CERTIFICATE, genuine_errata.DAEMON_UNREACHABLE),
+        module=__name__,
+    )
+
+
+def _deploy(node: Host, site: Site, platform: Platform, *, genuine: bool) -> Step:
     return Step(
         name=f"deploy {node.name}",
         section=SECTION,
         machine=node.name,
         changes="OpenVPN and the node's software are installed",
         actions=(
+            *(published.deploy_script("node", platform, f"{HOME}/{ARCHIVE}") if genuine else ()),
             Command(
                 f"cd {HOME}/{ARCHIVE}\n./{platform.deploy_node}",
                 once="deploy-node",
@@ -118,7 +154,11 @@ def _deploy(node: Host, site: Site, platform: Platform) -> Step:
         ),
         # The controller must have its profiles before a node fetches them.
         needs=("profiles", "secret of the nodes"),
-        errata=(errata.WORKING_DIRECTORY, errata.DEBIAN_PATHS),
+        errata=(
+            errata.WORKING_DIRECTORY,
+            errata.DEBIAN_PATHS,
+            *((genuine_errata.DEPLOY_ON_DEBIAN, genuine_errata.NAMES_COLLIDE) if genuine else ()),
+        ),
         module=__name__,
     )
 

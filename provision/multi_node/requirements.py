@@ -11,7 +11,8 @@ import provision
 from provision.action import Check, Command
 from provision.files import Unpack, WriteFile
 from provision.firewall import open_to_the_wire
-from provision.multi_node import errata
+from provision.genuine.build import SCRIPTS, Built
+from provision.multi_node import errata, genuine_errata, published
 from provision.multi_node.services import AUTHORITY_NOTE
 from provision.multi_node.site import Host, Site
 from provision.notes import placeholder
@@ -21,16 +22,19 @@ from provision.step import Step
 SECTION = "Requirements"
 
 #: What the guide's archive unpacks to, and where.
-ARCHIVE = "documentation-2"
+ARCHIVE = SCRIPTS
 HOME = "/root"
 ARCHIVE_FILE = f"{HOME}/v2.tar.gz"
 
 
-def steps(site: Site, platform: Platform) -> list[Step]:
+def steps(site: Site, platform: Platform, genuine: Built | None = None) -> list[Step]:
     """Return the steps of the section, a few for each machine."""
     made = [_addresses(host, site, platform) for host in site.hosts]
     made += [_trust(host, platform) for host in site.hosts]
-    made += [_archive(host) for host in (site.controller, *site.nodes)]
+    deployed = (site.controller, *site.nodes)
+    made += [_archive(host, genuine) for host in deployed]
+    if genuine is not None:
+        made += [published.repository_step(host, genuine, platform, SECTION) for host in deployed]
     return made
 
 
@@ -72,14 +76,15 @@ def _trust(host: Host, platform: Platform) -> Step:
     )
 
 
-def _archive(host: Host) -> Step:
-    source = Path(provision.__file__).parent / "reference" / ARCHIVE
+def _archive(host: Host, genuine: Built | None) -> Step:
+    drop_in = Path(provision.__file__).parent / "reference" / ARCHIVE
+    source = genuine.scripts if genuine else drop_in
     return Step(
         name=f"archive on {host.name}",
         section=SECTION,
         machine=host.name,
         changes=f"{HOME}/{ARCHIVE} holds the scripts of the guide",
         actions=(Unpack(source, ARCHIVE, ARCHIVE_FILE),),
-        errata=(errata.ARCHIVE,),
+        errata=(genuine_errata.ARCHIVE if genuine else errata.ARCHIVE,),
         module=__name__,
     )

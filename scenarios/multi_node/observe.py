@@ -12,6 +12,8 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Literal
 
 from checks.multi_node.guide import FAMILIES
@@ -22,23 +24,42 @@ from evidence.events.multi_node import (
     Credentials,
     DnsAnswer,
     DnsAnswered,
+    FileWritten,
     InterfacesShown,
     NameAnswer,
     NamesAnswered,
     PhpFile,
     PhpLinted,
+    ProcessStarted,
     RecordType,
+    ServerAges,
     ServerState,
 )
 from evidence.history import History
 from lab.answers import understood
 from lab.clock import NS, ClockOffset
+from lab.errors import ScenarioError
 from lab.machine import Machine
 
 _MARK = "@@@"  # begins a line that separates the parts of one answer
 
 #: awk: an OpenVPN config without what its inline blocks hold; the tags stay
 WITHOUT_SECRETS = r"/^<\//{skip=0} !skip{print} /^<[a-z]/{skip=1}"
+
+#: shell: when the node's OpenVPN files were written and their processes started, by its own clock
+SERVER_AGES = r"""
+echo "hz $(getconf CLK_TCK)"
+echo "up $(cut -d ' ' -f 1 /proc/uptime)"; echo "now $(date +%s%N)"
+echo "up $(cut -d ' ' -f 1 /proc/uptime)"
+for file in /etc/openvpn/server/*.conf; do
+    [ ! -e "$file" ] || echo "file $(stat -c '%.9Y' "$file") $file"
+done
+for pid in $(pidof openvpn); do
+    config=$(tr '\0' '\n' <"/proc/$pid/cmdline" | grep -A 1 -x -e --config | sed -n 2p)
+    [ -z "$config" ] || echo "process $(cut -d ' ' -f 22 "/proc/$pid/stat") $config"
+done
+true"""
+_AGE_WORDS = ("hz", "up", "now", "file", "process")
 
 _DIG_HEADER = re.compile(r"->>HEADER<<- .{0,80}status: (?P<status>\w+), id: (?P<id>\d{1,5})\b")
 _DIG_QUESTION = re.compile(r"^;(?P<name>\S{1,255})\.\s+IN\s+(?P<type>\w+)$", re.MULTILINE)
@@ -208,7 +229,7 @@ def read_curl(answer: str) -> tuple[int, str, str]:
 
 
 def server_state(history: History, node: Machine) -> None:
-    """Record a node's OpenVPN files, units, sockets and devices."""
+    """Record a node's OpenVPN files, units, sockets and devices, and how old they are."""
     command = "\n".join(
         [
             'for file in /etc/openvpn/server/*.conf; do [ -e "$file" ] || continue; '
@@ -220,6 +241,7 @@ def server_state(history: History, node: Machine) -> None:
                     "units": "systemctl list-units --all --plain --no-legend 'openvpn-server@*'",
                     "sockets": "ss -Hltnup",
                     "links": "ip -j link",
+                    "ages": SERVER_AGES,
                 }.items()
             ),
         ]
@@ -227,7 +249,9 @@ def server_state(history: History, node: Machine) -> None:
     said = node.run(command).stdout
     with understood(node.name, "what it says of its servers"):
         seen = read_server_state(node.name, said)
+        ages = read_ages(node.name, dict(_parts(said))["/ages"])
     history.record(seen)
+    history.record(ages)
 
 
 def read_server_state(node: str, said: str) -> ServerState:
@@ -240,6 +264,36 @@ def read_server_state(node: str, said: str) -> ServerState:
         units=parts["/units"],
         sockets=parts["/sockets"],
         links=json.loads(parts["/links"]),
+    )
+
+
+def read_ages(node: str, text: str) -> ServerAges:
+    """Read what `SERVER_AGES` prints; ScenarioError when the node's clock is not in it.
+
+    A process' start is told in ticks since the boot. When that was, the node's uptime says, read
+    before and after its clock.
+    """
+    rows = [line.split(" ", 2) for line in text.splitlines()]
+    told = {word: [row[1:] for row in rows if row[0] == word] for word in _AGE_WORDS}
+    try:
+        (before,), (after,) = told["up"]
+        ((now,),), ((tick_hz,),) = told["now"], told["hz"]
+    except ValueError as error:
+        raise ScenarioError(f"{node} did not tell its time:\n{text}") from error
+    early_ns, late_ns = (int(float(seconds) * NS) for seconds in (before, after))
+    booted_ns = int(now) - (early_ns + late_ns) // 2
+    tick_ns = NS // int(tick_hz)
+    return ServerAges(
+        source=node,
+        uncertainty_ns=(late_ns - early_ns) // 2 + 2 * tick_ns,
+        files=tuple(
+            FileWritten(name=PurePosixPath(path).name, written_ns=int(Decimal(seconds) * NS))
+            for seconds, path in told["file"]
+        ),
+        processes=tuple(
+            ProcessStarted(config=PurePosixPath(path).name, started_ns=booted_ns + int(n) * tick_ns)
+            for n, path in told["process"]
+        ),
     )
 
 

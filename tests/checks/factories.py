@@ -46,6 +46,7 @@ class Run:
     frames: list[Frame] = field(default_factory=list)
     site: Deployment = GUIDE
     planned: list[Data] = field(default_factory=list)
+    software: str = ""
 
     def __post_init__(self) -> None:
         self.planned = self.planned or [told(self.site)]
@@ -61,7 +62,9 @@ class Run:
 
     def write(self, directory: Path) -> None:
         with History(directory / "history.jsonl", SCENARIO) as history:
-            history.record(ScenarioStarted(source="pytest", at_ns=START_NS, lab="lab"))
+            history.record(
+                ScenarioStarted(source="pytest", at_ns=START_NS, lab="lab", software=self.software)
+            )
             for data in self.planned:
                 event = {"kind": "deployment.planned", "source": "topology", "at_ns": START_NS}
                 history.record(read_event({**event, **data}))
@@ -244,4 +247,13 @@ def server_state(node: str, site: Deployment = GUIDE) -> Data:
             {"ifname": name, "operstate": "UNKNOWN"}
             for name in ("lo", "wire0", *(f"tun{process.offset}" for process in processes))
         ],
+    }
+
+
+def server_ages(node: str) -> Data:
+    configs = [f"{Process(node, index).name}.conf" for index in range(2)]
+    return {
+        "uncertainty_ns": SECOND // 20,
+        "files": [{"name": name, "written_ns": START_NS - 600 * SECOND} for name in configs],
+        "processes": [{"config": name, "started_ns": START_NS - 598 * SECOND} for name in configs],
     }

@@ -40,6 +40,8 @@ def event(kind: str, **data: Any) -> Any:
         ("php.linted", {"files": []}),
         ("server.state", {**STATE, "sockets": ""}),
         ("server.state", {**STATE, "links": []}),
+        ("server.ages", {"files": [{"name": "", "written_ns": 1}], "processes": []}),
+        ("server.ages", {"files": [], "processes": [{"config": "a.conf", "started_ns": -1}]}),
         ("tunnel.tried", {**TRIED, "address4": ""}),
         ("tunnel.tried", {**TRIED, "remote": "node-a"}),
         ("tunnel.tried", {**TRIED, "transport": "sctp"}),

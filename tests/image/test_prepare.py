@@ -41,3 +41,8 @@ def test_the_command_boots_the_disk_with_an_open_nic():
     line = command(Path("/d"), Path("/s"), Path("/c"), tcg("a test"))
     assert "user,id=build" in line
     assert "-kernel" not in line
+
+
+def test_a_package_set_is_a_plan_of_its_own(tmp_path: Path) -> None:
+    assert any("php-fpm" in each for each in plan(9, ("genuine",)))
+    assert not any("php-fpm" in each for each in plan(9))

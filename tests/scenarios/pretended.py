@@ -25,7 +25,8 @@ _OF_THIS_RUN = {
 }
 _PLUGIN = """
 import os, pathlib, signal, pytest
-import checks.engine.series, lab.accelerator, lab.cli, lab.image
+import checks.engine.series, lab.accelerator, lab.cli, lab.image, provision.errors
+import provision.genuine.software
 from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
 from evidence.history import History
 from checks.engine.judging import next_attempt
@@ -42,7 +43,15 @@ def judge(requirement, evidence):
 
 checks.engine.series.judge = judge
 lab.cli.collect_garbage = (PLACE / "collected").touch
-lab.image.prepare = lambda *_, **__: "pretended image"
+lab.image.prepare = lambda *_, **__: lab.image.Image("debian-12", "debian", "pretended", PLACE)
+provision.genuine.software.choose = lambda asked, _image: provision.genuine.software.Software(
+    "drop-in" if asked == "auto" else asked, "pretended"
+)
+def built(software, *_):
+    if software.is_genuine:
+        raise provision.errors.SourceRefused("tool 1.0: expected commit a, but b", hint="look")
+
+provision.genuine.software.built = built
 lab.accelerator.choose = lambda *_: "pretended accelerator"
 
 @pytest.hookimpl(trylast=True)

@@ -21,7 +21,7 @@ from evidence.events.multi_node import ApiAnswered, ConnectionLog
 from evidence.events.run import ScenarioStarted
 from evidence.history import History, read_history
 from lab.clock import NS, ClockOffset
-from lab.errors import DeadlinePassed
+from lab.errors import DeadlinePassed, ScenarioError
 from lab.topology import read_topology
 from provision.multi_node import download
 from provision.multi_node.site import Site
@@ -103,6 +103,15 @@ def answer_curl(machine: str, site: Deployment) -> str:
     return "".join(parts)
 
 
+def ages_of(node: str) -> str:
+    """Tell of two processes that were started a second after their files were written."""
+    told = ["hz 100", "up 5000.10", "now 1700005000200000000", "up 5000.30"]
+    for number in (0, 1):
+        told.append(f"file 1700001000.250000001 /etc/openvpn/server/{node}-{number}.conf")
+        told.append(f"process 100125 {node}-{number}.conf")
+    return "\n".join(told) + "\n"
+
+
 def as_json(value: object) -> str:
     return json.dumps(value)
 
@@ -134,7 +143,7 @@ def machine(name: str, site: Deployment) -> ScriptedMachine:
                 f"@@@ {file}\n{text}\n" for file, text in state["files"].items()
             )
             + f"\n@@@ /units\n{state['units']}\n@@@ /sockets\n{state['sockets']}"
-            + f"\n@@@ /links\n{as_json(state['links'])}\n",
+            + f"\n@@@ /links\n{as_json(state['links'])}\n\n@@@ /ages\n{ages_of(name)}",
         }
     return ScriptedMachine(name, script)
 
@@ -241,6 +250,37 @@ PLAIN = {
 def test_a_scenario_records_what_its_check_needs(requirement: str, stage: Stage) -> None:
     PLAIN[requirement](cast(Any, stage.lab), stage.site, stage.history, stage.judge)
     assert stage.verdict.status is Status.PASS, stage.verdict.text
+
+
+def test_the_ages_of_processes_are_told_by_the_nodes_own_clock() -> None:
+    ages = observe.read_ages("node-a", ages_of("node-a"))
+    assert ages.files[1].name == "node-a-1.conf"
+    assert ages.files[1].written_ns == 1700001000_250000001
+    # booted at 1700000000.0, 5000.2 s before now; 100125 ticks are 1001.25 s
+    assert ages.processes[1].config == "node-a-1.conf"
+    assert ages.processes[1].started_ns == 1700001001_250000000
+    assert ages.uncertainty_ns == NS // 10 + NS // 50  # half of what lay between, and two ticks
+
+
+def test_a_node_that_does_not_tell_its_time_is_an_error() -> None:
+    with pytest.raises(ScenarioError, match="node-a did not tell its time"):
+        observe.read_ages("node-a", "hz 100\nup 1.0\n")
+
+
+def test_a_shell_tells_the_ages_of_files_and_processes(tmp_path: Path) -> None:
+    own = observe.SERVER_AGES.replace("/etc/openvpn/server", str(tmp_path))
+    config = tmp_path / "one.conf"
+    config.touch()
+    waiting = ["sh", "-c", "read _", "waits", "--config", "one.conf"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE) as process:
+        script = own.replace("$(pidof openvpn)", str(process.pid))
+        said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        process.communicate(b"\n")
+    ages = observe.read_ages("here", said.stdout)
+    assert [one.config for one in ages.processes] == ["one.conf"]
+    written_ns, started_ns = ages.files[0].written_ns, ages.processes[0].started_ns
+    assert written_ns == config.stat().st_mtime_ns
+    assert started_ns + ages.uncertainty_ns >= written_ns  # it was started after that
 
 
 def wire_of(clients: ScriptedClients, wanted: int) -> list[Frame]:

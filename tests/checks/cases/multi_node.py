@@ -89,6 +89,18 @@ def _(_: Path) -> Run:
     return further("duplicate-cn")
 
 
+@row(
+    "MN-13",
+    "apply_changes stopped nothing: files anew, the processes of before go on (old tls-crypt key)",
+    FAIL, "node-b-0.conf was written 3.00 s after the process that reads it",
+)  # fmt: skip
+def _(_: Path) -> Run:
+    run = run_mn_13()
+    for file in run.find("server.ages", "node-b")["files"]:
+        file["written_ns"] += 5 * SECOND
+    return run
+
+
 @row("MN-15", "one machine (one MAC) answers for both nodes' addresses", FAIL, "answers for the")
 def _(_: Path) -> Run:
     return answered_by_node_a(run_mn_15())

@@ -18,6 +18,7 @@ from tests.checks.factories import (
     good_config,
     good_names,
     sent,
+    server_ages,
     server_state,
     udp,
 )
@@ -91,7 +92,9 @@ def run_http(site: Deployment = GUIDE) -> Run:
 
 
 def run_mn_13(site: Deployment = GUIDE) -> Run:
-    return Run([("server.state", node, server_state(node, site)) for node in site.nodes], site=site)
+    events = [("server.state", node, server_state(node, site)) for node in site.nodes]
+    events += [("server.ages", node, server_ages(node)) for node in site.nodes]
+    return Run(events, site=site)
 
 
 def run_mn_15(site: Deployment = GUIDE) -> Run:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from checks.engine.verdict import Status
+from tests.checks.factories import SECOND
 from tests.checks.multi_node.runs import judge_mutant, run_mn_13
 
 GENUINE = """\
@@ -163,3 +164,82 @@ def test_mn_13_takes_the_config_of_a_genuine_run(tmp_path: Path) -> None:
     files["node-a-0.conf"] = GENUINE
     verdict = run.judge("MN-13", tmp_path)
     assert verdict.status is Status.PASS, verdict.text
+
+
+# A process that is older than its file
+
+
+def test_mn_13_rejects_a_process_that_is_older_than_its_configuration(tmp_path: Path) -> None:
+    run = run_mn_13()
+    ages = run.find("server.ages", "node-b")
+    ages["processes"][1]["started_ns"] = ages["files"][1]["written_ns"] - 12 * SECOND
+    text = judge_mutant(run, "MN-13", tmp_path)
+    assert "node-b: node-b-1.conf was written 12.00 s after the process that reads it" in text
+    assert "node-b-0.conf" not in text
+
+
+def test_mn_13_one_of_two_processes_of_a_file_that_is_older_fails(tmp_path: Path) -> None:
+    run = run_mn_13()
+    ages = run.find("server.ages", "node-a")
+    old = {"config": "node-a-0.conf", "started_ns": ages["files"][0]["written_ns"] - SECOND}
+    ages["processes"].append(old)
+    assert "node-a-0.conf was written 1.00 s after" in judge_mutant(run, "MN-13", tmp_path)
+
+
+@pytest.mark.parametrize("part", ["files", "processes"])
+def test_mn_13_without_one_of_the_ages_is_unknown(part: str, tmp_path: Path) -> None:
+    run = run_mn_13()
+    run.find("server.ages", "node-a")[part].pop()
+    verdict = run.judge("MN-13", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "node-a-1.conf" in verdict.text
+
+
+def test_mn_13_without_any_ages_is_unknown(tmp_path: Path) -> None:
+    run = run_mn_13()
+    run.events = [one for one in run.events if one[:2] != ("server.ages", "node-b")]
+    verdict = run.judge("MN-13", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "server.ages" in verdict.text
+
+
+@pytest.mark.parametrize("apart_ns", [-SECOND // 100, 0, SECOND // 100])
+def test_mn_13_is_unknown_within_what_the_reading_may_be_off_by(
+    apart_ns: int, tmp_path: Path
+) -> None:
+    run = run_mn_13()
+    ages = run.find("server.ages", "node-a")
+    ages["processes"][0]["started_ns"] = ages["files"][0]["written_ns"] + apart_ns
+    verdict = run.judge("MN-13", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "of the same moment" in verdict.text
+
+
+def test_mn_13_a_file_of_a_clock_that_was_not_set_orders_nothing(tmp_path: Path) -> None:
+    run = run_mn_13()
+    run.find("server.ages", "node-a")["files"][0]["written_ns"] = 12 * SECOND
+    verdict = run.judge("MN-13", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "before the software was published" in verdict.text
+
+
+# Which software a verdict is about
+
+
+@pytest.mark.parametrize("software", ["genuine", "drop-in"])
+def test_each_verdict_names_the_software_it_is_about(software: str, tmp_path: Path) -> None:
+    run = run_mn_13()
+    run.software = software
+    assert f"software: {software}" in run.judge("MN-13", tmp_path).reasons
+
+
+def test_a_failing_verdict_names_it_too_and_an_older_run_none(tmp_path: Path) -> None:
+    for software, named in (("genuine", True), ("", False)):
+        run = run_mn_13()
+        run.software = software
+        run.find("server.state", "node-a")["units"] = ""
+        place = tmp_path / (software or "older")
+        place.mkdir()
+        verdict = run.judge("MN-13", place)
+        assert verdict.status is Status.FAIL
+        assert any(reason.startswith("software:") for reason in verdict.reasons) is named

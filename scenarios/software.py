@@ -1,0 +1,93 @@
+"""What a run follows the guides with, genuine software or drop-in: chosen once, told to all.
+
+The process that begins the run chooses; its workers are told. What is refused is refused before any
+machine is started.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.image import Image, prepare
+from lab.image import choose as choose_image
+from lab.progress import Progress
+from provision.deploy import GUIDES, Guide, guide_named
+from provision.errors import PackagingFailed, SourceRefused
+from provision.genuine.software import ASKED, Software, built, choose, of_guide
+from scenarios.arguments import guides_of
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
+_CHOSEN = pytest.StashKey[Software]()
+_BY_WORKER = "vpnproof_software"
+
+
+def add_option(group: pytest.OptionGroup) -> None:
+    """Declare --software."""
+    group.addoption(
+        "--software",
+        choices=ASKED,
+        default="auto",
+        help="what the multi-node guide is followed with: genuine, built of its published sources, "
+        "or this project's drop-in (default: genuine where it can be had within seconds)",
+    )
+
+
+def software_of(config: pytest.Config, guide: str) -> Software:
+    """Return what this run follows `guide` with."""
+    if (chosen := config.stash.get(_CHOSEN, None)) is None:
+        chosen = config.stash[_CHOSEN] = _told(config) or _choose(config)
+    return of_guide(guide, chosen)
+
+
+def tell(node: WorkerController) -> None:
+    """Tell a worker of xdist what was chosen."""
+    node.workerinput[_BY_WORKER] = asdict(software_of(node.config, "multi_node"))
+
+
+def prepared(
+    config: pytest.Config, guide: str, heartbeat: str, progress: Progress
+) -> tuple[Guide, Image]:
+    """Return a guide with its software, built, and the image that its guests boot from."""
+    software = software_of(config, guide)
+    # first what can be refused: an image takes minutes
+    genuine = built(software, choose_image(config.getoption("image")).name, progress.say)
+    image = prepare(config.getoption("image"), progress=progress, sets=software.package_sets)
+    return guide_named(guide, heartbeat, software, genuine), image  # type: ignore[arg-type]  # pytest has checked its choices
+
+
+def header(config: pytest.Config) -> tuple[list[str], list[str]]:
+    """Prepare what the run asks for; return the images, and a line on each guide's software.
+
+    pytest.UsageError for software that is not what its catalogue says, or cannot be built.
+    """
+    images, lines = [], []
+    for guide in guides_of(config.args, GUIDES):
+        try:
+            made, image = prepared(config, guide, "ucarp", Progress())
+        except (SourceRefused, PackagingFailed) as error:
+            raise pytest.UsageError(str(error)) from error
+        images.append(str(image))
+        lines.append(f"software of {guide}: {made.software}")
+    return list(dict.fromkeys(images)), lines
+
+
+def facts(config: pytest.Config) -> dict[str, Any]:
+    """Return what `run.json` says of it, by guide."""
+    guides = guides_of(config.args, GUIDES)
+    return {guide: asdict(software_of(config, guide)) for guide in guides}
+
+
+def _told(config: pytest.Config) -> Software | None:
+    told = getattr(config, "workerinput", {}).get(_BY_WORKER)
+    if told is None:
+        return None
+    return Software(told["name"], told["reason"], tuple(map(tuple, told["commits"])))
+
+
+def _choose(config: pytest.Config) -> Software:
+    return choose(config.getoption("software"), choose_image(config.getoption("image")).name)

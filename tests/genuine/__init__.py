@@ -1,0 +1,1 @@
+"""The genuine software: its sources, packages, and what is chosen."""

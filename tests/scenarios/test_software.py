@@ -1,0 +1,69 @@
+"""Which software a run is about: said at its top, told to its workers, refused before it begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from provision.genuine.software import Software
+from scenarios import software
+from tests.scenarios.pretended import pretend
+
+GENUINE = Software("genuine", "its sources can be had", (("vpn-ca", "2" * 40),))
+
+
+class Config(SimpleNamespace):
+    """As much of pytest's configuration as is asked for."""
+
+    def getoption(self, name: str) -> Any:
+        return {"software": "auto", "image": "debian-12"}[name]
+
+
+@pytest.fixture
+def chosen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the genuine software be chosen; return what was asked, each time it was."""
+    asked: list[str] = []
+
+    def choose(what: str, image: str) -> Software:
+        asked.append(f"{what} for {image}")
+        return GENUINE
+
+    monkeypatch.setattr(software, "choose", choose)
+    return asked
+
+
+def test_it_is_chosen_once_and_told_to_workers(chosen: list[str]) -> None:
+    config: Any = Config(stash=pytest.Stash(), args=["scenarios/"])
+    node: Any = SimpleNamespace(config=config, workerinput={})
+    software.tell(node)
+    worker: Any = Config(stash=pytest.Stash(), workerinput=node.workerinput)
+    assert software.software_of(config, "multi_node") == GENUINE
+    assert software.software_of(worker, "multi_node") == GENUINE
+    assert software.software_of(worker, "failover").name == "drop-in"
+    assert chosen == ["auto for debian-12"]
+
+
+def test_the_runs_facts_name_it_by_guide(chosen: list[str]) -> None:
+    config: Any = Config(stash=pytest.Stash(), args=["scenarios/multi_node"])
+    told = software.facts(config)
+    assert told["multi_node"]["name"] == "genuine"
+    assert told["multi_node"]["commits"] == (("vpn-ca", "2" * 40),)
+    assert "failover" not in told
+
+
+def test_the_header_says_what_each_guide_is_followed_with(tmp_path: Path) -> None:
+    run = pretend(tmp_path, "scenarios/", "--collect-only", "-q", "-n", "0", "-v")
+    assert "software of multi_node: drop-in (pretended)" in run.said
+    assert "software of failover: drop-in (pretended)" in run.said
+
+
+def test_software_that_is_something_else_is_refused_before_anything_begins(tmp_path: Path) -> None:
+    run = pretend(tmp_path, "scenarios/multi_node", "--software=genuine", "-n", "0")
+    assert run.status == pytest.ExitCode.USAGE_ERROR
+    assert "tool 1.0: expected commit a, but b\nhint: look" in run.said
+    assert "Traceback" not in run.said
+    assert not run.told
+    assert not run.evidence.exists()
