@@ -250,8 +250,8 @@ def server_state(node: str, site: Deployment = GUIDE) -> Data:
     }
 
 
-def server_ages(node: str) -> Data:
-    configs = [f"{Process(node, index).name}.conf" for index in range(2)]
+def server_ages(node: str, site: Deployment = GUIDE) -> Data:
+    configs = [f"{Process(site, node, index).name}.conf" for index in range(2)]
     return {
         "uncertainty_ns": SECOND // 20,
         "files": [{"name": name, "written_ns": START_NS - 600 * SECOND} for name in configs],

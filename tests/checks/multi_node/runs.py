@@ -93,7 +93,7 @@ def run_http(site: Deployment = GUIDE) -> Run:
 
 def run_mn_13(site: Deployment = GUIDE) -> Run:
     events = [("server.state", node, server_state(node, site)) for node in site.nodes]
-    events += [("server.ages", node, server_ages(node)) for node in site.nodes]
+    events += [("server.ages", node, server_ages(node, site)) for node in site.nodes]
     return Run(events, site=site)
 
 
