@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from evidence import secret
 from evidence.errors import BadEvidence
 from report.writing import write_whole
 
@@ -18,16 +19,20 @@ NAME = "SHA256SUMS"
 SIGNATURE = f"{NAME}.sig"
 _LINE = re.compile(r"(?P<escaped>\\?)(?P<digest>[0-9a-f]{64}) [ *](?P<name>.+)")
 _PIECE = 1 << 20
+_LEFT_OUT = (NAME, SIGNATURE, secret.FILE_NAME)
 
 
 def files_of(run: Path) -> list[Path]:
-    """Return every regular file of a run but the sums, their signature, locks and what is begun."""
+    """Return every regular file of a run that is handed on, but the sums and their signature.
+
+    Not its secrets, nor locks and what is only begun.
+    """
     found = (
         path
         for path in run.rglob("*")
         if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
     )
-    return sorted(path for path in found if path.name not in (NAME, SIGNATURE))
+    return sorted(path for path in found if path.name not in _LEFT_OUT)
 
 
 def write_sums(run: Path, directory: Path, others: Iterable[Path] = ()) -> Path:

@@ -138,3 +138,12 @@ def test_a_key_that_is_none_is_an_error(sums: Path, tmp_path: Path) -> None:
 def test_no_signature_is_told_as_such(sums: Path, tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="there is no signature"):
         check_signature(sums, "me", tmp_path / "allowed")
+
+
+def test_secrets_are_not_handed_on_and_have_no_sum(tmp_path: Path) -> None:
+    (tmp_path / "history.jsonl").write_text("{}\n")
+    (tmp_path / "secrets.json").write_text("{}")
+    sums = write_sums(tmp_path, tmp_path)
+    assert "secrets" not in sums.read_text()
+    (tmp_path / "secrets.json").unlink()
+    assert list(changed(tmp_path, sums)) == []
