@@ -108,7 +108,8 @@ def _enter(system: System, trees: dict[str, sources.Tree], place: Path, say: Say
             package, control = _pack(system, recipe, trees[recipe.source], found)
             controls[package.name] = control
         if system.family == "debian":
-            repository.index_of_debs(found, controls)
+            newest = max(tree.committed for tree in trees.values())
+            repository.index_of_debs(found, controls, newest)
         else:
             repository.index_of_rpms(found)
         trees[ARCHIVE].unpack(unfinished / SCRIPTS, *_OF_THE_ARCHIVE)

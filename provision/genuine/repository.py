@@ -10,6 +10,7 @@ import hashlib
 import shutil
 import subprocess
 from collections.abc import Mapping
+from email.utils import formatdate
 from pathlib import Path
 
 from provision.errors import PackagingFailed
@@ -20,8 +21,12 @@ APT_SOURCE = f"deb [trusted=yes] file:{GUEST} ./\n"
 YUM_SOURCE = f"[LC-v2]\nname=built by vpnproof\nbaseurl=file://{GUEST}\ngpgcheck=0\nenabled=1\n"
 
 
-def index_of_debs(directory: Path, controls: Mapping[str, str]) -> None:
-    """Write apt's index of the debs in `directory`; `controls` are their control files by name."""
+def index_of_debs(directory: Path, controls: Mapping[str, str], newest: int) -> None:
+    """Write apt's index of the debs in `directory`; `controls` are their control files by name.
+
+    `newest` is the date of the newest of them, seconds since 1970. Without a Release, apt would try
+    every way in which an index may be compressed.
+    """
     stanzas = []
     for name, control in sorted(controls.items()):
         content = (directory / name).read_bytes()
@@ -29,7 +34,12 @@ def index_of_debs(directory: Path, controls: Mapping[str, str]) -> None:
             f"{control}Filename: ./{name}\nSize: {len(content)}\n"
             f"SHA256: {hashlib.sha256(content).hexdigest()}\n"
         )
-    (directory / "Packages").write_text("\n".join(stanzas))
+    index = "\n".join(stanzas).encode()
+    (directory / "Packages").write_bytes(index)
+    (directory / "Release").write_text(
+        f"Label: built by vpnproof\nDate: {formatdate(newest, usegmt=True)}\nSHA256:\n"
+        f" {hashlib.sha256(index).hexdigest()} {len(index)} Packages\n"
+    )
 
 
 def index_of_rpms(directory: Path) -> None:

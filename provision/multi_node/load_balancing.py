@@ -23,6 +23,8 @@ def steps(site: Site, platform: Platform, *, genuine: bool = False) -> list[Step
     again = [_apply_again(node) for node in site.nodes]
     merged = (_merge(site, platform, genuine=genuine), _shared_key(site, platform))
     needs = tuple(step.name for step in merged)
+    if genuine:  # each certificate takes the controller long: the nodes' come first
+        needs += tuple(step.name for step in again)
     download = download_step(site, SECTION, needs=needs, genuine=genuine)
     return [*merged, *again, _round_robin(site, platform), download]
 

@@ -136,6 +136,32 @@ def test_apts_index_has_every_package_with_its_digest(built: Built) -> None:
         assert package.stat().st_size == int(fields["Size"])
 
 
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs apt")
+def test_apt_takes_the_repository_and_finds_what_a_package_needs(
+    built: Built, tmp_path: Path
+) -> None:
+    for directory in ("state/lists/partial", "cache/archives/partial", "etc"):
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "status").touch()
+    repository = tmp_path / "LC"
+    shutil.copytree(built.repository, repository)
+    (tmp_path / "sources.list").write_text(f"deb [trusted=yes] file:{repository} ./\n")
+    settings = {
+        "Dir::Etc": tmp_path / "etc",
+        "Dir::Etc::sourcelist": tmp_path / "sources.list",
+        "Dir::State": tmp_path / "state",
+        "Dir::State::status": tmp_path / "status",
+        "Dir::Cache": tmp_path / "cache",
+        "APT::Sandbox::User": "root",
+    }
+    apt = ["apt-get", *(f"-o{name}={value}" for name, value in settings.items())]
+    told = subprocess.run([*apt, "update"], capture_output=True, text=True, check=True)
+    assert "Err:" not in told.stdout
+    assert told.stderr == ""
+    wanted = ["install", "--simulate", "vpn-ca"]
+    assert "Inst vpn-ca (2.0.1-0vpnproof1" in ask(*apt, *wanted)
+
+
 def test_the_guides_scripts_are_there_as_published(built: Built) -> None:
     found = {str(path.relative_to(built.scripts)) for path in built.scripts.rglob("*")}
     assert {"deploy_debian.sh", "apply_changes.sh", "multi_node/stop_node.sh"} <= found
