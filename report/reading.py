@@ -109,8 +109,13 @@ def read_run(directory: Path) -> Material:
         _trouble(directory),
         str(tables.get("seal", "")),
         altered,
-        tuple(dict.fromkeys(lacks)),
+        tuple(dict.fromkeys(_below(directory, one) for one in lacks)),
     )
+
+
+def _below(directory: Path, lack: Lack) -> Lack:
+    """Name files as they lie in the run, wherever that lies."""
+    return Lack(lack.what, lack.why.replace(f"{directory}/", ""))
 
 
 def _or_lack(lacks: list[Lack], what: str, read: Callable[[], V], without: V) -> V:
