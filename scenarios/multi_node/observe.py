@@ -38,7 +38,6 @@ from evidence.events.multi_node import (
 from evidence.history import History
 from lab.answers import understood
 from lab.clock import NS, ClockOffset
-from lab.errors import ScenarioError
 from lab.machine import Machine
 
 _MARK = "@@@"  # begins a line that separates the parts of one answer
@@ -268,7 +267,7 @@ def read_server_state(node: str, said: str) -> ServerState:
 
 
 def read_ages(node: str, text: str) -> ServerAges:
-    """Read what `SERVER_AGES` prints; ScenarioError when the node's clock is not in it.
+    """Read what `SERVER_AGES` prints; ValueError when the node's clock is not in it.
 
     A process' start is told in ticks since the boot. When that was, the node's uptime says, read
     before and after its clock.
@@ -279,7 +278,7 @@ def read_ages(node: str, text: str) -> ServerAges:
         (before,), (after,) = told["up"]
         ((now,),), ((tick_hz,),) = told["now"], told["hz"]
     except ValueError as error:
-        raise ScenarioError(f"{node} did not tell its time:\n{text}") from error
+        raise ValueError(f"{node} did not tell its time") from error
     early_ns, late_ns = (int(float(seconds) * NS) for seconds in (before, after))
     booted_ns = int(now) - (early_ns + late_ns) // 2
     tick_ns = NS // int(tick_hz)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from checks.failover.pair import Pair
-from checks.failover.recorded import _concerns
+from checks.failover.recorded import concerns
 from checks.failover.senders import listen
 from checks.preflight import probe as preflight
 from checks.protocols import arp, carp, vrrp
@@ -81,7 +81,8 @@ def pair() -> Pair:
             engine="ucarp",
             nodes={"primary": node(1), "secondary": node(2)},
             password=encoder.PASSWORD,
-        )
+        ),
+        lambda reference: str(reference),
     )
 
 
@@ -96,7 +97,7 @@ NEVER_RAISE: dict[str, Callable[[bytes], object]] = {
     "senders": lambda raw: [
         listen([capture.Frame(1, port, raw)], PAIR) for port in ("node1/wire0", "x/wire0", "")
     ],
-    "of the pair's concern": lambda raw: _concerns(raw, bytes(4)),
+    "of the pair's concern": lambda raw: concerns(raw, bytes(4)),
     "an ARP reply": lambda raw: heard.arp_reply(shown(raw), "192.168.70.222"),
     "a segment": lambda raw: heard.segment_in(shown(raw)),
     "a SYN/ACK": lambda raw: heard.syn_ack(shown(raw), "192.168.70.222", 943, None),

@@ -28,10 +28,11 @@ from scenarios.multi_node import clients
 from scenarios.multi_node import observe as multi_node
 from tests.checks import factories
 from tests.checks.factories import good_config
+from tests.checks.sites import GUIDE
 from tests.hostile.mutations import COUNT, DEAR, mutated, mutated_text, survives
 from tests.provision.test_clients import STATUS
 from tests.scenarios.failover_pair import TLS_CRYPT_KEY, ScriptedMachine
-from tests.scenarios.test_multi_node_scenarios import answer_curl, dig_block
+from tests.scenarios.test_multi_node_scenarios import ages_of, answer_curl, dig_block
 
 OFFSET = ClockOffset(4150 * 10**9, 10**6)
 AT = "2024-02-03T04:05:06+0000"
@@ -49,7 +50,7 @@ STATE = factories.server_state("node-a")
 SERVER = (
     "".join(f"@@@ {file}\n{text}\n" for file, text in STATE["files"].items())
     + f"\n@@@ /units\n{STATE['units']}\n@@@ /sockets\n{STATE['sockets']}"
-    + f"\n@@@ /links\n{json.dumps(STATE['links'])}\n"
+    + f"\n@@@ /links\n{json.dumps(STATE['links'])}\n@@@ /ages\n{ages_of('node-a')}"
 )
 LINKS = json.dumps([{"addr_info": [{"local": "192.168.70.1"}, {"local": "192.168.70.222"}]}])
 INTERFACES = json.dumps(
@@ -191,7 +192,7 @@ READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
         lambda said: multi_node.php_lint(histories(), machine(said), ["/a"]),
         ["@@@ 0 /etc/a.php\nNo syntax errors detected in /etc/a.php\n"],
     ),
-    "the API": (api, [answer_curl("node-a"), answer_curl("client")]),
+    "the API": (api, [answer_curl("node-a", GUIDE), answer_curl("client", GUIDE)]),
     "a server's state": (
         lambda said: multi_node.server_state(histories(), machine(said, "node-a")),
         [SERVER],

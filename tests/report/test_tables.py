@@ -56,6 +56,6 @@ def test_fail_is_a_failure_and_unknown_an_error(tmp_path: Path, own_checks: obje
 
 
 def test_what_xml_cannot_hold_is_written_out(tmp_path: Path) -> None:
-    facts(tmp_path, requirements=["\x1b[31m\0<&>\ud800"], image="\x00\x1f")
+    facts(tmp_path, requirements=["\x1b[31m\0<&>\ufffe"], image="\x00\x1f")
     (case,) = junit(tmp_path).iter("testcase")
-    assert case.get("classname") == "\\x1b[31m\\x00<&>\\ud800"
+    assert case.get("classname") == "\\x1b[31m\\x00<&>\\ufffe"

@@ -10,11 +10,13 @@ import pytest
 
 from checks.engine.judging import judge_again, judge_now
 from checks.engine.verdict import Status
+from evidence.events.deployment import DeploymentPlanned
 from evidence.events.multi_node import DnsAnswer, DnsAnswered
 from evidence.events.run import LimitReached, ScenarioEnded, ScenarioStarted
 from evidence.history import History, read_history
 from lab.errors import WireError
 from scenarios.limits import Limits, stopped_recording
+from tests.checks.sites import GUIDE, told
 from tests.wire.conftest import Bench
 
 ANSWER = DnsAnswer(id=1, status="NOERROR", name="ns", type="A", addresses=("145.0.6.10",))
@@ -78,6 +80,7 @@ def test_a_verdict_over_what_was_not_recorded_is_unknown_and_names_the_limit(
     directory = tmp_path / "run"
     with History(directory / "history.jsonl", "scenarios/x.py::test_it") as history:
         history.record(ScenarioStarted(source="pytest", lab="lab", requirements=("MN-22",)))
+        history.record(DeploymentPlanned(source="topology", **told(GUIDE)))
         history.record(DnsAnswered(source="client", type="A", answers=(ANSWER,)))
         verdict = judge_now(directory, history, "MN-22", flooded.wire.flush)
         history.record(ScenarioEnded(source="pytest", events=history.recorded))
