@@ -9,7 +9,7 @@ from types import TracebackType
 
 
 class Signer:
-    """Signs as gpg does; `keyring` holds the public key. Leaves no agent behind."""
+    """Signs as gpg does; `keyring` holds the public key. No agent outlives a call."""
 
     def __init__(self, name: str) -> None:
         self._home = tempfile.TemporaryDirectory(prefix="gpg-")  # an agent's socket needs it short
@@ -30,7 +30,6 @@ class Signer:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        subprocess.run(["gpgconf", "--homedir", self._home.name, "--kill", "all"], check=False)
         self._home.cleanup()
 
     def shown(self, keyring: Path) -> list[str]:
@@ -47,6 +46,9 @@ class Signer:
 
     def _gpg(self, *arguments: str, given: str = "") -> bytes:
         command = ["gpg", "--homedir", self._home.name, "--batch", "--quiet", "--passphrase", ""]
-        return subprocess.run(
-            [*command, *arguments], input=given.encode(), capture_output=True, check=True
-        ).stdout
+        try:
+            return subprocess.run(
+                [*command, *arguments], input=given.encode(), capture_output=True, check=True
+            ).stdout
+        finally:  # each time: who kills the tests meanwhile is not left with an agent
+            subprocess.run(["gpgconf", "--homedir", self._home.name, "--kill", "all"], check=False)
