@@ -80,9 +80,7 @@ def is_built(image: str) -> bool:
 
 def of_guide(guide: str, chosen: Software) -> Software:
     """Return what `guide` is followed with when `chosen` was chosen: not all of it is free."""
-    if guide == "multi_node":
-        return chosen
-    return Software("drop-in", _NOT_FREE) if chosen.is_genuine else chosen
+    return chosen if guide == "multi_node" else Software("drop-in", _NOT_FREE)
 
 
 def built(software: Software, image: str, say: Say = lambda _line: None) -> Built | None:
