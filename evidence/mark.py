@@ -34,6 +34,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Mark:
     """One mark. `received` and `dropped` count all ports since the capture began.
 
+    `dropped`: by the kernel, before the wire took them; always 0 since NICs are Unix sockets.
+
     asleep_ns: how long the host has been suspended since it was booted (boot time less monotonic).
     late_ns: by how much a timer of the wire fired after it was due, at most, since the last mark.
     why: in a mark "stopped", and in no other, the limit that was reached.

@@ -32,9 +32,9 @@ MOST_GATHERED = 256 * 1024
 class Recorder:
     """An open capture file. A context manager; leaving it writes what is left, and the last mark.
 
-    drain: takes in what has arrived, before a mark. dropped: how many frames the kernel dropped so
-    far. at_mark: is called after each mark. late_ns: for who runs the wire to note how late its
-    timers fire; told by the next mark. reached: the limits that were, whoever noted them.
+    drain: takes in what has arrived, before a mark. at_mark: is called after each mark.
+    late_ns: for who runs the wire to note how late its timers fire, and how long NICs were kept
+    waiting; told by the next mark. reached: the limits that were, whoever noted them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,7 +44,6 @@ class Recorder:
         self.failure = ""
         self.flush_due_ns: int | None = None
         self.drain: Callable[[], object] = lambda: None
-        self.dropped: Callable[[], int] = lambda: 0
         self.at_mark: Callable[[], object] = lambda: None
         self.late_ns = 0
         self.reached: list[Reached] = []
@@ -137,7 +136,6 @@ class Recorder:
             monotonic_ns,
             clock.asleep_ns,
             received=self.frames + self.unrecorded,
-            dropped=self.dropped(),
             late_ns=max(self.late_ns, monotonic_ns - self.mark_due_ns, 0),
             sha256=self._digest.hexdigest(),
             why=why,
