@@ -43,6 +43,18 @@ def content_key(*parts: str | bytes) -> str:
     return digest.hexdigest()
 
 
+def gib_of(variable: str, default: float) -> float:
+    """Return the GiB that an environment variable grants; ImageError when it is no number."""
+    chosen = os.environ.get(variable) or str(default)
+    try:
+        limit = float(chosen)
+    except ValueError:
+        limit = -1.0
+    if not limit >= 0:  # nor is "nan"
+        raise ImageError(f"{variable} is {chosen!r}", hint=f"give a number of GiB, say {default:g}")
+    return limit
+
+
 def require_space(directory: Path, needed_mib: int, what: str) -> None:
     """Raise ImageError unless `directory`'s file system has `needed_mib` MiB free for `what`."""
     free_mib = shutil.disk_usage(directory).free // 2**20

@@ -28,8 +28,6 @@ MANAGEMENT_ADDRESS = "10.0.2.15"
 MANAGEMENT_MAC = "52:54:00:00:00:01"
 
 _FIRST_SLOT, _MANAGEMENT_SLOT = 0x10, 0x1E
-MOST_NICS = _MANAGEMENT_SLOT - _FIRST_SLOT
-"""NICs on the wire that a machine has PCI slots for."""
 
 ET.register_namespace("qemu", QEMU_NAMESPACE)
 

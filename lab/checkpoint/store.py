@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -21,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from lab.cache import cache_root
+from lab.cache import cache_root, gib_of
 from lab.checkpoint.manifest import FORMAT, Checkpoint, Manifest, size_of
 from lab.checkpoint.place import CHANGING, DAMAGED, GONE, KEY, MAKING, UNFINISHED, claim
 from lab.checkpoint.standing import labs_on
@@ -64,7 +63,7 @@ class Store:
 
     def __init__(self, directory: Path | None = None, *, limit_gib: float | None = None) -> None:
         self.directory = directory or cache_root() / _CHECKPOINTS
-        self.limit_gib = _limit_gib() if limit_gib is None else limit_gib
+        self.limit_gib = gib_of(_LIMIT, DEFAULT_LIMIT_GIB) if limit_gib is None else limit_gib
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             claim(self.directory)
@@ -268,14 +267,3 @@ def _removable(held: Collection[_Held], in_use: Collection[str]) -> list[_Held]:
 def labs_by_checkpoint() -> Mapping[str, list[str]]:
     """Return the labs that stand on each checkpoint of this user, by its key."""
     return labs_on(cache_root() / _CHECKPOINTS)
-
-
-def _limit_gib() -> float:
-    chosen = os.environ.get(_LIMIT) or str(DEFAULT_LIMIT_GIB)
-    try:
-        limit = float(chosen)
-    except ValueError:
-        limit = -1.0
-    if not limit >= 0:  # nor is "nan"
-        raise LabError(f"{_LIMIT} is {chosen!r}", hint="give a number of GiB, say 20")
-    return limit

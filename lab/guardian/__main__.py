@@ -19,6 +19,7 @@ from lab.guardian import ASKED, DISMISSED, KEPT
 from lab.guardian.ending import end_processes_of
 from lab.guardian.line import OWNERS, WIRES
 from lab.marker import hold
+from lab.wait import pause
 
 _WIRE_HAS = 2.0  # seconds to end a lab whose owner ended; it completes its recording first
 _LOOKS, _BETWEEN = 3, 0.5  # a daemon or a machine may have been on its way up
@@ -99,7 +100,7 @@ def _end_all(directory: Path) -> int:
         for one in ended:
             _log(f"ended {one.name} ({one.pid}){', by SIGKILL' if one.killed else ''}")
         looks = 0 if ended or wrong else looks + 1
-        time.sleep(_BETWEEN)
+        pause(_BETWEEN)
     if wrong:
         _log(wrong)
     return bool(wrong)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.cache import cache_root, locked
+from lab.cache import cache_root, gib_of, locked
 from lab.errors import ImageError
 from lab.image.cache import Image, images_root
 from lab.image.manifest import Manifest, not_ours
@@ -63,7 +63,7 @@ class Images:
 
     def __init__(self, *, limit_gib: float | None = None) -> None:
         self.directory = images_root()
-        self.limit_gib = _limit_gib() if limit_gib is None else limit_gib
+        self.limit_gib = gib_of(_LIMIT, DEFAULT_LIMIT_GIB) if limit_gib is None else limit_gib
 
     def __iter__(self) -> Iterator[Held]:
         """Yield what lies here, also what is of no use."""
@@ -226,14 +226,3 @@ def _standing(place: Path) -> list[str]:
     """Return the names of the labs that stand on an image, then the keys of the checkpoints."""
     found = place.resolve()
     return [*labs_on().get(found, ()), *checkpoints_on().get(found, ())]
-
-
-def _limit_gib() -> float:
-    chosen = os.environ.get(_LIMIT) or str(DEFAULT_LIMIT_GIB)
-    try:
-        limit = float(chosen)
-    except ValueError:
-        limit = -1.0
-    if not limit >= 0:  # nor is "nan"
-        raise ImageError(f"{_LIMIT} is {chosen!r}", hint="give a number of GiB, say 10")
-    return limit

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from evidence.printable import visible
 from lab.errors import WireError
 from lab.wire.message import LONGEST_PATH
 
@@ -33,8 +34,8 @@ MOST_WAITING = 1000
 BATCH = 64
 """Frames taken from one port before the others have their turn."""
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}/[a-z][a-z0-9]{0,14}")
-_SEGMENT = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}/[a-z][a-z0-9]{0,14}")
+_SEGMENT = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _SO_TIMESTAMPNS = 35  # Linux; Python has no name for it
 _TIME = struct.Struct("@qq")
 _TIME_ROOM = socket.CMSG_SPACE(_TIME.size)
@@ -58,12 +59,12 @@ class Port:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise WireError(
                 f"{_shown(self.name)} is no name of a port",
-                hint="write machine/nic: lower case, at most 31 and 15 characters",
+                hint="write machine/nic: lower case, at most 32 and 15 characters",
             )
         if not isinstance(self.segment, str) or not _SEGMENT.fullmatch(self.segment):
             raise WireError(
                 f"port {self.name}: {_shown(self.segment)} is no name of a segment",
-                hint="write a network's name: lower case, at most 31 characters",
+                hint="write a network's name: lower case, at most 32 characters",
             )
 
 
@@ -284,5 +285,4 @@ def _served(path: Path) -> bool:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return visible(repr(value), most=60)

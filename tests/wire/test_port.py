@@ -11,8 +11,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from lab.errors import WireError
+from lab.topology import Name
 from lab.wire.port import MOST_WAITING, NicPort, Port, Sockets
 from tests.wire.conftest import Nic
 
@@ -184,6 +186,14 @@ def test_a_port_has_a_name_that_files_and_captures_can_have(name):
     with pytest.raises(WireError, match="no name of a port") as caught:
         Port(name, "lan")
     assert len(str(caught.value)) < 300
+
+
+def test_every_name_that_a_topology_takes_is_one_for_a_port():
+    longest = "n" * 32
+    assert TypeAdapter(Name).validate_python(longest) == longest
+    assert Port(f"{longest}/wire0", longest).segment == longest
+    with pytest.raises(ValidationError):
+        TypeAdapter(Name).validate_python(longest + "n")
 
 
 @pytest.mark.parametrize("segment", ["", "l n", "lan\n", "\udc80", 7])
