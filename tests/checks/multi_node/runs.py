@@ -191,6 +191,8 @@ GOOD: dict[str, Callable[[], Run]] = {
     "MN-21": run_mn_21,
     "MN-22": run_mn_22,
     "MN-23": run_mn_23,
+    "MN-28": access_runs.run_mn_28,
+    "MN-29": access_runs.run_mn_29,
 }
 
 
@@ -210,6 +212,8 @@ def good_of(site: Deployment) -> dict[str, Callable[[], Run]]:
         "MN-21": lambda: run_mn_21(site),
         "MN-22": lambda: run_mn_22(204, cyclic(site), site),
         "MN-23": lambda: run_mn_23(*evenly(site), site=site),
+        "MN-28": lambda: access_runs.run_mn_28(site),
+        "MN-29": lambda: access_runs.run_mn_29(site),
     }
 
 
