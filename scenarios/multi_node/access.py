@@ -11,6 +11,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -100,7 +101,7 @@ def echoing(nodes: Sequence[Machine], ports: Sequence[int]) -> Iterator[None]:
         node.run(f"systemd-run -q --unit={_ECHO} python3 {_ON_THE_NODE} echo {wanted}")
     try:
         for node in nodes:
-            until(lambda node=node: _echoes(node, ports), 60, f"{node.name} to answer datagrams")
+            until(partial(_echoes, node, ports), 60, f"{node.name} to answer datagrams")
         yield
     finally:
         for node in nodes:

@@ -50,11 +50,11 @@ def knock(
         until = time.monotonic() + seconds
         while waiting.get_map() and (left := until - time.monotonic()) > 0:
             for key, _ in waiting.select(left):
-                one = key.fileobj
-                assert isinstance(one, socket.socket)
-                said[key.data] = _answer(transport, one)
-                waiting.unregister(one)
-                one.close()
+                answering = key.fileobj
+                assert isinstance(answering, socket.socket)
+                said[key.data] = _answer(transport, answering)
+                waiting.unregister(answering)
+                answering.close()
         for key in list(waiting.get_map().values()):
             assert isinstance(key.fileobj, socket.socket)
             key.fileobj.close()
