@@ -26,6 +26,7 @@ from evidence.run import RunDirectory
 from lab import clock
 from lab.checkpoint import stands_on
 from lab.lab import Lab
+from lab.wire import SEED
 
 EVIDENCE_OF_RUN, TERMINAL_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN", "VPNPROOF_TERMINAL_OF_RUN"
 COMMAND_OF_RUN = "VPNPROOF_COMMAND_OF_RUN"
@@ -94,6 +95,7 @@ class Run:
             "processors": os.cpu_count(),
             "python": platform.python_version(),
             "packages": {name: version(name) for name in _PACKAGES},
+            "seed": SEED,
             "requirements": [],
             **facts,
         }
