@@ -19,7 +19,12 @@ from lab.wait import until
 from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN
 
 PROJECT = Path(__file__).parents[2]
-SCENARIOS = "scenarios/multi_node/test_controller.py"
+SCENARIOS = (
+    "scenarios/multi_node/test_controller.py",
+    "scenarios/failover/test_setup.py::test_root_reaches_root_in_both_directions",
+)
+"""Short ones of both guides: what is killed are labs of five machines, and of a pair."""
+
 _ENDS_WITHIN = 120.0  # after Ctrl-C; a command in a machine may have to be waited for
 _BROKEN_FOR = 10.0  # seconds for a run that lost something to notice it by itself
 _COMES_UP_WITHIN = 120.0
@@ -114,9 +119,9 @@ class Run:
 
 
 @contextmanager
-def running(place: Path, evidence: Path, log: Path) -> Iterator[Run]:
-    """Start a run; when the block ends, so does it."""
-    command = [sys.executable, "-m", "pytest", SCENARIOS, "--lab=local", "--image=debian-12"]
+def running(scenarios: str, place: Path, evidence: Path, log: Path) -> Iterator[Run]:
+    """Start a run of some scenarios; when the block ends, so does it."""
+    command = [sys.executable, "-m", "pytest", scenarios, "--lab=local", "--image=debian-12"]
     command += ["-n", "0", "-p", "no:cacheprovider", f"--evidence={evidence}"]
     mine = ("PYTEST_", EVIDENCE_OF_RUN, TERMINAL_OF_RUN)
     environment = {name: it for name, it in os.environ.items() if not name.startswith(mine)}
