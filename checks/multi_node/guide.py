@@ -15,6 +15,7 @@ FAMILIES: tuple[Family, ...] = (4, 6)
 TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp")
 RECORD_TYPE: Mapping[int, RecordType] = {4: "A", 6: "AAAA"}
 PORT = 1194
+DAEMON_PORT = 41194
 
 # What an installed profile has beside the guide's table (vpn-server-api 2.1.5), with the values
 # that change nothing: as installed, or as if it were not there. Without values: it depends on the

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 
 from evidence.event import Event
 from evidence.events import (
+    access,
     deployment,
     multi_node,
     pair,
@@ -24,7 +25,7 @@ from evidence.events import (
     takeover,
 )
 
-_TOPICS = (run, pair, takeover, setup, sync, session, preflight, deployment, multi_node)
+_TOPICS = (run, pair, takeover, setup, sync, session, preflight, deployment, multi_node, access)
 
 
 def _kinds() -> dict[str, type[Event]]:

@@ -116,8 +116,10 @@ def udp(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> byt
     return ip(source[0], target[0], 17, header + payload)
 
 
-def tcp(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> bytes:
-    header = struct.pack("!HHIIBBHHH", source[1], target[1], 0, 0, 5 << 4, 0x18, 0, 0, 0)
+def tcp(
+    source: tuple[str, int], target: tuple[str, int], payload: bytes, flags: int = 0x18
+) -> bytes:
+    header = struct.pack("!HHIIBBHHH", source[1], target[1], 0, 0, 5 << 4, flags, 0, 0, 0)
     return ip(source[0], target[0], 6, header + payload)
 
 
