@@ -5,6 +5,7 @@ Only paths are changed: what leads to `/usr/share` or `/etc` leads below the fol
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -77,17 +78,21 @@ def programs(*, binary: bool) -> set[str]:
 
 
 @contextmanager
-def serving(machine: Machine) -> Iterator[str]:
-    """Serve the genuine API of `machine` by PHP's own web server; yield its URI."""
+def serving(machine: Machine, log: Path = Path(os.devnull)) -> Iterator[str]:
+    """Serve the genuine API of `machine` by PHP's own web server; yield its URI.
+
+    `log` gets what it says, and what the API says to the system's log.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     web = machine.root / "usr/share/vpn-server-api/web"
-    server = subprocess.Popen(
-        ["php", "-d", "log_errors=0", "-S", f"127.0.0.1:{port}", "-t", web],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with log.open("w") as said:
+        server = subprocess.Popen(
+            ["php", "-d", "log_errors=0", "-S", f"127.0.0.1:{port}", "-t", web],
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
     try:
         until(lambda: _listens(port), 20, "PHP's web server listens")
         yield f"http://127.0.0.1:{port}/api.php"

@@ -215,5 +215,5 @@ def test_a_controller_that_says_nothing_sensible_refuses_the_client(client: Mach
         server.shutdown()
         thread.join()
         server.server_close()
-    said = f'client-connect: [200] POST "{uri}/connect": the answer is not JSON\n'
+    said = f'client-connect: [200] POST "{uri}/connect": unable to parse/decode JSON\n'
     assert alone == (1, "", said)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 
+from vpn_lib_common.api_client import PHP_TYPES
+
 _COMMON_NAME = re.compile(r"[0-9a-fA-F]{32}")
 _NAME = re.compile(r"[a-zA-Z0-9.-]+")
 _CLIENT_ID = re.compile(r"[\x20-\x7e]+")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _CONTROL = dict.fromkeys(range(0x20))
-_PHP_TYPES = {type(None): "NULL", bool: "boolean", int: "integer", float: "double", str: "string"}
 
 
 class HttpError(Exception):
@@ -120,7 +121,7 @@ class Parameters:
         except ValueError:
             raise HttpError(500, "unable to parse/decode JSON") from None
         if not isinstance(value, (list, dict)):
-            raise HttpError(500, f'expected JSON object, got "{_PHP_TYPES[type(value)]}"')
+            raise HttpError(500, f'expected JSON object, got "{PHP_TYPES[type(value)]}"')
         items = value.values() if isinstance(value, dict) else value
         if not all(isinstance(item, str) for item in items):
             raise self._invalid("permissionList")
