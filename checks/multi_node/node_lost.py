@@ -7,11 +7,9 @@ timers come to at most. Over TCP nothing tells it: vpn-server-node 2.1.4 gives T
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from checks.engine.in_time import Span, Watch, owe_in_time
 from checks.engine.obligations import Obligations
-from checks.engine.registry import check, measures
+from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import (
     FAMILIES,
@@ -50,8 +48,9 @@ def another_node_takes_them(evidence: Evidence, owed: Obligations) -> None:
     site = deployment(evidence, owed)
     attempts = last_attempts(evidence, site)
     seen = traffic(evidence, site)
-    seen.judge_senders(owed)
     services = {one.tried.client: Service.of(one, seen) for one in attempts}
+    used = {served.node for service in services.values() for served in service.served}
+    seen.judge_senders(owed, sorted(used))
     found = [outage for node in site.nodes for outage in outages(evidence, node)]
     if not found:
         raise Missing("no node lost its power")
@@ -105,14 +104,3 @@ def _owe_arrival(
     span = None if first is None else Span(start, Moment(first.at_ns))
     owe_in_time(owed, watch, span, arrival(site))
     owe_by_itself(attempt, start, evidence, service.seen, owed)
-
-
-@measures("MN-24")
-def the_arrivals(evidence: Evidence) -> Mapping[str, Sequence[float]]:
-    """Measure from the power cut to each client's service by another node."""
-    site = deployment(evidence, Obligations())
-    attempts, seen = last_attempts(evidence, site), traffic(evidence, site)
-    services = [Service.of(one, seen) for one in attempts]
-    cuts = [outage for node in site.nodes for outage in outages(evidence, node)]
-    found = [_took_s(one, cut) for cut in cuts for one in services if _had(one, cut)]
-    return {"a node's power cut to another node's service": [s for s in found if s is not None]}

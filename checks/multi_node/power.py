@@ -40,7 +40,8 @@ def owe_silence(outage: Outage, evidence: Evidence, owed: Obligations) -> None:
     before = during = 0
     for frame in evidence.frames():
         if port_owner(frame) == outage.machine:
-            before += frame.at_ns < outage.off.moment.earliest_ns
+            heard = frame.passed_to_all and frame.at_ns < outage.off.moment.earliest_ns
+            before += heard
             during += outage.during.holds(frame.at_ns)
     one = owed.owe(f"{outage}: the wire carried nothing of it")
     if not before:

@@ -72,3 +72,12 @@ DAEMON_LATER = Erratum(
     "connections",
     fix="its certificates wait in root's home directory on each node; nothing else is done",
 )
+
+NOTHING_TO_UPDATE_FROM = Erratum(
+    name="nothing-to-update-from",
+    kind="deviation",
+    guide="update_controller.sh, update_node.sh: yum -y update",
+    happens="no frame leaves the lab, so that no archive has anything newer",
+    fix="the scripts ask what the guest knows: for the genuine software that is /srv/LC, with the "
+    "same packages; the drop-in's put their own packages in place anew",
+)
