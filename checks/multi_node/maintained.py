@@ -16,7 +16,7 @@ from checks.multi_node.steps import Maintenance
 from checks.multi_node.traffic import Traffic, traffic
 from checks.multi_node.tunnels import Attempt, last_attempts
 from checks.protocols.spread import spread
-from evidence.events.multi_node import TunnelTried
+from evidence.events.multi_node import TunnelStarted, TunnelTried
 from evidence.moment import Window
 from evidence.scenario import Evidence
 
@@ -25,7 +25,7 @@ from evidence.scenario import Evidence
 class User:
     """A client that was connected when the maintenance began, and how it is in the end."""
 
-    before: TunnelTried
+    before: Attempt
     after: Attempt
     node: str
     service: Service
@@ -33,12 +33,12 @@ class User:
     @property
     def name(self) -> str:
         """Its name."""
-        return self.before.client
+        return self.before.tried.client
 
     @property
     def place(self) -> str:
         """Where it is said that it was connected."""
-        return self.before.place
+        return self.before.tried.place
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,32 @@ class Maintained:
         steps = maintenance(evidence, site)
         seen = traffic(evidence, site)
         seen.judge_senders(owed)
-        users = list(_users(evidence, steps, seen))
+        users = _users(evidence, steps, seen)
+        for user in users:
+            user.before.judge(seen, owed.owe(f"{user.before.name}: connected when it began"))
         owed.each(site.nodes, [one.node for one in users], "used by a client before")
+        owed.each(_sent(evidence, steps), [one.name for one in users], "connected before")
         return cls(site, steps, seen, users)
+
+
+def _sent(evidence: Evidence, steps: Maintenance) -> list[str]:
+    """Return the clients that were sent to connect before the maintenance; Missing without any."""
+    begun = evidence.need(TunnelStarted)
+    return [one.client for one in begun if one.at_ns < steps.planned.at_ns]
 
 
 def _users(evidence: Evidence, steps: Maintenance, seen: Traffic) -> list[User]:
     """Return who was connected before the maintenance, with how each stands in the end."""
     planned_ns = steps.planned.at_ns
-    tried = [one for one in evidence.need(TunnelTried) if one.at_ns < planned_ns and one.up]
+    tried = [one for one in evidence.need(TunnelTried) if one.at_ns < planned_ns]
     last = {one.client: one for one in tried}
     found = []
     for after in last_attempts(evidence, seen.site):
-        before = last.get(after.tried.client)
-        node = seen.site.node_of(before.remote) if before else None
-        if before is not None and node is not None:
+        tried_before = last.get(after.tried.client)
+        node = seen.site.node_of(tried_before.remote) if tried_before else None
+        if tried_before is not None and node is not None:
+            until = Window(evidence.window.from_ns, planned_ns)
+            before = Attempt(tried_before, until, seen.site)
             found.append(User(before, after, node, Service.of(after, seen)))
     return found
 

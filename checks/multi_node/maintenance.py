@@ -116,7 +116,7 @@ def _owe_log(case: Maintained, logs: Sequence[ConnectionsLogged], owed: Obligati
 
 
 def _rows_of(user: User, log: ConnectionsLogged) -> list[LoggedConnection]:
-    who = user.node, user.before.tunnel4
+    who = user.node, user.before.tried.tunnel4
     return [row for row in log.rows if (row.profile_id, row.ip4) == who]
 
 

@@ -64,17 +64,17 @@ def maintenance(evidence: Evidence, site: Deployment) -> Maintenance:
     steps = [
         _step(run, script, site, changes, files)
         for run in runs
-        for script in _stands_for(run, site, planned)
+        for script in _stands_for(run, site)
     ]
     steps.sort(key=lambda one: (one.began.at_ns, one.phase))
     return Maintenance(site, planned, steps, changes)
 
 
-def _stands_for(run: ScriptRun, site: Deployment, planned: MaintenancePlanned) -> Iterator[Script]:
-    """Yield the script that a run is, or stands for: a node is rebooted in place of a start."""
+def _stands_for(run: ScriptRun, site: Deployment) -> Iterator[Script]:
+    """Yield the script that a run is, or stands for: a node may be rebooted in place of a start."""
     if run.script in ORDER:
         yield run.script
-    elif planned.by_reboot and run.source in site.nodes:
+    elif run.source in site.nodes:
         yield START
 
 

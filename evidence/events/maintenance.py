@@ -20,13 +20,12 @@ Script = Literal["stop_node.sh", "update_controller.sh", "update_node.sh", "star
 class MaintenancePlanned(Event):
     """A maintenance begins: in which order the scripts are going to be typed (MN-25 to MN-27).
 
-    Where a script is for nodes, it is typed on all of them before the next one. by_reboot: nodes
-    are rebooted in place of the last step.
+    Where a script is for nodes, it is typed on all of them before the next one. A node may be
+    rebooted in place of start_node.sh.
     """
 
     kind: Literal["maintenance.planned"] = "maintenance.planned"
     order: tuple[Script, ...] = Field(min_length=1)
-    by_reboot: bool = False
 
 
 class ScriptRun(Event):

@@ -210,9 +210,7 @@ class Maintenance:
 
     def follow(self, order: Sequence[Script], *, by_reboot: bool = False) -> None:
         """Type the scripts, and record what they did."""
-        self._history.record(
-            MaintenancePlanned(source="scenario", order=tuple(order), by_reboot=by_reboot)
-        )
+        self._history.record(MaintenancePlanned(source="scenario", order=tuple(order)))
         now_ns = time.time_ns()
         self._read_until = dict.fromkeys((self._site.controller.name, *self._site.nodes), now_ns)
         for script in order:

@@ -64,6 +64,7 @@ EXCUSES = (
     Excuse(f"MN-15 MN-21 MN-23 {MAINTENANCE}", "a number beyond", ("ping",), "one answer will do"),
     Excuse("MN-15 MN-21 MN-23", "another machine", ANY, "whoever asked was a client"),
     Excuse(MAINTENANCE, "another machine", ("tunnel.",), "whoever asked was a client"),
+    Excuse("MN-26 MN-27", "a number beyond", (": status",), "what a script says is MN-25's"),
     Excuse("MN-15 MN-21 MN-23", "left out", ("tunnel.started",), "it may begin with the scenario"),
     # Events that a check asks for and can do without.
     Excuse(

@@ -238,7 +238,7 @@ def maintenance(
         made.carry(user, 6)
     made.tried(made.users, 6)
     made.log(7)
-    made.record("maintenance.planned", "scenario", 8, order=list(order), by_reboot=by_reboot)
+    made.record("maintenance.planned", "scenario", 8, order=list(order))
     for number, script in enumerate(order):
         began_s = BEGIN_S + EACH_S * number
         for user in made.users:

@@ -234,11 +234,12 @@ def test_a_reboot_stands_for_the_start(tmp_path: Path) -> None:
     judged(maintenance(by_reboot=True), "MN-27", tmp_path, Status.PASS)
 
 
-def test_a_reboot_that_nobody_planned_starts_nothing(tmp_path: Path) -> None:
-    run = maintenance(by_reboot=True)
-    run.find("maintenance.planned")["by_reboot"] = False
+def test_a_client_whose_beginning_was_not_looked_at_is_missed(tmp_path: Path) -> None:
+    run = maintenance()
+    early = [one for one in run.all("tunnel.tried") if one["client"] == "client-3"]
+    run.events = [one for one in run.events if one[2] not in early]
     text = judged(run, "MN-27", tmp_path, Status.UNKNOWN)
-    assert "start_node.sh was run nowhere" in text
+    assert "not connected before: client-3" in text
 
 
 def silent_after_start(run: Run, node: str) -> Run:
