@@ -15,6 +15,7 @@ from evidence.event import Event
 from evidence.events import (
     access,
     deployment,
+    maintenance,
     multi_node,
     pair,
     preflight,
@@ -25,7 +26,19 @@ from evidence.events import (
     takeover,
 )
 
-_TOPICS = (run, pair, takeover, setup, sync, session, preflight, deployment, multi_node, access)
+_TOPICS = (
+    run,
+    pair,
+    takeover,
+    setup,
+    sync,
+    session,
+    preflight,
+    deployment,
+    multi_node,
+    access,
+    maintenance,
+)
 
 
 def _kinds() -> dict[str, type[Event]]:

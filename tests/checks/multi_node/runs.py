@@ -22,7 +22,7 @@ from tests.checks.factories import (
     server_state,
     udp,
 )
-from tests.checks.multi_node import access_runs
+from tests.checks.multi_node import access_runs, maintained
 from tests.checks.sites import GUIDE
 
 
@@ -177,6 +177,8 @@ def run_mn_23(*landings: tuple[str, int, int], site: Deployment = GUIDE) -> Run:
     return run
 
 
+WRONG = ("update_controller.sh", "stop_node.sh", "update_node.sh", "start_node.sh")
+
 GOOD: dict[str, Callable[[], Run]] = {
     "MN-01": run_mn_01,
     "MN-04": run_config,
@@ -191,6 +193,12 @@ GOOD: dict[str, Callable[[], Run]] = {
     "MN-21": run_mn_21,
     "MN-22": run_mn_22,
     "MN-23": run_mn_23,
+    "MN-14": maintained.applied,
+    "MN-24": maintained.node_lost,
+    "MN-25": maintained.maintenance,
+    "MN-26": lambda: maintained.maintenance(WRONG),
+    "MN-27": maintained.maintenance,
+    "MN-30": maintained.controller_lost,
 }
 
 
@@ -210,6 +218,12 @@ def good_of(site: Deployment) -> dict[str, Callable[[], Run]]:
         "MN-21": lambda: run_mn_21(site),
         "MN-22": lambda: run_mn_22(204, cyclic(site), site),
         "MN-23": lambda: run_mn_23(*evenly(site), site=site),
+        "MN-14": lambda: maintained.applied(site),
+        "MN-24": lambda: maintained.node_lost(site),
+        "MN-25": lambda: maintained.maintenance(site=site),
+        "MN-26": lambda: maintained.maintenance(WRONG, site),
+        "MN-27": lambda: maintained.maintenance(site=site),
+        "MN-30": lambda: maintained.controller_lost(site),
     }
 
 
