@@ -29,7 +29,7 @@ from provision.genuine.stage import stage
 from tests.reference.drop_in import Machine, guide_profile, php
 
 ROOT = "/vpn-user-portal/"
-PASSWORDS = {"demo": "demo's password", "admin": "admin's password", 'o"\'<b>': "odd"}
+PASSWORDS = {"demo": "demo's password", "admin": "admin's password", "o\"'<b>": "odd"}
 NAMES = {"demo": "0123456789abcdef" * 2, "other": "fedcba9876543210" * 2}
 _PHP_NEEDS = ("curl", "mbstring", "pdo_sqlite", "sodium")
 _GENUINE = (
@@ -206,7 +206,9 @@ def installed_genuine(place: Path) -> Path:
             stage(recipe, place / recipe.source, root, tree.committed)
     share = root / "usr/share/vpn-user-portal"
     autoload = share / "vendor/autoload.php"
-    autoload.write_text(autoload.read_text().replace("'/usr/share/php/'", f"'{root}/usr/share/php/'"))
+    autoload.write_text(
+        autoload.read_text().replace("'/usr/share/php/'", f"'{root}/usr/share/php/'")
+    )
     for name, kept in {"config": "etc", "data": "var/lib"}.items():
         (share / name).unlink()
         (share / name).symlink_to(root / kept / "vpn-user-portal")

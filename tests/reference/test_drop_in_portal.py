@@ -104,7 +104,7 @@ def test_a_wrong_password_is_told_so_and_gets_no_session(
 def test_a_name_that_is_html_stays_text(browser: Browser) -> None:
     name = '"><script>alert(1)</script>'
     assert "<script" not in browser.log_in(name, "wrong").text
-    assert browser.log_in('o"\'<b>').status == 302
+    assert browser.log_in("o\"'<b>").status == 302
     assert "<b>" not in browser.ask("GET", "home").text
 
 

@@ -32,7 +32,9 @@ def session_end(duration: str, now: datetime) -> datetime:
 
 def visible_profiles(api: ApiClient, permissions: Collection[str] = ()) -> dict[str, Profile]:
     """Return the profiles a user with these permissions sees, by id."""
-    listed = {name: Profile(name, options) for name, options in dict(api.get("profile_list")).items()}
+    listed = {
+        name: Profile(name, options) for name, options in dict(api.get("profile_list")).items()
+    }
     return {
         name: profile
         for name, profile in listed.items()
