@@ -16,6 +16,7 @@ from evidence.events import (
     deployment,
     multi_node,
     pair,
+    portal,
     preflight,
     run,
     session,
@@ -24,7 +25,7 @@ from evidence.events import (
     takeover,
 )
 
-_TOPICS = (run, pair, takeover, setup, sync, session, preflight, deployment, multi_node)
+_TOPICS = (run, pair, takeover, setup, sync, session, preflight, deployment, multi_node, portal)
 
 
 def _kinds() -> dict[str, type[Event]]:

@@ -22,6 +22,7 @@ from tests.checks.factories import (
     server_state,
     udp,
 )
+from tests.checks.multi_node.portal_runs import good_portal
 from tests.checks.sites import GUIDE
 
 
@@ -188,6 +189,7 @@ GOOD: dict[str, Callable[[], Run]] = {
     "MN-21": run_mn_21,
     "MN-22": run_mn_22,
     "MN-23": run_mn_23,
+    **good_portal(GUIDE),
 }
 
 
@@ -205,6 +207,7 @@ def good_of(site: Deployment) -> dict[str, Callable[[], Run]]:
         "MN-21": lambda: run_mn_21(site),
         "MN-22": lambda: run_mn_22(204, cyclic(site), site),
         "MN-23": lambda: run_mn_23(*evenly(site), site=site),
+        **good_portal(site),
     }
 
 
