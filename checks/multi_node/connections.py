@@ -85,6 +85,7 @@ def listed_while_connected(evidence: Evidence, owed: Obligations) -> None:
         evidence.need(ConnectionsShown, site.client.name), evidence.events(HostLate), site
     )
     attempts, seen = last_attempts(evidence, site), traffic(evidence, site)
+    seen.judge_senders(owed)
     turned = evidence.events(TunnelTurned, site.client.name)
     for node in site.nodes:
         here = [one for one in attempts if site.node_of(one.tried.remote) == node]
@@ -160,6 +161,7 @@ def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
             owed.open(f"{act.client} had no tunnel before it was disconnected", act.place)
             continue
         attempt.judge(seen, owed.owe(f"{attempt.name} is connected"))
+        judge_sender(attempt, seen, owed)
         owed.require(
             act.status == 302,
             f"the portal disconnects {act.client}",
@@ -174,6 +176,13 @@ def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
             said = f"the tunnel of {act.client} still works"
             one.settle(not probe.answered, f"{said}: an echo comes back", probe.place)
             one.settle(not probe.up, f"{said}, says its client", probe.place)
+
+
+def judge_sender(attempt: Attempt, seen: Traffic, owed: Obligations) -> None:
+    """Owe that a client's node, and nobody else, sends from that node's addresses."""
+    node = attempt.site.node_of(attempt.tried.remote)
+    if node is not None:
+        seen.judge_senders(owed, (node,))
 
 
 def last_attempts_before(evidence: Evidence, site: Deployment) -> dict[str, Attempt]:

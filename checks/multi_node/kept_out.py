@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.connections import last_attempts_before
+from checks.multi_node.connections import judge_sender, last_attempts_before
 from checks.multi_node.deployment import deployment
 from checks.multi_node.traffic import Traffic, traffic
 from checks.multi_node.tunnels import Attempt, last_attempts
@@ -53,6 +53,7 @@ def kept_out(evidence: Evidence, owed: Obligations) -> None:
             was_in = owed.owe(f"{act.client} was let in before it was {who}")
             if first is not None:
                 first.judge(seen, was_in)
+                judge_sender(first, seen, owed)
             refused = owed.owe(f"{act.client}, {who}, is refused")
             for attempt in after:
                 if attempt.tried.client == act.client and attempt.during.from_ns >= act.at_ns:

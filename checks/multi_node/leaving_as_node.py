@@ -26,6 +26,7 @@ def under_the_nodes_address(evidence: Evidence, owed: Obligations) -> None:
     """See what clients of a node ask for come from that node's address, over both families."""
     site = deployment(evidence, owed)
     attempts, seen = last_attempts(evidence, site), traffic(evidence, site)
+    seen.judge_senders(owed)
     logged = evidence.events(WebLogged, site.services.name)
     asked = evidence.events(WebAsked, site.client.name)
     for node in site.nodes:
