@@ -18,6 +18,7 @@ from evidence.events import (
     maintenance,
     multi_node,
     pair,
+    portal,
     preflight,
     run,
     session,
@@ -37,6 +38,7 @@ _TOPICS = (
     deployment,
     multi_node,
     access,
+    portal,
     maintenance,
 )
 
