@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter
 from evidence.event import Event
 from evidence.events import (
     deployment,
+    harness,
     multi_node,
     pair,
     preflight,
@@ -24,7 +25,7 @@ from evidence.events import (
     takeover,
 )
 
-_TOPICS = (run, pair, takeover, setup, sync, session, preflight, deployment, multi_node)
+_TOPICS = (run, pair, takeover, setup, sync, session, preflight, deployment, multi_node, harness)
 
 
 def _kinds() -> dict[str, type[Event]]:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from checks.engine.kills import Kill, Table
 from checks.engine.verdict import Status, Verdict
-from tests.checks.cases import after_takeover, holders, multi_node, promised, set_up
+from tests.checks.cases import after_takeover, harness, holders, multi_node, promised, set_up
 from tests.checks.cases.row import ROWS
 from tests.score.case import ONLY_PASS, Case
 
-assert {after_takeover, holders, multi_node, promised, set_up}  # each adds its rows
+assert {after_takeover, harness, holders, multi_node, promised, set_up}  # each adds its rows
 
 SAMPLED = ("a history damaged", "a capture damaged")
 _PLACE = re.compile(rf"{re.escape(tempfile.gettempdir())}/\w+/")
