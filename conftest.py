@@ -36,6 +36,7 @@ from scenarios.again import HostTooBusy, OnceMore, goes_again
 from scenarios.ahead import NEXT, guide_of, needed_next
 from scenarios.arguments import ask_for_scenarios, guides_of
 from scenarios.durations import Durations, Stopwatch
+from scenarios.harness import machines
 from scenarios.labs import LabFailedBefore, Labs
 from scenarios.lateness import Lateness, watched
 from scenarios.limits import Limits, stopped_recording
@@ -266,8 +267,9 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
     )
 
     def deployer(guide: str) -> Deployer:
+        own = (machines.GUIDE, image) if guide == machines.NAME else None
         return Deployer(
-            *software.prepared(config, guide, heartbeat, progress),
+            *(own or software.prepared(config, guide, heartbeat, progress)),
             accelerator,
             progress=progress,
             fresh=config.getoption("fresh"),
@@ -361,7 +363,7 @@ def history(
         lab=labs.name(guide),
         requirements=tuple(requirements_of(request.node)),
         attempt=next_attempt(run.directory, scenario),
-        software=software.software_of(request.config, guide).name,
+        software=software.name_of(request.config, guide),
     )
     with run.history(scenario) as history:
         history.record(started)

@@ -14,7 +14,7 @@ CASES = (
     "a network that is none",
     "no such topology",
     "no such image",
-    "an image that was altered",
+    "images that others may write to",
 )
 
 

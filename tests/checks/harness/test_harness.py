@@ -47,7 +47,7 @@ OPEN: dict[str, tuple[str, Change, str]] = {
         "different addresses",
     ),
     "a lab recorded nothing": ("LAB-04", frames(lambda _: []), "not shown: what lab says"),
-    "a case was left out": ("LAB-06", lambda run: run.events.pop(), "not tried: an image that"),
+    "a case was left out": ("LAB-06", lambda run: run.events.pop(), "not tried: images that"),
     "there was no verdict yet": ("LAB-07", setting("judged.again", compared=0), "no verdict yet"),
 }
 
