@@ -13,6 +13,7 @@ from rich.console import Console
 
 from checks.engine.judging import broke_off, judge_now, never_began, next_attempt
 from checks.engine.lateness import only_late
+from checks.engine.mutants import Outcome
 from checks.engine.requirements import catalogue
 from checks.engine.seal import seal
 from checks.engine.series import SeriesVerdict, judge_series
@@ -40,6 +41,8 @@ from scenarios.harness import machines
 from scenarios.labs import LabFailedBefore, Labs
 from scenarios.lateness import Lateness, watched
 from scenarios.limits import Limits, stopped_recording
+from scenarios.mutants import plugin as mutants
+from scenarios.mutants.mutant import applied
 from scenarios.printing import show_safely
 from scenarios.repetitions import fail_the_run, in_words, repeat
 from scenarios.requirements import requirements_of, to_be_judged
@@ -78,6 +81,7 @@ _TERMINAL = pytest.StashKey[TextIO]()
 _SEAL = pytest.StashKey[str]()
 _SEARCH = pytest.StashKey[Search | None]()
 _REPORT = pytest.StashKey[list[str]]()
+_KILLS = pytest.StashKey[list[Outcome]]()
 _TO_BE_JUDGED = pytest.StashKey[frozenset[str]]()
 
 Judge = Callable[[str], Verdict]
@@ -111,6 +115,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--timings", action="store_true", help="print the scenarios that took longest, and why"
     )
     software.add_option(group)
+    mutants.add_option(group)
     group.addoption(
         "--heartbeat",
         choices=("ucarp", "keepalived"),
@@ -179,11 +184,17 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(trylast=True)  # after what parametrizes a scenario by itself
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    repeat(metafunc, metafunc.config.getoption("full"))
+    if mutants.are_wanted(metafunc.config):
+        mutants.multiply(metafunc)
+    else:
+        repeat(metafunc, metafunc.config.getoption("full"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    _leave_for_sign_off(config, items)
+    if mutants.are_wanted(config):
+        mutants.leave_out_others(config, items)
+    else:
+        _leave_for_sign_off(config, items)
     for item in items:
         for requirement in requirements_of(item):
             catalogue().get(requirement)
@@ -264,6 +275,7 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
         image_source=image.source,
         accelerator=str(accelerator),
         software=software.facts(config),
+        mutants=mutants.are_wanted(config),
     )
 
     def deployer(guide: str) -> Deployer:
@@ -319,8 +331,9 @@ def guide(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]:
     """The lab of the scenario's guide, as fresh as the scenario's marker wants it."""
-    pristine = request.node.get_closest_marker("pristine") is not None
-    spoiled = request.node.get_closest_marker("destructive") is not None
+    mutant = mutants.of_item(request.node) is not None
+    pristine = mutant or request.node.get_closest_marker("pristine") is not None
+    spoiled = mutant or request.node.get_closest_marker("destructive") is not None
     try:
         lab = labs.get(guide, pristine=pristine)
         if following := needed_next(request.node):
@@ -375,6 +388,14 @@ def history(
 
 
 @pytest.fixture
+def broken(request: pytest.FixtureRequest, lab: Lab, history: History) -> Iterator[None]:
+    """The scenario's deployment, broken as its mutant says; the last to be set up."""
+    pair = request.getfixturevalue("pair") if "pair" in request.fixturenames else None
+    with applied(request.getfixturevalue("mutant"), lab, history, pair):
+        yield
+
+
+@pytest.fixture
 def judge(
     request: pytest.FixtureRequest,
     lab: Lab,
@@ -390,6 +411,8 @@ def judge(
             lateness.record(history)
             limits.record(history)
             verdict = judge_now(directory, history, requirement, lab.wire.flush)
+        if (mutant := mutants.of_item(request.node)) is not None:
+            return mutants.hold(mutant, requirement, verdict)
         if verdict.status is Status.FAIL:
             raise ConformanceFailure(f"{requirement}: {verdict.text}")
         if only_late(verdict):
@@ -441,6 +464,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     directory = config.stash[_RUN].directory
     verdicts = judge_series(directory)
     config.stash[_SERIES] = verdicts
+    config.stash[_KILLS] = mutants.kill_table(directory) if mutants.are_wanted(config) else []
     config.stash[_SEARCH] = searched(directory)
     config.stash[_SEAL] = seal(directory)
     config.stash[_REPORT] = report_at_end(directory)
@@ -469,6 +493,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         )
         for line in in_words(series, requirement):
             terminalreporter.write_line(f"       {visible(line)}")
+    for outcome in config.stash.get(_KILLS, []):
+        line = visible(str(outcome))
+        terminalreporter.write_line(line, green=outcome.killed, red=not outcome.killed)
     if verdicts.never_judged:
         left = ", ".join(verdicts.never_judged)
         terminalreporter.write_line(f"never judged: {left}", yellow=True)
