@@ -42,7 +42,6 @@ from scenarios.labs import LabFailedBefore, Labs
 from scenarios.lateness import Lateness, watched
 from scenarios.limits import Limits, stopped_recording
 from scenarios.mutants import plugin as mutants
-from scenarios.mutants.mutant import applied
 from scenarios.printing import show_safely
 from scenarios.repetitions import fail_the_run, in_words, repeat
 from scenarios.requirements import requirements_of, to_be_judged
@@ -385,14 +384,6 @@ def history(
         limits.record(history)
         history.record(ScenarioEnded(source="pytest", events=history.recorded))
         lab.wire.flush()  # with a mark that it covers all of the scenario
-
-
-@pytest.fixture
-def broken(request: pytest.FixtureRequest, lab: Lab, history: History) -> Iterator[None]:
-    """The scenario's deployment, broken as its mutant says; the last to be set up."""
-    pair = request.getfixturevalue("pair") if "pair" in request.fixturenames else None
-    with applied(request.getfixturevalue("mutant"), lab, history, pair):
-        yield
 
 
 @pytest.fixture

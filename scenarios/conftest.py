@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from lab.errors import ConformanceFailure, LabError
+from scenarios.mutants import plugin as mutants
+from scenarios.mutants.mutant import applied
+
+
+@pytest.fixture(autouse=True)
+def broken(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The deployment of a scenario that is about a mutant, broken before anything is provoked."""
+    mutant = mutants.of_item(request.node)
+    if mutant is None:
+        yield
+        return
+    pair = request.getfixturevalue("pair") if "pair" in request.fixturenames else None
+    lab, history = (request.getfixturevalue(name) for name in ("lab", "history"))
+    with applied(mutant, lab, history, pair):
+        yield
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ NONE: Mapping[str, str] = {
 }
 """Requirements that are shown and have no mutant, and why."""
 
-_FIXTURE, _PARAMETER = "broken", "mutant"
+_PARAMETER = "mutant"
 
 
 def add_option(group: pytest.OptionGroup) -> None:
@@ -66,7 +66,7 @@ def multiply(metafunc: pytest.Metafunc) -> None:
     """Make an item of each mutant of a scenario."""
     found = list(_of_scenario(metafunc.definition.path, metafunc.definition.originalname))
     if found:
-        metafunc.fixturenames.extend((_FIXTURE, _PARAMETER))
+        metafunc.fixturenames.append(_PARAMETER)  # no scenario has to ask which one it is
         metafunc.parametrize(_PARAMETER, found, ids=[mutant.name for mutant in found])
 
 
