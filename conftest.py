@@ -13,6 +13,7 @@ from rich.console import Console
 
 from checks.engine.judging import broke_off, judge_now, never_began, next_attempt
 from checks.engine.lateness import only_late
+from checks.engine.mutants import Outcome
 from checks.engine.requirements import catalogue
 from checks.engine.seal import seal
 from checks.engine.series import SeriesVerdict, judge_series
@@ -36,9 +37,11 @@ from scenarios.again import HostTooBusy, OnceMore, goes_again
 from scenarios.ahead import NEXT, guide_of, needed_next
 from scenarios.arguments import ask_for_scenarios, guides_of
 from scenarios.durations import Durations, Stopwatch
+from scenarios.harness import machines
 from scenarios.labs import LabFailedBefore, Labs
 from scenarios.lateness import Lateness, watched
 from scenarios.limits import Limits, stopped_recording
+from scenarios.mutants import plugin as mutants
 from scenarios.printing import show_safely
 from scenarios.repetitions import fail_the_run, in_words, repeat
 from scenarios.requirements import requirements_of, to_be_judged
@@ -77,6 +80,7 @@ _TERMINAL = pytest.StashKey[TextIO]()
 _SEAL = pytest.StashKey[str]()
 _SEARCH = pytest.StashKey[Search | None]()
 _REPORT = pytest.StashKey[list[str]]()
+_KILLS = pytest.StashKey[list[Outcome]]()
 _TO_BE_JUDGED = pytest.StashKey[frozenset[str]]()
 
 Judge = Callable[[str], Verdict]
@@ -110,6 +114,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--timings", action="store_true", help="print the scenarios that took longest, and why"
     )
     software.add_option(group)
+    mutants.add_option(group)
     group.addoption(
         "--heartbeat",
         choices=("ucarp", "keepalived"),
@@ -178,11 +183,17 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(trylast=True)  # after what parametrizes a scenario by itself
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    repeat(metafunc, metafunc.config.getoption("full"))
+    if mutants.are_wanted(metafunc.config):
+        mutants.multiply(metafunc)
+    else:
+        repeat(metafunc, metafunc.config.getoption("full"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    _leave_for_sign_off(config, items)
+    if mutants.are_wanted(config):
+        mutants.leave_out_others(config, items)
+    else:
+        _leave_for_sign_off(config, items)
     for item in items:
         for requirement in requirements_of(item):
             catalogue().get(requirement)
@@ -263,11 +274,13 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
         image_source=image.source,
         accelerator=str(accelerator),
         software=software.facts(config),
+        mutants=mutants.are_wanted(config),
     )
 
     def deployer(guide: str) -> Deployer:
+        own = (machines.GUIDE, image) if guide == machines.NAME else None
         return Deployer(
-            *software.prepared(config, guide, heartbeat, progress),
+            *(own or software.prepared(config, guide, heartbeat, progress)),
             accelerator,
             progress=progress,
             fresh=config.getoption("fresh"),
@@ -317,8 +330,9 @@ def guide(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]:
     """The lab of the scenario's guide, as fresh as the scenario's marker wants it."""
-    pristine = request.node.get_closest_marker("pristine") is not None
-    spoiled = request.node.get_closest_marker("destructive") is not None
+    mutant = mutants.of_item(request.node) is not None
+    pristine = mutant or request.node.get_closest_marker("pristine") is not None
+    spoiled = mutant or request.node.get_closest_marker("destructive") is not None
     try:
         lab = labs.get(guide, pristine=pristine)
         if following := needed_next(request.node):
@@ -361,7 +375,7 @@ def history(
         lab=labs.name(guide),
         requirements=tuple(requirements_of(request.node)),
         attempt=next_attempt(run.directory, scenario),
-        software=software.software_of(request.config, guide).name,
+        software=software.name_of(request.config, guide),
     )
     with run.history(scenario) as history:
         history.record(started)
@@ -388,6 +402,8 @@ def judge(
             lateness.record(history)
             limits.record(history)
             verdict = judge_now(directory, history, requirement, lab.wire.flush)
+        if (mutant := mutants.of_item(request.node)) is not None:
+            return mutants.hold(mutant, requirement, verdict)
         if verdict.status is Status.FAIL:
             raise ConformanceFailure(f"{requirement}: {verdict.text}")
         if only_late(verdict):
@@ -439,6 +455,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     directory = config.stash[_RUN].directory
     verdicts = judge_series(directory)
     config.stash[_SERIES] = verdicts
+    config.stash[_KILLS] = mutants.kill_table(directory) if mutants.are_wanted(config) else []
     config.stash[_SEARCH] = searched(directory)
     config.stash[_SEAL] = seal(directory)
     config.stash[_REPORT] = report_at_end(directory)
@@ -467,6 +484,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         )
         for line in in_words(series, requirement):
             terminalreporter.write_line(f"       {visible(line)}")
+    for outcome in config.stash.get(_KILLS, []):
+        line = visible(str(outcome))
+        terminalreporter.write_line(line, green=outcome.killed, red=not outcome.killed)
     if verdicts.never_judged:
         left = ", ".join(verdicts.never_judged)
         terminalreporter.write_line(f"never judged: {left}", yellow=True)

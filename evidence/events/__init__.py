@@ -15,6 +15,7 @@ from evidence.event import Event
 from evidence.events import (
     access,
     deployment,
+    harness,
     maintenance,
     multi_node,
     pair,
@@ -40,6 +41,7 @@ _TOPICS = (
     access,
     portal,
     maintenance,
+    harness,
 )
 
 

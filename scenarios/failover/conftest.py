@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from evidence.history import History
-from lab.errors import ConformanceFailure, LabError
 from lab.lab import Lab
 from lab.probe import Probe
 from scenarios.failover.observe import PROBE
@@ -42,22 +41,3 @@ def outside(pair: Pair) -> Iterator[Outside]:
         yield clients
     finally:
         clients.leave()
-
-
-@pytest.fixture
-def judge_each(judge: Callable[[str], object]) -> Callable[..., None]:
-    """Judge several requirements by one recording: each of them, whatever comes of the others."""
-
-    def each(*requirements: str) -> None:
-        errors: list[Exception] = []
-        for requirement in requirements:
-            try:
-                judge(requirement)
-            except (ConformanceFailure, LabError) as error:
-                errors.append(error)
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            raise ExceptionGroup(f"{len(errors)} of {len(requirements)} not shown", errors)
-
-    return each

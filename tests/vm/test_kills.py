@@ -20,7 +20,7 @@ import pytest
 
 from evidence.history import read_history
 from evidence.run import RunDirectory
-from tests.vm.killing import SCENARIOS, Run, running
+from scenarios.harness.killing import SCENARIOS, Run, running
 
 pytestmark = pytest.mark.vm
 
