@@ -17,7 +17,7 @@ from evidence.capture import Capture, Frame, without_duplicates
 from evidence.clock import complaints
 from evidence.errors import Missing
 from evidence.event import NS_BOUND, Event
-from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
+from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted, SiteHeard
 from evidence.files import LARGEST_TEXT, inside, is_there, read_whole
 from evidence.history import FILE_NAME, Recording, read_history
 from evidence.moment import Window
@@ -148,6 +148,7 @@ class Evidence:
         clocks = [(line.event.place, line.host_clock) for line in self._within.lines]
         found += complaints(clocks)
         if self._read_frames:
+            found += [what for one in self.events(SiteHeard) for what in one.troubles]
             coverage = self._capture.coverage()
             found += [
                 hole.why for hole in coverage.holes(self.window.from_ns, self.window.until_ns)
