@@ -118,3 +118,18 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, changes: dict[str, str], said
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert complaint(tmp_path / "none.toml") == f"no site file {tmp_path / 'none.toml'}"
+
+
+def test_the_example_of_the_documentation_is_a_site(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sites.md").read_text()
+    example = text.partition("```toml\n")[2].partition("```")[0]
+    known = ("bastion.example.org", "192.0.2.11", "192.0.2.12", "192.0.2.1")
+    path = written(tmp_path, known=(*known, "[198.51.100.20]:2222"))
+    path.write_text(
+        example.replace("site-topology.toml", "failover")
+        .replace("~/.ssh/known_hosts", "known")
+        .replace("~/.ssh/id_ed25519", "key")
+    )
+    site = read_site(path)
+    assert str(site.access["primary"]) == ("admin@192.0.2.11:22 by way of bastion.example.org")
+    assert site.probe == "gateway"
