@@ -20,6 +20,7 @@ from lab.errors import LabError, NotHere, VpnproofError
 from lab.progress import Progress
 from lab.site import Site, SiteFile, read_site
 from lab.testbed import Testbed
+from lab.topology import Topology
 from provision.errors import PlanError
 from provision.failover import site as failover_cast
 from provision.multi_node import site as multi_node_cast
@@ -32,7 +33,10 @@ LOCAL = "local"
 OBSERVES, DISRUPTS = "observes", "disrupts"
 _SITE = pytest.StashKey[Site]()
 _NOT_SHOWN = pytest.StashKey[list[str]]()
-_CASTS = {"failover": failover_cast.Site.of, "multi_node": multi_node_cast.Site.of}
+_CASTS: Mapping[str, Callable[[Topology], object]] = {
+    "failover": failover_cast.Site.of,
+    "multi_node": multi_node_cast.Site.of,
+}
 _OF_LABS = ("topology", "image", "accel", "libvirt_uri", "fresh")
 _WHOLE: Mapping[str, Callable[[Site], None]] = {"failover": make_whole}
 
