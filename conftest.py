@@ -29,10 +29,11 @@ from lab.cli import collect_garbage
 from lab.errors import ConformanceFailure, LabError
 from lab.lab import Lab
 from lab.progress import Progress
+from lab.site import Site
 from lab.timing import Kind, spending
 from provision.deploy import GUIDES, Deployer
 from report.making import report_at_end
-from scenarios import software
+from scenarios import sites, software
 from scenarios.again import HostTooBusy, OnceMore, goes_again
 from scenarios.ahead import NEXT, guide_of, needed_next
 from scenarios.arguments import ask_for_scenarios, guides_of
@@ -63,6 +64,7 @@ from scenarios.side_by_side import (
     side_by_side,
     workers,
 )
+from scenarios.sites import SiteLabs
 from scenarios.timing_plugin import TimingPlugin
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ Judge = Callable[[str], Verdict]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("vpnproof", "labs of real virtual machines")
-    group.addoption("--lab", choices=("local",), default="local", help="where labs run")
+    sites.add_options(group)
     group.addoption("--image", help="guest image; see lab/image/catalogue.toml")
     group.addoption("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
     group.addoption("--libvirt-uri", help="another libvirt than the lab's own")
@@ -130,7 +132,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    return automatic(config)
+    return automatic(config) if config.getoption("lab") == sites.LOCAL else 0
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -155,8 +157,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[TERMINAL_OF_RUN] = f"/proc/{os.getpid()}/fd/{terminal.fileno()}"
     config.add_cleanup(forget_run)
     if ask_for_scenarios(config.args):
-        config.stash[_LABS] = side_by_side(config, max(1, workers(config)))
+        sites.prepare(config, config.stash[_RUN].directory, workers(config))
         config.pluginmanager.register(Stopwatch(), "vpnproof-stopwatch")
+        if sites.chosen(config) is not None:
+            return
+        config.stash[_LABS] = side_by_side(config, max(1, workers(config)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -169,12 +174,14 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
+    if (site := sites.chosen(config)) is not None and not config.getoption("collectonly"):
+        return [*sites.header(site), f"evidence: {config.stash[_RUN].directory}"]
     if (labs := config.stash.get(_LABS, None)) is None:
         return []
     images, lines = software.header(config)
     accelerator = choose(config.getoption("accel"))
     return [
-        f"lab: {config.getoption('lab')}, image {', '.join(images)}, accelerator {accelerator}",
+        f"lab: {sites.LOCAL}, image {', '.join(images)}, accelerator {accelerator}",
         *lines,
         f"labs: {labs}",
         f"evidence: {config.stash[_RUN].directory}",
@@ -257,10 +264,19 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
-    """The labs of this run, and its evidence directory, made now."""
+def labs(request: pytest.FixtureRequest) -> Iterator[Labs | SiteLabs]:
+    """The labs of this run, or its site, and its evidence directory, made now."""
     config = request.config
     progress = Progress(Console(file=config.stash[_TERMINAL], highlight=False))
+    if (site := sites.chosen(config)) is not None:
+        run = config.stash[_RUN]
+        run.open(requirements=config.stash[_TO_BE_JUDGED], **sites.facts(site))
+        on_site = SiteLabs(site, run.directory, progress, run.note_lab)
+        try:
+            yield on_site
+        finally:
+            on_site.end()
+        return
     collect_garbage()
     accelerator = choose(config.getoption("accel"))
     heartbeat = config.getoption("heartbeat")
@@ -328,11 +344,14 @@ def guide(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]:
+def lab(request: pytest.FixtureRequest, guide: str, labs: Labs | SiteLabs) -> Iterator[Lab | Site]:
     """The lab of the scenario's guide, as fresh as the scenario's marker wants it."""
     mutant = mutants.of_item(request.node) is not None
     pristine = mutant or request.node.get_closest_marker("pristine") is not None
     spoiled = mutant or request.node.get_closest_marker("destructive") is not None
+    if isinstance(labs, SiteLabs):
+        labs.admit(request.node)
+        spoiled = True  # what it did is undone, if it did anything
     try:
         lab = labs.get(guide, pristine=pristine)
         if following := needed_next(request.node):
@@ -347,14 +366,14 @@ def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]
 
 
 @pytest.fixture
-def lateness(lab: Lab) -> Iterator[Lateness]:
+def lateness(lab: Lab | Site) -> Iterator[Lateness]:
     """How late the lab's processes are while the scenario runs."""
     with watched(lab) as lateness:
         yield lateness
 
 
 @pytest.fixture
-def limits(guide: str, lab: Lab, labs: Labs) -> Limits:
+def limits(guide: str, lab: Lab | Site, labs: Labs | SiteLabs) -> Limits:
     """What of this host the lab's guests took too much of."""
     return Limits(lab, labs.name(guide))
 
@@ -363,8 +382,8 @@ def limits(guide: str, lab: Lab, labs: Labs) -> Limits:
 def history(
     request: pytest.FixtureRequest,
     guide: str,
-    lab: Lab,
-    labs: Labs,
+    lab: Lab | Site,
+    labs: Labs | SiteLabs,
     lateness: Lateness,
     limits: Limits,
 ) -> Iterator[History]:
@@ -375,13 +394,14 @@ def history(
         lab=labs.name(guide),
         requirements=tuple(requirements_of(request.node)),
         attempt=next_attempt(run.directory, scenario),
-        software=software.name_of(request.config, guide),
+        software=sites.software_of(request.config, guide),
     )
     with run.history(scenario) as history:
         history.record(started)
         yield history
         lateness.record(history)
         limits.record(history)
+        sites.record_heard(history, lab, labs.name(guide))
         history.record(ScenarioEnded(source="pytest", events=history.recorded))
         lab.wire.flush()  # with a mark that it covers all of the scenario
 
@@ -389,7 +409,9 @@ def history(
 @pytest.fixture
 def judge(
     request: pytest.FixtureRequest,
-    lab: Lab,
+    guide: str,
+    lab: Lab | Site,
+    labs: Labs | SiteLabs,
     history: History,
     lateness: Lateness,
     limits: Limits,
@@ -401,6 +423,7 @@ def judge(
         with spending(Kind.JUDGE):
             lateness.record(history)
             limits.record(history)
+            sites.record_heard(history, lab, labs.name(guide))
             verdict = judge_now(directory, history, requirement, lab.wire.flush)
         if (mutant := mutants.of_item(request.node)) is not None:
             return mutants.hold(mutant, requirement, verdict)
@@ -425,6 +448,7 @@ def pytest_runtest_makereport(
         show_safely(report)
     if own and report.failed and not goes_again(item, call):  # then it may yet be judged
         _note_failure(item, call)
+        sites.in_one_line(item, call, report)
     return report
 
 
@@ -437,7 +461,7 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     if not directory.exists() or call.excinfo is None:
         return
     told = Secrets(directory).mask(call.excinfo.exconly())
-    reason = f"the scenario broke before it was judged: {told}"
+    reason = sites.not_shown(call) or f"the scenario broke before it was judged: {told}"
     if isinstance(item.funcargs.get("history"), History):  # type: ignore[attr-defined]
         broke_off(directory, item.nodeid, reason)
     elif call.when == "setup":
@@ -460,6 +484,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config.stash[_SEAL] = seal(directory)
     config.stash[_REPORT] = report_at_end(directory)
     bad = fail_the_run(verdicts, config.args) or may_not_be_shared(config.stash[_SEARCH])
+    bad = bad or sites.left_open(config)
     if session.exitstatus == pytest.ExitCode.OK and bad:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -18,7 +18,7 @@ from evidence.clock import complaints
 from evidence.errors import Missing
 from evidence.event import NS_BOUND, Event
 from evidence.events.pair import FilterEnded, ProfileEnded
-from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
+from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted, SiteHeard
 from evidence.events.takeover import FaultInjected
 from evidence.files import LARGEST_TEXT, inside, is_there, read_whole
 from evidence.history import FILE_NAME, Recording, read_history
@@ -163,6 +163,7 @@ class Evidence:
         clocks = [(line.event.place, line.host_clock) for line in self._within.lines]
         found += complaints(clocks)
         if self._read_frames:
+            found += [what for one in self.events(SiteHeard) for what in one.troubles]
             coverage = self._capture.coverage()
             found += [
                 hole.why for hole in coverage.holes(self.window.from_ns, self.window.until_ns)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from evidence.history import History
-from lab.lab import Lab
 from lab.probe import Probe
+from lab.testbed import Testbed
 from scenarios.failover.observe import PROBE
 from scenarios.failover.pair import Pair
 from scenarios.failover.services import PROBE_ADDRESS, PROBE_MAC
@@ -16,7 +16,7 @@ from scenarios.failover.tunnels import Outside
 
 
 @pytest.fixture
-def pair(lab: Lab, history: History) -> Iterator[Pair]:
+def pair(lab: Testbed, history: History) -> Iterator[Pair]:
     """The pair, its configuration recorded. One that was frozen ready is ready when it is thawed.
 
     A scenario that shares a lab leaves it as it was.
@@ -27,7 +27,7 @@ def pair(lab: Lab, history: History) -> Iterator[Pair]:
 
 
 @pytest.fixture
-def probe(lab: Lab) -> Iterator[Probe]:
+def probe(lab: Testbed) -> Iterator[Probe]:
     """A host on the pair's network."""
     with Probe(lab.wire, "lan", PROBE, PROBE_MAC, PROBE_ADDRESS) as host:
         yield host

@@ -121,6 +121,7 @@ def test_batch_and_force_never_ask(lab: Lab, history: History, judge: Judge) -> 
     judge("FO-04")
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("FO-05")
 def test_root_reaches_root_in_both_directions(pair: Pair, judge: Judge) -> None:
     def log_in(node: str) -> None:
@@ -171,6 +172,7 @@ def _state(machine: Machine) -> dict[str, str]:
     return {"addresses": addresses, "programs": programs, **configuration}
 
 
+@pytest.mark.on_site("disrupts")
 @pytest.mark.requirement("FO-09")
 def test_validate_changes_nothing(pair: Pair, judge: Judge) -> None:
     pair.make_active("primary")
