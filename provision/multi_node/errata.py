@@ -95,3 +95,12 @@ EXTERNAL_INTERFACE = Erratum(
     happens="a lab's machines call theirs otherwise",
     fix="the rules name the interface that has the node's address",
 )
+
+NOTHING_TO_UPDATE_FROM = Erratum(
+    name="nothing-to-update-from",
+    kind="deviation",
+    guide="update_controller.sh, update_node.sh: yum -y update",
+    happens="no frame leaves the lab, so that no archive has anything newer",
+    fix="the scripts ask what the guest knows: for the genuine software that is /srv/LC, with the "
+    "same packages; the drop-in's put their own packages in place anew",
+)

@@ -47,6 +47,7 @@ class Run:
     site: Deployment = GUIDE
     planned: list[Data] = field(default_factory=list)
     software: str = ""
+    seconds: int = 100
 
     def __post_init__(self) -> None:
         self.planned = self.planned or [told(self.site)]
@@ -73,7 +74,7 @@ class Run:
                 at_ns = START_NS + seconds * SECOND + number
                 event = {"kind": kind, "source": source, "at_ns": at_ns, **data}
                 history.record(read_event(event))
-            end_ns = START_NS + 100 * SECOND
+            end_ns = START_NS + self.seconds * SECOND
             history.record(ScenarioEnded(source="pytest", at_ns=end_ns, events=history.recorded))
         (directory / "wire").mkdir()
         content = capture(dated(self.frames), START_NS - SECOND, end_ns + SECOND)

@@ -22,7 +22,8 @@ from tests.checks.factories import (
     server_state,
     udp,
 )
-from tests.checks.multi_node import access_runs
+from tests.checks.multi_node import access_runs, maintained
+from tests.checks.multi_node.portal_runs import good_portal
 from tests.checks.sites import GUIDE
 
 
@@ -177,6 +178,8 @@ def run_mn_23(*landings: tuple[str, int, int], site: Deployment = GUIDE) -> Run:
     return run
 
 
+WRONG = ("update_controller.sh", "stop_node.sh", "update_node.sh", "start_node.sh")
+
 GOOD: dict[str, Callable[[], Run]] = {
     "MN-01": run_mn_01,
     "MN-04": run_config,
@@ -193,6 +196,13 @@ GOOD: dict[str, Callable[[], Run]] = {
     "MN-23": run_mn_23,
     "MN-28": access_runs.run_mn_28,
     "MN-29": access_runs.run_mn_29,
+    "MN-14": maintained.applied,
+    "MN-24": maintained.node_lost,
+    "MN-25": maintained.maintenance,
+    "MN-26": lambda: maintained.maintenance(WRONG),
+    "MN-27": maintained.maintenance,
+    "MN-30": maintained.controller_lost,
+    **good_portal(GUIDE),
 }
 
 
@@ -214,6 +224,13 @@ def good_of(site: Deployment) -> dict[str, Callable[[], Run]]:
         "MN-23": lambda: run_mn_23(*evenly(site), site=site),
         "MN-28": lambda: access_runs.run_mn_28(site),
         "MN-29": lambda: access_runs.run_mn_29(site),
+        "MN-14": lambda: maintained.applied(site),
+        "MN-24": lambda: maintained.node_lost(site),
+        "MN-25": lambda: maintained.maintenance(site=site),
+        "MN-26": lambda: maintained.maintenance(WRONG, site),
+        "MN-27": lambda: maintained.maintenance(site=site),
+        "MN-30": lambda: maintained.controller_lost(site),
+        **good_portal(site),
     }
 
 

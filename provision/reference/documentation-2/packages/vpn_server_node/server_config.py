@@ -39,8 +39,9 @@ def generate(node: Node) -> None:
     """Write one ``PROFILE-N.conf``, mode 0600, for every process of every selected profile."""
     config = _config(node)
     api = ApiClient.from_config(config, timeout=_API_TIMEOUT_S)
+    user, group = (config.get(name, "openvpn") for name in ("vpnUser", "vpnGroup"))
     surroundings = Surroundings(
-        config["vpnUser"], config["vpnGroup"], node.hooks, bool(config.get("useVpnDaemon", False))
+        user, group, node.hooks, use_daemon=bool(config.get("useVpnDaemon", False))
     )
     files: dict[str, str] = {}
     for profile in selected(config, api.get("profile_list")):
