@@ -15,9 +15,9 @@ from evidence.events.access import GuideTextTried, Phase
 from evidence.history import History
 from lab.lab import Lab
 from lab.machine import Machine
+from provision import multi_node as guide
 from provision.multi_node import firewall
 from provision.multi_node.site import Site
-from provision.plan import Plan
 from provision.platform import platform_of
 from provision.vpn_clients import Client, Tunnel, VpnClients
 from scenarios.multi_node import access
@@ -43,8 +43,8 @@ ALL: Ports = {transport: (*LET_IN[transport], *NOBODY_IN[transport]) for transpo
 
 def tighten(lab: Lab) -> None:
     """Follow the section on a lab that is deployed."""
-    steps = firewall.steps(Site.of(lab.topology), platform_of(lab.image.name))
-    Plan(steps).run(lab.machines, transcripts=lab.directory / "transcripts")
+    plan = guide.firewall_plan(lab.topology, platform_of(lab.image.name))
+    plan.run(lab.machines, transcripts=lab.directory / "transcripts")
 
 
 @pytest.mark.sign_off
