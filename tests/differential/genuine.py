@@ -16,7 +16,7 @@ from pathlib import Path
 from lab.wait import until
 from provision.genuine import sources
 from provision.genuine.catalogue import read
-from provision.genuine.recipe import DEBIAN, GoProgram, Ours, Recipe
+from provision.genuine.recipe import DEBIAN, Ours, Recipe
 from provision.genuine.recipes import recipes
 from provision.genuine.stage import stage
 from tests.reference.drop_in import Machine
@@ -65,16 +65,6 @@ def _put(recipe: Recipe, tree: sources.Tree, root: Path) -> None:
         if isinstance(one, Ours):
             path = root / one.target.lstrip("/")
             path.write_text(path.read_text().replace("'/usr/share/", f"'{root}/usr/share/"))
-
-
-def programs(*, binary: bool) -> set[str]:
-    """Return the path of every program in the packages: those in Go, or the others."""
-    found = set()
-    for recipe in recipes(DEBIAN):
-        for one in recipe.contents:
-            if isinstance(one, GoProgram if binary else Ours) and getattr(one, "mode", 0o755) & 1:
-                found.add(one.target)
-    return found
 
 
 @contextmanager

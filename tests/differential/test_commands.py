@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from provision.genuine.recipe import packaging
 from tests.differential.listed import Permitted, compare
 from tests.differential.test_api import controller
 from tests.reference.drop_in import SOFTWARE, Machine, guide_config
@@ -220,6 +221,13 @@ def test_the_drop_ins_configurations_hold_what_the_genuine_ones_hold(
         )
     genuine, here = (configuration(one, package) for one in (genuine_machine, machine))
     assert _flat(here).items() <= _flat(genuine).items()
+
+
+def test_housekeeping_is_started_as_often(machine: Machine) -> None:
+    here = (machine.root / "etc/cron.d/vpn-server-api").read_text().splitlines()
+    user = here[0].split()[1]
+    published = packaging("vpn-server-api.cron").replace("@WEB_USER@", user).splitlines()
+    assert here == [line for line in published if line.endswith("housekeeping")]
 
 
 def _flat(value: Any, name: str = "") -> dict[str, str]:
