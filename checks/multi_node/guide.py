@@ -16,6 +16,7 @@ FAMILIES: tuple[Family, ...] = (4, 6)
 TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp")
 RECORD_TYPE: Mapping[int, RecordType] = {4: "A", 6: "AAAA"}
 PORT = 1194
+DAEMON_PORT = 41194
 
 WEB_SERVER = re.compile(r"(httpd|apache2|php[\d.]*-fpm)\.service")
 """The units that a controller is down without, on CentOS and on Debian."""

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 
 from evidence.event import Event
 from evidence.events import (
+    access,
     deployment,
     maintenance,
     multi_node,
@@ -36,6 +37,7 @@ _TOPICS = (
     deployment,
     multi_node,
     maintenance,
+    access,
 )
 
 

@@ -58,9 +58,10 @@ EXCUSES = (
     Excuse("MN-05", "inverted", ANY, "options that are no numbers and ranges are MN-04's"),
     Excuse("MN-05", "a number beyond", ("profileNumber",), "any number but the other one's"),
     Excuse(
-        f"MN-01 MN-06 MN-07 MN-08 MN-13 MN-15 MN-21 MN-22 MN-23 {MAINTENANCE}", "inverted",
-        ("hideProfile",), "which profiles are hidden is MN-04's",
+        f"MN-01 MN-06 MN-07 MN-08 MN-10 MN-11 MN-13 MN-15 MN-21 MN-22 MN-23 {MAINTENANCE}",
+        "inverted", ("hideProfile",), "which profiles are hidden is MN-04's",
     ),
+    Excuse("MN-11", "a number beyond", ("began_ns",), "from earlier on, the same is seen"),
     Excuse(f"MN-15 MN-21 MN-23 {MAINTENANCE}", "a number beyond", ("ping",), "one answer will do"),
     Excuse("MN-15 MN-21 MN-23", "another machine", ANY, "whoever asked was a client"),
     Excuse(MAINTENANCE, "another machine", ("tunnel.",), "whoever asked was a client"),

@@ -22,7 +22,7 @@ from tests.checks.factories import (
     server_state,
     udp,
 )
-from tests.checks.multi_node import maintained
+from tests.checks.multi_node import access_runs, maintained
 from tests.checks.sites import GUIDE
 
 
@@ -186,6 +186,8 @@ GOOD: dict[str, Callable[[], Run]] = {
     "MN-06": run_mn_06,
     "MN-07": run_http,
     "MN-08": run_http,
+    "MN-10": access_runs.run_mn_10,
+    "MN-11": access_runs.run_mn_11,
     "MN-13": run_mn_13,
     "MN-15": run_mn_15,
     "MN-21": run_mn_21,
@@ -209,6 +211,8 @@ def good_of(site: Deployment) -> dict[str, Callable[[], Run]]:
         "MN-06": lambda: run_mn_06(site),
         "MN-07": lambda: run_http(site),
         "MN-08": lambda: run_http(site),
+        "MN-10": lambda: access_runs.run_mn_10(site),
+        "MN-11": lambda: access_runs.run_mn_11(site),
         "MN-13": lambda: run_mn_13(site),
         "MN-15": lambda: run_mn_15(site),
         "MN-21": lambda: run_mn_21(site),
