@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
@@ -96,7 +96,7 @@ class Controller:
     @contextmanager
     def serving(self, what: str) -> Iterator[Served]:
         """Serve "api" or "portal" until the block ends; it may be killed before."""
-        line = [sys.executable, _SERVER, self.root, what]
+        line = [sys.executable, str(_SERVER), str(self.root), what]
         with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
             try:
                 said = process.stdout.readline() if process.stdout else ""
@@ -111,7 +111,7 @@ class Controller:
         uri = f"http://127.0.0.1:{api.port}{API.rstrip('/')}"
         (self.root / "etc/vpn-user-portal/config.php").write_text(_PORTAL.format(uri=uri))
 
-    def _run(self, line: list[object], stdin: str = "") -> None:
+    def _run(self, line: Sequence[object], stdin: str = "") -> None:
         done = subprocess.run(
             [str(word) for word in line], input=stdin, capture_output=True, text=True, check=False
         )
@@ -167,11 +167,14 @@ class Hooks:
             sound = [row[0] for row in db.execute("PRAGMA integrity_check")] == ["ok"]
         if not sound:
             raise LabError("the API's database is damaged")
-        lost = sum(_address(number) not in rows for number in self.connected)
-        return lost + sum(
-            (row := rows.get(_address(number))) is None or row[0] is None or row[1] != number
-            for number in self.disconnected
-        )
+        opened = {number for number in self.connected if _address(number) not in rows}
+        closed = {number for number in self.disconnected if not _closed(rows, number)}
+        return len(opened) + len(closed)
+
+
+def _closed(rows: Mapping[str, tuple[object, ...]], number: int) -> bool:
+    disconnected_at, transferred = rows.get(_address(number), (None, None))
+    return disconnected_at is not None and transferred == number
 
 
 def _address(number: int) -> str:

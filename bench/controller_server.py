@@ -8,7 +8,6 @@ server's on a machine (mod_wsgi); here it is as many as ask.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from typing import Any
 def main(root: Path, what: str) -> None:
     """Serve on the loopback."""
     sys.path.insert(0, str(root / "usr/share/vpn-drop-in"))
+    from werkzeug.exceptions import NotFound
     from werkzeug.middleware.dispatcher import DispatcherMiddleware
     from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -29,11 +29,7 @@ def main(root: Path, what: str) -> None:
         def log(self, *_: object) -> None:
             pass
 
-    def nothing(_: object, start: Callable[[str, list[object]], object]) -> list[bytes]:
-        start("404 Not Found", [])
-        return []
-
-    application = DispatcherMiddleware(nothing, {mounted: module.create_app(root)})
+    application = DispatcherMiddleware(NotFound(), {mounted: module.create_app(root)})
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
     print(server.server_port, flush=True)
     server.serve_forever()
