@@ -16,7 +16,7 @@ from checks.multi_node.guide import FAMILIES, TRANSPORTS
 from checks.multi_node.traffic import Flow, Traffic, traffic
 from evidence.event import NS_BOUND
 from evidence.events.multi_node import TunnelStarted, TunnelTried
-from evidence.moment import Window
+from evidence.moment import Moment, Window
 from evidence.scenario import Evidence
 
 
@@ -132,3 +132,20 @@ def judge_way(what: str, tried: Sequence[Attempt], seen: Traffic, owed: Obligati
     one = owed.owe(what)
     for attempt in tried:
         attempt.judge(seen, one)
+
+
+def owe_by_itself(
+    attempt: Attempt, since: Moment, evidence: Evidence, seen: Traffic, owed: Obligations
+) -> None:
+    """Owe that a client is connected in the end, and that nobody has sent it there since."""
+    name = attempt.tried.client
+    one = owed.owe(f"{name} came back by itself, and is there")
+    begun = [event for event in evidence.events(TunnelStarted) if event.client == name]
+    if not begun:
+        one.doubt(f"when {name} was sent to connect was not recorded")
+    for event in begun:
+        if event.at_ns > since.at_ns:
+            one.broken(f"{name} was sent to connect once more", event.place)
+    if attempt.tried.at_ns < since.at_ns:
+        one.doubt(f"how {name} stood in the end was not recorded")
+    attempt.judge(seen, one)

@@ -144,8 +144,9 @@ def test_php_that_does_not_parse_is_500_with_nothing_in_it(machine: Machine, get
     assert (answer.status_code, answer.data) == (500, b"")
 
 
-def test_an_unknown_profile_is_no_section(get: Ask) -> None:
-    answer = get("server_info", profile_id="nope")
+def test_an_unknown_profile_is_no_section(post: Ask, common_name: str) -> None:
+    lease = {**LEASE, "profile_id": "nope", "common_name": common_name}
+    answer = post("connect", NODE, **lease, connected_at="1586174400")
     assert (answer.status_code, answer.json) == (500, {"error": '"nope" is not a section'})
 
 
@@ -185,7 +186,8 @@ def test_a_ta_key_that_cannot_be_read_is_500_for_node_and_portal(
     # A directory is unreadable as a file even for root, whom modes don't stop.
     key = machine.root / "var/lib/vpn-server-api/ta.key"
     key.mkdir()
-    error = {"error": f'unable to read file "{key}"'}
+    named = machine.root / "usr/share/vpn-server-api/data/ta.key"
+    error = {"error": f'unable to read file "{named}"'}
     for answer in (
         get("server_info", profile_id="node-a"),
         post("add_server_certificate", NODE, profile_id="node-a", common_name="x"),

@@ -10,6 +10,12 @@ if [ -e "${root:-}/etc/debian_version" ] || { [ -n "${root:-}" ] && [ -e /etc/de
     VPN_USER=nobody
     VPN_GROUP=nogroup
     HOOKS=/usr/lib/vpn-server-node
+    FIREWALL_IPV4=/etc/iptables/rules.v4
+    FIREWALL_IPV6=/etc/iptables/rules.v6
+    FIREWALL_SERVICES=netfilter-persistent
+    DAEMON=/usr/sbin/vpn-daemon
+    DAEMON_ENVIRONMENT=/etc/default/vpn-daemon
+    DAEMON_KEYS=/etc/ssl/vpn-daemon
 else
     WEB_USER=apache
     WEB_GROUP=apache
@@ -21,4 +27,10 @@ else
     VPN_USER=openvpn
     VPN_GROUP=openvpn
     HOOKS=/usr/libexec/vpn-server-node
+    FIREWALL_IPV4=/etc/sysconfig/iptables
+    FIREWALL_IPV6=/etc/sysconfig/ip6tables
+    FIREWALL_SERVICES="iptables ip6tables"
+    DAEMON=/usr/bin/vpn-daemon
+    DAEMON_ENVIRONMENT=/etc/sysconfig/vpn-daemon
+    DAEMON_KEYS=/etc/pki/vpn-daemon
 fi

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from typing import TypeVar
 
 from vpn_lib_common.profile import Profile, ProfileError
 
@@ -33,21 +35,35 @@ class Share:
         return self.range4.num_addresses - 3
 
 
+_Interface = TypeVar("_Interface", IPv4Interface, IPv6Interface)
+
+
+def interface(
+    profile: Profile, option: str, value: object, kind: Callable[[object], _Interface]
+) -> _Interface:
+    """Return a value as an address with its network; ProfileError names profile and option."""
+    try:
+        return kind(value)
+    except ValueError as wrong:
+        raise ProfileError(f"{profile.profile_id}: {option}: {wrong}") from None
+
+
 def shares(profile: Profile) -> list[Share]:
     """Return each process' share, in the order of ``vpnProtoPorts``.
 
     IPv4: equal subnets of ``range``. IPv6: a /112 each, the process' number in the 16 bits above
-    the last 16. Raises ProfileError when the ranges cannot be divided so.
+    the last 16. An address in a range stands for its network. Raises ProfileError when the ranges
+    cannot be divided so.
     """
     count = len(profile["vpnProtoPorts"])
     if count not in _COUNTS:
         raise ProfileError("number of vpnProtoPorts MUST be one of 1, 2, 4, 8, 16, 32, 64")
-    range4 = IPv4Network(profile["range"])
-    range6 = IPv6Network(profile["range6"])
+    range4 = interface(profile, "range", profile["range"], IPv4Interface).network
+    range6 = interface(profile, "range6", profile["range6"], IPv6Interface).network
     if range6.prefixlen > 112 or range6.prefixlen % 4:
         raise ProfileError("range6 MUST have a prefix of at most 112, divisible by 4")
     bits = count.bit_length() - 1
-    if range4.prefixlen + bits > 29 or range6.prefixlen + bits > 112:
+    if range4.prefixlen + bits > 30 or range6.prefixlen + bits > 112:
         raise ProfileError(f"the ranges are too small for {count} processes")
     first = int(range6.network_address)
     return [

@@ -39,8 +39,9 @@ def generate(node: Node) -> None:
     """Write one ``PROFILE-N.conf``, mode 0600, for every process of every selected profile."""
     config = _config(node)
     api = ApiClient.from_config(config, timeout=_API_TIMEOUT_S)
+    user, group = (config.get(name, "openvpn") for name in ("vpnUser", "vpnGroup"))
     surroundings = Surroundings(
-        config["vpnUser"], config["vpnGroup"], node.hooks, bool(config.get("useVpnDaemon", False))
+        user, group, node.hooks, use_daemon=bool(config.get("useVpnDaemon", False))
     )
     files: dict[str, str] = {}
     for profile in selected(config, api.get("profile_list")):
@@ -51,7 +52,7 @@ def generate(node: Node) -> None:
             name = f"{profile.profile_id}-{process.number}.conf"
             files[name] = configuration(process, surroundings, keys)
     for name, text in files.items():
-        _write(node.openvpn_directory / name, text)
+        write_privately(node.openvpn_directory / name, text)
 
 
 def _config(node: Node) -> Mapping[str, Any]:
@@ -89,7 +90,8 @@ def _wanted(profile: Profile) -> dict[str, str]:
     }
 
 
-def _write(path: Path, text: str) -> None:
+def write_privately(path: Path, text: str) -> None:
+    """Write a file whole, for its owner alone."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".draft")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:  # mkstemp makes it 0600

@@ -94,7 +94,11 @@ def _add_user(database: Path, user: str | None, password: str | None) -> None:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     uri = f"{database.as_uri()}?mode=rw"
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as db, db:
-        db.execute("REPLACE INTO users VALUES (?, ?, ?)", (user, done.stdout, now))
+        db.execute(
+            "INSERT INTO users VALUES (?, ?, ?)"
+            " ON CONFLICT (user_id) DO UPDATE SET password_hash = excluded.password_hash",
+            (user, done.stdout, now),
+        )
 
 
 def _asked(prompt: str) -> str:
