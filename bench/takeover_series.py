@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from checks.engine.in_time import Span
 from checks.failover import aftermath
 from checks.failover.recorded import Recorded, WatchedFault
-from checks.failover.stages import Span, Stage, span
+from checks.failover.stages import Stage, span
 from checks.failover.takeover import CLEAN_STOP, Takeover, measure
 from checks.protocols import budgets
 from checks.protocols.budgets import Budget

@@ -30,6 +30,7 @@ _ARP_BYTES, _IPV4_BYTES, _IPV6_BYTES, _UDP_BYTES, _TCP_BYTES = 28, 20, 40, 8, 20
 _FRAGMENT, _AUTHENTICATION = 44, 51
 _EXTENSIONS = (0, 43, _FRAGMENT, _AUTHENTICATION, 60)
 _MOST_EXTENSIONS = 8
+_FIN_OR_RST = 0x05
 
 
 class MalformedFrame(ValueError):
@@ -103,6 +104,8 @@ class Packet(NamedTuple):
     target_port: int | None = None
     payload: bytes = b""
     vlan: int | None = None
+    ends: bool = False
+    """Whether it is TCP and ends its connection: by FIN, or by RST."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,9 @@ def parse(frame: bytes) -> Packet | None:
     else:
         return Packet(source_mac, target_mac, ethertype, payload=body, vlan=vlan)
     source_port = target_port = None
+    ends = False
     if not later:
+        ends = protocol == TCP and len(content) >= _TCP_BYTES and bool(content[13] & _FIN_OR_RST)
         source_port, target_port, content = _transport(protocol, content)
     return Packet(
         source_mac,
@@ -193,6 +198,7 @@ def parse(frame: bytes) -> Packet | None:
         target_port,
         content,
         vlan,
+        ends,
     )
 
 

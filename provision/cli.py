@@ -22,6 +22,7 @@ from lab.image import choose as choose_image
 from lab.image import prepare
 from lab.progress import Progress, Say
 from lab.topology import check_memory, read_topology
+from provision import multi_node
 from provision.deploy import GUIDES, Deployer, Guide, guide_named, guide_of, in_topology
 from provision.failover import Heartbeat
 from provision.genuine.software import ASKED, built, is_built, of_guide
@@ -115,8 +116,11 @@ def _dry_run(options: argparse.Namespace) -> None:
     if options.software == "auto":  # to print a plan, nothing is fetched or built
         options.software = "genuine" if is_built(options.image) else "drop-in"
     guide = _guide(options, options.image, _on_stderr)
-    plan = guide.plan(read_topology(guide.topology), platform_of(options.image))
+    topology = read_topology(guide.topology)
+    plan = guide.plan(topology, platform_of(options.image))
     sys.stdout.write(plan.dry_run() + "\n")
+    if guide_of(guide.topology) == "multi_node":  # later, in the lab that is deployed
+        sys.stdout.write(multi_node.maintenance_plan(topology).dry_run() + "\n")
 
 
 def _on_stderr(line: str) -> None:

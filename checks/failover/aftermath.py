@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from checks.engine.in_time import Span, Watch, owe_in_time
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
 from checks.failover.claims import Claim, How, claims
 from checks.failover.recorded import Recorded
-from checks.failover.stages import Span, Watch, owe_in_time
 from checks.failover.takeover import RESTART, Takeover, takeovers
 from checks.protocols import budgets
 from checks.protocols.budgets import Budget

@@ -1,23 +1,21 @@
 """The stages of a takeover, measured and held against what they may take.
 
-What could fall on either side of a limit is in doubt, not good. A limit that is missed by no more
-than the host kept the machines involved from running is no fault of theirs. Which limit applies
-is `checks.protocols.budgets`' matter.
+How a length of time is held against a limit is `checks.engine.in_time`'s matter, which limit
+applies that of `checks.protocols.budgets`.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
-from checks.engine.lateness import explain, lower_bound_s, missed
-from checks.engine.obligations import Obligation, Obligations
+from checks.engine.in_time import Span, Watch, later, owe_in_time
+from checks.engine.obligations import Obligations
 from checks.failover.takeover import Takeover
 from checks.protocols.budgets import Budget
 from checks.protocols.spread import spread
 from evidence.events.run import HostLate
-from evidence.moment import NS, Moment
+from evidence.moment import Moment
 
 
 class Stage(enum.StrEnum):
@@ -30,32 +28,15 @@ class Stage(enum.StrEnum):
     TUNNEL = "fault to the tunnel carrying traffic again"
 
 
-@dataclass(frozen=True)
-class Span:
-    """A measured length of time: its ends, and how far off it may be."""
-
-    start: Moment
-    end: Moment
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasted."""
-        return (self.end.at_ns - self.start.at_ns) / NS
-
-    @property
-    def uncertainty_s(self) -> float:
-        """How far off that may be."""
-        return (self.start.uncertainty_ns + self.end.uncertainty_ns) / NS
-
-
 def span(takeover: Takeover, stage: Stage) -> Span | None:
     """Measure one stage; None when one of its ends was not seen. A tunnel's is its client's."""
-    first = None if takeover.first is None else Moment(takeover.first.at_ns)
+    first = None if takeover.first is None else takeover.taken
     announced = Moment(takeover.announced[0].at_ns) if takeover.announced else None
     ends: Mapping[Stage, tuple[Moment | None, Moment | None]] = {
-        Stage.SILENCE: (Moment(takeover.last.at_ns), first),
+        Stage.SILENCE: (Moment(takeover.last.at_ns, takeover.unsure_ns), first),
         Stage.TAKEOVER: (takeover.injected, first),
-        Stage.ANNOUNCED: (first, announced),
+        # both dated by one clock
+        Stage.ANNOUNCED: (first and Moment(first.at_ns), announced),
         Stage.SERVICE: (takeover.injected, takeover.answered),
     }
     start, end = ends.get(stage, (None, None))
@@ -76,67 +57,6 @@ def measured(found: Iterable[Takeover]) -> dict[str, list[float]]:
 def figures(found: Iterable[Takeover]) -> list[str]:
     """Put the spread of every stage into words."""
     return [f"{stage}: {spread(seconds)}" for stage, seconds in measured(found).items()]
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What was measured, who had to run for it, and until when it was watched.
-
-    due: when it could have come at the earliest. Nobody is kept from what is not due yet, so what
-    the host did before that explains nothing.
-    """
-
-    what: str
-    whose: Collection[str]
-    start: Moment
-    due: Moment
-    until_ns: int
-    places: tuple[str, ...]
-    late: Sequence[HostLate]
-
-
-def owe_in_time(
-    owed: Obligations, watch: Watch, seen: Span | None, budget: Budget, *, slack_s: float = 0.0
-) -> None:
-    """Owe that a stage took no longer, and no less, than its budget.
-
-    Later, or sooner, is a violation; so is a stage that never came although it was watched for
-    longer than the budget. What lies within the uncertainty is a doubt, and what the host's
-    lateness can explain is late. slack_s: by how much it may be sooner than the budget says.
-    """
-    one = owed.owe(f"{watch.what} within {budget}")
-    if seen is None:
-        _judge_absence(one, watch, budget)
-        return
-    least, most = seen.seconds - seen.uncertainty_s, seen.seconds + seen.uncertainty_s
-    took = f"{watch.what} took {seen.seconds:.3f} s"
-    span = min(watch.due.at_ns, seen.end.at_ns), seen.end.at_ns
-    if least > budget.maximum_s:
-        why = f"{took}, budget {budget}"
-        excess_s = least - budget.maximum_s
-        missed(one, why, excess_s, span, watch.whose, watch.late, *watch.places)
-    elif most < lower_bound_s(budget.minimum_s) - slack_s:
-        one.broken(f"{took}: sooner than configured, {budget}", *watch.places)
-    elif most > budget.maximum_s:
-        doubt = f"{took} +- {seen.uncertainty_s:.3f} s: too coarse for {budget.maximum_s:.2f} s"
-        excuse = explain(most - budget.maximum_s, span, watch.whose, watch.late)
-        if excuse is None:
-            one.doubt(doubt, *watch.places)
-        else:  # it may have been missed, and that would be explained
-            one.late(f"{doubt}, but {excuse}", *watch.places)
-    else:
-        one.met(*watch.places)
-
-
-def _judge_absence(one: Obligation, watch: Watch, budget: Budget) -> None:
-    watched_s = (watch.until_ns - watch.start.latest_ns) / NS
-    if watched_s <= budget.maximum_s:
-        one.doubt(f"{watch.what} was not seen, watched for only {watched_s:.1f} s")
-        return
-    why = f"{watch.what} never came in {watched_s:.1f} s, budget {budget}"
-    span = min(watch.due.at_ns, watch.until_ns), watch.until_ns
-    excess_s = watched_s - budget.maximum_s
-    missed(one, why, excess_s, span, watch.whose, watch.late, *watch.places)
 
 
 def owe_stage(
@@ -161,8 +81,3 @@ def owe_stage(
         late,
     )
     owe_in_time(owed, watch, span(takeover, stage), budget, slack_s=slack_s)
-
-
-def later(moment: Moment, seconds: float) -> Moment:
-    """Return the moment so many seconds later."""
-    return Moment(moment.at_ns + int(seconds * NS), moment.uncertainty_ns)

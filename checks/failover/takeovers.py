@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from checks.engine.in_time import Span, Watch, owe_in_time
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check, measures
 from checks.failover import whole_run
 from checks.failover.keeping import settle_stays
 from checks.failover.recorded import Recorded
 from checks.failover.serving import SERVICES
-from checks.failover.stages import Span, Stage, Watch, figures, measured, owe_in_time, owe_stage
+from checks.failover.stages import Stage, figures, measured, owe_stage
 from checks.failover.takeover import CLEAN_STOP, RESTART, Served, Takeover, takeovers
 from checks.protocols import budgets
 from checks.protocols.budgets import Budget

@@ -15,6 +15,16 @@ FAMILIES: tuple[Family, ...] = (4, 6)
 TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp")
 RECORD_TYPE: Mapping[int, RecordType] = {4: "A", 6: "AAAA"}
 PORT = 1194
+DAEMON_PORT = 41194
+
+PING_RESTART_S = 60.0
+"""A node's `keepalive 10 60`: a client over UDP that hears nothing for so long begins anew."""
+POLL_TIMEOUT_S = 10.0
+"""A client's `server-poll-timeout 10`: so long it waits for one address to answer."""
+LONGEST_RETRY_S = 5.0
+"""A client waits no longer before it tries the next address: vpn-clients' `connect-retry 1 5`."""
+HANDSHAKE_S = 15.0
+"""How long a node may take over a handshake and the hook that lets the client in."""
 
 # What an installed profile has beside the guide's table (vpn-server-api 2.1.5), with the values
 # that change nothing: as installed, or as if it were not there. Without values: it depends on the

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from checks.engine.obligations import Obligations
 from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import PORT
+from checks.protocols.openvpn import opcodes
 from evidence.capture import Frame
 from evidence.moment import Window
 from evidence.packets import TCP, UDP, Packet, parse
@@ -34,13 +35,18 @@ def port_owner(frame: Frame) -> str:
 
 @dataclass(frozen=True)
 class Payload:
-    """What one frame carried of a flow, or was to carry; `port_owner` and `mac` sent it."""
+    """What one frame carried of a flow, or was to carry; `port_owner` and `mac` sent it.
+
+    opcodes: of the OpenVPN packets in it. ends: whether it ends a TCP connection.
+    """
 
     at_ns: int
     octets: int
     carried: bool
     port_owner: str
     mac: str
+    opcodes: tuple[int, ...] = ()
+    ends: bool = False
 
 
 @dataclass
@@ -78,15 +84,16 @@ class Traffic:
         }
         return max(spoke, key=spoke.__getitem__, default=None)
 
-    def judge_senders(self, owed: Obligations) -> None:
-        """Owe for each node that it, and nobody else, sends from its addresses."""
+    def judge_senders(self, owed: Obligations, of: Collection[str] = ()) -> None:
+        """Owe for each node, or some, that it, and nobody else, sends from its addresses."""
         nodes = self.site.nodes
         senders: dict[str, set[tuple[str, str]]] = {node: set() for node in nodes}
         for (_, server, _), sent in self.from_server.items():
             node = self.site.node_of(server)
-            if node is not None:
+            if node in senders:
                 senders[node] |= {(one.port_owner, one.mac) for one in sent if one.carried}
-        for node, found in senders.items():
+        for node in of or nodes:
+            found = senders[node]
             one = owed.owe(f"{node}, and nobody else, answers for its addresses")
             others = {mac: other for other in nodes if other != node for _, mac in senders[other]}
             for owner, mac in sorted(found):
@@ -116,10 +123,12 @@ def traffic(evidence: Evidence, site: Deployment) -> Traffic:
             frame.passed_to_all,
             port_owner(frame),
             packet.source_mac,
+            opcodes(packet.payload, transport),
+            packet.ends,
         )
         if packet.target_port == PORT:
             seen.to_server[source, target, transport].append(sent)
-        elif packet.payload:
+        elif packet.payload or packet.ends:
             seen.from_server[target, source, transport].append(sent)
     return seen
 

@@ -13,9 +13,13 @@ from pydantic import Field, TypeAdapter
 
 from evidence.event import Event
 from evidence.events import (
+    access,
     deployment,
+    harness,
+    maintenance,
     multi_node,
     pair,
+    portal,
     preflight,
     run,
     session,
@@ -24,7 +28,21 @@ from evidence.events import (
     takeover,
 )
 
-_TOPICS = (run, pair, takeover, setup, sync, session, preflight, deployment, multi_node)
+_TOPICS = (
+    run,
+    pair,
+    takeover,
+    setup,
+    sync,
+    session,
+    preflight,
+    deployment,
+    multi_node,
+    access,
+    portal,
+    maintenance,
+    harness,
+)
 
 
 def _kinds() -> dict[str, type[Event]]:

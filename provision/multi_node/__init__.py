@@ -1,19 +1,27 @@
 """The multi-node guide as steps: one controller, its nodes, and round robin over them.
 
-Up to and with the section "Load Balancing". The sections' modules are named after them.
+Up to and with the section "Load Balancing"; "Maintenance" is for a lab that is deployed. The
+sections' modules are named after them.
 """
 
 from __future__ import annotations
 
 from provision.genuine.build import Built
-from provision.multi_node import controller, load_balancing, nodes, requirements, services
+from provision.multi_node import (
+    controller,
+    load_balancing,
+    maintenance,
+    nodes,
+    requirements,
+    services,
+)
 from provision.multi_node.ready import wait_until_ready
 from provision.multi_node.site import Site, TopologyLike
 from provision.plan import Plan
 from provision.platform import Platform
 from provision.vpn_clients import place_for_clients
 
-__all__ = ["plan", "wait_until_ready"]
+__all__ = ["maintenance_plan", "plan", "wait_until_ready"]
 
 
 def plan(
@@ -36,7 +44,13 @@ def plan(
         place_for_clients(site.client.name, requirements.SECTION),
         *controller.steps(site, platform, genuine=genuine is not None),
         *nodes.steps(site, platform, genuine=genuine is not None),
+        *maintenance.ready(site, platform, genuine=genuine is not None),
     ]
     if load_balanced:
         steps += load_balancing.steps(site, platform, genuine=genuine is not None)
     return Plan(steps)
+
+
+def maintenance_plan(topology: TopologyLike) -> Plan:
+    """Return the section "Maintenance" as a plan, in the guide's order."""
+    return Plan(maintenance.steps(Site.of(topology)))

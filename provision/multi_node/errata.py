@@ -64,11 +64,43 @@ WORKING_DIRECTORY = Erratum(
     fix="each is called from where its own words work",
 )
 
-DAEMON_LATER = Erratum(
-    name="vpn-daemon-postponed",
+DAEMON_PACKAGE = Erratum(
+    name="vpn-daemon-package",
     kind="deviation",
-    guide="install and start vpn-daemon on the nodes",
-    happens="the drop-in software has no vpn-daemon yet: the controller can neither list nor end "
-    "connections",
-    fix="its certificates wait in root's home directory on each node; nothing else is done",
+    guide="yum -y install vpn-daemon",
+    happens="no frame leaves the lab, so there is no repository to install from",
+    fix="the drop-in's is in the archive: packages/install vpn-daemon",
+)
+
+MISSING_COMMIT = Erratum(
+    name="ip6tables-commit",
+    kind="erratum",
+    guide="/etc/sysconfig/ip6tables: the table nat ends without COMMIT",
+    happens="ip6tables-restore stops at the line *filter, and no IPv6 rule is loaded at all",
+    fix="COMMIT is added, as after the same table of IPv4",
+)
+
+FORWARD_IN = Erratum(
+    name="forward-from-outside",
+    kind="erratum",
+    guide="-A FORWARD -i ens160 -o tun+ -j ACCEPT",
+    happens="whoever can send a packet to the node reaches every client behind it, unasked",
+    fix="only answers are let in: -m conntrack --ctstate RELATED,ESTABLISHED is added",
+)
+
+EXTERNAL_INTERFACE = Erratum(
+    name="external-interface",
+    kind="deviation",
+    guide="ens160 is the external interface",
+    happens="a lab's machines call theirs otherwise",
+    fix="the rules name the interface that has the node's address",
+)
+
+NOTHING_TO_UPDATE_FROM = Erratum(
+    name="nothing-to-update-from",
+    kind="deviation",
+    guide="update_controller.sh, update_node.sh: yum -y update",
+    happens="no frame leaves the lab, so that no archive has anything newer",
+    fix="the scripts ask what the guest knows: for the genuine software that is /srv/LC, with the "
+    "same packages; the drop-in's put their own packages in place anew",
 )

@@ -88,3 +88,13 @@ DAEMON_UNREACHABLE = Erratum(
     "one before it in the list has answered",
     fix="none: vpn-daemon runs on both nodes before anybody asks",
 )
+
+MAINTENANCE_ON_DEBIAN = Erratum(
+    name="maintenance-on-debian",
+    kind="erratum",
+    guide="update_controller.sh, update_node.sh: yum, httpd, php-fpm, iptables, ip6tables",
+    happens="none of them exists on Debian: Apache goes on while the controller is to be updated, "
+    "nothing is updated, and the firewall is not loaded",
+    fix="they are read as apt-get, apache2, php8.2-fpm and netfilter-persistent; the published "
+    "scripts stay beside them",
+)

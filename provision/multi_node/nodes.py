@@ -1,8 +1,4 @@
-"""Nodes: the same steps on each of them, side by side.
-
-vpn-daemon has its place between the deployment and the configuration; as the drop-in software has
-none, its certificates only wait in root's home directory there.
-"""
+"""Nodes: the same steps on each of them, side by side."""
 
 from __future__ import annotations
 
@@ -22,6 +18,11 @@ SECTION = "Nodes"
 CONFIG = "/etc/vpn-server-node/config.php"
 FIREWALL = "/etc/vpn-server-node/firewall.php"
 DAEMON_PORT = 41194
+_DROP_IN = Command(
+    f"{HOME}/{ARCHIVE}/packages/install vpn-daemon",
+    once="install-vpn-daemon",
+    after=(ARCHIVE_FILE,),
+)
 
 
 def steps(site: Site, platform: Platform, *, genuine: bool = False) -> list[Step]:
@@ -56,10 +57,10 @@ def applied_step(node: Host) -> str:
 
 def _node(node: Host, site: Site, platform: Platform, *, genuine: bool) -> list[Step]:
     return [
-        _certificates(node, genuine=genuine),
+        _certificates(node),
         _api_check(node, site),
         _deploy(node, site, platform, genuine=genuine),
-        *([_daemon(node, platform)] if genuine else []),
+        _daemon(node, platform, genuine=genuine),
         _config(node),
         _firewall(node, site),
         Step(
@@ -80,7 +81,7 @@ def _node(node: Host, site: Site, platform: Platform, *, genuine: bool) -> list[
     ]
 
 
-def _certificates(node: Host, *, genuine: bool) -> Step:
+def _certificates(node: Host) -> Step:
     return Step(
         name=f"certificates copied to {node.name}",
         section=SECTION,
@@ -91,7 +92,7 @@ def _certificates(node: Host, *, genuine: bool) -> Step:
             for file in DAEMON_NOTES
         ),
         needs=("certificates for the nodes",),
-        errata=(errata.DAEMON_CERTIFICATE, *(() if genuine else (errata.DAEMON_LATER,))),
+        errata=(errata.DAEMON_CERTIFICATE,),
         module=__name__,
     )
 
@@ -110,7 +111,7 @@ def _api_check(node: Host, site: Site) -> Step:
     )
 
 
-def _daemon(node: Host, platform: Platform) -> Step:
+def _daemon(node: Host, platform: Platform, *, genuine: bool) -> Step:
     places = {
         "ca.crt": platform.vpn_daemon_ca,
         "vpn-daemon.crt": platform.vpn_daemon_certificate,
@@ -126,12 +127,15 @@ def _daemon(node: Host, platform: Platform) -> Step:
         machine=node.name,
         changes="the controller can list and end the node's connections",
         actions=(
-            Packages(platform, ("vpn-daemon",)),
+            Packages(platform, ("vpn-daemon",)) if genuine else _DROP_IN,
             WriteFile(platform.vpn_daemon_env, f"ENABLE_TLS=-enable-tls\nLISTEN=:{DAEMON_PORT}\n"),
             Command(install, once="vpn-daemon-certificates", after=copied),
             Service("vpn-daemon", after=(platform.vpn_daemon_env, *places.values())),
         ),
-        errata=(errata.DAEMON_CERTIFICATE, genuine_errata.DAEMON_UNREACHABLE),
+        errata=(
+            errata.DAEMON_CERTIFICATE,
+            genuine_errata.DAEMON_UNREACHABLE if genuine else errata.DAEMON_PACKAGE,
+        ),
         module=__name__,
     )
 

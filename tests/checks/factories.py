@@ -47,6 +47,7 @@ class Run:
     site: Deployment = GUIDE
     planned: list[Data] = field(default_factory=list)
     software: str = ""
+    seconds: int = 100
 
     def __post_init__(self) -> None:
         self.planned = self.planned or [told(self.site)]
@@ -73,7 +74,7 @@ class Run:
                 at_ns = START_NS + seconds * SECOND + number
                 event = {"kind": kind, "source": source, "at_ns": at_ns, **data}
                 history.record(read_event(event))
-            end_ns = START_NS + 100 * SECOND
+            end_ns = START_NS + self.seconds * SECOND
             history.record(ScenarioEnded(source="pytest", at_ns=end_ns, events=history.recorded))
         (directory / "wire").mkdir()
         content = capture(dated(self.frames), START_NS - SECOND, end_ns + SECOND)
@@ -116,8 +117,10 @@ def udp(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> byt
     return ip(source[0], target[0], 17, header + payload)
 
 
-def tcp(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> bytes:
-    header = struct.pack("!HHIIBBHHH", source[1], target[1], 0, 0, 5 << 4, 0x18, 0, 0, 0)
+def tcp(
+    source: tuple[str, int], target: tuple[str, int], payload: bytes, flags: int = 0x18
+) -> bytes:
+    header = struct.pack("!HHIIBBHHH", source[1], target[1], 0, 0, 5 << 4, flags, 0, 0, 0)
     return ip(source[0], target[0], 6, header + payload)
 
 

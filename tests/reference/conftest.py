@@ -19,7 +19,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     if shutil.which("php") is None:
         pytest.skip("the drop-in software reads its configuration through PHP: install php-cli")
     root = tmp_path_factory.mktemp("installed")
-    packages = ("vpn-ca", "vpn-server-api", "vpn-server-node", "vpn-user-portal")
+    packages = ("vpn-ca", "vpn-daemon", "vpn-server-api", "vpn-server-node", "vpn-user-portal")
     subprocess.run(
         [SOFTWARE / "packages/install", "--root", root, "--python", sys.executable, *packages],
         check=True,

@@ -17,20 +17,14 @@ vpn-server-node-server-config || {
     exit 1
 }
 
-if command -v vpn-server-node-generate-firewall >/dev/null; then
-    vpn-server-node-generate-firewall --install || {
-        echo "ERROR: the firewall could not be generated and no OpenVPN process runs." >&2
-        exit 1
-    }
-    if [ -e /etc/debian_version ]; then
-        systemctl restart netfilter-persistent ||
-            echo "WARNING: netfilter-persistent did not restart: the firewall is not loaded" >&2
-    else
-        systemctl restart iptables ip6tables
-    fi
-else
-    echo "vpn-server-node-generate-firewall is not installed: the firewall stays as it is."
-fi
+vpn-server-node-generate-firewall --install || {
+    echo "ERROR: the firewall could not be generated and no OpenVPN process runs." >&2
+    exit 1
+}
+services="iptables ip6tables"
+[ ! -e /etc/debian_version ] || services=netfilter-persistent
+systemctl restart $services ||
+    echo "WARNING: the firewall is not loaded: systemctl status $services" >&2
 
 failed=0
 for config in "$configs"/*.conf; do

@@ -9,8 +9,8 @@ cd "$(dirname "$0")"
 as_root
 selinuxenabled || { echo "ERROR: SELinux must be enabled before this script runs" >&2 && exit 1; }
 ask_names
-install_rpms httpd mod_ssl openssl php-cli policycoreutils-python-utils python3-cryptography \
-    python3-flask python3-mod_wsgi
+install_rpms httpd iptables-services mod_ssl openssl php-cli policycoreutils-python-utils \
+    python3-cryptography python3-flask python3-mod_wsgi
 install_controller
 configure_controller
 make_certificate
@@ -23,5 +23,8 @@ for state in /var/lib/vpn-server-api /var/lib/vpn-user-portal; do
 done
 systemctl enable "$WEB_SERVICE"
 systemctl restart "$WEB_SERVICE"
+systemctl enable ${FIREWALL_SERVICES}
+controller_firewall
+load_firewall
 add_users
 print_credentials

@@ -8,6 +8,6 @@ cd "$(dirname "$0")"
 
 as_root
 ask_api
-install_debs openvpn curl php-cli python3
+install_debs openvpn curl iptables-persistent php-cli python3
 configure_node
 start_node

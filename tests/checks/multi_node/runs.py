@@ -22,6 +22,8 @@ from tests.checks.factories import (
     server_state,
     udp,
 )
+from tests.checks.multi_node import access_runs, maintained
+from tests.checks.multi_node.portal_runs import good_portal
 from tests.checks.sites import GUIDE
 
 
@@ -176,6 +178,8 @@ def run_mn_23(*landings: tuple[str, int, int], site: Deployment = GUIDE) -> Run:
     return run
 
 
+WRONG = ("update_controller.sh", "stop_node.sh", "update_node.sh", "start_node.sh")
+
 GOOD: dict[str, Callable[[], Run]] = {
     "MN-01": run_mn_01,
     "MN-04": run_config,
@@ -183,11 +187,20 @@ GOOD: dict[str, Callable[[], Run]] = {
     "MN-06": run_mn_06,
     "MN-07": run_http,
     "MN-08": run_http,
+    "MN-10": access_runs.run_mn_10,
+    "MN-11": access_runs.run_mn_11,
     "MN-13": run_mn_13,
     "MN-15": run_mn_15,
     "MN-21": run_mn_21,
     "MN-22": run_mn_22,
     "MN-23": run_mn_23,
+    "MN-14": maintained.applied,
+    "MN-24": maintained.node_lost,
+    "MN-25": maintained.maintenance,
+    "MN-26": lambda: maintained.maintenance(WRONG),
+    "MN-27": maintained.maintenance,
+    "MN-30": maintained.controller_lost,
+    **good_portal(GUIDE),
 }
 
 
@@ -200,11 +213,20 @@ def good_of(site: Deployment) -> dict[str, Callable[[], Run]]:
         "MN-06": lambda: run_mn_06(site),
         "MN-07": lambda: run_http(site),
         "MN-08": lambda: run_http(site),
+        "MN-10": lambda: access_runs.run_mn_10(site),
+        "MN-11": lambda: access_runs.run_mn_11(site),
         "MN-13": lambda: run_mn_13(site),
         "MN-15": lambda: run_mn_15(site),
         "MN-21": lambda: run_mn_21(site),
         "MN-22": lambda: run_mn_22(204, cyclic(site), site),
         "MN-23": lambda: run_mn_23(*evenly(site), site=site),
+        "MN-14": lambda: maintained.applied(site),
+        "MN-24": lambda: maintained.node_lost(site),
+        "MN-25": lambda: maintained.maintenance(site=site),
+        "MN-26": lambda: maintained.maintenance(WRONG, site),
+        "MN-27": lambda: maintained.maintenance(site=site),
+        "MN-30": lambda: maintained.controller_lost(site),
+        **good_portal(site),
     }
 
 

@@ -39,3 +39,24 @@ run_as() {
     user=$1 && shift
     (cd / && runuser -u "$user" -- "$@") # that user may not enter the folder we are in
 }
+
+# update_system: the distribution's packages. What stands in `packages` is this archive's.
+update_system() {
+    if [ -e /etc/debian_version ]; then
+        apt-get update && DEBIAN_FRONTEND=noninteractive apt-get -y upgrade
+    else
+        yum clean expire-cache && yum -y update
+    fi
+}
+
+# controller_firewall: SSH and the web server, and nothing else
+controller_firewall() {
+    mkdir -p "${FIREWALL_IPV4%/*}"
+    install -m 0600 resources/controller/iptables "$FIREWALL_IPV4"
+    install -m 0600 resources/controller/ip6tables "$FIREWALL_IPV6"
+}
+
+# load_firewall: puts what stands in the firewall's files into force
+load_firewall() {
+    systemctl restart ${FIREWALL_SERVICES}
+}

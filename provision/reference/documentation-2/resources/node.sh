@@ -31,5 +31,7 @@ start_node() {
     for number in 0 1; do
         systemctl enable --now "openvpn-server@internet-$number" || true
     done
-    echo "The firewall is left as it is: its generator is not part of this package yet."
+    vpn-server-node-generate-firewall --install && load_firewall || {
+        echo "WARNING: the firewall is not loaded: apply_changes.sh tries again" >&2
+    }
 }

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from vpn_ca.flags import Flag, FlagError, HelpWanted, listing, parse
+from vpn_lib_common.flags import Flag, FlagError, HelpWanted, listing, parse
 
 _FLAGS = (
     Flag("ca-dir", "the directory of the CA", default="."),

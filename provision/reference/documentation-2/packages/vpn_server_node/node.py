@@ -18,6 +18,11 @@ class Node:
         return self.root / "etc/vpn-server-node/config.php"
 
     @property
+    def firewall_file(self) -> Path:
+        """The PHP file that says what may reach the node, and whose clients it speaks for."""
+        return self.root / "etc/vpn-server-node/firewall.php"
+
+    @property
     def kept(self) -> Path:
         """What the hooks need of that file, as curl reads it."""
         return self.root / "etc/vpn-server-node/hooks"

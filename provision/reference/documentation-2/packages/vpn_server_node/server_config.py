@@ -52,7 +52,7 @@ def generate(node: Node) -> None:
             name = f"{profile.profile_id}-{process.number}.conf"
             files[name] = configuration(process, surroundings, keys)
     for name, text in files.items():
-        _write(node.openvpn_directory / name, text)
+        write_privately(node.openvpn_directory / name, text)
 
 
 def _config(node: Node) -> Mapping[str, Any]:
@@ -90,7 +90,8 @@ def _wanted(profile: Profile) -> dict[str, str]:
     }
 
 
-def _write(path: Path, text: str) -> None:
+def write_privately(path: Path, text: str) -> None:
+    """Write a file whole, for its owner alone."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".draft")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:  # mkstemp makes it 0600

@@ -1,0 +1,81 @@
+"""MN-27: after maintenance each node serves again, and clients come back by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from checks.engine.in_time import Span, Watch, owe_in_time
+from checks.engine.obligations import Obligations
+from checks.engine.registry import check
+from checks.multi_node.guide import PING_RESTART_S
+from checks.multi_node.maintained import Maintained, User, cost
+from checks.multi_node.steps import START, Step
+from checks.multi_node.tunnels import owe_by_itself
+from checks.protocols.budgets import Budget
+from evidence.errors import Missing
+from evidence.events.run import HostLate
+from evidence.moment import NS, Moment
+from evidence.scenario import Evidence
+
+
+@check("MN-27")
+def everything_is_back(evidence: Evidence, owed: Obligations) -> None:
+    """Judge that each node serves again, and that each client comes back by itself, in time."""
+    case = Maintained.of(evidence, owed)
+    case.steps.owe_steps(owed)
+    starts = {node: steps for node in case.site.nodes if (steps := case.steps.of(START, node))}
+    if not starts:
+        raise Missing(f"{START} was run nowhere")
+    for node, steps in starts.items():
+        _owe_serving(node, steps[-1], case, evidence, owed)
+    limit = Budget(
+        0, PING_RESTART_S, "who was told needs no ping-restart", "vpn-server-node: keepalive 10 60"
+    )
+    late = evidence.events(HostLate)
+    began = [step.began for steps in starts.values() for step in steps]
+    since = min(began, key=lambda at: at.at_ns)
+    for user in case.users:
+        _owe_back(user, case, since, limit, late, evidence, owed)
+    owed.tell(*cost(case))
+
+
+def _owe_serving(
+    node: str, start: Step, case: Maintained, evidence: Evidence, owed: Obligations
+) -> None:
+    one = owed.owe(f"{node} serves again")
+    since = start.ended
+    served = [
+        user.name
+        for user in case.users
+        if any(x.node == node and x.at_ns > start.began.at_ns for x in user.service.served)
+    ]
+    watched_s = (evidence.window.until_ns - since.latest_ns) / NS
+    if served:
+        one.met(start.run.place, *start.places, case.seen.capture_place)
+    elif watched_s > PING_RESTART_S:
+        why = f"{node} served nobody in {watched_s:.0f} s after {start}"
+        one.broken(why, start.run.place, case.seen.capture_place)
+    else:
+        one.doubt(f"{node} served nobody, and was watched for only {watched_s:.0f} s")
+
+
+def _owe_back(
+    user: User,
+    case: Maintained,
+    since: Moment,
+    limit: Budget,
+    late: Sequence[HostLate],
+    evidence: Evidence,
+    owed: Obligations,
+) -> None:
+    first = user.service.first_after(since.latest_ns)
+    own = case.steps.of(START, first.node if first else user.node)
+    start = own[-1].ended if own else since
+    what = f"{user.name} is served again after its node's start"
+    site = case.site
+    whose = {site.client.name, site.controller.name, first.node if first else user.node, "wire"}
+    places = user.place, case.seen.capture_place
+    seen = Span(start, Moment(max(first.at_ns, start.at_ns))) if first else None
+    until_ns = evidence.window.until_ns
+    owe_in_time(owed, Watch(what, whose, start, start, until_ns, places, late), seen, limit)
+    owe_by_itself(user.after, case.steps.planned.moment, evidence, case.seen, owed)

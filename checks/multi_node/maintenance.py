@@ -1,0 +1,169 @@
+"""MN-25: maintenance in the guide's order; every client told and logged, nothing left open.
+
+The log is judged as it stood before the controller went down, by its journal: what is logged later
+is not what the guide stops the nodes first for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from checks.engine.obligations import Obligation, Obligations
+from checks.engine.registry import check
+from checks.multi_node.maintained import Maintained, User, cost
+from checks.multi_node.steps import STOP, Maintenance
+from evidence.coverage import clock_text
+from evidence.events.maintenance import ConnectionsLogged, LoggedConnection
+from evidence.moment import Moment, Window
+from evidence.scenario import Evidence
+
+SAME_SHARE = 0.5
+"""The bytes of a connection that are logged, and those that the wire took: one is no less than this
+share of the other. OpenVPN counts what it reads and writes; the wire sees frames that are lost."""
+
+
+@check("MN-25")
+def maintained_in_order(evidence: Evidence, owed: Obligations) -> None:
+    """Judge the order, that every client was told and logged, and that nothing is left open."""
+    case = Maintained.of(evidence, owed)
+    steps = case.steps
+    steps.owe_steps(owed)
+    _owe_order(steps, owed)
+    logs = evidence.need(ConnectionsLogged, case.site.controller.name)
+    _owe_log(case, logs, owed)
+    _owe_nothing_open(case, logs[-1], owed)
+    for user in case.users:
+        _owe_told(user, case, owed)
+    owed.tell(*steps.proofs(), *cost(case))
+
+
+def _owe_order(steps: Maintenance, owed: Obligations) -> None:
+    one = owed.owe("all of one script before any of the next, in the guide's order")
+    one.met(steps.planned.place, *(step.run.place for step in steps.steps))
+    if complaint := steps.complaint():
+        one.broken(complaint)
+    for first, second in steps.too_close():
+        one.doubt(f"the clocks cannot tell whether {first} had ended when {second} began")
+    stray = owed.owe("nothing stops or starts but by the script that is for it")
+    stray.met(steps.planned.place)
+    for change in steps.strays():
+        at = clock_text(change.at_ns)
+        stray.broken(
+            f"{change.source}: {change.unit} {change.change} at {at}, not by the script for it",
+            change.place,
+        )
+    for step in steps.steps:
+        owed.require(
+            step.run.status == 0,
+            f"{step} says that it went well",
+            f"{step} ended with {step.run.status}: {step.run.output[-200:]!r}",
+            step.run.place,
+        )
+
+
+def _owe_told(user: User, case: Maintained, owed: Obligations) -> None:
+    one = owed.owe(f"{user.name} was told that {user.node} stops")
+    stops = case.steps.of(STOP, user.node)
+    if not stops:
+        one.doubt(f"{STOP} was not run on {user.node}")
+        return
+    stop = stops[0]
+    during = Window(stop.began.earliest_ns, stop.ended.latest_ns)
+    was_served = user.service.last_before(during.from_ns)
+    if was_served is None or was_served.node != user.node:
+        one.doubt(f"{user.name} had nothing of {user.node} before it stopped", user.place)
+    elif user.service.told_at(user.node, during) is None:
+        one.broken(
+            f"{user.name} was not told: the wire took no message of {user.node} to it that its"
+            f" session is over between {clock_text(during.from_ns)} and"
+            f" {clock_text(during.until_ns)}",
+            case.seen.capture_place,
+        )
+    else:
+        one.met(user.place, case.seen.capture_place)
+
+
+def _owe_log(case: Maintained, logs: Sequence[ConnectionsLogged], owed: Obligations) -> None:
+    """Owe each disconnect in the log as it stood before the controller went down."""
+    planned_ns, down = case.steps.planned.at_ns, case.steps.down
+    begin = [one for one in logs if one.at_ns <= planned_ns]
+    if down is None or not begin:
+        lacks = "when the controller went down" if begin else "the log before the maintenance"
+        owed.open(f"{lacks} was not recorded")
+        return
+    before_down = [one for one in logs if one.moment.latest_ns < down.earliest_ns][-1:]
+    if not before_down:
+        owed.open("the log was not read before the controller went down")
+        return
+    log = before_down[0]
+    for user in case.users:
+        one = owed.owe(f"{user.name}'s disconnect was logged before the controller went down")
+        open_rows = [row for row in _rows_of(user, begin[-1]) if row.disconnected_at is None]
+        if len(open_rows) != 1:
+            one.doubt(f"the log holds {len(open_rows)} open rows of {user.name}", begin[-1].place)
+            continue
+        (since,) = {row.connected_at for row in open_rows}
+        rows = [row for row in _rows_of(user, log) if row.connected_at == since]
+        for row in rows:
+            _judge_row(row, user, case, log, down, one)
+        if rows:
+            one.met(begin[-1].place, log.place)
+    left = owed.owe("nothing was open in the log when the controller went down")
+    left.met(log.place)
+    for row in log.rows:
+        if row.disconnected_at is None:
+            left.broken(f"{_named(row)} was open when the controller went down", log.place)
+
+
+def _rows_of(user: User, log: ConnectionsLogged) -> list[LoggedConnection]:
+    who = user.node, user.before.tried.tunnel4
+    return [row for row in log.rows if (row.profile_id, row.ip4) == who]
+
+
+def _named(row: LoggedConnection) -> str:
+    return f"the connection of {row.ip4} to {row.profile_id} since {row.connected_at}"
+
+
+def _judge_row(
+    row: LoggedConnection,
+    user: User,
+    case: Maintained,
+    log: ConnectionsLogged,
+    down: Moment,
+    one: Obligation,
+) -> None:
+    who = f"{user.name}: {_named(row)}"
+    if row.disconnected_at is None:
+        at = clock_text(down.at_ns)
+        one.broken(f"{who} was still open when the controller went down at {at}", log.place)
+        return
+    if row.lost or not row.bytes_transferred:
+        one.broken(f"{who} was closed without its bytes", log.place)
+        return
+    carried = user.service.octets(user.node, log.at_ns)
+    if min(carried, row.bytes_transferred) < SAME_SHARE * max(carried, row.bytes_transferred):
+        one.broken(
+            f"{who}: {row.bytes_transferred} bytes are logged, and the wire took {carried}",
+            log.place,
+            case.seen.capture_place,
+        )
+
+
+def _owe_nothing_open(case: Maintained, log: ConnectionsLogged, owed: Obligations) -> None:
+    """Owe that in the end the log holds as open who is connected, and nobody else."""
+    one = owed.owe("in the end the log holds as open who is connected, and nobody else")
+    latest = max(step.run.at_ns for step in case.steps.steps)
+    if log.at_ns < latest:
+        one.doubt("the log was not read after the maintenance", log.place)
+        return
+    one.met(log.place)
+    connected = {
+        (case.site.node_of(user.after.tried.remote), user.after.tried.tunnel4): user.name
+        for user in case.users
+        if user.after.tried.up
+    }
+    held = {(row.profile_id, row.ip4): row for row in log.rows if row.disconnected_at is None}
+    for who in held.keys() - connected.keys():
+        one.broken(f"{_named(held[who])} is left open in the log", log.place)
+    for who in connected.keys() - held.keys():
+        one.doubt(f"{connected[who]} is connected, and the log does not hold it as open", log.place)

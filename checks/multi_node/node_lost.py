@@ -1,0 +1,106 @@
+"""MN-24: the clients of a node that dies connect to another node by themselves.
+
+Over UDP a client notices by `ping-restart`, resolves the shared name once more, and tries what it
+leads to, the dead node's addresses among them. The guide promises no time; the limit is what those
+timers come to at most. Over TCP nothing tells it: vpn-server-node 2.1.4 gives TCP no keepalive.
+"""
+
+from __future__ import annotations
+
+from checks.engine.in_time import Span, Watch, owe_in_time
+from checks.engine.obligations import Obligations
+from checks.engine.registry import check
+from checks.multi_node.deployment import Deployment, deployment
+from checks.multi_node.guide import (
+    FAMILIES,
+    HANDSHAKE_S,
+    LONGEST_RETRY_S,
+    PING_RESTART_S,
+    POLL_TIMEOUT_S,
+    TRANSPORTS,
+)
+from checks.multi_node.power import Outage, outages, owe_silence
+from checks.multi_node.service import Served, Service
+from checks.multi_node.traffic import traffic
+from checks.multi_node.tunnels import Attempt, last_attempts, owe_by_itself
+from checks.protocols.budgets import Budget
+from checks.protocols.spread import spread
+from evidence.errors import Missing
+from evidence.events.run import HostLate
+from evidence.moment import NS, Moment
+from evidence.scenario import Evidence
+
+
+def arrival(site: Deployment) -> Budget:
+    """Return what a client's timers come to until it is at another node."""
+    ways = len(site.nodes) * len(FAMILIES) * len(TRANSPORTS)
+    return Budget(
+        0,
+        PING_RESTART_S + (ways - 1) * (POLL_TIMEOUT_S + LONGEST_RETRY_S) + HANDSHAKE_S,
+        f"ping-restart + {ways - 1} x (server-poll-timeout + connect-retry) + handshake",
+        "vpn-server-node 2.1.4, vpn-user-portal 2.2.5",
+    )
+
+
+@check("MN-24")
+def another_node_takes_them(evidence: Evidence, owed: Obligations) -> None:
+    """Judge each client of a node whose power was cut: at another node, by itself, in time."""
+    site = deployment(evidence, owed)
+    attempts = last_attempts(evidence, site)
+    seen = traffic(evidence, site)
+    services = {one.tried.client: Service.of(one, seen) for one in attempts}
+    used = {served.node for service in services.values() for served in service.served}
+    seen.judge_senders(owed, sorted(used))
+    found = [outage for node in site.nodes for outage in outages(evidence, node)]
+    if not found:
+        raise Missing("no node lost its power")
+    for outage in found:
+        owe_silence(outage, evidence, owed)
+        lost = [one for one in attempts if _had(services[one.tried.client], outage)]
+        places = outage.off.place, seen.capture_place
+        owed.at_least(1, lost, f"clients of {outage.machine} when its power was cut", *places)
+        for attempt in lost:
+            _owe_arrival(attempt, services[attempt.tried.client], outage, evidence, owed)
+        seconds = [s for one in lost if (s := _took_s(services[one.tried.client], outage))]
+        if seconds:
+            owed.tell(f"{outage.machine}'s power cut to another node's service: {spread(seconds)}")
+
+
+def _had(service: Service, outage: Outage) -> bool:
+    """Whether a client had its service of the machine that was cut off, just before."""
+    last = service.last_before(outage.off.moment.earliest_ns)
+    return last is not None and last.node == outage.machine
+
+
+def _first(service: Service, outage: Outage) -> Served | None:
+    return next(
+        (one for one in service.served_in(outage.during) if one.node != outage.machine),
+        None,
+    )
+
+
+def _took_s(service: Service, outage: Outage) -> float | None:
+    first = _first(service, outage)
+    return None if first is None else (first.at_ns - outage.off.at_ns) / NS
+
+
+def _owe_arrival(
+    attempt: Attempt, service: Service, outage: Outage, evidence: Evidence, owed: Obligations
+) -> None:
+    name, site, start = service.client, attempt.site, outage.off.moment
+    first = _first(service, outage)
+    others = [node for node in site.nodes if node != outage.machine]
+    whose = {site.client.name, site.controller.name, *others, "wire"}
+    places = outage.off.place, service.seen.capture_place
+    watch = Watch(
+        f"{name} served by another node than {outage.machine}",
+        whose,
+        start,
+        Moment(start.at_ns + int(PING_RESTART_S * NS), start.uncertainty_ns),
+        outage.during.until_ns,
+        places,
+        evidence.events(HostLate),
+    )
+    span = None if first is None else Span(start, Moment(first.at_ns))
+    owe_in_time(owed, watch, span, arrival(site))
+    owe_by_itself(attempt, start, evidence, service.seen, owed)

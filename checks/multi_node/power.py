@@ -1,0 +1,52 @@
+"""Machines of a deployment that lost their power: from when to when, and that the wire shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from checks.engine.obligations import Obligations
+from checks.multi_node.traffic import port_owner
+from evidence.coverage import clock_text
+from evidence.events.maintenance import PowerSwitched
+from evidence.moment import Window
+from evidence.scenario import Evidence
+
+
+@dataclass(frozen=True)
+class Outage:
+    """The time in which a machine was surely off; to the scenario's end when it stayed so."""
+
+    machine: str
+    off: PowerSwitched
+    during: Window
+
+    def __str__(self) -> str:
+        return f"{self.machine} off from {clock_text(self.off.at_ns)}"
+
+
+def outages(evidence: Evidence, machine: str) -> Iterator[Outage]:
+    """Yield each outage of a machine, in the order of time."""
+    switched = evidence.events(PowerSwitched, machine)
+    for number, one in enumerate(switched):
+        if not one.on:
+            back = [later.moment.earliest_ns for later in switched[number + 1 :] if later.on]
+            until_ns = min(back, default=evidence.window.until_ns)
+            yield Outage(machine, one, Window(one.moment.latest_ns, until_ns))
+
+
+def owe_silence(outage: Outage, evidence: Evidence, owed: Obligations) -> None:
+    """Owe that the machine sent frames before its outage, and none in it."""
+    before = during = 0
+    for frame in evidence.frames():
+        if port_owner(frame) == outage.machine:
+            heard = frame.passed_to_all and frame.at_ns < outage.off.moment.earliest_ns
+            before += heard
+            during += outage.during.holds(frame.at_ns)
+    one = owed.owe(f"{outage}: the wire carried nothing of it")
+    if not before:
+        one.doubt(f"{outage.machine} sent nothing before it was off", outage.off.place)
+    elif during:
+        one.doubt(f"{outage}, and it sent {during} frames meanwhile", outage.off.place)
+    else:
+        one.met(outage.off.place, evidence.capture_place)

@@ -1,0 +1,81 @@
+"""MN-11: the controller reaches each node's vpn-daemon; nobody else does, by the node's firewall.
+
+A knock that was kept out must have been carried to the node. A refusal by the node itself (RST)
+is none by its firewall: the daemon might listen again the next minute.
+"""
+
+from __future__ import annotations
+
+from checks.engine.obligations import Obligation, Obligations
+from checks.engine.registry import check
+from checks.multi_node.deployment import Deployment, deployment
+from checks.multi_node.guide import DAEMON_PORT, FAMILIES
+from checks.protocols.knocks import Knocks, knocks
+from evidence.events.access import Knock, PortsKnocked
+from evidence.moment import Window
+from evidence.scenario import Evidence
+
+
+@check("MN-11")
+def only_the_controller_reaches_the_daemon(evidence: Evidence, owed: Obligations) -> None:
+    """Every machine knocks at 41194 of every node; the controller alone is let in."""
+    site = deployment(evidence, owed)
+    evidence.need(PortsKnocked)
+    seen = knocks(evidence.frames(), evidence.capture_place)
+    for node in site.nodes:
+        for machine in (one for one in site.hosts if one != node):
+            for family in FAMILIES:
+                lets_in = machine == site.controller.name
+                what = "reaches" if lets_in else "is kept from"
+                one = owed.owe(f"{machine} {what} vpn-daemon of {node} over IPv{family}")
+                for event in asked(evidence, machine, node, family, "tcp"):
+                    for knock in event.knocks:
+                        if knock.port == DAEMON_PORT:
+                            judge_knock(event, knock, lets_in, seen, site, one)
+
+
+def asked(
+    evidence: Evidence, machine: str, node: str, family: int, transport: str
+) -> list[PortsKnocked]:
+    """Return a machine's knocks at a node by one protocol over one family."""
+    wanted = node, family, transport
+    return [
+        event
+        for event in evidence.events(PortsKnocked, machine)
+        if (event.node, event.family, event.transport) == wanted
+    ]
+
+
+def judge_knock(
+    event: PortsKnocked,
+    knock: Knock,
+    lets_in: bool,
+    seen: Knocks,
+    site: Deployment,
+    one: Obligation,
+) -> None:
+    """Settle whether a knock was let in, or kept out, as it should be; the wire has the last word.
+
+    A port that nobody listens on is let in as well when the node says so itself.
+    """
+    machine, node, family, port = event.source, event.node, event.family, knock.port
+    way = site.address(machine, family), site.address(node, family), event.transport, port
+    found = seen.between(machine, node, way, Window(event.began_ns, event.at_ns))
+    named = f"{machine} at {event.transport}/{port} of {node} over IPv{family}"
+    through = found & {"let in", "closed"}
+    if "knock" not in found:
+        one.doubt(f"{named}: the wire carried no knock", event.place)
+    elif lets_in:
+        told = knock.said in ("open", "reset")
+        if through and told:
+            one.met(event.place, seen.place)
+        elif through or told:
+            one.doubt(f"{named}: {knock.said} by what it was told, not so by the wire", event.place)
+        else:
+            one.broken(f"{named} is not let in: {knock.said}", event.place)
+    elif "let in" in through or knock.said == "open":
+        one.broken(f"{named} is let in", event.place)
+    elif through:
+        one.broken(f"{named} got past the firewall: the node itself answers", event.place)
+    else:
+        one.met(event.place, seen.place)

@@ -1,0 +1,133 @@
+"""Knocks at ports, and how they are answered, as the wire carries them.
+
+A knock is a TCP SYN or a UDP datagram. It got through to the machine when that answers for itself:
+by SYN and ACK, by a datagram, or by a refusal of its own (RST, port unreachable), which says that
+nobody listens and no firewall minded. A firewall of the guide says "prohibited" by ICMP, or
+nothing: Linux sends one ICMP error a second to each address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from evidence.capture import Frame
+from evidence.moment import Window
+from evidence.packets import ETHERNET_HEADER, IPV4, TCP, UDP, Packet, parse
+
+What = Literal["knock", "let in", "closed", "prohibited"]
+
+_SYN, _RST, _ACK = 0x02, 0x04, 0x10
+_ICMP, _ICMPV6 = 1, 58
+_IPV6_BYTES, _ICMP_BYTES = 40, 8
+_TRANSPORT = {TCP: "tcp", UDP: "udp"}
+_SAYS: Mapping[tuple[int, ...], What] = {
+    (_ICMP, 3, 3): "closed",
+    (_ICMP, 3, 9): "prohibited",
+    (_ICMP, 3, 10): "prohibited",
+    (_ICMP, 3, 13): "prohibited",
+    (_ICMPV6, 1, 1): "prohibited",
+    (_ICMPV6, 1, 4): "closed",
+}
+
+
+Way = tuple[str, str, str, int]
+"""Who knocks, at whose address, by which protocol, at which port."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A knock or an answer to one; `port_owner` is the machine at whose port it came in."""
+
+    at_ns: int
+    what: What
+    port_owner: str
+
+
+@dataclass(frozen=True)
+class Knocks:
+    """What the wire carried of knocks and answers, way by way; `place` is the capture's."""
+
+    place: str
+    sightings: Mapping[Way, Sequence[Sighting]]
+
+    def between(self, machine: str, owner: str, way: Way, during: Window) -> frozenset[What]:
+        """Return what was seen of one way: knocks of `machine`, answers of `owner`.
+
+        By the ports where they came in; what came in elsewhere was somebody else's.
+        """
+        return frozenset(
+            one.what
+            for one in self.sightings.get(way, ())
+            if during.holds(one.at_ns)
+            and one.port_owner == (machine if one.what == "knock" else owner)
+        )
+
+
+def knocks(frames: Iterable[Frame], place: str) -> Knocks:
+    """Gather what frames that the wire carried show of knocks."""
+    found: dict[Way, list[Sighting]] = {}
+    for frame in frames:
+        for way, one in _read(frame) if frame.passed_to_all else ():
+            found.setdefault(way, []).append(one)
+    return Knocks(place, found)
+
+
+def _read(frame: Frame) -> Iterator[tuple[Way, Sighting]]:
+    packet = parse(frame.data)
+    if packet is None or packet.source is None or packet.target is None:
+        return
+    owner = frame.interface.partition("/")[0]
+    if packet.protocol in (_ICMP, _ICMPV6):
+        kind = packet.protocol, *packet.payload[:2]
+        quoted = _quoted(packet.payload[_ICMP_BYTES:])
+        if quoted is not None and (said := _SAYS.get(kind)) is not None:
+            yield quoted, Sighting(frame.at_ns, said, owner)
+        return
+    if packet.source_port is None or packet.target_port is None:
+        return
+    transport = _TRANSPORT[packet.protocol or 0]
+    for what, is_answer in _transport(frame, packet):
+        way = packet.source, packet.target, transport, packet.target_port
+        back = packet.target, packet.source, transport, packet.source_port
+        yield back if is_answer else way, Sighting(frame.at_ns, what, owner)
+
+
+def _transport(frame: Frame, packet: Packet) -> Iterator[tuple[What, bool]]:
+    """Yield what a segment or datagram may be, and whether it is that as an answer."""
+    if packet.protocol == UDP:
+        yield "knock", False
+        yield "let in", True
+        return
+    flags = _tcp_flags(frame.data, packet)
+    if flags & (_SYN | _ACK) == _SYN:
+        yield "knock", False
+    elif flags & (_SYN | _ACK) == _SYN | _ACK:
+        yield "let in", True
+    if flags & _RST:
+        yield "closed", True
+
+
+def _tcp_flags(data: bytes, packet: Packet) -> int:
+    at = ETHERNET_HEADER + (4 if packet.vlan is not None else 0)
+    at += (data[at] & 0x0F) * 4 if packet.ethertype == IPV4 else _IPV6_BYTES
+    return data[at + 13] if len(data) > at + 13 else 0
+
+
+def _quoted(inner: bytes) -> Way | None:
+    """Return whose knock an ICMP error quotes."""
+    if not inner:
+        return None
+    if inner[0] >> 4 == 4:
+        header, protocol, addresses = (inner[0] & 0x0F) * 4, inner[9:10], inner[12:20]
+    else:
+        header, protocol, addresses = _IPV6_BYTES, inner[6:7], inner[8:40]
+    transport = _TRANSPORT.get(protocol[0] if protocol else 0)
+    if transport is None or len(inner) < header + 4:
+        return None
+    half = len(addresses) // 2
+    source, target = (ipaddress.ip_address(one) for one in (addresses[:half], addresses[half:]))
+    port = int.from_bytes(inner[header + 2 : header + 4], "big")
+    return str(source), str(target), transport, port

@@ -1,0 +1,83 @@
+"""One peer's conversation: requests in, answers out, in order, until it leaves or is too slow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from vpn_daemon.log import say, shown
+from vpn_daemon.management import Management
+from vpn_daemon.requests import Disconnect, ListClients, Quit, Refused, Request, SetPorts, parse
+
+IDLE_S = 120.0
+"""For a whole line to come, and for an answer to be taken."""
+REQUEST_S = 45.0
+"""For one request; a port that was not asked by then has no clients. The controller waits 60 s."""
+
+
+@dataclass
+class Session:
+    """What is known of a peer: which ports it asks about."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    management: Management
+    heard: Callable[[], None]
+    """Called for each request that came."""
+    ports: tuple[int, ...] = field(default=(), init=False)
+
+    async def converse(self) -> None:
+        """Answer until the peer leaves, says nothing for long, or sends a line without end."""
+        while (line := await self._line()) is not None:
+            self.heard()
+            say("DEBUG", shown(line))
+            request = parse(line)
+            self.writer.write(await self._answer(request))
+            await asyncio.wait_for(self.writer.drain(), IDLE_S)
+            if isinstance(request, Quit):
+                return
+
+    async def _line(self) -> bytes | None:
+        """Return a line without its end; the last one may lack it. None: there is no more."""
+        try:
+            line = await asyncio.wait_for(self.reader.readuntil(b"\n"), IDLE_S)
+        except asyncio.IncompleteReadError as rest:
+            return rest.partial or None
+        return line[:-1]
+
+    async def _answer(self, request: Request) -> bytes:
+        if isinstance(request, Refused):
+            return f"ERR: {request.reason}\n".encode("ascii")
+        if isinstance(request, SetPorts):
+            self.ports = request.ports
+        if isinstance(request, Disconnect):
+            names = request.names
+            await _all(self.management.kill(port, names) for port in self.ports)
+        if isinstance(request, ListClients):
+            return await self._list()
+        return b"OK: 0\n"
+
+    async def _list(self) -> bytes:
+        done = await _all(self.management.clients(port) for port in self.ports)
+        rows = [str(client) for clients in done for client in clients]
+        return "\n".join([f"OK: {len(rows)}", *rows, ""]).encode("ascii")
+
+
+async def _all(asked: Any) -> list[Any]:  # noqa: ANN401 - coroutines of one kind
+    """Return what those that ended in time have to say, the quickest first."""
+    results: list[Any] = []
+
+    async def one(coroutine: Coroutine[Any, Any, Any]) -> None:
+        results.append(await coroutine)
+
+    tasks = [asyncio.ensure_future(one(coroutine)) for coroutine in asked]
+    if tasks:
+        try:
+            await asyncio.wait(tasks, timeout=REQUEST_S)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    return results

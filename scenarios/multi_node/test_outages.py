@@ -1,0 +1,148 @@
+"""A node that dies, and a controller that is off: what becomes of clients, and of apply_changes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from checks.multi_node.applying import APPLY
+from checks.multi_node.deployment import Deployment
+from checks.multi_node.guide import TRANSPORTS
+from checks.multi_node.node_lost import arrival
+from evidence.history import History
+from lab.errors import DeadlinePassed, ScenarioError
+from lab.lab import Lab
+from lab.machine import Machine
+from lab.quiet import quiet
+from lab.wait import pause, until
+from provision.multi_node.nodes import apply_changes
+from provision.multi_node.ready import wait_until_ready
+from provision.multi_node.site import Site
+from provision.vpn_clients import VpnClients
+from scenarios.multi_node import observe
+from scenarios.multi_node.clients import by_ways, clients, connect, record_tunnels, ways
+from scenarios.multi_node.maintenance import asking, far_ends, run_script, switch
+
+Judge = Callable[[str], object]
+
+SECONDS_EACH = 15
+CLIENTS = 6  # that connect by the shared name: whichever node dies has some
+REFUSED_S = 60.0
+STANDS_S = 20.0  # that the controller is off and clients stand, at the least
+_REFUSED = ("AUTH_FAILED", "process exiting", "Exiting due to fatal error")
+
+
+@pytest.mark.sign_off
+@pytest.mark.destructive
+@pytest.mark.requirement("MN-24")
+def test_clients_of_a_node_that_dies_go_to_another_by_themselves(
+    multi_node: Lab,
+    site: Deployment,
+    vpn_clients: VpnClients,
+    profiles: list[str],
+    history: History,
+    judge: Judge,
+) -> None:
+    wanted = clients(site, {f"client-{n}": one for n, one in enumerate(profiles[:CLIENTS])})
+    names = [one.name for one in wanted]
+    tunnels = connect(vpn_clients, history, site, wanted, seconds=SECONDS_EACH * len(wanted))
+    record_tunnels(vpn_clients, history, site, wanted, tunnels, {})
+    at = {name: site.node_of(one.remote or "") for name, one in tunnels.items() if one.up}
+    lost = Counter(node for node in at.values() if node).most_common(1)
+    if not lost:
+        raise ScenarioError("no client is connected to a node", hint="see MN-15, MN-23")
+    (node, _), others = lost[0], set(site.nodes) - {lost[0][0]}
+
+    def arrived() -> bool:
+        now = vpn_clients.statuses(names)
+        return all(one.up and site.node_of(one.remote or "") in others for one in now)
+
+    machine = multi_node[site.client.name]
+    targets = dict.fromkeys(names, far_ends(site, *TRANSPORTS))
+    with quiet(multi_node.directory), asking(vpn_clients, machine, targets):
+        pause(2.0)
+        switch(history, multi_node[node], multi_node[node].kill, on=False)
+        with contextlib.suppress(DeadlinePassed):
+            until(arrived, arrival(site).maximum_s + 20, "clients at another node", every=2.0)
+        pause(3.0)
+        tunnels = {one.name: one for one in vpn_clients.statuses(names)}
+        record_tunnels(vpn_clients, history, site, wanted, tunnels, {})
+    judge("MN-24")
+
+
+@pytest.mark.sign_off
+@pytest.mark.destructive
+@pytest.mark.requirement("MN-30")
+def test_a_controller_that_is_off_keeps_new_clients_out_and_leaves_the_others(
+    multi_node: Lab,
+    site: Deployment,
+    vpn_clients: VpnClients,
+    profiles: list[str],
+    history: History,
+    judge: Judge,
+) -> None:
+    known = {way.name: way for way in ways(site, "udp", "tcp")}
+    wanted = by_ways(site, list(known.values()), profiles)
+    chosen = {"udp4": "standing", "udp6": "newcomer", "tcp4": "later"}
+    by_part = {
+        part: [one for one in wanted if one.name.endswith(way)] for way, part in chosen.items()
+    }
+    controller = multi_node[site.controller.name]
+
+    def look(part: str) -> None:
+        found = vpn_clients.statuses([one.name for one in by_part[part]])
+        tunnels = {one.name: one for one in found}
+        record_tunnels(vpn_clients, history, site, by_part[part], tunnels, known)
+
+    def send(part: str, seconds: float) -> None:
+        connect(vpn_clients, history, site, by_part[part], seconds=seconds)
+
+    def refused() -> bool:
+        found = vpn_clients.statuses([one.name for one in by_part["newcomer"]])
+        return all(any(word in one.log for word in _REFUSED) for one in found)
+
+    send("standing", SECONDS_EACH * len(site.nodes))
+    targets = {one.name: far_ends(site, "udp") for one in by_part["standing"]}
+    with asking(vpn_clients, multi_node[site.client.name], targets):
+        switch(history, controller, controller.kill, on=False)
+        send("newcomer", 1.0)
+        with contextlib.suppress(DeadlinePassed):
+            until(refused, REFUSED_S, "newcomers to be refused", every=1.0)
+        look("newcomer")
+        pause(STANDS_S)
+        switch(history, controller, lambda: _bring_back(multi_node, controller), on=True)
+        send("later", SECONDS_EACH * len(site.nodes))
+        look("later")
+        look("standing")
+    judge("MN-30")
+
+
+def _bring_back(lab: Lab, controller: Machine) -> None:
+    controller.power_on()
+    controller.wait_until_up()
+    wait_until_ready(lab)
+
+
+@pytest.mark.sign_off
+@pytest.mark.destructive
+@pytest.mark.requirement("MN-14")
+def test_apply_changes_twice_changes_nothing_and_fails_without_the_controller(
+    multi_node: Lab, site: Deployment, history: History, judge: Judge
+) -> None:
+    nodes = [multi_node[node] for node in site.nodes]
+    hosts = {node.name: node for node in Site.of(multi_node.topology).nodes}
+
+    def apply(node: Machine) -> None:
+        typed = apply_changes(hosts[node.name], once="")[0].text
+        run_script(history, node, APPLY, typed)
+
+    for _ in range(2):
+        observe.side_by_side(nodes, apply)
+        observe.side_by_side(nodes, lambda node: observe.server_state(history, node))
+    controller = multi_node[site.controller.name]
+    switch(history, controller, controller.kill, on=False)
+    observe.side_by_side(nodes, apply)
+    judge("MN-14")

@@ -1,0 +1,186 @@
+"""MN-10 and MN-11 reject the mutants of a good run for the reason they name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checks.engine.verdict import Status
+from checks.multi_node.guide import DAEMON_PORT
+from checks.protocols.knocks import knocks
+from evidence.capture import Frame
+from tests.checks.factories import Run, sent, tcp
+from tests.checks.multi_node.access_runs import (
+    RST_ACK,
+    SYN_ACK,
+    add_knocks,
+    prohibited,
+    run_mn_10,
+    run_mn_11,
+)
+from tests.checks.multi_node.runs import judge_mutant
+from tests.checks.sites import GUIDE
+
+DAEMON = (GUIDE.address("node-b", 4), DAEMON_PORT)
+CONTROLLER = (GUIDE.controller.address(4), 50000)
+
+
+def peer(run: Run, shown: str, tls: str = "1.2", node: str = "node-b", family: int = 4) -> dict:
+    (found,) = [
+        one
+        for one in run.all("daemon.tried")
+        if (one["shown"], one["tls"], one["node"], one["family"]) == (shown, tls, node, family)
+    ]
+    return found
+
+
+# MN-10
+
+
+def test_mn_10_rejects_a_daemon_without_tls(tmp_path: Path) -> None:
+    run = run_mn_10()
+    for shown in ("client", "none", "other-ca", "server"):
+        peer(run, shown).update(answer="", detail="wrong version number")
+    peer(run, "plain", "").update(answer="OK: 0", detail="")
+    text = judge_mutant(run, "MN-10", tmp_path)
+    assert "did not let the controller in: wrong version number" in text
+    assert "answered no TLS: 'OK: 0'" in text
+
+
+@pytest.mark.parametrize(
+    ("shown", "tls", "called"),
+    [
+        ("none", "1.2", "no certificate"),
+        ("other-ca", "1.2", "a certificate of another CA"),
+        ("server", "1.2", "the daemon's own certificate"),
+        ("client", "1.1", "its certificate by TLS 1.1"),
+    ],
+)
+def test_mn_10_rejects_a_daemon_that_answers_others(
+    shown: str, tls: str, called: str, tmp_path: Path
+) -> None:
+    run = run_mn_10()
+    peer(run, shown, tls, family=6).update(answer="OK: 0")
+    text = judge_mutant(run, "MN-10", tmp_path)
+    assert f"vpn-daemon of node-b over IPv6 answered {called}" in text
+
+
+def test_mn_10_rejects_an_answer_in_the_clear_that_nobody_told_of(tmp_path: Path) -> None:
+    run = run_mn_10()
+    run.frames.append(sent(tcp(DAEMON, CONTROLLER, b"OK: 0\n")))
+    assert "answered in the clear: b'OK: 0" in judge_mutant(run, "MN-10", tmp_path)
+
+
+def test_mn_10_a_refusal_of_what_was_never_sent_is_none(tmp_path: Path) -> None:
+    run = run_mn_10()
+    peer(run, "client", "1.1").update(sent=0, detail="no protocols available")
+    verdict = run.judge("MN-10", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "was never sent to vpn-daemon of node-b over IPv4: no protocols" in verdict.text
+
+
+def test_mn_10_who_was_not_reached_has_refused_nobody(tmp_path: Path) -> None:
+    run = run_mn_10()
+    peer(run, "server").update(connected=False, sent=0, detail="timed out")
+    verdict = run.judge("MN-10", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "was not reached" in verdict.text
+
+
+def test_mn_10_of_one_node_says_nothing_of_the_other(tmp_path: Path) -> None:
+    run = run_mn_10()
+    run.events = [one for one in run.events if one[2]["node"] != "node-b"]
+    assert run.judge("MN-10", tmp_path).status is Status.UNKNOWN
+
+
+# MN-11
+
+
+def test_mn_11_rejects_a_rule_without_src_net(tmp_path: Path) -> None:
+    run = Run()
+    for node in GUIDE.nodes:
+        for machine in (one for one in GUIDE.hosts if one != node):
+            for family in (4, 6):
+                add_knocks(run, machine, node, family, "tcp", {DAEMON_PORT: "open"})
+    text = judge_mutant(run, "MN-11", tmp_path)
+    assert "client at tcp/41194 of node-a over IPv4 is let in" in text
+    assert "node-a at tcp/41194 of node-b over IPv6 is let in" in text
+
+
+def test_mn_11_rejects_a_controller_that_is_kept_out(tmp_path: Path) -> None:
+    run = run_mn_11()
+    for number, frame in enumerate(run.frames):
+        if frame.data[47] == SYN_ACK:
+            run.frames[number] = replace(
+                frame, data=prohibited(run.frames[number - 1].data, DAEMON[0], CONTROLLER[0])
+            )
+    for event in run.all("ports.knocked", "controller"):
+        event["knocks"][0]["said"] = "prohibited"
+    assert "controller at tcp/41194 of node-a over IPv4 is not let in" in judge_mutant(
+        run, "MN-11", tmp_path
+    )
+
+
+def test_mn_11_a_reset_is_no_refusal_by_a_firewall(tmp_path: Path) -> None:
+    run = run_mn_11()
+    source, target = GUIDE.address("client", 4), GUIDE.address("node-a", 4)
+    answer = tcp((target, DAEMON_PORT), (source, 40000), b"", RST_ACK)
+    run.frames.append(Frame(0, "node-a/wire0", answer, ""))
+    text = judge_mutant(run, "MN-11", tmp_path)
+    assert "client at tcp/41194 of node-a over IPv4 got past the firewall" in text
+
+
+def test_mn_11_the_wire_has_the_last_word_over_who_says_it_was_silent(tmp_path: Path) -> None:
+    run = run_mn_11()
+    source, target = GUIDE.address("services", 6), GUIDE.address("node-b", 6)
+    answer = tcp((target, DAEMON_PORT), (source, 40000), b"", SYN_ACK)
+    run.frames.append(Frame(0, "node-b/wire0", answer, ""))
+    assert "services at tcp/41194 of node-b over IPv6 is let in" in judge_mutant(
+        run, "MN-11", tmp_path
+    )
+
+
+def test_mn_11_a_knock_that_the_wire_dropped_was_refused_by_nobody(tmp_path: Path) -> None:
+    run = run_mn_11()
+    run.frames = [
+        replace(one, comment="dropped by rule 1") if one.interface == "services/wire0" else one
+        for one in run.frames
+    ]
+    verdict = run.judge("MN-11", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "services at tcp/41194 of node-a over IPv4: the wire carried no knock" in verdict.text
+
+
+def test_mn_11_an_answer_of_another_machine_lets_nobody_in(tmp_path: Path) -> None:
+    run = run_mn_11()
+    run.frames = [
+        replace(one, interface="services/wire0") if one.interface == "node-a/wire0" else one
+        for one in run.frames
+    ]
+    verdict = run.judge("MN-11", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "open by what it was told, not so by the wire" in verdict.text
+
+
+# What the wire shows of knocks
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_an_icmp_error_belongs_to_the_knock_that_it_quotes(family: int) -> None:
+    run = Run()
+    add_knocks(run, "client", "node-a", family, "udp", {53: "prohibited"})
+    frames = [replace(one, at_ns=number) for number, one in enumerate(run.frames)]
+    way = GUIDE.address("client", family), GUIDE.address("node-a", family), "udp", 53
+    assert [one.what for one in knocks(frames, "here").sightings[way]] == ["knock", "prohibited"]
+
+
+@pytest.mark.parametrize("length", range(0, 90, 7))
+def test_a_frame_that_ends_early_is_no_knock_and_no_trouble(length: int) -> None:
+    run = Run()
+    for family in (4, 6):
+        add_knocks(run, "client", "node-a", family, "tcp", {22: "prohibited"})
+    cut = [replace(one, data=one.data[:length]) for one in run.frames]
+    for way in knocks(cut, "here").sightings:
+        assert way[2:] in (("tcp", 22), ("tcp", 40000))
