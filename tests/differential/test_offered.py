@@ -37,11 +37,15 @@ COMPARED = {
     ),
     "/usr/bin/vpn-server-api-update-api-secrets": _COMMANDS,
     "/usr/bin/vpn-server-api-update-ip": _COMMANDS,
+    "/usr/bin/vpn-server-node-generate-firewall": (
+        "test_firewall.py::test_the_rules_are_the_genuine_ones"
+    ),
     "/usr/bin/vpn-server-node-server-config": (
         "test_server_config.py::test_server_configurations_are_the_same_line_by_line"
     ),
     "/usr/bin/vpn-user-portal-add-user": _COMMANDS,
     "/usr/bin/vpn-user-portal-init": _COMMANDS,
+    "/usr/sbin/vpn-daemon": "test_daemon.py::test_answers_are_the_genuine_ones",
     "/usr/lib/vpn-server-node/client-connect": _HOOKS,
     "/usr/lib/vpn-server-node/client-disconnect": _HOOKS,
     "/etc/vpn-server-api/config.php": _CONFIGURATIONS,

@@ -1,6 +1,6 @@
 """The maintenance scripts: what each stops, updates and starts, in which order, and what it says.
 
-No machine is changed: see `recorded_commands`. Beside the genuine ones where their source is.
+No machine is changed: see `recorded_commands`.
 """
 
 from __future__ import annotations
@@ -9,22 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.reference.genuine_source import genuine_place, unpacked
 from tests.reference.recorded_commands import Ran, copied, run
-
-__all__ = ["genuine_place"]
 
 UNITS = "openvpn-server@node-a-0.service loaded active running OpenVPN\n"
 WEB = "apache2" if Path("/etc/debian_version").exists() else "httpd"
-ON_DEBIAN = {
-    "httpd": "apache2",
-    "yum clean expire-cache": "apt-get update",
-    "yum -y update": "apt-get -y upgrade",
-    "systemctl restart iptables": "systemctl restart netfilter-persistent",
-}
-"""What the genuine scripts say for CentOS, and what is the same elsewhere."""
-NOT_HERE = ("php-fpm", "ip6tables", "packages", "install ", "systemctl cat", "list-units")
-SCRIPTS = ("stop_node.sh", "start_node.sh", "update_controller.sh", "update_node.sh")
 
 
 def script(name: str, place: Path, **options: object) -> Ran:
@@ -103,24 +91,3 @@ def test_a_machine_that_is_no_controller_is_not_converted(tmp_path: Path) -> Non
     assert ran.status == 1
     assert "only an all-in-one machine can be converted" in ran.stderr
     assert ran.commands == ("install --check vpn-server-api",)
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_each_does_what_the_genuine_one_does(
-    name: str, tmp_path: Path, genuine_place: Path
-) -> None:
-    genuine = unpacked("documentation", genuine_place)
-    theirs = run(genuine / "multi_node" / name, tmp_path)
-    ours = script(f"multi_node/{name}", tmp_path, units=UNITS)
-    assert _compared(ours) == _compared(theirs)
-    assert ours.status == theirs.status == 0
-
-
-def _compared(ran: Ran) -> list[str]:
-    """Return commands as Debian calls them where this is Debian, options in one order."""
-    lines = [one for one in ran.commands if not any(word in one for word in NOT_HERE)]
-    for theirs, here in ON_DEBIAN.items() if WEB == "apache2" else ():
-        lines = [one.replace(theirs, here) for one in lines]
-    lines = [one.replace("netfilter-persistent ip6tables", "netfilter-persistent") for one in lines]
-    kept = [one for one in lines if "try-restart" not in one]
-    return [" ".join(sorted(one.split(), key=lambda word: word == "--all")) for one in kept]

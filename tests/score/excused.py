@@ -60,10 +60,10 @@ EXCUSES = (
     Excuse("MN-05", "a number beyond", ("profileNumber",), "any number but the other one's"),
     Excuse(
         "MN-01 MN-02 MN-03 MN-06 MN-07 MN-08 MN-10 MN-11 MN-13 MN-15 MN-16 MN-17 MN-18 MN-19 MN-21 "
-        f"MN-22 MN-23 {MAINTENANCE}",
+        f"MN-22 MN-23 MN-28 MN-29 {MAINTENANCE}",
         "inverted", ("hideProfile",), "which profiles are hidden is MN-04's",
     ),
-    Excuse("MN-11", "a number beyond", ("began_ns",), "from earlier on, the same is seen"),
+    Excuse("MN-11 MN-28 MN-29", "a number beyond", ("began_ns",), "an earlier one sees more"),
     Excuse(
         f"MN-15 MN-21 MN-23 {TUNNELS} {MAINTENANCE}", "a number beyond", ("ping",),
         "one answer will do",
