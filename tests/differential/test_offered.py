@@ -17,7 +17,7 @@ from provision.genuine.recipe import DEBIAN
 from provision.genuine.recipes import recipes
 from tests.differential.exchanges import recorded
 from tests.differential.listed import README, in_the_readme
-from tests.reference.drop_in import Machine
+from tests.reference.drop_in import SOFTWARE, Machine
 
 HERE = Path(__file__).parent
 CALLS = "test_api.py::test_the_drop_in_answers_as_the_genuine_api_was_recorded"
@@ -54,6 +54,23 @@ COMPARED = {
     "/etc/vpn-user-portal/config.php": _CONFIGURATIONS,
     "/etc/cron.d/vpn-server-api": "test_commands.py::test_housekeeping_is_started_as_often",
 }
+_SCRIPTS = "test_scripts.py::test_each_does_what_the_genuine_one_does"
+SCRIPTS = {
+    "multi_node/start_node.sh": _SCRIPTS,
+    "multi_node/stop_node.sh": _SCRIPTS,
+    "multi_node/update_controller.sh": _SCRIPTS,
+    "multi_node/update_node.sh": _SCRIPTS,
+}
+IN_LABS = {
+    "apply_changes.sh",
+    "convert_to_controller.sh",
+    "deploy_centos_controller.sh",
+    "deploy_centos_node.sh",
+    "deploy_debian_controller.sh",
+    "deploy_debian_node.sh",
+}
+"""They make over whole machines: what compares them is a lab with --software of each kind."""
+PORTAL = HERE.parent / "reference/test_portal_beside_genuine.py"
 INVENTED = {"/usr/bin/vpn-user-portal-issue"}
 """Has no counterpart; the README says so."""
 _PLACES = ("usr/bin", "usr/sbin", "usr/lib/vpn-server-node", "etc/vpn-*", "etc/cron.d")
@@ -93,11 +110,24 @@ def test_every_call_of_the_api_was_asked_of_the_genuine_one_and_answered() -> No
     assert {call for call in _CALLS if not asked.get(call, set()) & {200, 201}} == set()
 
 
-@pytest.mark.parametrize("test", sorted({CALLS, *COMPARED.values()}))
+@pytest.mark.parametrize("test", sorted({CALLS, _SCRIPTS, *COMPARED.values()}))
 def test_what_compares_is_there(test: str) -> None:
     module, _, name = test.partition("::")
     loaded = importlib.import_module(f"tests.differential.{module.removesuffix('.py')}")
     assert callable(getattr(loaded, name))
+
+
+def test_every_script_is_compared_or_said_to_be_compared_in_labs_alone() -> None:
+    scripts = [*SOFTWARE.glob("*.sh"), *SOFTWARE.glob("multi_node/*.sh")]
+    assert {str(one.relative_to(SOFTWARE)) for one in scripts} == SCRIPTS.keys() | IN_LABS
+
+
+def test_every_page_of_the_portal_is_asked_of_both() -> None:
+    from vpn_user_portal.app import _ADMINS, _USERS
+
+    asked = PORTAL.read_text()
+    pages = {page.strip("/") for page in (*_USERS, *_ADMINS)} - {""}
+    assert {page for page in pages if f'"{page}"' not in asked} == set()
 
 
 def test_what_is_invented_is_said_to_be() -> None:
