@@ -30,8 +30,8 @@ PROJECT = Path(__file__).parents[2]
 PRIVATE = ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")
 _CAPABILITIES = re.compile(r"^CapEff:\s*([0-9a-f]+)$", re.MULTILINE)
 _NO_PRIVILEGE = ("setpriv", "--bounding-set=-all,+setfcap", "--inh-caps=-all", "--no-new-privs")
-"""Root without its privileges. It keeps the one by which it maps itself into a user namespace, which
-an ordinary user may without (Linux 5.12)."""
+"""Root without its privileges, but for the one by which it maps itself into a user namespace: an
+ordinary user may do that without (Linux 5.12)."""
 
 
 @dataclass(frozen=True)
