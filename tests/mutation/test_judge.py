@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.judge import TESTS, mutated, chosen_for
+from tests.mutation.judge import TESTS, chosen_for, mutated
 
 ROOT = Path(__file__).parents[2]
 
