@@ -13,6 +13,7 @@ from rich.console import Console
 
 from checks.engine.judging import broke_off, judge_now, never_began, next_attempt
 from checks.engine.lateness import only_late
+from checks.engine.mutants import Outcome
 from checks.engine.requirements import catalogue
 from checks.engine.seal import seal
 from checks.engine.series import SeriesVerdict, judge_series
@@ -28,17 +29,20 @@ from lab.cli import collect_garbage
 from lab.errors import ConformanceFailure, LabError
 from lab.lab import Lab
 from lab.progress import Progress
+from lab.site import Site
 from lab.timing import Kind, spending
 from provision.deploy import GUIDES, Deployer
 from report.making import report_at_end
-from scenarios import software
+from scenarios import sites, software
 from scenarios.again import HostTooBusy, OnceMore, goes_again
 from scenarios.ahead import NEXT, guide_of, needed_next
 from scenarios.arguments import ask_for_scenarios, guides_of
 from scenarios.durations import Durations, Stopwatch
+from scenarios.harness import machines
 from scenarios.labs import LabFailedBefore, Labs
 from scenarios.lateness import Lateness, watched
 from scenarios.limits import Limits, stopped_recording
+from scenarios.mutants import plugin as mutants
 from scenarios.printing import show_safely
 from scenarios.repetitions import fail_the_run, in_words, repeat
 from scenarios.requirements import requirements_of, to_be_judged
@@ -60,6 +64,7 @@ from scenarios.side_by_side import (
     side_by_side,
     workers,
 )
+from scenarios.sites import SiteLabs
 from scenarios.timing_plugin import TimingPlugin
 
 if TYPE_CHECKING:
@@ -77,6 +82,7 @@ _TERMINAL = pytest.StashKey[TextIO]()
 _SEAL = pytest.StashKey[str]()
 _SEARCH = pytest.StashKey[Search | None]()
 _REPORT = pytest.StashKey[list[str]]()
+_KILLS = pytest.StashKey[list[Outcome]]()
 _TO_BE_JUDGED = pytest.StashKey[frozenset[str]]()
 
 Judge = Callable[[str], Verdict]
@@ -84,7 +90,7 @@ Judge = Callable[[str], Verdict]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("vpnproof", "labs of real virtual machines")
-    group.addoption("--lab", choices=("local",), default="local", help="where labs run")
+    sites.add_options(group)
     group.addoption("--image", help="guest image; see lab/image/catalogue.toml")
     group.addoption("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
     group.addoption("--libvirt-uri", help="another libvirt than the lab's own")
@@ -110,6 +116,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--timings", action="store_true", help="print the scenarios that took longest, and why"
     )
     software.add_option(group)
+    mutants.add_option(group)
     group.addoption(
         "--heartbeat",
         choices=("ucarp", "keepalived"),
@@ -125,7 +132,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    return automatic(config)
+    return automatic(config) if config.getoption("lab") == sites.LOCAL else 0
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -150,8 +157,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[TERMINAL_OF_RUN] = f"/proc/{os.getpid()}/fd/{terminal.fileno()}"
     config.add_cleanup(forget_run)
     if ask_for_scenarios(config.args):
-        config.stash[_LABS] = side_by_side(config, max(1, workers(config)))
+        sites.prepare(config, config.stash[_RUN].directory, workers(config))
         config.pluginmanager.register(Stopwatch(), "vpnproof-stopwatch")
+        if sites.chosen(config) is not None:
+            return
+        config.stash[_LABS] = side_by_side(config, max(1, workers(config)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -164,12 +174,14 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
+    if (site := sites.chosen(config)) is not None and not config.getoption("collectonly"):
+        return [*sites.header(site), f"evidence: {config.stash[_RUN].directory}"]
     if (labs := config.stash.get(_LABS, None)) is None:
         return []
     images, lines = software.header(config)
     accelerator = choose(config.getoption("accel"))
     return [
-        f"lab: {config.getoption('lab')}, image {', '.join(images)}, accelerator {accelerator}",
+        f"lab: {sites.LOCAL}, image {', '.join(images)}, accelerator {accelerator}",
         *lines,
         f"labs: {labs}",
         f"evidence: {config.stash[_RUN].directory}",
@@ -178,11 +190,17 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(trylast=True)  # after what parametrizes a scenario by itself
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    repeat(metafunc, metafunc.config.getoption("full"))
+    if mutants.are_wanted(metafunc.config):
+        mutants.multiply(metafunc)
+    else:
+        repeat(metafunc, metafunc.config.getoption("full"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    _leave_for_sign_off(config, items)
+    if mutants.are_wanted(config):
+        mutants.leave_out_others(config, items)
+    else:
+        _leave_for_sign_off(config, items)
     for item in items:
         for requirement in requirements_of(item):
             catalogue().get(requirement)
@@ -246,10 +264,20 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
-    """The labs of this run, and its evidence directory, made now."""
+def labs(request: pytest.FixtureRequest) -> Iterator[Labs | SiteLabs]:
+    """The labs of this run, or its site, and its evidence directory, made now."""
     config = request.config
     progress = Progress(Console(file=config.stash[_TERMINAL], highlight=False))
+    if (site := sites.chosen(config)) is not None:
+        run = config.stash[_RUN]
+        wanted = config.stash.get(_TO_BE_JUDGED, frozenset[str]())
+        run.open(requirements=wanted, **sites.facts(site))
+        on_site = SiteLabs(site, run.directory, progress, run.note_lab)
+        try:
+            yield on_site
+        finally:
+            on_site.end()
+        return
     collect_garbage()
     accelerator = choose(config.getoption("accel"))
     heartbeat = config.getoption("heartbeat")
@@ -263,11 +291,13 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs]:
         image_source=image.source,
         accelerator=str(accelerator),
         software=software.facts(config),
+        mutants=mutants.are_wanted(config),
     )
 
     def deployer(guide: str) -> Deployer:
+        own = (machines.GUIDE, image) if guide == machines.NAME else None
         return Deployer(
-            *software.prepared(config, guide, heartbeat, progress),
+            *(own or software.prepared(config, guide, heartbeat, progress)),
             accelerator,
             progress=progress,
             fresh=config.getoption("fresh"),
@@ -315,10 +345,14 @@ def guide(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]:
+def lab(request: pytest.FixtureRequest, guide: str, labs: Labs | SiteLabs) -> Iterator[Lab | Site]:
     """The lab of the scenario's guide, as fresh as the scenario's marker wants it."""
-    pristine = request.node.get_closest_marker("pristine") is not None
-    spoiled = request.node.get_closest_marker("destructive") is not None
+    mutant = mutants.of_item(request.node) is not None
+    pristine = mutant or request.node.get_closest_marker("pristine") is not None
+    spoiled = mutant or request.node.get_closest_marker("destructive") is not None
+    if isinstance(labs, SiteLabs):
+        labs.admit(request.node)
+        spoiled = True  # what it did is undone, if it did anything
     try:
         lab = labs.get(guide, pristine=pristine)
         if following := needed_next(request.node):
@@ -333,14 +367,14 @@ def lab(request: pytest.FixtureRequest, guide: str, labs: Labs) -> Iterator[Lab]
 
 
 @pytest.fixture
-def lateness(lab: Lab) -> Iterator[Lateness]:
+def lateness(lab: Lab | Site) -> Iterator[Lateness]:
     """How late the lab's processes are while the scenario runs."""
     with watched(lab) as lateness:
         yield lateness
 
 
 @pytest.fixture
-def limits(guide: str, lab: Lab, labs: Labs) -> Limits:
+def limits(guide: str, lab: Lab | Site, labs: Labs | SiteLabs) -> Limits:
     """What of this host the lab's guests took too much of."""
     return Limits(lab, labs.name(guide))
 
@@ -349,8 +383,8 @@ def limits(guide: str, lab: Lab, labs: Labs) -> Limits:
 def history(
     request: pytest.FixtureRequest,
     guide: str,
-    lab: Lab,
-    labs: Labs,
+    lab: Lab | Site,
+    labs: Labs | SiteLabs,
     lateness: Lateness,
     limits: Limits,
 ) -> Iterator[History]:
@@ -361,13 +395,14 @@ def history(
         lab=labs.name(guide),
         requirements=tuple(requirements_of(request.node)),
         attempt=next_attempt(run.directory, scenario),
-        software=software.software_of(request.config, guide).name,
+        software=sites.software_of(request.config, guide),
     )
     with run.history(scenario) as history:
         history.record(started)
         yield history
         lateness.record(history)
         limits.record(history)
+        sites.record_heard(history, lab, labs.name(guide))
         history.record(ScenarioEnded(source="pytest", events=history.recorded))
         lab.wire.flush()  # with a mark that it covers all of the scenario
 
@@ -375,7 +410,9 @@ def history(
 @pytest.fixture
 def judge(
     request: pytest.FixtureRequest,
-    lab: Lab,
+    guide: str,
+    lab: Lab | Site,
+    labs: Labs | SiteLabs,
     history: History,
     lateness: Lateness,
     limits: Limits,
@@ -387,7 +424,10 @@ def judge(
         with spending(Kind.JUDGE):
             lateness.record(history)
             limits.record(history)
+            sites.record_heard(history, lab, labs.name(guide))
             verdict = judge_now(directory, history, requirement, lab.wire.flush)
+        if (mutant := mutants.of_item(request.node)) is not None:
+            return mutants.hold(mutant, requirement, verdict)
         if verdict.status is Status.FAIL:
             raise ConformanceFailure(f"{requirement}: {verdict.text}")
         if only_late(verdict):
@@ -409,6 +449,7 @@ def pytest_runtest_makereport(
         show_safely(report)
     if own and report.failed and not goes_again(item, call):  # then it may yet be judged
         _note_failure(item, call)
+        sites.in_one_line(item, call, report)
     return report
 
 
@@ -421,7 +462,7 @@ def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     if not directory.exists() or call.excinfo is None:
         return
     told = Secrets(directory).mask(call.excinfo.exconly())
-    reason = f"the scenario broke before it was judged: {told}"
+    reason = sites.not_shown(call) or f"the scenario broke before it was judged: {told}"
     if isinstance(item.funcargs.get("history"), History):  # type: ignore[attr-defined]
         broke_off(directory, item.nodeid, reason)
     elif call.when == "setup":
@@ -439,10 +480,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     directory = config.stash[_RUN].directory
     verdicts = judge_series(directory)
     config.stash[_SERIES] = verdicts
+    config.stash[_KILLS] = mutants.kill_table(directory) if mutants.are_wanted(config) else []
     config.stash[_SEARCH] = searched(directory)
     config.stash[_SEAL] = seal(directory)
     config.stash[_REPORT] = report_at_end(directory)
     bad = fail_the_run(verdicts, config.args) or may_not_be_shared(config.stash[_SEARCH])
+    bad = bad or sites.left_open(config)
     if session.exitstatus == pytest.ExitCode.OK and bad:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -467,6 +510,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         )
         for line in in_words(series, requirement):
             terminalreporter.write_line(f"       {visible(line)}")
+    for outcome in config.stash.get(_KILLS, []):
+        line = visible(str(outcome))
+        terminalreporter.write_line(line, green=outcome.killed, red=not outcome.killed)
     if verdicts.never_judged:
         left = ", ".join(verdicts.never_judged)
         terminalreporter.write_line(f"never judged: {left}", yellow=True)

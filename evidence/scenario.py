@@ -17,7 +17,9 @@ from evidence.capture import Capture, Frame, without_duplicates
 from evidence.clock import complaints
 from evidence.errors import Missing
 from evidence.event import NS_BOUND, Event
-from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
+from evidence.events.pair import FilterEnded, ProfileEnded
+from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted, SiteHeard
+from evidence.events.takeover import FaultInjected
 from evidence.files import LARGEST_TEXT, inside, is_there, read_whole
 from evidence.history import FILE_NAME, Recording, read_history
 from evidence.moment import Window
@@ -25,6 +27,9 @@ from evidence.run import RunDirectory
 from evidence.secret import SecretReference, Secrets
 
 E = TypeVar("E", bound=Event)
+
+_PLAIN = "plain"
+"""The profile of a network that drops nothing."""
 
 
 class Evidence:
@@ -142,12 +147,23 @@ class Evidence:
             if self.window.holds(frame.at_ns):
                 yield frame
 
+    def every_frame(self) -> Iterator[Frame]:
+        """Yield the frames as `frames` does, and again each that stands there more than once."""
+        self._read_frames = True
+        return (frame for frame in self._capture if self.window.holds(frame.at_ns))
+
     def flaws(self) -> list[str]:
-        """Say what keeps a verdict from resting on what has been read: damage, holes, clocks."""
+        """Say what keeps a verdict from resting on what has been read.
+
+        Damage, holes, clocks that were set; and a fault or a filter on the wire that hit no frame:
+        then nothing was provoked.
+        """
         found = [str(one) for one in self._within.damage]
+        found += _hit_nothing(self._within, self.scenario)
         clocks = [(line.event.place, line.host_clock) for line in self._within.lines]
         found += complaints(clocks)
         if self._read_frames:
+            found += [what for one in self.events(SiteHeard) for what in one.troubles]
             coverage = self._capture.coverage()
             found += [
                 hole.why for hole in coverage.holes(self.window.from_ns, self.window.until_ns)
@@ -174,3 +190,16 @@ class Evidence:
         if not is_there(path):
             raise Missing(f"{place} is not there")
         return read_whole(path, "transcript", LARGEST_TEXT).decode(errors="replace")
+
+
+def _hit_nothing(within: Recording, scenario: str) -> Iterator[str]:
+    """Yield what was to drop frames on the wire, and dropped none."""
+    for fault in within.of(FaultInjected, scenario):
+        if fault.hits == 0:
+            yield f"the fault {fault.fault} hit no frame ({fault.place})"
+    for ended in within.of(FilterEnded, scenario):
+        if ended.hits == 0:
+            yield f"the filter {ended.filter} hit no frame ({ended.place})"
+    for profile in within.of(ProfileEnded, scenario):
+        if profile.hits == 0 and profile.profile != _PLAIN:
+            yield f"the profile {profile.profile} hit no frame ({profile.place})"

@@ -41,6 +41,10 @@ class TopologyError(LabError):
     """A topology file is wrong; raised before anything is started."""
 
 
+class SiteError(LabError):
+    """A site file is wrong, or what it names is not there; raised before anything is started."""
+
+
 class ImageError(LabError):
     """A guest image could not be fetched, built or trusted."""
 
@@ -51,6 +55,10 @@ class WireError(LabError):
 
 class MachineError(LabError):
     """A machine does not do what the lab asked of it."""
+
+
+class NotHere(LabError):
+    """This cannot be provoked, or not be seen, on machines that are already there."""
 
 
 class CommandFailed(MachineError):

@@ -190,6 +190,18 @@ class Lab:
         """Return a machine's name in libvirt: its own, unless others use that libvirt too."""
         return machine if self.hypervisor.private else f"{self.directory.name}-{machine}"
 
+    def mac(self, machine: str, index: int) -> str:
+        """Return the MAC address of a machine's NIC `index` on the wire."""
+        return self.topology.mac(machine, index)
+
+    def interface(self, machine: str, index: int) -> str:
+        """Return what a machine calls its NIC `index` on the wire."""
+        self.topology.machine(machine)
+        return f"wire{index}"
+
+    def announce(self, what: str) -> None:
+        """Say nothing: nobody else uses these machines."""
+
     def set_link(self, machine: str, nic: int, *, up: bool) -> None:
         """Give a machine's NIC `nic` on the wire its carrier, or take it away."""
         self.hypervisor.set_link(self.domain_name(machine), nic_id(nic), up=up)

@@ -27,7 +27,7 @@ from lab.clock import ClockOffset
 from lab.errors import CommandFailed, DeadlinePassed, MachineError, ScenarioError
 from lab.hypervisor import Hypervisor
 from lab.quiet import busy
-from lab.ssh import Access, connect, exchange
+from lab.ssh import Way, exchange
 from lab.timing import Kind, spending
 from lab.wait import Deadline, until
 
@@ -60,7 +60,7 @@ class Machine:
     def __init__(
         self,
         name: str,
-        access: Access,
+        access: Way,
         *,
         hypervisor: Hypervisor | None = None,
         domain: str = "",
@@ -82,7 +82,7 @@ class Machine:
         self._sessions = threading.BoundedSemaphore(_SESSIONS)
 
     def __repr__(self) -> str:
-        return f"<Machine {self.name} at 127.0.0.1:{self.access.port}>"
+        return f"<Machine {self.name} at {self.access}>"
 
     def __enter__(self) -> Self:
         return self
@@ -138,6 +138,13 @@ class Machine:
         """Let a paused machine go on."""
         self._power.resume(self._domain)
 
+    def need_power_switch(self, what: str) -> None:
+        """Do nothing, where the hypervisor can switch the machine on after `what` was done to it.
+
+        ScenarioError where there is none; a machine that is already there refuses by NotHere.
+        """
+        _ = self._power, what
+
     def wait_until_up(self, seconds: float = 120) -> None:
         """Wait until the machine answers on SSH; DeadlinePassed shows the end of its console."""
         refusal = "it was never tried"
@@ -158,7 +165,7 @@ class Machine:
             until(
                 answers,
                 seconds,
-                f"{self.name} to answer on SSH (127.0.0.1:{self.access.port})",
+                f"{self.name} to answer on SSH ({self.access})",
                 every=0.3,
                 detail=lambda: f"{refusal}; its console ends with:\n{self._console()}",
             )
@@ -277,8 +284,8 @@ class Machine:
 
     @property
     def _lab(self) -> Path:
-        """The directory of the machine's lab, which has the key to it."""
-        return self.access.key.parent.parent
+        """The directory of the machine's lab."""
+        return self.access.lab
 
     def _lose(self) -> None:
         """Forget what a machine that loses its power no longer has."""
@@ -310,7 +317,7 @@ class Machine:
                 if transport is not None and transport.is_active():
                     return transport
                 client.close()
-            client = self._client = connect(self.access, patience=patience)
+            client = self._client = self.access.connect(patience)
             transport = client.get_transport()
         if transport is None:
             raise EOFError("the connection closed at once")
@@ -328,7 +335,7 @@ class Machine:
         deadline = Deadline(timeout, f"`{command}` on {self.name}")
         try:
             with spending(Kind.COMMAND), self._session(deadline) as channel:
-                channel.exec_command(command)
+                channel.exec_command(self.access.as_root(command))
                 return exchange(channel, stdin, deadline)
         except (OSError, EOFError, paramiko.SSHException) as error:
             deadline.check(f"the machine does not answer: {error!r}")

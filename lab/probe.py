@@ -37,8 +37,9 @@ from lab.heard import (
     sent_from,
     syn_ack,
 )
+from lab.testbed import Frames, Medium
 from lab.timing import beside
-from lab.wire import Frame, FrameStream, Match, Wire
+from lab.wire import Frame, Match
 from lab.wire.rules import mac_octets
 
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
@@ -98,7 +99,7 @@ class Asking:
 class Probe:
     """A host at `ipv4` in `segment`, at the wire's virtual port `<name>/wire0`."""
 
-    def __init__(self, wire: Wire, segment: str, name: str, mac: str, ipv4: str) -> None:
+    def __init__(self, wire: Medium, segment: str, name: str, mac: str, ipv4: str) -> None:
         self.port = f"{name}/wire0"
         self.mac = mac_octets(mac).hex(":")
         self.ipv4 = str(IPv4Address(ipv4))
@@ -300,7 +301,7 @@ class Probe:
             with self._lock:
                 self._waiting.remove(listen)
 
-    def _listen(self, stream: FrameStream) -> None:
+    def _listen(self, stream: Frames) -> None:
         with beside():
             while not self._ended.is_set():
                 try:

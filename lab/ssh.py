@@ -1,6 +1,7 @@
 """SSH as the lab speaks it: one pinned connection, and one command's conversation over it.
 
-Knows neither machines nor power; what a broken connection means is for `lab.machine` to say.
+`Way` is how a machine is reached, whichever machine; `Access` that of a lab's own. Knows neither
+machines nor power; what a broken connection means is for `lab.machine` to say.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shlex
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import paramiko
 
@@ -29,14 +30,44 @@ _LAST_WORDS = 0.3  # seconds without output after which a command that has ended
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
+class Way(Protocol):
+    """How to reach a machine."""
+
+    @property
+    def lab(self) -> Path:
+        """The directory of what the machine belongs to."""
+
+    def connect(self, patience: float) -> paramiko.SSHClient:
+        """Open a connection that accepts only the pinned host key; see `connect`."""
+
+    def as_root(self, command: str) -> str:
+        """Return what is to be run over the connection for `command` to be run as root."""
+
+
 @dataclass(frozen=True)
 class Access:
-    """How to reach a machine: a port on 127.0.0.1, the key that opens, the key that answers."""
+    """How to reach a machine of a lab: a port on 127.0.0.1, the key that opens, the host's key."""
 
     port: int
     key: Path
     host_key: str
     """The machine's public host key, as in known_hosts: "ssh-ed25519 AAAA..."."""
+
+    @property
+    def lab(self) -> Path:
+        """The directory of the machine's lab, which has the key to it."""
+        return self.key.parent.parent
+
+    def connect(self, patience: float) -> paramiko.SSHClient:
+        """Open a connection as root."""
+        return connect(self, patience=patience)
+
+    def as_root(self, command: str) -> str:
+        """Return the command as it is: the connection is root's."""
+        return command
+
+    def __str__(self) -> str:
+        return f"127.0.0.1:{self.port}"
 
     def ssh_command(self, known_hosts: Path) -> str:
         """Return the line a person types to look around in the machine."""
@@ -62,17 +93,33 @@ def _connect(access: Access, patience: float) -> paramiko.SSHClient:
     kind, _, encoded = access.host_key.partition(" ")
     pinned = paramiko.PKey.from_type_string(kind, base64.b64decode(encoded.split()[0]))
     client.get_host_keys().add(f"[127.0.0.1]:{access.port}", kind, pinned)
+    connection = socket.create_connection(("127.0.0.1", access.port), timeout=10)
+    log_in(client, connection, ("127.0.0.1", access.port), "root", access.key, patience)
+    return client
+
+
+def log_in(
+    client: paramiko.SSHClient,
+    connection: socket.socket | paramiko.Channel,
+    there: tuple[str, int],
+    user: str,
+    key: Path | None,
+    patience: float,
+) -> None:
+    """Log in over a connection; only a host key that `client` knows for `there` is accepted.
+
+    Without a `key` those of the user's agent are tried. What was opened is closed if that fails.
+    """
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    connection = _Login(socket.create_connection(("127.0.0.1", access.port), timeout=10))
+    first = _Login(connection)
     try:
         client.connect(
-            "127.0.0.1",
-            port=access.port,
-            username="root",
-            key_filename=str(access.key),
-            sock=cast(socket.socket, connection),
+            *there,
+            username=user,
+            key_filename=None if key is None else str(key),
+            sock=cast(socket.socket, first),
             look_for_keys=False,
-            allow_agent=False,
+            allow_agent=key is None,
             banner_timeout=patience,
             auth_timeout=2 * patience,
         )
@@ -80,8 +127,7 @@ def _connect(access: Access, patience: float) -> paramiko.SSHClient:
         client.close()
         connection.close()
         raise
-    connection.left = None
-    return client
+    first.left = None
 
 
 class _Login:
@@ -90,7 +136,7 @@ class _Login:
     Whoever answers is not known yet, and paramiko reads a first line without end.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket | paramiko.Channel) -> None:
         self.left: int | None = _MOST_BEFORE_LOGIN
         self._connection = connection
 

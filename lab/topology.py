@@ -13,7 +13,7 @@ import tomllib
 import uuid
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import psutil
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -166,23 +166,41 @@ def read_topology(source: str | Path) -> Topology:
     path = Path(source)
     if path.suffix != ".toml":
         path = TOPOLOGIES / f"{source}.toml"
-    where = str(path) if str(path).isprintable() else ascii(str(path))
     try:
-        content = tomllib.loads(_text(path, where))
+        content = read_toml(path)
     except FileNotFoundError:
         known = ", ".join(sorted(file.stem for file in TOPOLOGIES.glob("*.toml")))
         raise TopologyError(
             f"no topology {str(source)!r}", hint=f"there are: {known}; or give a .toml file"
         ) from None
-    except OSError as error:
-        raise TopologyError(f"{where} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # TOML's own errors, UTF-8's, too deep
-        raise TopologyError(f"{where}: not TOML: {error}") from error
+    return topology_of(content, shown(path))
+
+
+def topology_of(content: object, where: str) -> Topology:
+    """Check the content of a topology that stands at `where`; TopologyError as `read_topology`."""
     try:
         return Topology.model_validate(content)
     except ValidationError as error:
         lines = complaints(content, error)
         raise TopologyError("\n".join(f"{where}: {line}" for line in lines)) from error
+
+
+def shown(path: Path) -> str:
+    """Return a path as a line of text can hold it."""
+    return str(path) if str(path).isprintable() else ascii(str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file of sensible size; FileNotFoundError, and TopologyError for all else."""
+    where = shown(path)
+    try:
+        return tomllib.loads(_text(path, where))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise TopologyError(f"{where} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:  # TOML's own errors, UTF-8's, too deep
+        raise TopologyError(f"{where}: not TOML: {error}") from error
 
 
 def _text(path: Path, where: str) -> str:

@@ -117,10 +117,14 @@ def _dry_run(options: argparse.Namespace) -> None:
         options.software = "genuine" if is_built(options.image) else "drop-in"
     guide = _guide(options, options.image, _on_stderr)
     topology = read_topology(guide.topology)
-    plan = guide.plan(topology, platform_of(options.image))
-    sys.stdout.write(plan.dry_run() + "\n")
+    platform = platform_of(options.image)
+    plans = [guide.plan(topology, platform)]
     if guide_of(guide.topology) == "multi_node":  # later, in the lab that is deployed
-        sys.stdout.write(multi_node.maintenance_plan(topology).dry_run() + "\n")
+        plans += [
+            multi_node.maintenance_plan(topology),
+            multi_node.firewall_plan(topology, platform),
+        ]
+    sys.stdout.write("".join(f"{plan.dry_run()}\n" for plan in plans))
 
 
 def _on_stderr(line: str) -> None:

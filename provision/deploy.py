@@ -266,7 +266,7 @@ class Deployer:
         return not self.fresh and self.uri is None
 
     def _made_of(self, plan: Plan, topology: Topology, count: int) -> dict[str, Any]:
-        steps = plan.source_keys()[count - 1]
+        steps = plan.source_keys()[count - 1] if count else ""
         return ingredients(topology, self.image, self.accelerator, steps=steps)
 
     def _go_through(self, lab: Lab, plan: Plan, reached: int, notes: Notes) -> None:

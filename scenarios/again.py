@@ -1,10 +1,10 @@
-"""A repetition that a busy host left undecided is carried out once more, by the same worker.
+"""A scenario that a busy host left undecided is carried out once more, by the same worker.
 
-When all that a repetition's verdicts lack is that the host was too busy to tell, the item runs its
-scenario again: fixtures anew, another attempt of the same scenario in the history. At most once: a
-series has at most as many again as it has repetitions. What came of both is put together where the
-series is judged (`checks.engine.series`). The first is reported as "repeated", which is no failure;
-the second counts as any other.
+When all that its verdicts lack is that the host was too busy to tell, the item runs its scenario
+again: fixtures anew, another attempt of the same scenario in the history. At most once: a series
+has at most as many again as it has repetitions. What came of both is put together where they are
+judged (`checks.engine.attempts`, `checks.engine.series`). The first is reported as "repeated",
+which is no failure; the second counts as any other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from _pytest.runner import call_and_report
 
-from checks.engine.repetition import Repetition
 from lab.errors import LabError
 
 _AGAIN = pytest.StashKey[bool]()
@@ -32,9 +31,13 @@ def goes_again(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
         call.when == "call"
         and call.excinfo is not None
         and not item.stash.get(_AGAIN, False)
-        and Repetition.named(item.nodeid) is not None
+        and _in_a_lab(item)
         and all(isinstance(one, HostTooBusy) for one in _each(call.excinfo.value))
     )
+
+
+def _in_a_lab(item: pytest.Item) -> bool:
+    return "labs" in getattr(item, "fixturenames", ())
 
 
 def _each(error: BaseException) -> Iterator[BaseException]:
@@ -46,13 +49,13 @@ def _each(error: BaseException) -> Iterator[BaseException]:
 
 
 class OnceMore:
-    """Runs repetitions, in place of pytest's own way to run an item."""
+    """Runs scenarios, in place of pytest's own way to run an item."""
 
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> bool | None:
-        """Run a repetition, and once more if need be; other items are left to pytest."""
-        if Repetition.named(item.nodeid) is None or _only_shown(item.config):
+        """Run a scenario, and once more if need be; other items are left to pytest."""
+        if not _in_a_lab(item) or _only_shown(item.config):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         if _run(item, nextitem):

@@ -7,13 +7,15 @@ and when it ends: the watch's thread never waits for a history.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from evidence.events.run import HostLate, HostLatenessUnknown
 from evidence.history import History
 from lab.lab import Lab
-from lab.lateness import LatenessWatch, processes
+from lab.lateness import SCENARIO, LatenessWatch, processes
+from lab.site import Site
 
 
 class Lateness:
@@ -42,7 +44,11 @@ class Lateness:
 
 
 @contextmanager
-def watched(lab: Lab) -> Iterator[Lateness]:
-    """Watch the processes of `lab` for the block."""
-    with LatenessWatch(lambda: processes(lab)) as watch:
+def watched(lab: Lab | Site) -> Iterator[Lateness]:
+    """Watch the processes of `lab` for the block; of a site's, this one is known only."""
+
+    def found() -> dict[str, int]:
+        return {SCENARIO: os.getpid()} if isinstance(lab, Site) else processes(lab)
+
+    with LatenessWatch(found) as watch:
         yield Lateness(watch)

@@ -12,13 +12,13 @@ from typing import Any
 from evidence.events.run import LimitReached
 from evidence.history import History
 from lab.errors import WireError
-from lab.lab import Lab
+from lab.testbed import Testbed
 
 
 class Limits:
     """The limits of a lab whose evidence bears the name `name`; each is recorded once."""
 
-    def __init__(self, lab: Lab, name: str) -> None:
+    def __init__(self, lab: Testbed, name: str) -> None:
         self._lab = lab
         self._name = name
         self._recorded = 0
@@ -31,12 +31,12 @@ class Limits:
         self._recorded = len(reached)
 
 
-def stopped_recording(lab: Lab) -> bool:
+def stopped_recording(lab: Testbed) -> bool:
     """Whether nothing that passes in a lab is recorded any more: no verdict can come of it."""
     return any(one["source"] == "wire" for one in _reached(lab))
 
 
-def _reached(lab: Lab) -> list[dict[str, Any]]:
+def _reached(lab: Testbed) -> list[dict[str, Any]]:
     with suppress(WireError):  # it has ended: its capture says so
         found: list[dict[str, Any]] = lab.wire.counters()["reached"]
         return found

@@ -26,6 +26,8 @@ from evidence.run import RunDirectory
 from lab import clock
 from lab.checkpoint import stands_on
 from lab.lab import Lab
+from lab.site import Site
+from lab.wire import SEED
 
 EVIDENCE_OF_RUN, TERMINAL_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN", "VPNPROOF_TERMINAL_OF_RUN"
 COMMAND_OF_RUN = "VPNPROOF_COMMAND_OF_RUN"
@@ -94,11 +96,12 @@ class Run:
             "processors": os.cpu_count(),
             "python": platform.python_version(),
             "packages": {name: version(name) for name in _PACKAGES},
+            "seed": SEED,
             "requirements": [],
             **facts,
         }
 
-    def note_lab(self, name: str, lab: Lab) -> None:
+    def note_lab(self, name: str, lab: Lab | Site) -> None:
         """Say in `run.json` and in the history that a lab began, and what its clock says.
 
         A lab keeps its own time: what its guests date is so far behind this host's clock.
@@ -107,8 +110,9 @@ class Run:
             told = self.files.facts()
             labs = {**told.get("labs", {}), name: {"clock": asdict(lab.clock)}}
             self._write({**told, "labs": labs})
-        with self.history("") as history:
-            record_start(history, lab, name)
+        if not isinstance(lab, Site):  # what is already there was not started
+            with self.history("") as history:
+                record_start(history, lab, name)
 
     def _refuse_others(self) -> None:
         """Raise BadEvidence when the directory holds what is no run: files would be replaced."""

@@ -44,6 +44,11 @@ def software_of(config: pytest.Config, guide: str) -> Software:
     return of_guide(guide, chosen)
 
 
+def name_of(config: pytest.Config, guide: str) -> str:
+    """Return the name of what this run follows `guide` with; "" for what is no guide."""
+    return software_of(config, guide).name if guide in GUIDES else ""
+
+
 def tell(node: WorkerController) -> None:
     """Tell a worker of xdist what was chosen."""
     node.workerinput[_BY_WORKER] = asdict(software_of(node.config, "multi_node"))
@@ -65,7 +70,8 @@ def header(config: pytest.Config) -> tuple[list[str], list[str]]:
 
     pytest.UsageError for software that is not what its catalogue says, or cannot be built.
     """
-    images, lines = [], []
+    images: list[str] = []
+    lines: list[str] = []
     for guide in guides_of(config.args, GUIDES):
         try:
             made, image = prepared(config, guide, "ucarp", Progress())
@@ -73,6 +79,8 @@ def header(config: pytest.Config) -> tuple[list[str], list[str]]:
             raise pytest.UsageError(str(error)) from error
         images.append(str(image))
         lines.append(f"software of {guide}: {made.software}")
+    if not images:  # the harness alone: its machines are any guests
+        images.append(str(prepared(config, "failover", "ucarp", Progress())[1]))
     return list(dict.fromkeys(images)), lines
 
 

@@ -35,7 +35,7 @@ Check = Callable[[Evidence, Obligations], None]
 Measure = Callable[[Evidence], Mapping[str, Sequence[float]]]
 """What was measured: seconds by the name of what lasted so long."""
 
-TOPICS = ("checks.multi_node", "checks.failover")
+TOPICS = ("checks.multi_node", "checks.failover", "checks.harness")
 
 _checks: dict[str, Check] = {}
 _measures: dict[str, Measure] = {}

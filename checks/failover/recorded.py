@@ -18,7 +18,7 @@ from evidence.capture import Frame
 from evidence.errors import Imprecise, Missing
 from evidence.event import Event
 from evidence.events.pair import PairConfigured, SteadyBegan, SteadyEnded
-from evidence.events.run import HostLate
+from evidence.events.run import HostLate, SiteHeard
 from evidence.events.takeover import FaultInjected, FaultWatched, GuestCaptured
 from evidence.moment import NS, Moment, Window
 from evidence.scenario import Evidence
@@ -203,6 +203,11 @@ class Recorded:
     def lateness(self) -> Sequence[HostLate]:
         """When the host kept the lab's processes from running."""
         return self.evidence.events(HostLate)
+
+    @property
+    def unsure_ns(self) -> int:
+        """How far off the moment of a frame may be: the wire's are exact, a site's measured."""
+        return max((one.uncertainty_ns for one in self.evidence.events(SiteHeard)), default=0)
 
     def guest_heartbeat(self, captured: GuestCaptured) -> Heartbeat:
         """Read the pair's advertisements from a capture made inside a guest, at the wire's time."""

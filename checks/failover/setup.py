@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from checks.engine.lateness import missed
+from checks.engine.lateness import explain, missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover.keeping import settle_kept
@@ -183,6 +183,21 @@ class _Commit:
         span = self.from_ns, seen_ns
         missed(one, why, excess_s, span, whose, self.recorded.lateness, *places)
 
+    def not_read(self, one: Obligation, readings: Sequence[AddressesHeld]) -> None:
+        """Say that nobody looked in time: for a busy host, if that explains how late it was."""
+        why = f"{self.node.name}'s addresses were not read within {COMMIT_LIMIT_S:.0f} s"
+        excuse = None
+        if readings:
+            seen_ns = readings[0].at_ns
+            whose = {self.node.name, "scenario"}
+            span = self.from_ns, seen_ns
+            excess_s = (seen_ns - self.until_ns) / NS
+            excuse = explain(excess_s, span, whose, self.recorded.lateness)
+        if excuse is None:
+            one.doubt(why)
+        else:
+            one.late(f"{why}, but {excuse}", readings[0].place)
+
 
 @check("FO-11")
 def commit_brings_the_virtual_ip_up(evidence: Evidence, owed: Obligations) -> None:
@@ -223,7 +238,7 @@ def _owe_held(owed: Obligations, commit: _Commit) -> None:
     ]
     held = [event for event in readings if virtual_ip in event.held]
     if not readings or readings[0].at_ns > commit.until_ns:
-        one.doubt(f"{name}'s addresses were not read within {COMMIT_LIMIT_S:.0f} s")
+        commit.not_read(one, readings)
     elif held and held[0].at_ns <= commit.until_ns:
         one.met(held[0].place)
     else:

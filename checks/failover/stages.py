@@ -30,12 +30,13 @@ class Stage(enum.StrEnum):
 
 def span(takeover: Takeover, stage: Stage) -> Span | None:
     """Measure one stage; None when one of its ends was not seen. A tunnel's is its client's."""
-    first = None if takeover.first is None else Moment(takeover.first.at_ns)
+    first = None if takeover.first is None else takeover.taken
     announced = Moment(takeover.announced[0].at_ns) if takeover.announced else None
     ends: Mapping[Stage, tuple[Moment | None, Moment | None]] = {
-        Stage.SILENCE: (Moment(takeover.last.at_ns), first),
+        Stage.SILENCE: (Moment(takeover.last.at_ns, takeover.unsure_ns), first),
         Stage.TAKEOVER: (takeover.injected, first),
-        Stage.ANNOUNCED: (first, announced),
+        # both dated by one clock
+        Stage.ANNOUNCED: (first and Moment(first.at_ns), announced),
         Stage.SERVICE: (takeover.injected, takeover.answered),
     }
     start, end = ends.get(stage, (None, None))

@@ -59,7 +59,8 @@ class Takeover:
     """What became of the role after one fault.
 
     last: the old holder's last advertisement before it fell silent. first: the new holder's first
-    that the pair believes; None when none came while it was watched.
+    that the pair believes; None when none came while it was watched. unsure_ns: how far off the
+    moment of a frame may be.
     """
 
     fault: WatchedFault
@@ -69,6 +70,7 @@ class Takeover:
     announced: tuple[arp.ArpSighting, ...] = ()
     served: tuple[Served, ...] = ()
     places: tuple[str, ...] = field(default=())
+    unsure_ns: int = 0
 
     @property
     def happened(self) -> bool:
@@ -90,7 +92,7 @@ class Takeover:
         """When the peer took over, by its first advertisement; raises Missing when it did not."""
         if self.first is None:
             raise Missing(f"{self}: {self.peer.name} did not take over")
-        return Moment(self.first.at_ns)
+        return Moment(self.first.at_ns, self.unsure_ns)
 
     @property
     def until_ns(self) -> int:
@@ -195,6 +197,7 @@ def measure(recorded: Recorded, fault: WatchedFault) -> Takeover:
         tuple(_announcements(recorded, fault, peer, first)),
         tuple(_served(recorded, fault, peer, first)),
         (fault.event.place, recorded.wire),
+        recorded.unsure_ns,
     )
 
 

@@ -86,7 +86,9 @@ def _judge_out(where: str, called: str, event: DaemonTried, one: Obligation) -> 
 
 def _carried(evidence: Evidence, site: Deployment) -> dict[tuple[str, int], _Carried]:
     """Return what was carried, by node and family; what came in at another's port is not theirs."""
-    found = {(node, family): _Carried() for node in site.nodes for family in FAMILIES}
+    found: dict[tuple[str, int], _Carried] = {
+        (node, family): _Carried() for node in site.nodes for family in FAMILIES
+    }
     ends = {
         (site.address(node, family), site.controller.address(family)): (node, family)
         for node, family in found

@@ -84,15 +84,16 @@ class Traffic:
         }
         return max(spoke, key=spoke.__getitem__, default=None)
 
-    def judge_senders(self, owed: Obligations, nodes: Collection[str] = ()) -> None:
-        """Owe for some nodes, or all, that each, and nobody else, sends from its addresses."""
-        nodes = nodes or self.site.nodes
+    def judge_senders(self, owed: Obligations, of: Collection[str] = ()) -> None:
+        """Owe for each node, or some, that it, and nobody else, sends from its addresses."""
+        nodes = self.site.nodes
         senders: dict[str, set[tuple[str, str]]] = {node: set() for node in nodes}
         for (_, server, _), sent in self.from_server.items():
             node = self.site.node_of(server)
             if node in senders:
                 senders[node] |= {(one.port_owner, one.mac) for one in sent if one.carried}
-        for node, found in senders.items():
+        for node in of or nodes:
+            found = senders[node]
             one = owed.owe(f"{node}, and nobody else, answers for its addresses")
             others = {mac: other for other in nodes if other != node for _, mac in senders[other]}
             for owner, mac in sorted(found):

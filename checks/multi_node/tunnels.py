@@ -14,6 +14,7 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES, TRANSPORTS
 from checks.multi_node.traffic import Flow, Traffic, traffic
+from evidence.event import NS_BOUND
 from evidence.events.multi_node import TunnelStarted, TunnelTried
 from evidence.moment import Moment, Window
 from evidence.scenario import Evidence
@@ -80,13 +81,13 @@ class Attempt:
                     yield f"it has {address or 'no address'} inside, not one of {network}"
 
 
-def last_attempts(evidence: Evidence, site: Deployment) -> list[Attempt]:
-    """Return how each client ended; raise Missing when none was tried.
+def last_attempts(evidence: Evidence, site: Deployment, until_ns: int = NS_BOUND) -> list[Attempt]:
+    """Return how each client ended, or stood at `until_ns`; raise Missing when none was tried.
 
     An attempt goes on from the client's start to its next one, so that what the wire carried for
     one of them does not count for another.
     """
-    last = {one.client: one for one in evidence.need(TunnelTried)}
+    last = {one.client: one for one in evidence.need(TunnelTried) if one.at_ns <= until_ns}
     starts = evidence.events(TunnelStarted)
     whole = evidence.window
     return [

@@ -15,9 +15,11 @@ from evidence.event import Event
 from evidence.events import (
     access,
     deployment,
+    harness,
     maintenance,
     multi_node,
     pair,
+    portal,
     preflight,
     run,
     session,
@@ -36,8 +38,10 @@ _TOPICS = (
     preflight,
     deployment,
     multi_node,
-    maintenance,
     access,
+    portal,
+    maintenance,
+    harness,
 )
 
 

@@ -14,9 +14,9 @@ Shown = Literal["client", "none", "other-ca", "server", "plain"]
 daemon's own; or no TLS at all."""
 Said = Literal["open", "reset", "prohibited", "silent"]
 """How a knock was answered, by what the knocking machine was told."""
-Way = Literal["to a client of the same process", "to a client of another", "in", "through"]
-"""Where a packet was to be forwarded to: between clients; from outside to a client; from outside
-to somewhere else."""
+Way = Literal["out", "to a client of the same process", "to a client of another", "in", "through"]
+"""Where packets were to be forwarded to: from a client to the outside, or to another client; from
+outside to a client, or to somewhere else outside."""
 Phase = Literal["loaded", "rebooted", "applied"]
 """After what the firewall was looked at: its rules were loaded, the node was rebooted,
 apply_changes.sh was run."""
@@ -96,7 +96,7 @@ class GuideTextTried(Event):
 
 
 class ForwardTried(Event):
-    """Packets that a node was to forward, sent by the machine or client `source` (MN-29).
+    """Echo requests that a node was to forward, sent by the machine or client `source` (MN-28, 29).
 
     began_ns: when the first was sent. received: how many were answered.
     """

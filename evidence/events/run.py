@@ -73,6 +73,18 @@ class LabBooted(Event):
     clock: ClockOffset
 
 
+class SiteHeard(Event):
+    """The frames of this scenario were heard on the machines themselves, which are a site's.
+
+    uncertainty_ns: how far off the moment of a frame may be, for each is dated by its sender's own
+    clock. troubles: what keeps verdicts from resting on them, in words.
+    """
+
+    kind: Literal["site.heard"] = "site.heard"
+    lab: Name
+    troubles: tuple[Name, ...] = ()
+
+
 class HostLatenessUnknown(Event):
     """This host does not tell how long it kept processes from running: no `HostLate` says nothing.
 

@@ -6,13 +6,14 @@ provoked, and it ends the lab with its owner. Steered through `Wire`; the rest a
 
 from lab.guardian.belonging import processes_of
 from lab.guardian.ending import end_processes_of
-from lab.wire.client import Wire
+from lab.wire.client import SEED, Wire
 from lab.wire.frame import Frame
 from lab.wire.port import Port, Sockets
 from lab.wire.rules import Action, Corrupt, Delay, Drop, Duplicate, Jitter, Match, Reorder, Rule
 from lab.wire.stream import FrameStream
 
 __all__ = [
+    "SEED",
     "Action",
     "Corrupt",
     "Delay",

@@ -33,6 +33,9 @@ from lab.wire.stream import FrameStream
 from lab.wire.watch import ProcessWatch
 
 LOG_NAME = "wire.log"
+SEED = 0
+"""Of the random numbers of a wire's rules, unless another is asked for: each run draws the same."""
+
 _STOP_WITHIN = 10.0
 _OWNER_FD = 3
 
@@ -55,7 +58,7 @@ class Wire:
         ports: Sequence[Port],
         *,
         capture: Path,
-        seed: int = 0,
+        seed: int = SEED,
         on_death: Callable[[], None] | None = None,
         guardian: Guardian | None = None,
     ) -> Wire:

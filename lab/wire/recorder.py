@@ -34,7 +34,8 @@ class Recorder:
 
     drain: takes in what has arrived, before a mark. at_mark: is called after each mark.
     late_ns: for who runs the wire to note how late its timers fire, and how long NICs were kept
-    waiting; told by the next mark. reached: the limits that were, whoever noted them.
+    waiting; told by the next mark. dropped: frames that were lost before they came here.
+    reached: the limits that were, whoever noted them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +46,7 @@ class Recorder:
         self.flush_due_ns: int | None = None
         self.drain: Callable[[], object] = lambda: None
         self.at_mark: Callable[[], object] = lambda: None
-        self.late_ns = 0
+        self.late_ns = self.dropped = 0
         self.reached: list[Reached] = []
         self._most, self._free = CAPTURE.octets, FREE.octets
         self._goes_on = True
@@ -99,12 +100,14 @@ class Recorder:
         else:
             self.unrecorded += frames
 
-    def mark(self, kind: str = ALIVE) -> None:
+    def mark(self, kind: str = ALIVE, monotonic_ns: int | None = None) -> None:
         """Write that everything which has arrived by now is recorded, after all of that.
 
         The moment is that before what has arrived is taken in: later frames may come meanwhile.
+        Who learns late of frames gives the earlier one, until which it knows of all.
         """
-        clock, monotonic_ns = HostClock.now(), time.monotonic_ns()
+        clock = HostClock.now()
+        monotonic_ns = time.monotonic_ns() if monotonic_ns is None else monotonic_ns
         if kind == BEGIN:
             self.began_ns, self.mark_due_ns = clock.epoch_ns + monotonic_ns, monotonic_ns
         self.drain()
@@ -116,10 +119,10 @@ class Recorder:
         self.late_ns, self.mark_due_ns = 0, monotonic_ns + EVERY_NS
         self.at_mark()
 
-    def close(self) -> None:
+    def close(self, monotonic_ns: int | None = None) -> None:
         """Write what is left and the last mark, and close the file."""
         if self._goes_on:
-            self.mark(END)
+            self.mark(END, monotonic_ns)
         os.close(self._file)
 
     def _stop(self, limit: Limit, why: str) -> None:
@@ -136,6 +139,7 @@ class Recorder:
             monotonic_ns,
             clock.asleep_ns,
             received=self.frames + self.unrecorded,
+            dropped=self.dropped,
             late_ns=max(self.late_ns, monotonic_ns - self.mark_due_ns, 0),
             sha256=self._digest.hexdigest(),
             why=why,

@@ -1,7 +1,7 @@
 """The multi-node guide as steps: one controller, its nodes, and round robin over them.
 
-Up to and with the section "Load Balancing"; "Maintenance" is for a lab that is deployed. The
-sections' modules are named after them.
+Up to and with the section "Load Balancing"; "Maintenance" and "Firewall" are for a lab that is
+deployed. The sections' modules are named after them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from provision.genuine.build import Built
 from provision.multi_node import (
     controller,
+    firewall,
     load_balancing,
     maintenance,
     nodes,
@@ -21,7 +22,7 @@ from provision.plan import Plan
 from provision.platform import Platform
 from provision.vpn_clients import place_for_clients
 
-__all__ = ["maintenance_plan", "plan", "wait_until_ready"]
+__all__ = ["firewall_plan", "maintenance_plan", "plan", "wait_until_ready"]
 
 
 def plan(
@@ -54,3 +55,8 @@ def plan(
 def maintenance_plan(topology: TopologyLike) -> Plan:
     """Return the section "Maintenance" as a plan, in the guide's order."""
     return Plan(maintenance.steps(Site.of(topology)))
+
+
+def firewall_plan(topology: TopologyLike, platform: Platform) -> Plan:
+    """Return the section "Firewall" as a plan."""
+    return Plan(firewall.steps(Site.of(topology), platform))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from evidence.history import History
-from lab.errors import ConformanceFailure, LabError
-from lab.lab import Lab
 from lab.probe import Probe
+from lab.testbed import Testbed
 from scenarios.failover.observe import PROBE
 from scenarios.failover.pair import Pair
 from scenarios.failover.services import PROBE_ADDRESS, PROBE_MAC
@@ -17,7 +16,7 @@ from scenarios.failover.tunnels import Outside
 
 
 @pytest.fixture
-def pair(lab: Lab, history: History) -> Iterator[Pair]:
+def pair(lab: Testbed, history: History) -> Iterator[Pair]:
     """The pair, its configuration recorded. One that was frozen ready is ready when it is thawed.
 
     A scenario that shares a lab leaves it as it was.
@@ -28,7 +27,7 @@ def pair(lab: Lab, history: History) -> Iterator[Pair]:
 
 
 @pytest.fixture
-def probe(lab: Lab) -> Iterator[Probe]:
+def probe(lab: Testbed) -> Iterator[Probe]:
     """A host on the pair's network."""
     with Probe(lab.wire, "lan", PROBE, PROBE_MAC, PROBE_ADDRESS) as host:
         yield host
@@ -42,22 +41,3 @@ def outside(pair: Pair) -> Iterator[Outside]:
         yield clients
     finally:
         clients.leave()
-
-
-@pytest.fixture
-def judge_each(judge: Callable[[str], object]) -> Callable[..., None]:
-    """Judge several requirements by one recording: each of them, whatever comes of the others."""
-
-    def each(*requirements: str) -> None:
-        errors: list[Exception] = []
-        for requirement in requirements:
-            try:
-                judge(requirement)
-            except (ConformanceFailure, LabError) as error:
-                errors.append(error)
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            raise ExceptionGroup(f"{len(errors)} of {len(requirements)} not shown", errors)
-
-    return each

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evidence.moment import NS, Moment
-from lab.lab import Lab
+from lab.testbed import Testbed
 from provision.failover.access_server import SERVICE
 
 AFTER_STOP = "/run/after-stop"
@@ -29,8 +29,8 @@ class Fault:
     """
 
     name: str
-    inject: Callable[[Lab, str], Moment]
-    undo: Callable[[Lab, str], None]
+    inject: Callable[[Testbed, str], Moment]
+    undo: Callable[[Testbed, str], None]
     loses_machine: bool = True
     takes_over: bool = True
 
@@ -46,16 +46,17 @@ def during(act: Callable[[], object]) -> Moment:
     return Moment(begun + half, half)
 
 
-def _power_off(lab: Lab, node: str) -> Moment:
+def _power_off(lab: Testbed, node: str) -> Moment:
     return during(lab[node].kill)
 
 
-def _pause(lab: Lab, node: str) -> Moment:
+def _pause(lab: Testbed, node: str) -> Moment:
     return during(lab[node].pause)
 
 
-def _crash(lab: Lab, node: str) -> Moment:
+def _crash(lab: Testbed, node: str) -> Moment:
     """Crash the kernel by sysrq, half a second after the command that asks for it has ended."""
+    lab[node].need_power_switch("crash")
     lab[node].run("sysctl -q kernel.panic=0 kernel.sysrq=1")
     asked = during(
         lambda: lab[node].run(
@@ -69,7 +70,7 @@ def _crash(lab: Lab, node: str) -> Moment:
     return Moment(at, asked.uncertainty_ns + slack)
 
 
-def _stop_service(lab: Lab, node: str) -> Moment:
+def _stop_service(lab: Testbed, node: str) -> Moment:
     """Stop the service; the moment is that of asking, as the stop has a length of its own.
 
     What the node holds then is kept in a file of its own: asking for it afterwards takes too long.
@@ -83,46 +84,46 @@ def _stop_service(lab: Lab, node: str) -> Moment:
     return Moment(begun, 0)
 
 
-def _restart_service(lab: Lab, node: str) -> Moment:
+def _restart_service(lab: Testbed, node: str) -> Moment:
     begun = time.time_ns()
     lab[node].run(f"service {SERVICE} restart", timeout=120)
     return Moment(begun, 0)
 
 
-def _kill(program: str) -> Callable[[Lab, str], Moment]:
-    def inject(lab: Lab, node: str) -> Moment:
+def _kill(program: str) -> Callable[[Testbed, str], Moment]:
+    def inject(lab: Testbed, node: str) -> Moment:
         return during(lambda: lab[node].run(f"pkill -KILL -x '{program}'"))
 
     return inject
 
 
-def _cut(lab: Lab, node: str) -> Moment:
+def _cut(lab: Testbed, node: str) -> Moment:
     return during(lambda: lab.wire.cut(lab.topology.port(node, 0)))
 
 
-def _heal_switched_off(lab: Lab, node: str) -> None:
+def _heal_switched_off(lab: Testbed, node: str) -> None:
     """Heal the link of a machine that is off: two masters that meet are another scenario."""
     lab[node].kill()
     lab.wire.heal(lab.topology.port(node, 0))
 
 
-def _lose_carrier(lab: Lab, node: str) -> Moment:
+def _lose_carrier(lab: Testbed, node: str) -> Moment:
     return during(lambda: lab.set_link(node, 0, up=False))
 
 
-def _restore_carrier(lab: Lab, node: str) -> None:
+def _restore_carrier(lab: Testbed, node: str) -> None:
     lab.set_link(node, 0, up=True)
 
 
-def _switch_off(lab: Lab, node: str) -> None:
+def _switch_off(lab: Testbed, node: str) -> None:
     lab[node].kill()
 
 
-def _start_service(lab: Lab, node: str) -> None:
+def _start_service(lab: Testbed, node: str) -> None:
     lab[node].run(f"service {SERVICE} start", timeout=120)
 
 
-def _nothing(lab: Lab, node: str) -> None:
+def _nothing(lab: Testbed, node: str) -> None:
     """Leave it: the node repairs itself."""
 
 

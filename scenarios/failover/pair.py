@@ -28,8 +28,8 @@ from evidence.history import History
 from evidence.moment import NS
 from evidence.secret import Secrets
 from lab.answers import json_object, understood
-from lab.lab import Lab
 from lab.machine import Machine
+from lab.testbed import Testbed
 from lab.wait import until
 from lab.wire import Match
 from provision.failover.access_server import SACLI, SERVICE
@@ -52,7 +52,7 @@ class Pair:
     A context manager: until it is closed it listens to the pair's advertisements.
     """
 
-    def __init__(self, lab: Lab, history: History) -> None:
+    def __init__(self, lab: Testbed, history: History) -> None:
         self.lab = lab
         self.history = history
         self.site = Site.of(lab.topology)
@@ -96,7 +96,7 @@ class Pair:
 
     def mac(self, node: str) -> str:
         """Return the address of a node's NIC on the wire."""
-        return self.lab.topology.mac(node, 0)
+        return self.lab.mac(node, 0)
 
     def port(self, node: str) -> str:
         """Return a node's port on the wire, by the name that captures give it."""
@@ -157,6 +157,7 @@ class Pair:
 
     def service(self, node: str, action: str) -> None:
         """Start, stop or restart a node's service, as the guide types it."""
+        self.lab.announce(f"{node}: service {SERVICE} {action}")
         self.machine(node).run(f"service {SERVICE} {action}", timeout=120)
 
     def wait_for_state(self, node: str, state: str) -> Mapping[str, Any]:

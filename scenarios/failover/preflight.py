@@ -30,8 +30,9 @@ def observed(pair: Pair, sender: str, receiver: str) -> Observations:
         pair.machine(node).put(program, _PROGRAM)
     listener = pair.machine(receiver)
     listener.run(
-        f"rm -f {_HEARD} {_SAID}; setsid python3 {_PROGRAM} listen --interface wire0 "
-        f"--seconds {_LISTEN_S} >{_HEARD}.part 2>{_SAID} </dev/null && mv {_HEARD}.part {_HEARD} &"
+        f"rm -f {_HEARD} {_SAID}; setsid python3 {_PROGRAM} listen --interface "
+        f"{pair.lab.interface(receiver, 0)} --seconds {_LISTEN_S} >{_HEARD}.part 2>{_SAID} "
+        f"</dev/null && mv {_HEARD}.part {_HEARD} &"
     )
     until(
         lambda: listener.run(f"cat {_SAID}", check=False).stdout.startswith("listening"),
@@ -41,7 +42,8 @@ def observed(pair: Pair, sender: str, receiver: str) -> Observations:
     )
     sending = shlex.join(
         [
-            *("python3", _PROGRAM, "send", "--interface", "wire0", "--to", pair.address(receiver)),
+            *("python3", _PROGRAM, "send", "--interface", pair.lab.interface(sender, 0)),
+            *("--to", pair.address(receiver)),
             *("--vhid", str(TEST_VHID), "--rounds", str(_ROUNDS), "--pause", str(_PAUSE_S)),
         ]
     )

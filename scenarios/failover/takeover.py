@@ -14,6 +14,7 @@ from collections.abc import Callable
 from evidence.events.takeover import FaultInjected, FaultWatched
 from evidence.moment import Moment
 from lab.checkpoint.rewind import frozen_state, rewind
+from lab.lab import Lab
 from lab.probe import Probe
 from lab.quiet import quiet
 from lab.wait import pause
@@ -49,6 +50,7 @@ def provoke(
     adverts = Match(protocol=HEARTBEAT, from_ports=(pair.port(peer),))
     with services.watched(pair, probe) as watched:
         watched.wait_until_answered()
+        pair.lab.announce(f"{victim}, which is active: {fault}")
         with pair.lab.wire.frames(adverts) as heard:
             with quiet(pair.lab.directory):
                 if before is not None:
@@ -69,12 +71,13 @@ def provoke(
 
 def restore(pair: Pair, fault: Fault, victim: str) -> None:
     """Give the pair both its nodes again, by rewinding the lab if that is possible."""
-    frozen = frozen_state(pair.lab)
+    lab = pair.lab if isinstance(pair.lab, Lab) else None
+    frozen = frozen_state(lab) if lab is not None else None
     if frozen is None or fault.loses_machine:  # what a machine holds is rewound; a cut wire is not
         fault.undo(pair.lab, victim)
-    if frozen is not None:
-        rewind(pair.lab, frozen)
-        record_start(pair.history, pair.lab)
+    if lab is not None and frozen is not None:
+        rewind(lab, frozen)
+        record_start(pair.history, lab)
         pair.rewound()
         return
     if fault.loses_machine:

@@ -25,6 +25,7 @@ OTHER_VHID = 77
 FOREIGN = Advertiser("192.168.70.11", "192.168.70.233", 95, "foreign-pair")
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("FO-16", "FO-17", "FO-18", "FO-19")
 def test_the_active_node_advertises_and_the_standby_is_silent(
     pair: Pair, judge_each: JudgeEach
@@ -34,6 +35,7 @@ def test_the_active_node_advertises_and_the_standby_is_silent(
     judge_each("FO-16", "FO-17", "FO-18", "FO-19")
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("FO-21")
 def test_tcpdump_on_the_standby_prints_the_guides_lines(pair: Pair, judge: Judge) -> None:
     standby = pair.other(pair.active())

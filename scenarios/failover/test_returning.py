@@ -25,6 +25,7 @@ Judge = Callable[[str], object]
 FULL_FAILBACKS = 10
 
 
+@pytest.mark.on_site("disrupts")
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-28")
 def test_an_active_node_that_comes_back_stays_standby(
@@ -39,6 +40,7 @@ def test_an_active_node_that_comes_back_stays_standby(
     judge("FO-28")
 
 
+@pytest.mark.on_site("disrupts")
 @pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-29")
@@ -56,6 +58,7 @@ def test_a_node_that_reboots_over_and_over_moves_nothing(
     judge("FO-29")
 
 
+@pytest.mark.on_site("disrupts")
 @pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-30")

@@ -29,6 +29,7 @@ def steady(pair: Pair) -> Iterator[str]:
     pair.history.record(SteadyEnded(source="scenario", active=active))
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("FO-12", "FO-13", "FO-14", "FO-15")
 def test_the_virtual_ip_serves_and_the_standby_does_not(
     pair: Pair, probe: Probe, judge_each: JudgeEach
@@ -41,12 +42,14 @@ def test_the_virtual_ip_serves_and_the_standby_does_not(
     judge_each("FO-12", "FO-13", "FO-14", "FO-15")
 
 
+@pytest.mark.on_site("disrupts")
 @pytest.mark.sign_off
 @pytest.mark.requirement("FO-12", "FO-16", "FO-17")
 def test_openvpn_that_is_killed_comes_back_without_a_takeover(
     pair: Pair, probe: Probe, judge_each: JudgeEach
 ) -> None:
     with steady(pair) as active:
+        pair.lab.announce(f"{active}, which is active: {faults.KILL_OPENVPN}")
         faults.KILL_OPENVPN.inject(pair.lab, active)
         pause(STEADY_S)
     knock(pair, probe, pair.virtual_ip)

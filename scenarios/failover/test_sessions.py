@@ -35,6 +35,7 @@ KEY = "LAB-31-scenario-key"
 REFUSED_S = 150.0
 
 
+@pytest.mark.on_site("disrupts")
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-36", "FO-38", "FO-39", "FO-49")
 def test_clients_outside_are_back_within_a_minute_and_show_no_password(

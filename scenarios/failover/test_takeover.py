@@ -31,6 +31,7 @@ JudgeEach = Callable[..., None]
 _PCAP, _SAID = "/run/takeover.pcap", "/run/takeover.said"
 
 
+@pytest.mark.on_site("disrupts")
 @pytest.mark.repeated
 @pytest.mark.pristine
 @pytest.mark.destructive
@@ -42,6 +43,7 @@ def test_a_power_failure_makes_the_standby_active(
     judge_each("FO-20", "FO-24", "FO-25", "FO-26", "FO-31")
 
 
+@pytest.mark.on_site("disrupts")
 @pytest.mark.sign_off
 @pytest.mark.repeated
 @pytest.mark.pristine
@@ -55,6 +57,7 @@ def test_a_crash_makes_the_standby_active(
     judge_each("FO-24", "FO-25")
 
 
+@pytest.mark.on_site("disrupts")
 @pytest.mark.repeated
 @pytest.mark.pristine
 @pytest.mark.destructive

@@ -18,8 +18,8 @@ from evidence.events.pair import (
     ProfileEnded,
 )
 from lab.answers import understood
-from lab.lab import Lab
 from lab.quiet import quiet
+from lab.testbed import Testbed
 from lab.wait import pause
 from lab.wire import Drop, Match, Rule
 from scenarios.failover import observe, preflight, validation
@@ -33,11 +33,11 @@ SPLIT_WITHIN_S, SPLIT_S = 5.2, 7.0  # FO-42 asks for two masters within 5 s
 HEALED_WITHIN_S, HEALED_S = 3.2, 8.0  # 3 s to heal, 3 s to see that it stays so
 QUIET_S = 4.0
 #: Nobody on a stopped node has joined the group, and a NIC that filters hands on what was joined.
-HEAR_ALL, HEAR_JOINED = "ip link set wire0 promisc on", "ip link set wire0 promisc off"
+HEAR_ALL, HEAR_JOINED = "ip link set {} promisc on", "ip link set {} promisc off"
 
 
 @contextmanager
-def vrrp_filtered(lab: Lab) -> Iterator[Callable[[], int]]:
+def vrrp_filtered(lab: Testbed) -> Iterator[Callable[[], int]]:
     """Drop IP protocol 112 on the wire, as a cloud does; gives how many frames were hit."""
     rule = lab.wire.add(Rule(Match(protocol=HEARTBEAT), Drop()))
     try:
@@ -130,19 +130,20 @@ def watched(
         pause(HEALED_S - HEALED_WITHIN_S if heals else 0)
 
 
+@pytest.mark.on_site("disrupts")
 @pytest.mark.engine("ucarp")  # the guide's lines are of its advertisements
 @pytest.mark.requirement("FO-21", "FO-41")
 def test_tcpdump_on_a_stopped_secondary_sees_the_heartbeat(
     pair: Pair, judge_each: JudgeEach
 ) -> None:
     pair.make_active("primary")
-    secondary = pair.machine("secondary")
+    secondary, interface = pair.machine("secondary"), pair.lab.interface("secondary", 0)
     pair.service("secondary", "stop")
-    secondary.run(HEAR_ALL)
+    secondary.run(HEAR_ALL.format(interface))
     try:
         observe.tcpdump(pair, "secondary", 8, service_stopped=True)
     finally:
-        secondary.run(HEAR_JOINED)
+        secondary.run(HEAR_JOINED.format(interface))
         pair.service("secondary", "start")
     judge_each("FO-21", "FO-41")
 

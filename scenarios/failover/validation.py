@@ -175,5 +175,6 @@ PREREQUISITES: Mapping[Broken, tuple[Break, tuple[str, ...]]] = {
 def validate_with(pair: Pair, broken: Broken) -> None:
     """Break one prerequisite, validate, mend it."""
     breaking, expected_bad = PREREQUISITES[broken]
+    pair.lab.announce(f"a prerequisite of Validate is broken, and mended: {broken}")
     with breaking(pair):
         validate(pair, broken, expected_bad)

@@ -112,14 +112,21 @@ def connect(
     seconds: float,
 ) -> dict[str, Tunnel]:
     """Connect clients side by side, record when each was sent; return what became of each."""
-    for one in wanted:
-        Secrets(history.path.parent).keep(in_profile(one.name, one.config))
-        history.record(TunnelStarted(source=site.client.name, client=one.name))
-    vpn_clients.connect_all(wanted)
+    start(vpn_clients, history, site, wanted)
     with contextlib.suppress(DeadlinePassed):
         vpn_clients.wait_up([one.name for one in wanted], seconds)
     tunnels = vpn_clients.statuses([one.name for one in wanted])
     return {tunnel.name: tunnel for tunnel in tunnels}
+
+
+def start(
+    vpn_clients: VpnClients, history: History, site: Deployment, wanted: Sequence[Client]
+) -> None:
+    """Send clients to connect, and record when each was sent."""
+    for one in wanted:
+        Secrets(history.path.parent).keep(in_profile(one.name, one.config))
+        history.record(TunnelStarted(source=site.client.name, client=one.name))
+    vpn_clients.connect_all(wanted)
 
 
 def record_tunnels(

@@ -15,6 +15,7 @@ from scenarios.multi_node import observe
 Judge = Callable[[str], object]
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-04")
 def test_each_profile_has_every_value_of_the_guides_table(
     multi_node: Lab, site: Deployment, history: History, judge: Judge
@@ -23,6 +24,7 @@ def test_each_profile_has_every_value_of_the_guides_table(
     judge("MN-04")
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-05")
 def test_profiles_share_neither_number_nor_range(
     multi_node: Lab, site: Deployment, history: History, judge: Judge
@@ -40,6 +42,7 @@ def ask_api_side_by_side(multi_node: Lab, history: History, machines: Iterable[s
     )
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-07")
 def test_a_node_without_secret_is_told_so_by_the_api(
     multi_node: Lab, site: Deployment, history: History, judge: Judge
@@ -48,6 +51,7 @@ def test_a_node_without_secret_is_told_so_by_the_api(
     judge("MN-07")
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-08")
 def test_strangers_and_wrong_secrets_are_refused_by_the_api(
     multi_node: Lab, site: Deployment, history: History, judge: Judge

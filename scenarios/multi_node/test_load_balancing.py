@@ -22,6 +22,7 @@ SPARE_QUERIES = 10  # a lost answer must not leave too few
 FULL_QUERIES = 1000
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-21")
 def test_the_shared_name_leads_to_all_nodes_and_each_lets_a_client_in(
     multi_node: Lab,
@@ -40,6 +41,7 @@ def test_the_shared_name_leads_to_all_nodes_and_each_lets_a_client_in(
     judge("MN-21")
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-22")
 def test_the_dns_server_rotates_its_answers(
     multi_node: Lab, site: Deployment, history: History, judge: Judge, full: bool
@@ -51,6 +53,7 @@ def test_the_dns_server_rotates_its_answers(
     judge("MN-22")
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-23")
 def test_clients_that_connect_by_the_shared_name_land_on_all_nodes(
     multi_node: Lab,

@@ -19,6 +19,7 @@ Judge = Callable[[str], object]
 SECONDS_EACH = 15  # for all clients of a scenario together, times their number
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-13")
 def test_each_node_runs_one_openvpn_process_a_protocol(
     multi_node: Lab, site: Deployment, history: History, judge: Judge
@@ -30,6 +31,7 @@ def test_each_node_runs_one_openvpn_process_a_protocol(
     judge("MN-13")
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-15")
 def test_a_client_gets_into_each_node_by_udp_and_tcp_over_ipv4_and_ipv6(
     site: Deployment,

@@ -16,6 +16,7 @@ from scenarios.multi_node import observe
 Judge = Callable[[str], object]
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-01")
 def test_every_machine_has_its_addresses_and_resolves_every_name(
     multi_node: Lab, site: Deployment, history: History, judge: Judge
@@ -28,6 +29,7 @@ def test_every_machine_has_its_addresses_and_resolves_every_name(
     judge("MN-01")
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-06")
 def test_php_accepts_every_file_that_was_edited(
     multi_node: Lab, site: Deployment, history: History, judge: Judge

@@ -23,7 +23,15 @@ from checks.engine.verdicts import read_tables, read_verdicts, write_tables
 from evidence.errors import BadEvidence
 from evidence.moment import NS
 from evidence.scenario import Evidence
-from tests.checks.cases import after_takeover, healthy, holders, multi_node, set_up
+from tests.checks.cases import (
+    after_takeover,
+    harness,
+    healthy,
+    holders,
+    multi_node,
+    promised,
+    set_up,
+)
 from tests.checks.cases.row import ROWS, Row
 from tests.checks.engine.recorded import SAID, attempt, good_run
 from tests.checks.engine.test_integrity import chain_again, lines_of, rewrite
@@ -37,7 +45,15 @@ from tests.score.damages import set_clock
 from tests.score.healthy import healthy as good_run_of
 from tests.score.scoring import is_right, judged
 
-assert {after_takeover, healthy, holders, multi_node, set_up}  # each adds its rows
+assert {
+    after_takeover,
+    harness,
+    healthy,
+    holders,
+    multi_node,
+    promised,
+    set_up,
+}  # each adds its rows
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.requirement}: {row.sentence}")

@@ -39,6 +39,12 @@ class SshServer:
         """Cleared, the server takes no commands, as a paused machine."""
         self.listening.set()
         self.most_at_once = 0
+        self.led_to: list[tuple[str, int]] = []
+        """Where its connections were led to, as a jump host's."""
+        self.user = "root"
+        """Whom it lets in."""
+        self.environment: dict[str, str] = {}
+        """What its commands find set, besides what this process has."""
         self._running = 0
         self._counting = threading.Condition()
         self.access = Access(
@@ -88,11 +94,33 @@ class SshServer:
             transport.add_server_key(self._host_key)
             self._transports.append(transport)
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
-                transport.start_server(server=_Session(self, self._authorized))
+                transport.start_server(server=_Session(self, self._authorized, transport))
 
     def run(self, channel: paramiko.Channel, command: str) -> None:
         """Run one command for a channel, in threads of its own."""
         self._start(self._counted, channel, command)
+
+    def lead_to(self, transport: paramiko.Transport, destination: tuple[str, int]) -> None:
+        """Carry what comes by the next channel of a connection there, and back: a jump host."""
+        self.led_to.append(destination)
+        self._start(self._lead, transport, destination)
+
+    def _lead(self, transport: paramiko.Transport, destination: tuple[str, int]) -> None:
+        channel = transport.accept(10)
+        assert channel is not None
+        with (
+            socket.create_connection(destination) as there,
+            contextlib.suppress(OSError, EOFError),
+        ):
+            while True:
+                ready, _, _ = select.select([channel, there], [], [], 0.1)
+                for one, other in ((channel, there), (there, channel)):
+                    if one in ready:
+                        if not (came := one.recv(65536)):
+                            return
+                        other.sendall(came)
+                if not transport.is_active():
+                    return
 
     def _counted(self, channel: paramiko.Channel, command: str) -> None:
         with self._counting:
@@ -112,6 +140,7 @@ class SshServer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                env=os.environ | self.environment,
             ) as process,
             contextlib.suppress(OSError, EOFError),
         ):
@@ -168,18 +197,27 @@ def _copy(source: object, say: object) -> None:
 
 
 class _Session(paramiko.ServerInterface):
-    def __init__(self, server: SshServer, authorized: paramiko.PKey) -> None:
+    def __init__(
+        self, server: SshServer, authorized: paramiko.PKey, transport: paramiko.Transport
+    ) -> None:
         self._server = server
+        self._transport = transport
         self._authorized = authorized
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        known = username == "root" and key == self._authorized
+        known = username == self._server.user and key == self._authorized
         return paramiko.AUTH_SUCCESSFUL if known else paramiko.AUTH_FAILED
 
     def get_allowed_auths(self, _username: str) -> str:
         return "publickey"
 
     def check_channel_request(self, _kind: str, _chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED
+
+    def check_channel_direct_tcpip_request(
+        self, _chanid: int, _origin: tuple[str, int], destination: tuple[str, int]
+    ) -> int:
+        self._server.lead_to(self._transport, destination)
         return paramiko.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:

@@ -673,7 +673,7 @@ def test_an_empty_file_is_refused_with_all_it_lacks(file: Path) -> None:
 
 
 def test_a_topology_that_does_not_exist_is_answered_with_those_that_do() -> None:
-    with pytest.raises(TopologyError, match=r"no topology 'atlantis'(?s:.*)failover, multi_node"):
+    with pytest.raises(TopologyError, match=r"no topology 'atlantis'(?s:.*)failover, harness"):
         read_topology("atlantis")
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from lab.topology import read_topology
 from provision import multi_node
+from provision.cli import main
 from provision.multi_node import errata, firewall
 from provision.multi_node.nodes import CONFIG
 from provision.multi_node.site import Site
@@ -98,3 +99,8 @@ def test_the_drop_in_daemon_comes_from_the_archive_and_says_so() -> None:
     assert "documentation-2/packages/install vpn-daemon" in text
     assert "| LISTEN=:41194" in text
     assert errata.DAEMON_PACKAGE in step.errata
+
+
+def test_a_dry_run_shows_the_section(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dry-run", "--image", "debian-12", "--software", "drop-in"]) == 0
+    assert "## Firewall\n" in capsys.readouterr().out

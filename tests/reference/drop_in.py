@@ -97,6 +97,12 @@ def serving(root: Path) -> Iterator[str]:
         def log(self, *_: Any) -> None:
             pass
 
+        def parse_request(self) -> bool:
+            good = super().parse_request()
+            if good:  # two slashes are two, as Apache has it
+                self.path = self.requestline.split()[1]
+            return good
+
     server = make_server("127.0.0.1", 0, create_app(root), threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

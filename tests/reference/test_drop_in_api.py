@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -142,8 +144,9 @@ def test_php_that_does_not_parse_is_500_with_nothing_in_it(machine: Machine, get
     assert (answer.status_code, answer.data) == (500, b"")
 
 
-def test_an_unknown_profile_is_no_section(get: Ask) -> None:
-    answer = get("server_info", profile_id="nope")
+def test_an_unknown_profile_is_no_section(post: Ask, common_name: str) -> None:
+    lease = {**LEASE, "profile_id": "nope", "common_name": common_name}
+    answer = post("connect", NODE, **lease, connected_at="1586174400")
     assert (answer.status_code, answer.json) == (500, {"error": '"nope" is not a section'})
 
 
@@ -183,7 +186,8 @@ def test_a_ta_key_that_cannot_be_read_is_500_for_node_and_portal(
     # A directory is unreadable as a file even for root, whom modes don't stop.
     key = machine.root / "var/lib/vpn-server-api/ta.key"
     key.mkdir()
-    error = {"error": f'unable to read file "{key}"'}
+    named = machine.root / "usr/share/vpn-server-api/data/ta.key"
+    error = {"error": f'unable to read file "{named}"'}
     for answer in (
         get("server_info", profile_id="node-a"),
         post("add_server_certificate", NODE, profile_id="node-a", common_name="x"),
@@ -310,3 +314,14 @@ def test_every_profile_has_its_place_when_no_daemon_can_be_asked(
     machine.write_config("vpn-server-api", guide_config(vpnProfiles=profiles, useVpnDaemon=True))
     answer = get("client_connections")
     assert answer.json["client_connections"]["data"] == {"node-a": [], "node-b": []}
+
+
+def test_who_reads_keeps_no_hook_waiting(machine: Machine) -> None:
+    from vpn_server_api.controller import Controller
+
+    database = Controller(machine.root).database
+    with closing(sqlite3.connect(database)) as reads, closing(sqlite3.connect(database, 0)) as hook:
+        reads.execute("BEGIN")
+        reads.execute("SELECT * FROM users").fetchall()
+        hook.execute("INSERT INTO users (user_id, session_expires_at) VALUES ('a', 'b')")
+        hook.commit()

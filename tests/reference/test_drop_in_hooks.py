@@ -87,7 +87,7 @@ def test_a_client_comes_and_goes_in_the_controllers_log(known_client: Machine) -
 
 def test_a_refused_client_makes_the_hook_fail_with_the_reason(known_client: Machine) -> None:
     refused = hook(known_client, "client-connect", common_name="f" * 32)
-    assert refused == (1, "", "user or certificate does not exist\n")
+    assert refused == (1, "", "client-connect: user or certificate does not exist\n")
     assert rows(known_client) == []
 
 
@@ -98,13 +98,13 @@ def test_a_controller_that_is_down_refuses_every_client(known_client: Machine) -
         way(known_client)
     code, _, error = hook(known_client, "client-connect")
     assert code == 1
-    assert error.startswith('failure performing the HTTP request: "')
+    assert error.startswith('client-connect: failure performing the HTTP request: "')
     assert error.endswith('"\n')
 
 
 def test_a_missing_variable_fails_the_hook(known_client: Machine) -> None:
     code, _, error = hook(known_client, "client-disconnect")
-    assert (code, error) == (1, 'item "time_duration" not available\n')
+    assert (code, error) == (1, 'client-disconnect: item "time_duration" not available\n')
 
 
 ODD: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
@@ -215,4 +215,5 @@ def test_a_controller_that_says_nothing_sensible_refuses_the_client(client: Mach
         server.shutdown()
         thread.join()
         server.server_close()
-    assert alone == (1, "", f'[200] POST "{uri}/connect": the answer is not JSON\n')
+    said = f'client-connect: [200] POST "{uri}/connect": unable to parse/decode JSON\n'
+    assert alone == (1, "", said)

@@ -1,6 +1,6 @@
 """The maintenance scripts: what each stops, updates and starts, in which order, and what it says.
 
-No machine is changed: see `recorded_commands`. Beside the genuine ones where their source is.
+No machine is changed: see `recorded_commands`.
 """
 
 from __future__ import annotations
@@ -9,22 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.reference.genuine_source import genuine_place, unpacked
 from tests.reference.recorded_commands import Ran, copied, run
-
-__all__ = ["genuine_place"]
 
 UNITS = "openvpn-server@node-a-0.service loaded active running OpenVPN\n"
 WEB = "apache2" if Path("/etc/debian_version").exists() else "httpd"
-ON_DEBIAN = {
-    "httpd": "apache2",
-    "yum clean expire-cache": "apt-get update",
-    "yum -y update": "apt-get -y upgrade",
-    "systemctl restart iptables": "systemctl restart netfilter-persistent",
-}
-"""What the genuine scripts say for CentOS, and what is the same elsewhere."""
-NOT_HERE = ("php-fpm", "ip6tables", "packages", "install ", "systemctl cat", "list-units")
-SCRIPTS = ("stop_node.sh", "start_node.sh", "update_controller.sh", "update_node.sh")
 
 
 def script(name: str, place: Path, **options: object) -> Ran:
@@ -105,22 +93,48 @@ def test_a_machine_that_is_no_controller_is_not_converted(tmp_path: Path) -> Non
     assert ran.commands == ("install --check vpn-server-api",)
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_each_does_what_the_genuine_one_does(
-    name: str, tmp_path: Path, genuine_place: Path
-) -> None:
-    genuine = unpacked("documentation", genuine_place)
-    theirs = run(genuine / "multi_node" / name, tmp_path)
-    ours = script(f"multi_node/{name}", tmp_path, units=UNITS)
-    assert _compared(ours) == _compared(theirs)
-    assert ours.status == theirs.status == 0
+# Let's Encrypt
+
+ENCRYPT = f"lets_encrypt_{'debian' if WEB == 'apache2' else 'centos'}.sh"
+FQDN = "frkovpn.tuxed.net"
 
 
-def _compared(ran: Ran) -> list[str]:
-    """Return commands as Debian calls them where this is Debian, options in one order."""
-    lines = [one for one in ran.commands if not any(word in one for word in NOT_HERE)]
-    for theirs, here in ON_DEBIAN.items() if WEB == "apache2" else ():
-        lines = [one.replace(theirs, here) for one in lines]
-    lines = [one.replace("netfilter-persistent ip6tables", "netfilter-persistent") for one in lines]
-    kept = [one for one in lines if "try-restart" not in one]
-    return [" ".join(sorted(one.split(), key=lambda word: word == "--all")) for one in kept]
+def encrypted(place: Path, **options: object) -> tuple[Ran, str]:
+    """Run the script with a site in the folder; return what became of the site, too."""
+    archive, sites = copied(place), place / "sites"
+    sites.mkdir()
+    platform = archive / "resources/platform.sh"
+    platform.write_text(f"{platform.read_text()}\nSITES={sites}\n")
+    site = sites / f"{FQDN}.conf"
+    site.write_text(
+        "    SSLCertificateFile /etc/ssl/certs/x.crt\n    SSLCertificateKeyFile /etc/ssl/x.key\n"
+    )
+    ran = run(archive / ENCRYPT, place, **options)  # type: ignore[arg-type]
+    return ran, site.read_text()
+
+
+def test_the_site_shows_the_certificate_that_certbot_got(tmp_path: Path) -> None:
+    ran, site = encrypted(tmp_path, stdin=f"{FQDN}\n")
+    assert ran.status == 0
+    stopped, got, started = ran.naming("systemctl stop", "certbot", "systemctl start")
+    assert (stopped, started) == (f"systemctl stop {WEB}", f"systemctl start {WEB}")
+    assert got.startswith(f"certbot certonly --standalone -d {FQDN} ")
+    live = f"/etc/letsencrypt/live/{FQDN}"
+    assert f"SSLCertificateFile {live}/fullchain.pem" in site
+    assert f"SSLCertificateKeyFile {live}/privkey.pem" in site
+
+
+def test_a_refused_certificate_leaves_the_site_as_it_was(tmp_path: Path) -> None:
+    ran, site = encrypted(tmp_path, stdin=f"{FQDN}\n", failing=["certbot*"])
+    assert ran.status == 1
+    assert ran.commands[-1] == f"systemctl start {WEB}"
+    assert "the certificate stays as it was" in ran.stderr
+    assert "letsencrypt" not in site
+
+
+@pytest.mark.parametrize("name", ["not a name", "other.example", "x;reboot"])
+def test_another_name_than_the_sites_stops_nothing(name: str, tmp_path: Path) -> None:
+    ran, _ = encrypted(tmp_path, stdin=f"{name}\n")
+    assert ran.status == 1
+    assert "ERROR: " in ran.stderr
+    assert not ran.naming("systemctl stop", "certbot")

@@ -161,6 +161,15 @@ class PlayedLab:
     def __getitem__(self, name: str) -> Any:
         return self.machines[name]
 
+    def mac(self, name: str, index: int) -> str:
+        return self.topology.mac(name, index)
+
+    def interface(self, _name: str, index: int) -> str:
+        return f"wire{index}"
+
+    def announce(self, what: str) -> None:
+        """Nobody else uses it."""
+
     def _node(self, name: str) -> ScriptedMachine:
         node = self.nodes[name]
         config = {"ucarp.password": PASSWORD, "failover.vip": VIRTUAL_IP}

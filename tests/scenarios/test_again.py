@@ -153,7 +153,16 @@ def test_the_second_one_has_a_lab_of_its_own_and_what_is_shared_stays(tmp_path: 
     ]
 
 
-def test_a_scenario_that_is_no_repetition_is_left_to_pytest(tmp_path: Path) -> None:
-    ended = run(tmp_path, "pass\n\ndef test_other(lab):\n    raise busy")
-    assert sum("test_other" in line for line in ended.told) == 1
+def test_a_scenario_of_one_repetition_is_carried_out_again_too(tmp_path: Path) -> None:
+    once = "pass\n\ndef test_other(attempt):\n    if attempt == 1: raise busy"
+    ended = run(tmp_path, once)
+    assert sum("test_other" in line for line in ended.told) == 2
+    assert "1 repeated" in ended.said
+    assert ended.status == 0, ended.said
+
+
+def test_what_needs_no_lab_is_left_to_pytest(tmp_path: Path) -> None:
+    other = "pass\n\nseen = []\n\ndef test_other():\n    seen.append(1)\n    raise busy"
+    ended = run(tmp_path, other + "\n\ndef test_seen():\n    assert seen == [1]")
+    assert "1 failed, 3 passed" in ended.said
     assert ended.status == 1

@@ -18,6 +18,7 @@ from evidence.history import read_history
 from evidence.moment import NS
 from lab.clock import ClockOffset
 from lab.lab import Lab
+from lab.wire import SEED
 from scenarios.requirements import to_be_judged
 from scenarios.run import (
     COMMAND_OF_RUN,
@@ -66,6 +67,7 @@ def test_a_run_says_what_must_be_known_to_repeat_it(
     assert told["image"] == "debian-12 (abcd)"
     assert told["accelerator"] == "tcg (asked for)"
     assert told["processors"] == os.cpu_count()
+    assert told["seed"] == SEED
     assert {"vpnproof", "pytest", "libvirt-python"} <= set(told["packages"])
     assert (run.directory / "wire").is_dir()
 

@@ -1,25 +1,42 @@
-"""Print the score as a table: `python -m tests.score [requirement ...]`; 1 when one is wrong."""
+"""Print the score as a table, and hold the kill table against the one that ships.
+
+`python -m tests.score [requirement ...]`: 1 when a verdict is wrong, when a check kills nothing, or
+when `checks/kills.json` is not what was found. With `--write` that file is written anew; read in
+the difference which mutants were killed before, and for which reason.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Collection, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from checks.engine import kills as shipped
 from checks.engine.verdict import Status
+from evidence.errors import BadEvidence
 from tests.score.healthy import WRITERS
+from tests.score.kills import Kills, every_sentence
 from tests.score.scoring import Tally, cases, score
 
 
-def main(requirements: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Judge every case, or those of some requirements."""
+    parser = argparse.ArgumentParser(prog="python -m tests.score")
+    parser.add_argument("requirement", nargs="*")
+    parser.add_argument("--write", action="store_true", help="write checks/kills.json anew")
+    told = parser.parse_args(arguments)
     console = Console(width=120)
-    unknown = sorted(set(requirements) - set(WRITERS))
+    unknown = sorted(set(told.requirement) - set(WRITERS))
     if unknown:
         console.print(f"no good run of {', '.join(unknown)}: add one to tests/score/healthy.py")
         return 2
-    tallies = score(cases(requirements or WRITERS))
+    chosen = told.requirement or list(WRITERS)
+    kills = Kills()
+    tallies = score(cases(chosen), kills.seen)
+    every_sentence(kills, chosen)
     console.print(_table(tallies))
     wrong = [
         f"{status}: {name}"
@@ -27,10 +44,31 @@ def main(requirements: list[str]) -> int:
         for status, names in tally.wrong.items()
         for name in names
     ]
+    wrong += _of_kills(kills.table(), chosen, write=told.write)
     for line in wrong:
         console.print(line, markup=False, highlight=False)
     console.print(f"{sum(tally.cases for tally in tallies.values())} cases, {len(wrong)} wrong")
     return 1 if wrong else 0
+
+
+def _of_kills(found: shipped.Table, chosen: Collection[str], *, write: bool) -> Iterator[str]:
+    """Yield what is wrong with the kill table of some requirements; write it first, if asked."""
+    for requirement in shipped.kill_nothing(found, chosen):
+        yield f"kills nothing: {requirement}: no mutant of it is FAIL"
+    try:
+        before = shipped.read_kills()
+    except BadEvidence as error:
+        before = {}
+        if not write:
+            yield str(error)
+    if write:
+        kept = {name: kills for name, kills in before.items() if name not in chosen}
+        known = {name: kills for name, kills in kept.items() if name in WRITERS}
+        shipped.FILE.write_text(shipped.written({**known, **found}))
+        return
+    ours = {name: kills for name, kills in before.items() if name in chosen or name not in WRITERS}
+    for line in shipped.differences(ours, found):
+        yield f"stale: {shipped.FILE.name}: {line}"
 
 
 def _table(tallies: dict[tuple[str, str], Tally]) -> Table:

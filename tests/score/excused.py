@@ -33,6 +33,7 @@ ANY = ("",)
 VALIDATE = "FO-01 FO-06 FO-07 FO-08 FO-09 FO-45"
 AFTER = "FO-33 FO-34 FO-35 FO-36 FO-37 FO-38 FO-40 FO-46"
 MAINTENANCE = "MN-14 MN-24 MN-25 MN-26 MN-27 MN-30"
+TUNNELS = "MN-16 MN-17 MN-18 MN-19"
 BY_ARP_OR_PACKETS = ("ARP", "serves")
 
 EXCUSES = (
@@ -58,15 +59,28 @@ EXCUSES = (
     Excuse("MN-05", "inverted", ANY, "options that are no numbers and ranges are MN-04's"),
     Excuse("MN-05", "a number beyond", ("profileNumber",), "any number but the other one's"),
     Excuse(
-        f"MN-01 MN-06 MN-07 MN-08 MN-10 MN-11 MN-13 MN-15 MN-21 MN-22 MN-23 {MAINTENANCE}",
+        "MN-01 MN-02 MN-03 MN-06 MN-07 MN-08 MN-10 MN-11 MN-13 MN-15 MN-16 MN-17 MN-18 MN-19 MN-21 "
+        f"MN-22 MN-23 MN-28 MN-29 {MAINTENANCE}",
         "inverted", ("hideProfile",), "which profiles are hidden is MN-04's",
     ),
-    Excuse("MN-11", "a number beyond", ("began_ns",), "from earlier on, the same is seen"),
-    Excuse(f"MN-15 MN-21 MN-23 {MAINTENANCE}", "a number beyond", ("ping",), "one answer will do"),
+    Excuse("MN-11 MN-28 MN-29", "a number beyond", ("began_ns",), "an earlier one sees more"),
+    Excuse(
+        f"MN-15 MN-21 MN-23 {TUNNELS} {MAINTENANCE}", "a number beyond", ("ping",),
+        "one answer will do",
+    ),
     Excuse("MN-15 MN-21 MN-23", "another machine", ANY, "whoever asked was a client"),
     Excuse(MAINTENANCE, "another machine", ("tunnel.",), "whoever asked was a client"),
+    Excuse(TUNNELS, "another machine", ("tunnel.tried",), "whoever asked was a client"),
     Excuse("MN-26 MN-27", "a number beyond", (": status",), "what a script says is MN-25's"),
-    Excuse("MN-15 MN-21 MN-23", "left out", ("tunnel.started",), "it may begin with the scenario"),
+    Excuse(
+        "MN-15 MN-16 MN-17 MN-18 MN-21 MN-23", "left out", ("tunnel.started",),
+        "it may begin with the scenario",
+    ),
+    Excuse("MN-18", "a silent port", ("node-a",), "node-b has the client that is disconnected"),
+    Excuse("MN-18", "a port cut off", ("node-a",), "node-b has the client that is disconnected"),
+    Excuse("LAB-01", "a number beyond", ("uid",), "without capabilities root is an ordinary user"),
+    Excuse("LAB-03", "a number beyond", ("after_s",), "at any moment"),
+    Excuse("LAB-02", "duplicates", ANY, "that nothing is there twice is what it promises"),
     # Events that a check asks for and can do without.
     Excuse(
         f"FO-20 FO-24 FO-25 FO-26 FO-27 FO-28 FO-31 FO-47 {AFTER}", "left out", ("fault.watched",),
@@ -89,7 +103,11 @@ EXCUSES = (
     Excuse("FO-09 FO-19 FO-22", "a port cut off", ("primary",), "what it sends is judged"),
     Excuse("FO-42 FO-45 FO-48", "a port cut off", ANY, "frames that are dropped make the split"),
     Excuse("FO-43 FO-44", "a port cut off", ("secondary",), "it lost, and is silent"),
-    Excuse(f"MN-15 MN-21 MN-23 {MAINTENANCE}", "one machine", ("for client",), "as clients may"),
+    Excuse(
+        f"MN-15 MN-21 MN-23 {TUNNELS} {MAINTENANCE}", "one machine", ("for client",),
+        "clients may run anywhere",
+    ),
+    Excuse("MN-18", "one machine", ("node-b/wire0 for node-a",), "node-a has no part in it"),
     # Who holds the role, and for how long, where something else is promised.
     Excuse(
         f"FO-12 FO-13 FO-14 FO-15 FO-17 FO-18 FO-19 FO-25 FO-26 FO-31 FO-39 FO-49 {AFTER}",

@@ -20,6 +20,7 @@ from tests.checks.failover.test_strangers import HEALTHY as ON_THE_WIRE
 from tests.checks.failover.test_syncing import synced
 from tests.checks.failover.test_tokens import resumed
 from tests.checks.failover.test_validating import validated
+from tests.checks.harness.runs import GOOD as OF_HARNESS
 from tests.checks.multi_node.runs import GOOD
 from tests.score.recording import Recording, Watched
 
@@ -55,7 +56,10 @@ def _failover(build: Callable[[Path], Run], directory: Path) -> None:
 
 WRITERS: Mapping[str, Callable[[Path], None]] = {
     **{name: partial(_failover, build) for name, build in FAILOVER.items()},
-    **{name: lambda at, build=build: build().write(at) for name, build in GOOD.items()},
+    **{
+        name: lambda at, build=build: build().write(at)
+        for name, build in {**GOOD, **OF_HARNESS}.items()
+    },
 }
 """Writes a good run into a directory, by requirement."""
 

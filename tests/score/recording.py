@@ -55,7 +55,8 @@ class Watched(Evidence):
 class Recording:
     """Events between the beginning and the end of a scenario, and the frames of its lab.
 
-    between: events of another scenario that are recorded in the middle.
+    between: events of another scenario that are recorded in the middle. others: captures of other
+    labs, by their names, as they are.
     """
 
     scenario: str
@@ -64,6 +65,7 @@ class Recording:
     events: tuple[Event, ...]
     frames: tuple[Frame, ...]
     between: tuple[Event, ...] = ()
+    others: tuple[tuple[str, bytes], ...] = ()
 
     @classmethod
     def read(cls, directory: Path) -> Recording:
@@ -73,7 +75,9 @@ class Recording:
         (end,) = [one for one in whole if isinstance(one, ScenarioEnded)]
         events = tuple(one for one in whole if one not in (start, end))
         frames = tuple(Capture(directory / CAPTURE))
-        return cls(start.scenario, start.at_ns, end.at_ns, events, frames)
+        captures = sorted((directory / CAPTURE).parent.glob("*.pcapng"))
+        others = [(one.name, one.read_bytes()) for one in captures if one != directory / CAPTURE]
+        return cls(start.scenario, start.at_ns, end.at_ns, events, frames, others=tuple(others))
 
     @property
     def seconds(self) -> float:
@@ -126,6 +130,8 @@ class Recording:
         path = directory / CAPTURE
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(capture(frames, min(moments) - NS, max(moments) + NS))
+        for name, content in self.others:
+            path.with_name(name).write_bytes(content)
         history = directory / FILE_NAME
         history.unlink(missing_ok=True)
         middle = len(self.events) // 2

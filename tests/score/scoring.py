@@ -71,12 +71,18 @@ def is_right(case: Case, verdict: Verdict) -> bool:
     return verdict.status in case.right and "the check crashed" not in verdict.text
 
 
-def score(found: Iterable[tuple[str, Case]]) -> dict[tuple[str, str], Tally]:
-    """Judge every case, and count them by class and rule."""
+Seen = Callable[[Case, Verdict], object]
+
+
+def score(
+    found: Iterable[tuple[str, Case]], seen: Seen = lambda *_: None
+) -> dict[tuple[str, str], Tally]:
+    """Judge every case, and count them by class and rule; `seen` is told of each."""
     tallies: dict[tuple[str, str], Tally] = {}
     for name, case in found:
         tally = tallies.setdefault((name, case.rule), Tally())
         verdict = judged(case)
+        seen(case, verdict)
         if is_right(case, verdict):
             tally.right += 1
         else:

@@ -76,6 +76,8 @@ def test_the_table_names_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tests.score.__main__.cases", lambda _: [("violation", sample()[0])])
+    monkeypatch.setattr("tests.score.__main__.every_sentence", lambda *_: None)
+    monkeypatch.setattr("tests.score.__main__._of_kills", lambda *_, **__: ())
     assert main([]) == 0
     assert "1 cases, 0 wrong" in capsys.readouterr().out
     monkeypatch.setattr("tests.score.scoring.is_right", lambda *_: False)

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.vm.host import Host
-from tests.vm.network import off_loopback
+from scenarios.harness.host import Host
+from scenarios.harness.network import off_loopback
 
 ETH0: dict[str, Any] = {
     "ifname": "eth0",

@@ -22,9 +22,9 @@ from lab.cache import cache_root
 from lab.checkpoint import cold_start
 from lab.image import prepare
 from lab.wire import processes_of
+from scenarios.harness.host import Host
+from scenarios.harness.network import off_loopback
 from tests.vm.alone import TOPOLOGY
-from tests.vm.host import Host
-from tests.vm.network import off_loopback
 
 pytestmark = pytest.mark.vm
 

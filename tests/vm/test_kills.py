@@ -12,7 +12,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import pytest
 
 from evidence.history import read_history
 from evidence.run import RunDirectory
-from tests.vm.killing import Run, running
+from scenarios.harness.killing import SCENARIOS, Run, running
 
 pytestmark = pytest.mark.vm
 
@@ -29,10 +29,10 @@ GONE_WITHIN = 10.0
 
 @dataclass(frozen=True)
 class Calm:
-    """Where labs of these runs lie, and how long a run takes that nobody disturbs."""
+    """Where labs of these runs lie, and how long each takes that nobody disturbs, in seconds."""
 
     place: Path
-    seconds: float
+    seconds: Mapping[str, float]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,16 +42,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calm]:
-    """Let one run end by itself: what it thaws is there afterwards, and its time is known."""
+    """Let each run end by itself: what it thaws is there afterwards, and its time is known."""
     place = Path(tempfile.mkdtemp(prefix="vpk", dir="/var/tmp"))
-    seconds = 0.0
-    for name in ("first", "second"):  # the first may have had to provision
-        evidence = tmp_path_factory.mktemp(name) / "evidence"
-        with running(place, evidence, evidence.with_name("log")) as run:
+    seconds = {}
+    for scenarios in (*SCENARIOS, *SCENARIOS):  # the first of each may have had to provision
+        evidence = tmp_path_factory.mktemp("calm") / "evidence"
+        with running(scenarios, place, evidence, evidence.with_name("log")) as run:
             run.wait_for_a_lab()
             began = time.monotonic()
             assert run.ended_within(3600)
-            seconds = time.monotonic() - began
+            seconds[scenarios] = time.monotonic() - began
             assert_green(run, evidence)
     yield Calm(place, seconds)
     shutil.rmtree(place)  # made above, by this process
@@ -66,25 +66,27 @@ def test_whoever_is_killed_nothing_is_left_and_the_next_run_is_green(
 ) -> None:
     seed = f"{request.config.getoption('kills_seed')}/{number}"
     chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be kept secret
-    latest, killed = calm.seconds, ""
+    scenarios = chance.choice(SCENARIOS)
+    latest, killed = calm.seconds[scenarios], ""
     while not killed:
         moment = chance.uniform(0, latest)
         evidence = tmp_path / f"{moment:.3f}"
-        with running(calm.place, evidence, tmp_path / "log") as run:
+        with running(scenarios, calm.place, evidence, tmp_path / "log") as run:
             run.wait_for_a_lab()
             run.ended_within(moment)
             killed = ", ".join(map(str, run.kill_some(chance)))
             ended = run.come_to_an_end()
             took = run.nothing_left_within(GONE_WITHIN)
             gone = "NOT GONE" if took is None else f"nothing left after {took:.1f} s"
+            told = killed or "nobody, as it had ended: once more"
+            line = f"after {moment:.2f} s of {latest:.1f} killed {told}: {gone}"
             with capsys.disabled():
-                told = killed or "nobody, as it had ended: once more"
-                print(f"\nseed {seed}: after {moment:.2f} s killed {told}: {gone}", flush=True)  # noqa: T201 - it is asked for
+                print(f"\nseed {seed}: {line}", flush=True)  # noqa: T201 - it is asked for
             assert ended, "the run did not end by Ctrl-C"
             assert took is not None, run.left()
         latest = moment
     assert_readable(evidence)
-    with running(calm.place, tmp_path / "next", tmp_path / "log") as after:
+    with running(scenarios, calm.place, tmp_path / "next", tmp_path / "log") as after:
         assert after.ended_within(600)
         assert_green(after, tmp_path / "next")
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.capture import Capture, Frame
+from evidence.clock import HostClock
 from evidence.pcapng import interface_block, packet_block, section_block
 from lab.errors import LabError, WireError
 from lab.wire.recorder import Recorder
@@ -171,3 +173,17 @@ def test_an_empty_limit_records_no_frame_and_still_makes_a_capture(tmp_path, mon
     recorder = flooded(tmp_path / "wire.pcapng", 4096)
     assert list(Capture(recorder.path)) == []
     assert "more than 0 MiB" in Capture(recorder.path).coverage().stopped
+
+
+def test_who_learns_late_of_frames_marks_the_moment_until_which_it_knows_all(tmp_path):
+    recorder = Recorder(tmp_path / "wire.pcapng")
+    known_ns = time.monotonic_ns()
+    recorder.mark(monotonic_ns=known_ns)
+    recorder.dropped = 2
+    later_ns = known_ns + 10**6
+    recorder.mark(monotonic_ns=later_ns)
+    recorder.close(later_ns)
+    wall_ns = HostClock.now().epoch_ns
+    coverage = Capture(recorder.path).coverage()
+    (hole,) = coverage.holes(wall_ns + known_ns + 10**5, wall_ns + later_ns - 10**5)
+    assert "dropped 2 frames" in hole.why

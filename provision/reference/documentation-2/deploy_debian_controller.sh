@@ -14,7 +14,7 @@ configure_controller
 make_certificate
 write_site
 a2enmod -q headers ssl wsgi
-a2enconf -q vpn-server-api
+a2enconf -q vpn-server-api vpn-user-portal
 a2dissite -q 000-default
 a2ensite -q "$WEB_FQDN"
 systemctl enable "$WEB_SERVICE"

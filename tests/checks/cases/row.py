@@ -9,10 +9,11 @@ from pathlib import Path
 from checks.engine.verdict import Status, Verdict
 from tests.checks import factories
 from tests.checks.failover import recording
+from tests.checks.harness import runs
 
 PASS, FAIL, UNKNOWN = Status.PASS, Status.FAIL, Status.UNKNOWN
 
-Run = recording.Run | factories.Run
+Run = recording.Run | factories.Run | runs.Run
 Make = Callable[[Path], Run]
 
 
@@ -29,9 +30,9 @@ class Row:
     def judge(self, directory: Path) -> Verdict:
         """Make the evidence in a directory, and judge it."""
         run = self.make(directory)
-        if isinstance(run, factories.Run):
-            return run.judge(self.requirement, directory)
-        return run.judge(self.requirement)
+        if isinstance(run, recording.Run):
+            return run.judge(self.requirement)
+        return run.judge(self.requirement, directory)
 
 
 ROWS: list[Row] = []

@@ -169,6 +169,23 @@ def test_an_address_read_after_the_limit_only_says_nothing(tmp_path: Path) -> No
     unsure(read_at(tmp_path, (31, BOTH)).judge("FO-11"), "not read within 10 s")
 
 
+@pytest.mark.parametrize("kept", ["primary", "scenario"])
+def test_an_address_read_late_because_the_host_was_busy_may_be_read_again(
+    tmp_path: Path, kept: str
+) -> None:
+    verdict = busy(read_at(tmp_path, (31, BOTH)), kept, 29.9, 30.9).judge("FO-11")
+    unsure(verdict, "not read within 10 s", f"`{kept}` was kept from running for 1.0 s")
+    assert verdict.late
+
+
+def test_an_address_read_later_than_the_host_kept_it_is_no_matter_of_lateness(
+    tmp_path: Path,
+) -> None:
+    verdict = busy(read_at(tmp_path, (31, BOTH)), "primary", 29.9, 30.3).judge("FO-11")
+    unsure(verdict, "not read within 10 s")
+    assert not verdict.late
+
+
 def test_an_address_read_before_the_commit_only_says_nothing(tmp_path: Path) -> None:
     unsure(read_at(tmp_path, (15, BOTH)).judge("FO-11"), "not read within 10 s")
 

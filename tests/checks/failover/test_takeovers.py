@@ -397,3 +397,19 @@ def test_a_new_holder_that_a_busy_host_silences_says_nothing(tmp_path: Path) -> 
 
 def test_a_new_holder_may_skip_what_the_old_one_may(tmp_path: Path) -> None:
     passes(silent(takeover(tmp_path), 20, 22).judge("FO-24"))
+
+
+def heard_on_a_site(run: Run, unsure_s: float, *troubles: str) -> Run:
+    """Let the frames be those that machines of a site have told of."""
+    run.event(90, "site.heard", "site", uncertainty=unsure_s, lab="lab", troubles=list(troubles))
+    return run
+
+
+def test_what_a_sites_clocks_leave_open_is_a_doubt(tmp_path: Path) -> None:
+    passes(heard_on_a_site(takeover(tmp_path), 0.01).judge("FO-24"))
+    unsure(heard_on_a_site(takeover(tmp_path), 3.0).judge("FO-24"), "too coarse")
+
+
+def test_what_troubled_a_sites_capture_keeps_verdicts_open(tmp_path: Path) -> None:
+    run = heard_on_a_site(takeover(tmp_path), 0.01, "the clock of primary was set")
+    unsure(run.judge("FO-24"), "the clock of primary was set")

@@ -23,6 +23,7 @@ from tests.checks.factories import (
     udp,
 )
 from tests.checks.multi_node import access_runs, maintained
+from tests.checks.multi_node.portal_runs import good_portal
 from tests.checks.sites import GUIDE
 
 
@@ -193,12 +194,15 @@ GOOD: dict[str, Callable[[], Run]] = {
     "MN-21": run_mn_21,
     "MN-22": run_mn_22,
     "MN-23": run_mn_23,
+    "MN-28": access_runs.run_mn_28,
+    "MN-29": access_runs.run_mn_29,
     "MN-14": maintained.applied,
     "MN-24": maintained.node_lost,
     "MN-25": maintained.maintenance,
     "MN-26": lambda: maintained.maintenance(WRONG),
     "MN-27": maintained.maintenance,
     "MN-30": maintained.controller_lost,
+    **good_portal(GUIDE),
 }
 
 
@@ -218,12 +222,15 @@ def good_of(site: Deployment) -> dict[str, Callable[[], Run]]:
         "MN-21": lambda: run_mn_21(site),
         "MN-22": lambda: run_mn_22(204, cyclic(site), site),
         "MN-23": lambda: run_mn_23(*evenly(site), site=site),
+        "MN-28": lambda: access_runs.run_mn_28(site),
+        "MN-29": lambda: access_runs.run_mn_29(site),
         "MN-14": lambda: maintained.applied(site),
         "MN-24": lambda: maintained.node_lost(site),
         "MN-25": lambda: maintained.maintenance(site=site),
         "MN-26": lambda: maintained.maintenance(WRONG, site),
         "MN-27": lambda: maintained.maintenance(site=site),
         "MN-30": lambda: maintained.controller_lost(site),
+        **good_portal(site),
     }
 
 

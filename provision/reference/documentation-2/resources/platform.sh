@@ -3,7 +3,7 @@ if [ -e "${root:-}/etc/debian_version" ] || { [ -n "${root:-}" ] && [ -e /etc/de
     WEB_USER=www-data
     WEB_GROUP=www-data
     WEB_SERVICE=apache2
-    API_SNIPPET=/etc/apache2/conf-available/vpn-server-api.conf
+    SNIPPETS=/etc/apache2/conf-available
     SITES=/etc/apache2/sites-available
     CERTIFICATES=/etc/ssl/certs
     KEYS=/etc/ssl/private
@@ -20,7 +20,7 @@ else
     WEB_USER=apache
     WEB_GROUP=apache
     WEB_SERVICE=httpd
-    API_SNIPPET=/etc/httpd/conf.d/vpn-server-api.conf
+    SNIPPETS=/etc/httpd/conf.d
     SITES=/etc/httpd/conf.d
     CERTIFICATES=/etc/pki/tls/certs
     KEYS=/etc/pki/tls/private

@@ -42,9 +42,10 @@ case $? in
 2 | 26 | 77 | 126 | 127) exec "$alone/$name" ;; # a curl that cannot: nothing was asked
 *)
     reason=${answer##*curl: }
-    text="failure performing the HTTP request: \"${reason%%"$newline"*}\""
+    reason=${reason%%"$newline"*}
+    text="failure performing the HTTP request: \"${reason#(*) }\""
     logger -t "$name" -p user.err -- "$text" 2>/dev/null
-    echo "$text" >&2
+    echo "$name: $text" >&2
     exit 1
     ;;
 esac

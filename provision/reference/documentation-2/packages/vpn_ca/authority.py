@@ -65,12 +65,13 @@ def initialise(directory: Path) -> None:
     _write_certificate(directory, "ca", builder.sign(key, hashes.SHA256()))
 
 
-def issue(directory: Path, name: str, *, server: bool, not_after: datetime | None) -> None:
+def issue(
+    directory: Path, issuer: Issuer, name: str, *, server: bool, not_after: datetime | None
+) -> None:
     """Issue ``name``.key and ``name``.crt; without ``not_after`` for one calendar year.
 
-    Raises AuthorityError when there is no CA, a file exists, or the end is past or after the CA's.
+    Raises AuthorityError when a file exists, or the end is past or after the CA's.
     """
-    issuer = load(directory)
     now = datetime.now(timezone.utc)
     end = not_after or add_years(now, _LEAF_YEARS)
     if end <= now:
@@ -95,10 +96,14 @@ def issue(directory: Path, name: str, *, server: bool, not_after: datetime | Non
 
 def load(directory: Path) -> Issuer:
     """Return the CA of ``directory``; AuthorityError when there is none."""
-    key = serialization.load_pem_private_key(_read(directory, "ca.key"), password=None)
+    try:
+        key = serialization.load_pem_private_key(_read(directory, "ca.key"), password=None)
+        certificate = x509.load_pem_x509_certificate(_read(directory, "ca.crt"))
+    except ValueError:
+        raise AuthorityError("unable to decode PEM") from None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise AuthorityError("ERROR: unable to parse private key: not an RSA key")
-    return Issuer(key, x509.load_pem_x509_certificate(_read(directory, "ca.crt")))
+    return Issuer(key, certificate)
 
 
 def _builder(
@@ -136,7 +141,7 @@ def _key_usage(*, key_encipherment: bool = False, key_cert_sign: bool = False) -
 def _new_key(directory: Path, name: str) -> rsa.RSAPrivateKey:
     # The file is taken before the key is made: who loses a race fails in no time.
     path = _path(directory, f"{name}.key")
-    descriptor = _create(path, "key")
+    descriptor = _create(path)
     try:
         key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
         pem = key.private_bytes(
@@ -153,7 +158,7 @@ def _new_key(directory: Path, name: str) -> rsa.RSAPrivateKey:
 
 
 def _write_certificate(directory: Path, name: str, certificate: x509.Certificate) -> None:
-    descriptor = _create(_path(directory, f"{name}.crt"), "certificate")
+    descriptor = _create(_path(directory, f"{name}.crt"))
     with os.fdopen(descriptor, "wb") as file:
         file.write(certificate.public_bytes(serialization.Encoding.PEM))
 
@@ -162,12 +167,13 @@ def _path(directory: Path, name: str) -> Path:
     return directory / name  # Path drops a leading "./", as the genuine messages do
 
 
-def _create(path: Path, what: str) -> int:
+def _create(path: Path) -> int:
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
+        # Of a certificate, too: these are the genuine words.
         raise AuthorityError(
-            f"ERROR: unable to open file to write {what}: {_go_text(path, error)}"
+            f"ERROR: unable to open file to write key: {_go_text(path, error)}"
         ) from None
 
 

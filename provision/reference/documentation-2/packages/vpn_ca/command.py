@@ -49,25 +49,26 @@ def _run(values: Mapping[str, str]) -> int:
         if values["init"]:
             authority.initialise(directory)
             return 0
+        issuer = authority.load(directory)  # first of all: without a CA nothing else is said
         name = values["server"] or values["client"]
         if _COMMON_NAME.fullmatch(name) is None:
             raise authority.AuthorityError("invalid 'commonName' specified")
-        not_after = _not_after(values["not-after"], directory)
-        authority.issue(directory, name, server=bool(values["server"]), not_after=not_after)
+        not_after = _not_after(values["not-after"], issuer.not_after)
+        authority.issue(directory, issuer, name, server=bool(values["server"]), not_after=not_after)
     except (authority.AuthorityError, ValueError) as error:
         sys.stderr.write(f"{datetime.now().astimezone():%Y/%m/%d %H:%M:%S} {error}\n")
         return 1
     return 0
 
 
-def _not_after(text: str, directory: Path) -> datetime | None:
+def _not_after(text: str, end_of_the_ca: datetime) -> datetime | None:
     from vpn_ca import authority
     from vpn_ca.moment import parse_moment
 
     if not text:
         return None
     if text == "CA":
-        return authority.load(directory).not_after
+        return end_of_the_ca
     try:
         return parse_moment(text)
     except ValueError as error:

@@ -15,6 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+PHP_TYPES: Mapping[type, str] = {
+    type(None): "NULL",
+    bool: "boolean",
+    int: "integer",
+    float: "double",
+    str: "string",
+}
+
 
 class ApiError(Exception):
     """The API could not be asked, or answered with an HTTP error."""
@@ -57,17 +65,10 @@ class ApiClient:
 
     def judge(self, method: str, call: str, status: int, text: bytes) -> Any:  # noqa: ANN401
         """Return the ``data`` of an answer that has come, or raise what it means."""
-        url = f"{self.uri}/{call}"
         try:
-            answer = json.loads(text)
-        except ValueError:
-            # A web server's own page (403, 404, 500) is no answer of the API.
-            raise ApiError(f'[{status}] {method} "{url}": the answer is not JSON') from None
-        if status >= 400:
-            raise ApiError(f'[{status}] {method} "{url}": {answer.get("error", "")}')
-        if not answer[call]["ok"]:
-            raise ApiRefusal(answer[call]["error"])
-        return answer[call].get("data")
+            return _data(call, status, text)
+        except _OddAnswer as odd:
+            raise ApiError(f'[{status}] {method} "{self.uri}/{call}": {odd}') from None
 
     def _exchange(self, method: str, url: str, body: str | None) -> tuple[int, bytes]:
         parts = urlsplit(url)
@@ -96,3 +97,29 @@ class ApiClient:
             return response.status, response.read()
         finally:
             connection.close()
+
+
+class _OddAnswer(Exception):
+    """An answer that is none, or an error of the API."""
+
+
+def _data(call: str, status: int, text: bytes) -> Any:  # noqa: ANN401 - any JSON
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        # A web server's own page (403, 404, 500) is no answer of the API.
+        raise _OddAnswer("unable to parse/decode JSON") from None
+    if not isinstance(answer, (dict, list)):
+        raise _OddAnswer(f'expected JSON object, got "{PHP_TYPES[type(answer)]}"')
+    if status >= 400:
+        raise _OddAnswer(_field(answer, "error", "error"))
+    said = _field(answer, call, call)
+    if not _field(said, "ok", f"{call}/ok"):
+        raise ApiRefusal(_field(said, "error", f"{call}/error"))
+    return said.get("data")
+
+
+def _field(answer: object, name: str, path: str) -> Any:  # noqa: ANN401 - any JSON
+    if not isinstance(answer, dict) or name not in answer:
+        raise _OddAnswer(f'responseData MUST contain "{path}" field')
+    return answer[name]

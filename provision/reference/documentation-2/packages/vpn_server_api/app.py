@@ -10,6 +10,7 @@ import json
 import syslog
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from flask import Flask, Request, Response, request
 
@@ -32,8 +33,14 @@ def create_app(root: Path = ROOT) -> Flask:
 
     # Ahead of Flask's routing: authentication comes before it, refusals have the genuine form, and
     # the bare address (which the guide tries) is not redirected to one with a slash.
-    app.before_request(lambda: _serve(controller, request.path.lstrip("/")))
+    app.before_request(lambda: _serve(controller, _path(request)))
     return app
+
+
+def _path(asked: Request) -> str:
+    """Return the path behind the API's address as it was asked for: two slashes are two."""
+    asked_for = asked.environ["REQUEST_URI"].partition("?")[0]
+    return str(asked_for).removeprefix(asked.environ["SCRIPT_NAME"])[1:]
 
 
 def _serve(controller: Controller, path: str) -> Response:
@@ -56,7 +63,8 @@ def _serve(controller: Controller, path: str) -> Response:
 def _authenticate(controller: Controller, asked: Request) -> str:
     challenge = {"WWW-Authenticate": f'Basic realm="{_REALM}"'}
     given = asked.authorization
-    if given is None or not given.username or not given.password:
+    # PHP takes an empty password for none, and an empty name for a name.
+    if given is None or given.username is None or not given.password:
         raise HttpError(401, "missing authentication information", challenge)
     secret = dict(controller.config.get("apiConsumers", {})).get(given.username)
     if secret is None or not hmac.compare_digest(secret.encode(), given.password.encode()):
@@ -74,9 +82,17 @@ def _route(path: str, method: str) -> Call:
 
 
 def _parameters(asked: Request) -> Parameters:
-    if asked.method == "POST":
-        return Parameters("post", asked.form)
-    return Parameters("query", asked.args)
+    if asked.method != "POST":
+        return Parameters("query", _fields(asked.query_string))
+    if asked.mimetype == "application/x-www-form-urlencoded":
+        return Parameters("post", _fields(asked.get_data()))
+    return Parameters("post", asked.form)
+
+
+def _fields(encoded: bytes) -> dict[str, str]:
+    """Return fields as PHP reads them: the last of a name counts. Bytes that are no UTF-8 stay."""
+    text = encoded.decode("utf-8", "surrogateescape")
+    return dict(parse_qsl(text, keep_blank_values=True, errors="surrogateescape"))
 
 
 def _answer(call: str, answer: Answer) -> Response:
@@ -90,7 +106,7 @@ def _answer(call: str, answer: Answer) -> Response:
 
 def _refusal(status: int, message: str, headers: Mapping[str, str]) -> Response:
     if "text/html" in request.headers.get("Accept", ""):
-        response = Response(f"{status}: {message}", status, content_type="text/plain")
+        response = Response(f"{status}: {message}", status, content_type="text/plain;charset=UTF-8")
     else:
         response = _json({"error": message}, status)
     response.headers.extend(headers)

@@ -10,7 +10,7 @@ import os
 import secrets
 import subprocess
 from dataclasses import dataclass
-from datetime import timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 from cryptography import x509
@@ -49,9 +49,11 @@ def server_credential(controller: Controller, name: str) -> Credential:
     return _credential(controller, name)
 
 
-def client_credential(controller: Controller, name: str, not_after: str) -> Credential:
-    """Issue a client certificate; ``not_after`` is an RFC 3339 time."""
-    _vpn_ca(controller, "-client", name, "-not-after", not_after)
+def client_credential(controller: Controller, name: str, not_after: datetime) -> Credential:
+    """Issue a client certificate; CertificateError when it would have ended before it begins."""
+    if not_after <= datetime.now(timezone.utc):
+        raise CertificateError("can not issue certificates that expire in the past")
+    _vpn_ca(controller, "-client", name, "-not-after", not_after.isoformat())
     return _credential(controller, name)
 
 
@@ -106,9 +108,12 @@ def _create(path: Path, text: str) -> None:
 
 def _vpn_ca(controller: Controller, *arguments: str) -> None:
     command = [controller.ca_program, "-ca-dir", str(controller.ca_directory), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if done.returncode != 0:
-        raise CertificateError(f"vpn-ca: {done.stderr.strip()}")
+        failed = f'command "{" ".join(command)}" did not complete successfully'
+        raise CertificateError(f'{failed}: "{done.stdout.rstrip()}"')
 
 
 def _credential(controller: Controller, name: str) -> Credential:

@@ -22,6 +22,7 @@ from vpn_server_api.storage import Storage, atom
 _LOG_KEPT = timedelta(days=32)
 _CERTIFICATES_KEPT = timedelta(days=7)
 _DAEMONLESS_ALERT = 90
+_QUAD9 = ["9.9.9.9", "2620:fe::fe"]
 
 
 def init() -> int:
@@ -48,7 +49,7 @@ def update_ip() -> int:
 def update_api_secrets() -> int:
     """``vpn-server-api-update-api-secrets``: new secrets for the API and who calls it."""
     parser = argparse.ArgumentParser(prog="vpn-server-api-update-api-secrets")
-    parser.add_argument("--prefix", type=Path, default=ROOT)
+    parser.add_argument("--prefix", type=Path, default=ROOT / "usr/share")
     arguments = parser.parse_args()
     return finish(lambda: _update_api_secrets(arguments.prefix))
 
@@ -91,7 +92,7 @@ def _update_ip(controller: Controller, profile_id: str, host: str) -> None:
     range4 = f"10.{secrets.randbelow(256)}.{secrets.randbelow(256)}.0/25"
     words = [secrets.randbits(16) for _ in range(3)]
     range6 = f"{ipaddress.IPv6Address(_unique_local(words))}/64"
-    resolvers = _resolvers(controller.root) or list(options.get("dns", []))
+    resolvers = _resolvers(controller.root) or _QUAD9
     options.update(hostName=host, range=range4, range6=range6, dns=resolvers)
     changed = {**config, "vpnProfiles": {**config["vpnProfiles"], profile_id: options}}
     php_config.write(controller.config_file, changed)
@@ -110,16 +111,18 @@ def _resolvers(root: Path) -> list[str]:
         lines = (root / "etc/resolv.conf").read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return []
-    addresses = [line.split()[1] for line in lines if line.startswith("nameserver ")]
-    return [address for address in addresses if not address.startswith("127.") and address != "::1"]
+    found = [line.strip()[11:].strip() for line in lines if line.strip().startswith("nameserver ")]
+    return [address for address in found if not address.startswith(("127.", "::1"))]
 
 
 def _update_api_secrets(prefix: Path) -> None:
     new = {name: secrets.token_hex(16) for name in ("vpn-user-portal", "vpn-server-node")}
-    api = Controller(prefix).config_file
-    php_config.write(api, {**php_config.read(api), "apiConsumers": new})
+    api = prefix / "vpn-server-api/config/config.php"
+    config = php_config.read(api)
+    consumers = {**dict(config.get("apiConsumers", {})), **new}
+    php_config.write(api, {**config, "apiConsumers": consumers})
     for name, secret in new.items():
-        path = prefix / "etc" / name / "config.php"
+        path = prefix / name / "config/config.php"
         if path.exists():
             php_config.write(path, {**php_config.read(path), "apiPass": secret})
 

@@ -55,7 +55,7 @@ def _known(controller: Controller, client: Client) -> list[dict[str, Any]]:
     with controller.storage() as storage:
         row = storage.certificate(client.common_name)
     if row is None:
-        syslog.syslog(syslog.LOG_WARNING, f'common_name "{client.common_name}" not found')
+        syslog.syslog(syslog.LOG_WARNING, f'"common_name "{client.common_name}" not found')
         return []
     keys = ("user_id", "user_is_disabled", "display_name", "valid_from", "valid_to", "client_id")
     return [

@@ -31,8 +31,11 @@ class Controller:
 
     @property
     def data_directory(self) -> Path:
-        """What the API itself writes; the web server's user owns it."""
-        return self.root / "var/lib/vpn-server-api"
+        """What the API itself writes; the web server's user owns it.
+
+        Below /var/lib; named by the link to it, as in the genuine one's messages.
+        """
+        return self.root / "usr/share/vpn-server-api/data"
 
     @property
     def database(self) -> Path:

@@ -46,7 +46,7 @@ class DaemonSession:
     ) -> Iterator[DaemonSession]:
         """Connect to the daemon at ``address``; every failure inside is a DaemonError."""
         try:
-            with socket.create_connection((address, port), timeout=_TIMEOUT_S) as plain:
+            with _connected(address, port) as plain:
                 wire = plain if address == "127.0.0.1" else _tls(plain, credentials)
                 with wire, wire.makefile("rwb") as stream:
                     yield cls(stream)
@@ -78,6 +78,15 @@ class DaemonSession:
         if not line.endswith(b"\n"):
             raise DaemonError("the daemon closed the connection")
         return line.decode("ascii").rstrip("\r\n")
+
+
+def _connected(address: str, port: int) -> socket.socket:
+    try:
+        return socket.create_connection((address, port), timeout=_TIMEOUT_S)
+    except OSError as error:
+        there = f"{'tcp' if address == '127.0.0.1' else 'ssl'}://{address}:{port}"
+        why = f"[{error.errno or 0}]: {error.strerror or error}"
+        raise DaemonError(f'unable to open socket to "{there}": {why}') from None
 
 
 def _tls(plain: socket.socket, credentials: Path) -> ssl.SSLSocket:

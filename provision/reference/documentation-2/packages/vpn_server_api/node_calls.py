@@ -19,9 +19,8 @@ def _profile_list(controller: Controller, _: Parameters) -> Answer:
 
 
 def _add_server_certificate(controller: Controller, parameters: Parameters) -> Answer:
-    profile_id = parameters.name("profile_id")
-    name = parameters.name("common_name")
-    controller.profile(profile_id)
+    profile_id = parameters.profile_id()
+    name = parameters.server_common_name()
     # The keys first: when they cannot be read, no certificate is issued for nothing.
     key = tls_crypt_key(controller, profile_id, create=True)
     ca = ca_certificate(controller)
@@ -31,15 +30,14 @@ def _add_server_certificate(controller: Controller, parameters: Parameters) -> A
 
 def _connect(controller: Controller, parameters: Parameters) -> Answer:
     lease = _lease(parameters)
-    profile = controller.profile(lease.profile_id)
     with controller.storage() as storage:
         certificate = storage.certificate(lease.common_name)
         if certificate is None:
             return Refused("user or certificate does not exist")
         if certificate["user_is_disabled"]:
             return Refused("[VPN] unable to connect, account is disabled")
-        if not _allowed(profile, certificate):
-            return Refused("[VPN] unable to connect, account does not have the required permission")
+        if not _allowed(controller.profile(lease.profile_id), certificate):
+            return Refused("[VPN] unable to connect, user does not have required permissions")
         storage.log_connect(certificate["user_id"], lease)
     return Done()
 
@@ -55,7 +53,7 @@ def _disconnect(controller: Controller, parameters: Parameters) -> Answer:
 
 def _lease(parameters: Parameters) -> Lease:
     return Lease(
-        parameters.name("profile_id"),
+        parameters.profile_id(),
         parameters.common_name(),
         parameters.ip4(),
         parameters.ip6(),

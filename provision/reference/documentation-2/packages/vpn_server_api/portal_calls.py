@@ -17,17 +17,16 @@ from vpn_server_api.storage import atom
 
 
 def _server_info(controller: Controller, parameters: Parameters) -> Answer:
-    profile_id = parameters.name("profile_id")
-    controller.profile(profile_id)
+    profile_id = parameters.profile_id()
     key = tls_crypt_key(controller, profile_id, create=False)
     return Done({"tls_crypt": key, "ca": ca_certificate(controller)})
 
 
 def _add_client_certificate(controller: Controller, parameters: Parameters) -> Answer:
-    user_id = parameters.text("user_id")
-    display_name = parameters.text("display_name", 64)
-    expires_at = atom(parameters.moment("expires_at"))
-    client_id = parameters.text("client_id") if "client_id" in parameters else None
+    user_id = parameters.user_id()
+    display_name = parameters.display_name()
+    client_id = parameters.client_id()
+    expires_at = parameters.moment("expires_at")
     name = secrets.token_hex(16)
     credential = client_credential(controller, name, expires_at)
     valid = (credential.valid_from, credential.valid_to)
@@ -51,7 +50,7 @@ _SHOWN = ("user_id", "user_is_disabled", "display_name", "valid_from", "valid_to
 
 def _client_certificate_list(controller: Controller, parameters: Parameters) -> Answer:
     with controller.storage() as storage:
-        rows = storage.certificates_of(parameters.text("user_id"))
+        rows = storage.certificates_of(parameters.user_id())
     return Done([{key: row[key] for key in _LISTED} for row in rows])
 
 
@@ -62,9 +61,9 @@ def _client_certificate_info(controller: Controller, parameters: Parameters) -> 
 
 
 def _client_connections(controller: Controller, parameters: Parameters) -> Answer:
-    wanted = {
-        name: parameters.text(name) for name in ("user_id", "client_id") if name in parameters
-    }
+    wanted = {"user_id": parameters.user_id()} if "user_id" in parameters else {}
+    if (client_id := parameters.client_id()) is not None:
+        wanted["client_id"] = client_id
     found = connections(controller)
     return Done(
         {
@@ -95,41 +94,51 @@ def _user_list(controller: Controller, _: Parameters) -> Answer:
     with controller.storage() as storage:
         rows = storage.users()
     return Done(
-        [{"user_id": row["user_id"], "is_disabled": bool(row["is_disabled"])} for row in rows]
+        [
+            {
+                "user_id": row["user_id"],
+                "is_disabled": bool(row["is_disabled"]),
+                "has_totp_secret": False,
+                "session_expires_at": row["session_expires_at"],
+                "permission_list": json.loads(row["permission_list"]),
+            }
+            for row in rows
+        ]
     )
 
 
 def _is_disabled_user(controller: Controller, parameters: Parameters) -> Answer:
     with controller.storage() as storage:
-        return Done(bool(storage.user(parameters.text("user_id"))["is_disabled"]))
+        return Done(bool(storage.user(parameters.user_id())["is_disabled"]))
 
 
 def _user_session_expires_at(controller: Controller, parameters: Parameters) -> Answer:
     with controller.storage() as storage:
-        return Done(storage.user(parameters.text("user_id"))["session_expires_at"])
+        return Done(storage.user(parameters.user_id())["session_expires_at"])
 
 
 def _user_permission_list(controller: Controller, parameters: Parameters) -> Answer:
     with controller.storage() as storage:
-        return Done(json.loads(storage.user(parameters.text("user_id"))["permission_list"]))
+        return Done(json.loads(storage.user(parameters.user_id())["permission_list"]))
 
 
 def _disable_user(controller: Controller, parameters: Parameters) -> Answer:
     with controller.storage() as storage:
-        storage.set_disabled(parameters.text("user_id"), True)
+        storage.set_disabled(parameters.user_id(), True)
     return Done()
 
 
 def _enable_user(controller: Controller, parameters: Parameters) -> Answer:
     with controller.storage() as storage:
-        storage.set_disabled(parameters.text("user_id"), False)
+        storage.set_disabled(parameters.user_id(), False)
     return Done()
 
 
 def _user_update_session_info(controller: Controller, parameters: Parameters) -> Answer:
-    user_id = parameters.text("user_id")
-    expires_at = atom(parameters.moment("session_expires_at"))
+    user_id = parameters.user_id()
     permissions = parameters.permissions()
+    # With the zone it came with, as the genuine one keeps it.
+    expires_at = parameters.moment("session_expires_at").isoformat()
     with controller.storage() as storage:
         storage.set_session(user_id, expires_at, permissions)
     return Done()

@@ -87,7 +87,12 @@ class Storage:
                 yield cls(db)
 
     def create_schema(self) -> None:
-        """Make the tables; sqlite3.OperationalError when they are there."""
+        """Make the tables; sqlite3.OperationalError when they are there.
+
+        With a write-ahead log from then on: who only reads need not wait for the hooks, and what
+        was committed is there after the process is killed.
+        """
+        self.db.execute("PRAGMA journal_mode = WAL")
         self.db.executescript(_SCHEMA)
         self.db.execute("INSERT INTO version VALUES (?)", (SCHEMA_VERSION,))
 
@@ -107,8 +112,8 @@ class Storage:
         return row
 
     def users(self) -> list[sqlite3.Row]:
-        """Return every user's row."""
-        return self._all("SELECT * FROM users ORDER BY user_id")
+        """Return every user's row, in the order in which they became known."""
+        return self._all("SELECT * FROM users ORDER BY rowid")
 
     def set_disabled(self, user_id: str, disabled: bool) -> None:
         """Disable or enable a user."""
@@ -151,8 +156,11 @@ class Storage:
         )
 
     def certificates_of(self, user_id: str) -> list[sqlite3.Row]:
-        """Return the user's certificates in the order of their issue."""
-        return self._all("SELECT * FROM certificates WHERE user_id = ? ORDER BY rowid", user_id)
+        """Return the user's certificates, the newest first; asking makes the user known."""
+        self.add_user(user_id)
+        return self._all(
+            "SELECT * FROM certificates WHERE user_id = ? ORDER BY valid_from DESC", user_id
+        )
 
     def delete_certificate(self, name: str) -> None:
         """Forget a certificate: the connect hook refuses it from now on."""
@@ -211,7 +219,10 @@ class Storage:
 
     def clean(self, *, log_before: str, certificates_before: str) -> None:
         """Drop closed log rows and expired certificates older than the given moments."""
-        self.db.execute("DELETE FROM connection_log WHERE disconnected_at < ?", (log_before,))
+        self.db.execute(
+            "DELETE FROM connection_log WHERE connected_at < ? AND disconnected_at IS NOT NULL",
+            (log_before,),
+        )
         self.db.execute("DELETE FROM certificates WHERE valid_to < ?", (certificates_before,))
 
     def _one(self, query: str, *values: str) -> Any:  # noqa: ANN401 - a row or None

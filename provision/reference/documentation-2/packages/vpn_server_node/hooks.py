@@ -49,10 +49,10 @@ def _run(name: str, hook: _Hook) -> int:
         config = php_config.read(Node(ROOT).config_file)
         hook(ApiClient.from_config(config, timeout=_API_TIMEOUT_S), os.environ)
     except ApiRefusal as refusal:
-        _tell(syslog.LOG_WARNING, str(refusal))
+        _tell(name, syslog.LOG_WARNING, str(refusal))
         return 1
     except EXPECTED as error:
-        _tell(syslog.LOG_ERR, describe(error))
+        _tell(name, syslog.LOG_ERR, describe(error))
         return 1
     return 0
 
@@ -84,6 +84,6 @@ def _lease(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _tell(level: int, text: str) -> None:
+def _tell(name: str, level: int, text: str) -> None:
     syslog.syslog(level, text)
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{name}: {text}\n")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from pathlib import Path
 
 from vpn_lib_common.profile import Profile, inline, one_word
-from vpn_server_node.addresses import Share
+from vpn_server_node.addresses import Share, interface
 
 _BANNER = """#
 # OpenVPN Server Configuration
@@ -116,11 +116,11 @@ def _pushes(profile: Profile, share: Share) -> Iterator[str]:
     if profile["defaultGateway"]:
         yield "redirect-gateway def1 ipv6" + (" block-local" if profile["blockLan"] else "")
         yield "block-outside-dns"
-    networks = [ip_network(route) for route in profile["routes"]]
+    networks = [interface(profile, "routes", route, ip_interface) for route in profile["routes"]]
     if networks:
         yield "route remote_host 255.255.255.255 net_gateway"
     if profile["clientToClient"]:
-        networks += [ip_network(profile["range"]), ip_network(profile["range6"])]
+        networks += [ip_interface(profile["range"]), ip_interface(profile["range6"])]
     yield from map(_route, networks)
     gateways = {"@GW4@": share.gateway4, "@GW6@": share.gateway6}
     yield from (
@@ -129,7 +129,8 @@ def _pushes(profile: Profile, share: Share) -> Iterator[str]:
     yield from (f"dhcp-option DOMAIN {domain}" for domain in profile.words("dnsSuffix"))
 
 
-def _route(network: IPv4Network | IPv6Network) -> str:
+def _route(network: IPv4Interface | IPv6Interface) -> str:
+    """Return a route to the network, by the address that it was written with."""
     if network.version == 4:
-        return f"route {network.network_address} {network.netmask}"
+        return f"route {network.ip} {network.netmask}"
     return f"route-ipv6 {network}"

@@ -21,7 +21,7 @@ from vpn_lib_common.command import finish
 from vpn_lib_common.installation import ROOT
 from vpn_lib_common.profile import Profile, ProfileError
 from vpn_server_node import curl_config
-from vpn_server_node.addresses import shares
+from vpn_server_node.addresses import check_apart, shares
 from vpn_server_node.node import Node
 from vpn_server_node.openvpn import Process, Surroundings, configuration
 
@@ -39,11 +39,14 @@ def generate(node: Node) -> None:
     """Write one ``PROFILE-N.conf``, mode 0600, for every process of every selected profile."""
     config = _config(node)
     api = ApiClient.from_config(config, timeout=_API_TIMEOUT_S)
+    user, group = (config.get(name, "openvpn") for name in ("vpnUser", "vpnGroup"))
     surroundings = Surroundings(
-        config["vpnUser"], config["vpnGroup"], node.hooks, bool(config.get("useVpnDaemon", False))
+        user, group, node.hooks, use_daemon=bool(config.get("useVpnDaemon", False))
     )
     files: dict[str, str] = {}
-    for profile in selected(config, api.get("profile_list")):
+    listed = dict(api.get("profile_list"))
+    check_apart(Profile(name, options) for name, options in listed.items())
+    for profile in selected(config, listed):
         # Before the certificate is asked for: a profile that is wrong costs none.
         started = list(processes(profile))
         keys = api.post("add_server_certificate", _wanted(profile))

@@ -7,19 +7,20 @@ the same calls in the same order, with the portal's own secret, and refuses what
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 from vpn_lib_common import php_config
 from vpn_lib_common.api_client import ApiClient
 from vpn_lib_common.command import CommandError, finish
 from vpn_lib_common.installation import ROOT
-from vpn_lib_common.profile import Profile
-from vpn_user_portal.client_profile import client_profile
-
-_API_TIMEOUT_S = 180.0  # the controller makes an RSA key; emulated processors take their time
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
+from vpn_user_portal.download import (
+    API_TIMEOUT_S,
+    NOT_PERMITTED,
+    configuration,
+    session_end,
+    visible_profiles,
+)
 
 
 def main() -> int:
@@ -32,30 +33,16 @@ def main() -> int:
     return finish(lambda: _issue(arguments.user, arguments.profile, arguments.name))
 
 
-def session_end(duration: str, now: datetime) -> datetime:
-    """Return the end of a session of ``duration``: ISO 8601, days, hours and minutes."""
-    match = _DURATION.fullmatch(duration)
-    if match is None or not any(match.groups()):
-        raise CommandError(f'sessionExpiry "{duration}" is not a duration such as P90D or PT8H')
-    days, hours, minutes = (int(part or 0) for part in match.groups())
-    return now + timedelta(days=days, hours=hours, minutes=minutes)
-
-
 def _issue(user_id: str, profile_id: str, name: str) -> None:
     config = php_config.read(ROOT / "etc/vpn-user-portal/config.php")
-    api = ApiClient.from_config(config, timeout=_API_TIMEOUT_S)
+    api = ApiClient.from_config(config, timeout=API_TIMEOUT_S)
     now = datetime.now(timezone.utc)
     end = session_end(config.get("sessionExpiry", "P90D"), now).isoformat(timespec="seconds")
     api.post(
         "user_update_session_info",
         {"user_id": user_id, "session_expires_at": end, "permission_list": "[]"},
     )
-    listed = dict(api.get("profile_list"))
-    if profile_id not in listed or listed[profile_id].get("hideProfile"):
-        raise CommandError("no permission to download a configuration for this profile")
-    profile = Profile(profile_id, listed[profile_id])
-    client = api.post(
-        "add_client_certificate", {"user_id": user_id, "display_name": name, "expires_at": end}
-    )
-    server = api.get("server_info", {"profile_id": profile_id})
-    sys.stdout.write(client_profile(profile, server, client))
+    profile = visible_profiles(api).get(profile_id)
+    if profile is None:
+        raise CommandError(NOT_PERMITTED)
+    sys.stdout.write(configuration(api, user_id, profile, name, end))

@@ -1,16 +1,19 @@
-"""The portal's own users: ``vpn-user-portal-init`` and ``vpn-user-portal-add-user``.
+"""The portal's own users: who they are, ``vpn-user-portal-init``, ``vpn-user-portal-add-user``.
 
-Hashes are PHP's ``password_hash``, so that a portal in PHP can verify them. The password is read
-from stdin unless given; given, it is visible to everybody who can list processes.
+Hashes are PHP's ``password_hash``, made and verified by PHP, so that a portal in PHP can do so as
+well. The password is read from stdin unless given; given, it is visible to everybody who can list
+processes.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import sqlite3
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -25,6 +28,31 @@ CREATE TABLE users (
 )
 """
 _HASH = "echo password_hash(stream_get_contents(STDIN), PASSWORD_DEFAULT);"
+_VERIFY = (
+    "$given = json_decode(stream_get_contents(STDIN));"
+    ' echo password_verify($given[0], $given[1]) ? "right" : "wrong";'
+)
+# Of a user whom there is not: to compare with it takes as long, and no password has it.
+_NOBODYS_HASH = "$2y$10$" + 53 * "."
+
+
+@dataclass(frozen=True)
+class Users:
+    """The users in the file ``database``."""
+
+    database: Path
+
+    def verified(self, user: str, password: str) -> bool:
+        """Whether there is such a user, with that password."""
+        uri = f"{self.database.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30)) as db:
+            query = "SELECT password_hash FROM users WHERE user_id = ?"
+            row = db.execute(query, (user,)).fetchone()
+        given = json.dumps([password, row[0] if row else _NOBODYS_HASH])
+        done = subprocess.run(
+            ["php", "-r", _VERIFY], input=given, capture_output=True, text=True, check=True
+        )
+        return done.stdout == "right" and row is not None
 
 
 def init() -> int:
@@ -66,7 +94,11 @@ def _add_user(database: Path, user: str | None, password: str | None) -> None:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     uri = f"{database.as_uri()}?mode=rw"
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as db, db:
-        db.execute("REPLACE INTO users VALUES (?, ?, ?)", (user, done.stdout, now))
+        db.execute(
+            "INSERT INTO users VALUES (?, ?, ?)"
+            " ON CONFLICT (user_id) DO UPDATE SET password_hash = excluded.password_hash",
+            (user, done.stdout, now),
+        )
 
 
 def _asked(prompt: str) -> str:

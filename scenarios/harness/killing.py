@@ -9,17 +9,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.guardian.belonging import name_in
 from lab.wait import until
-from scenarios.run import EVIDENCE_OF_RUN, TERMINAL_OF_RUN
+from scenarios.run import COMMAND_OF_RUN, EVIDENCE_OF_RUN, TERMINAL_OF_RUN
 
 PROJECT = Path(__file__).parents[2]
-SCENARIOS = "scenarios/multi_node/test_controller.py"
+SCENARIOS = (
+    "scenarios/multi_node/test_controller.py",
+    "scenarios/failover/test_setup.py::test_root_reaches_root_in_both_directions",
+)
+"""Short ones of both guides: what is killed are labs of five machines, and of a pair."""
+
 _ENDS_WITHIN = 120.0  # after Ctrl-C; a command in a machine may have to be waited for
 _BROKEN_FOR = 10.0  # seconds for a run that lost something to notice it by itself
 _COMES_UP_WITHIN = 120.0
@@ -42,6 +47,19 @@ class Run:
     def __init__(self, process: subprocess.Popen[bytes], place: Path) -> None:
         self.process = process
         self.place = place
+
+    def wait_for(self, kinds: Collection[str]) -> None:
+        """Return when there is a process of each of these kinds, or the run has ended."""
+
+        def there() -> bool:
+            return {one.kind for one in self.processes()} >= set(kinds)
+
+        until(
+            lambda: there() or self.process.poll() is not None,
+            _COMES_UP_WITHIN,
+            f"the run's {' and '.join(kinds)}",
+            every=0.05,
+        )
 
     def wait_for_a_lab(self) -> None:
         """Return when the run has begun to make a lab, or has ended."""
@@ -68,11 +86,14 @@ class Run:
 
     def kill_some(self, chance: random.Random) -> list[Victim]:
         """Kill one or two processes of different kinds at once; return them."""
-        by_kind: dict[str, list[Victim]] = {}
-        for one in self.processes():
-            by_kind.setdefault(one.kind, []).append(one)
-        kinds = chance.sample(sorted(by_kind), min(len(by_kind), chance.choice((1, 2))))
-        victims = [chance.choice(by_kind[kind]) for kind in kinds]
+        kinds = sorted({one.kind for one in self.processes()})
+        return self.kill(chance.sample(kinds, min(len(kinds), chance.choice((1, 2)))), chance)
+
+    def kill(self, kinds: Collection[str], chance: random.Random) -> list[Victim]:
+        """Kill a process of each of some kinds at once; return those that there were."""
+        running = self.processes()
+        by_kind = {kind: [one for one in running if one.kind == kind] for kind in kinds}
+        victims = [chance.choice(found) for found in by_kind.values() if found]
         held = []
         for one in victims:
             with suppress(ProcessLookupError):
@@ -114,11 +135,13 @@ class Run:
 
 
 @contextmanager
-def running(place: Path, evidence: Path, log: Path) -> Iterator[Run]:
-    """Start a run; when the block ends, so does it."""
-    command = [sys.executable, "-m", "pytest", SCENARIOS, "--lab=local", "--image=debian-12"]
+def running(
+    scenarios: str, place: Path, evidence: Path, log: Path, *, image: str = "debian-12"
+) -> Iterator[Run]:
+    """Start a run of some scenarios with its labs in `place`; when the block ends, so does it."""
+    command = [sys.executable, "-m", "pytest", scenarios, "--lab=local", f"--image={image}"]
     command += ["-n", "0", "-p", "no:cacheprovider", f"--evidence={evidence}"]
-    mine = ("PYTEST_", EVIDENCE_OF_RUN, TERMINAL_OF_RUN)
+    mine = ("PYTEST_", COMMAND_OF_RUN, EVIDENCE_OF_RUN, TERMINAL_OF_RUN)
     environment = {name: it for name, it in os.environ.items() if not name.startswith(mine)}
     with (
         log.open("ab") as output,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.vm import network
-from tests.vm.network import Facts
+from scenarios.harness import network
+from scenarios.harness.network import Facts
 
 _NOT_OURS = re.compile(
     "|".join(

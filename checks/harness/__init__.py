@@ -1,0 +1,1 @@
+"""Checks of what the harness promises of itself, one module a topic."""

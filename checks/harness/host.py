@@ -1,0 +1,57 @@
+"""LAB-01: a lab is an ordinary user's, and leaves the machine that it runs on as it was.
+
+Who changed a thing cannot be told: whatever else works on that machine is seen, too. So what was
+other in one visit of a lab, and not in another, was somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from checks.engine.obligations import Obligations
+from checks.engine.registry import check
+from evidence.events.harness import HostVisited
+from evidence.scenario import Evidence
+
+SETFCAP = 1 << 31
+"""Root must have this capability to map itself into a user namespace; nobody else has to."""
+FEWEST = 3
+"""Processes that a lab has: wire, libvirt, QEMU."""
+
+
+@check("LAB-01")
+def the_host_is_left_alone(evidence: Evidence, owed: Obligations) -> None:
+    """Judge that no privilege is used, no socket is reachable, and nothing is other than before."""
+    visits = evidence.need(HostVisited)
+    user = owed.owe("an ordinary user makes a lab: no privilege of root is used")
+    reach = owed.owe("nobody else can reach a socket of a lab")
+    there = owed.owe("a lab ran meanwhile")
+    for visit in visits:
+        spare = SETFCAP if visit.uid == 0 else 0
+        why = f"user {visit.uid} made it with capabilities {visit.capabilities:x}"
+        user.settle(not visit.capabilities & ~spare, why, visit.place)
+        found = "; ".join(visit.reachable)
+        reach.settle(not found, f"reachable from elsewhere: {found}", visit.place)
+        if visit.processes < FEWEST:
+            there.doubt(f"it had {visit.processes} processes, not {FEWEST}", visit.place)
+        there.met(visit.place)
+    _owe_unchanged(owed, visits, "while a lab runs", lambda one: one.during)
+    _owe_unchanged(owed, visits, "after a lab", lambda one: one.after)
+
+
+def _owe_unchanged(
+    owed: Obligations,
+    visits: Sequence[HostVisited],
+    when: str,
+    changes: Callable[[HostVisited], tuple[str, ...]],
+) -> None:
+    one = owed.owe(f"{when} the host is as before")
+    each = [set(changes(visit)) for visit in visits]
+    places = [visit.place for visit in visits]
+    for line in sorted(set.intersection(*each)):
+        one.broken(f"{when}: {line}", *places)
+    if all(each):
+        one.doubt(f"{when} something was other each time, and never the same", *places)
+    one.met(*places)
+    passing = sorted(set.union(*each) - set.intersection(*each))
+    owed.tell(*(f"{when}, once of {len(visits)} times: {line}" for line in passing))

@@ -1,0 +1,89 @@
+"""MN-19: a deleted certificate and a disabled user cannot connect.
+
+Refused is who was let in before with the same configuration, reached the node, and was turned away
+there by the connect hook, for the reason that the API gives: a node that is down, or a hook that
+cannot ask, keeps everybody out, and shows nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from checks.engine.obligations import Obligation, Obligations
+from checks.engine.registry import check
+from checks.multi_node.connections import judge_sender, last_attempts_before
+from checks.multi_node.deployment import deployment
+from checks.multi_node.traffic import Traffic, traffic
+from checks.multi_node.tunnels import Attempt, last_attempts
+from evidence.events.portal import AccountActed, HookRefused
+from evidence.scenario import Evidence
+
+KEPT_OUT: Mapping[str, str] = {
+    "delete": "a deleted certificate",
+    "disable": "a disabled user",
+}
+# vpn-server-api 2.1.5: what it answers to the connect hook, which logs it
+REASONS: Mapping[str, str] = {
+    "delete": "user or certificate does not exist",
+    "disable": "account is disabled",
+}
+REFUSED = "AUTH_FAILED"
+"""What OpenVPN's client logs when the server's connect hook refuses it."""
+
+
+@check("MN-19")
+def kept_out(evidence: Evidence, owed: Obligations) -> None:
+    """Refuse by the hook whom it let in, once the certificate or the user is not good."""
+    site = deployment(evidence, owed)
+    seen = traffic(evidence, site)
+    before, after = last_attempts_before(evidence, site), last_attempts(evidence, site)
+    acted = evidence.events(AccountActed, site.client.name)
+    for action, who in KEPT_OUT.items():
+        acts = [one for one in acted if one.action == action]
+        if not acts:
+            owed.open(f"{who} was not tried")
+        for act in acts:
+            owed.require(
+                act.status == 302,
+                f"the portal takes {who} away",
+                f"{act.by} was answered {act.status} by the portal, not 302",
+                act.place,
+            )
+            first = before.get(act.client)
+            was_in = owed.owe(f"{act.client} was let in before it was {who}")
+            if first is not None:
+                first.judge(seen, was_in)
+                judge_sender(first, seen, owed)
+            refused = owed.owe(f"{act.client}, {who}, is refused")
+            for attempt in after:
+                if attempt.tried.client == act.client and attempt.during.from_ns >= act.at_ns:
+                    _judge_refusal(attempt, seen, refused)
+                    _judge_reason(attempt, act, evidence, refused)
+
+
+def _judge_refusal(attempt: Attempt, seen: Traffic, one: Obligation) -> None:
+    tried = attempt.tried
+    if tried.up:
+        one.broken(f"{attempt.name} got in", tried.place)
+    elif REFUSED not in tried.detail:
+        one.doubt(f"{attempt.name} was not refused, only not let in: {tried.detail}", tried.place)
+    elif not seen.established(attempt.flow, attempt.during):
+        one.doubt(f"{attempt.name}: the wire shows no handshake", seen.capture_place)
+    else:
+        one.met(tried.place, seen.capture_place)
+
+
+def _judge_reason(attempt: Attempt, act: AccountActed, evidence: Evidence, one: Obligation) -> None:
+    node = attempt.site.node_of(attempt.tried.remote)
+    reason = REASONS[act.action]
+    logged = [
+        event
+        for event in evidence.events(HookRefused, node)
+        if event.client == act.client and event.at_ns >= act.at_ns
+    ]
+    for event in logged:
+        if any(reason in message for message in event.messages):
+            one.met(event.place)
+            return
+    said = "; ".join(message for event in logged for message in event.messages)
+    one.doubt(f"the connect hook of {node} does not say {reason!r}, but {said or 'nothing'}")

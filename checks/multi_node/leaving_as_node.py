@@ -1,0 +1,85 @@
+"""MN-16: client traffic leaves the node under the node's own address, IPv4 and IPv6.
+
+The web server's log says from where it was asked; each path is asked once, so a line in the log is
+that client's request. The wire has the last word: nothing that a node sends bears an address of
+its clients' ranges.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+
+from checks.engine.obligations import Obligation, Obligations
+from checks.engine.registry import check
+from checks.multi_node.deployment import Deployment, Network, deployment
+from checks.multi_node.guide import FAMILIES
+from checks.multi_node.traffic import port_owner, traffic
+from checks.multi_node.tunnels import last_attempts
+from evidence.events.portal import WebAsked, WebLogged
+from evidence.packets import parse
+from evidence.scenario import Evidence
+
+
+@check("MN-16")
+def under_the_nodes_address(evidence: Evidence, owed: Obligations) -> None:
+    """See what clients of a node ask for come from that node's address, over both families."""
+    site = deployment(evidence, owed)
+    attempts, seen = last_attempts(evidence, site), traffic(evidence, site)
+    seen.judge_senders(owed)
+    logged = evidence.events(WebLogged, site.services.name)
+    asked = evidence.events(WebAsked, site.client.name)
+    for node in site.nodes:
+        here = [one for one in attempts if site.node_of(one.tried.remote) == node]
+        for attempt in here:
+            attempt.judge(seen, owed.owe(f"{attempt.name} is connected"))
+        clients = {attempt.tried.client for attempt in here}
+        for family in FAMILIES:
+            one = owed.owe(f"what a client of {node} asks for over IPv{family} comes from {node}")
+            for event in asked:
+                if event.client in clients and event.family == family:
+                    _judge_request(event, logged, site.address(node, family), site, one)
+    _judge_wire(evidence, site, owed)
+
+
+def _judge_request(
+    event: WebAsked, logged: Sequence[WebLogged], wanted: str, site: Deployment, one: Obligation
+) -> None:
+    what = f"{event.client} over IPv{event.family}"
+    if not event.status:
+        one.broken(f"{what} got no answer: {event.detail}", event.place)
+        return
+    rows = [(log.place, row) for log in logged for row in log.requests if row.path == event.path]
+    if not rows:
+        one.doubt(f"{what}: the web server's log does not have {event.path}", event.place)
+    for place, row in rows:
+        if row.status != event.status:
+            one.doubt(f"{what} got {event.status}, but the log of it says {row.status}", place)
+            continue
+        owner = site.owner_of(row.address)
+        said = f"{what}: asked from {row.address}, which belongs to {owner}, not from {wanted}"
+        one.settle(row.address == wanted, said, place, event.place)
+
+
+def _judge_wire(evidence: Evidence, site: Deployment, owed: Obligations) -> None:
+    ranges = {node: _ranges(site, node) for node in site.nodes}
+    found: dict[str, set[str]] = {node: set() for node in site.nodes}
+    for frame in evidence.frames():
+        node, packet = port_owner(frame), parse(frame.data)
+        source = packet.source if packet is not None else None
+        if source and _within(source, ranges.get(node, ())):
+            found[node].add(source)
+    for node, addresses in found.items():
+        one = owed.owe(f"{node} sends nothing under an address of its clients")
+        one.met(evidence.capture_place)
+        for address in sorted(addresses):
+            one.broken(f"{address}, an address inside the VPN, left {node} as it was")
+
+
+def _ranges(site: Deployment, node: str) -> list[Network]:
+    options = site.planned.profiles[node]
+    return [ipaddress.ip_network(str(options[name])) for name in ("range", "range6")]
+
+
+def _within(address: str, ranges: Iterable[Network]) -> bool:
+    return any(ipaddress.ip_address(address) in network for network in ranges)

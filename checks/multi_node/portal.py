@@ -1,0 +1,92 @@
+"""MN-02: the portal's certificate, for its name. MN-03: the printed credentials, and no others.
+
+What is tried more than once must go well every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urljoin, urlsplit
+
+from cryptography import x509
+
+from checks.engine.obligations import Obligation, Obligations
+from checks.engine.registry import check
+from checks.multi_node.deployment import deployment
+from checks.multi_node.guide import FAMILIES
+from evidence.events.portal import PortalLogin, PortalShown
+from evidence.scenario import Evidence
+
+PORTAL = "/vpn-user-portal/"
+LEADS_ON = (301, 302, 307, 308)
+
+# user -> what the page Connections shows to whom the printed password let in
+PRINTED: Mapping[str, str] = {"demo": "refusal", "admin": "connections"}
+_SAYS = {"connections": "the page", "refusal": "a 403", "form": "the login form", "else": "neither"}
+
+
+@check("MN-02")
+def certificate_for_its_name(evidence: Evidence, owed: Obligations) -> None:
+    """Verify the portal's certificate on the client, for the portal's name; `/` leads there."""
+    site = deployment(evidence, owed)
+    name, client = site.controller.fqdn, site.client.name
+    for family in FAMILIES:
+        over = f"over IPv{family}"
+        trusted = owed.owe(f"{client} verifies the certificate of https://{name}/ {over}")
+        named = owed.owe(f"the certificate {over} is for {name}")
+        leads = owed.owe(f"https://{name}/ leads to the portal {over}")
+        for event in evidence.events(PortalShown, client):
+            if event.family == family and urlsplit(event.url)[:3] == ("https", name, "/"):
+                what = f"{client} does not verify the certificate {over}: {event.detail}"
+                trusted.settle(event.verified, what, event.place)
+                _judge_names(event, name, named)
+                _judge_answer(event, name, leads)
+
+
+def _judge_names(event: PortalShown, name: str, one: Obligation) -> None:
+    if not event.certificate:
+        one.broken(f"no certificate was shown: {event.detail}", event.place)
+        return
+    try:
+        shown = x509.load_pem_x509_certificate(event.certificate.encode())
+        names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        found = names.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        found = []
+    except ValueError as error:
+        one.doubt(f"the certificate that was shown cannot be read: {error}", event.place)
+        return
+    said = ", ".join(found) or "no name"
+    one.settle(name in found, f"the certificate is for {said}, not for {name}", event.place)
+
+
+def _judge_answer(event: PortalShown, name: str, one: Obligation) -> None:
+    target = urlsplit(urljoin(event.url, event.location))
+    leads_on = event.status in LEADS_ON and target[:3] == ("https", name, PORTAL)
+    said = f"{event.status} {event.location}".strip() if event.status else f"none ({event.detail})"
+    one.settle(
+        leads_on, f"the answer to {event.url} is {said}, not the portal's address", event.place
+    )
+
+
+@check("MN-03")
+def printed_credentials(evidence: Evidence, owed: Obligations) -> None:
+    """Let each user in by the printed password, as what that user is, and by no other one."""
+    site = deployment(evidence, owed)
+    for user, wanted in PRINTED.items():
+        let_in = owed.owe(f"{user} logs in with the printed password, and sees {_SAYS[wanted]}")
+        kept_out = {
+            "wrong": owed.owe(f"{user} does not log in with a wrong password"),
+            "other": owed.owe(f"{user} does not log in with somebody else's password"),
+        }
+        for event in evidence.events(PortalLogin, site.client.name):
+            if event.user != user:
+                continue
+            got = f"{event.status}, and then {_SAYS[event.sees]}"
+            if event.credentials == "printed":
+                good = (event.status, event.sees) == (302, wanted)
+                let_in.settle(good, f"{user}, with the printed password, got {got}", event.place)
+            else:
+                refused = (event.status, event.sees) == (200, "form")
+                what = f"{user}, with a password that is not theirs, got {got}"
+                kept_out[event.credentials].settle(refused, what, event.place)

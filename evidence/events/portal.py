@@ -1,0 +1,140 @@
+"""Events of the portal, and of what users and administrators do there (MN-02, 03, 16 to 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from evidence.event import Count, Event, Name, Value
+from evidence.events.multi_node import Address, Family
+
+
+class PortalShown(Event):
+    """What `source` got of `url` over one family: the handshake, and the answer (MN-02).
+
+    verified: against the lab's authority alone, for the name of the URL. certificate: the one that
+    was shown, PEM, "" for none. status: 0 when no HTTP answer came. location: where it leads to.
+    detail: what curl said.
+    """
+
+    kind: Literal["portal.shown"] = "portal.shown"
+    url: Name
+    family: Family
+    verified: bool
+    certificate: str
+    status: Count
+    location: str
+    detail: str
+
+
+class PortalLogin(Event):
+    """A login, and what the page Connections shows afterwards (MN-03).
+
+    credentials: the printed password, a wrong one, or the one that was printed for somebody else.
+    status: of the answer to the login form.
+    """
+
+    kind: Literal["portal.login"] = "portal.login"
+    user: Name
+    credentials: Literal["printed", "wrong", "other"]
+    status: Count
+    sees: Literal["connections", "refusal", "form", "else"]
+
+
+class Listed(Value):
+    """A client as the page Connections lists it; addresses: inside its tunnel."""
+
+    user: Name
+    name: Name
+    addresses: tuple[Address, ...]
+
+
+class ConnectionsShown(Event):
+    """The admin's page Connections as `source` got it, by profile (MN-17, MN-18).
+
+    asked_ns: when it was asked for; `at_ns` is when it had come. status: 200, or there is nothing.
+    """
+
+    kind: Literal["connections.shown"] = "connections.shown"
+    asked_ns: Count
+    status: Count
+    profiles: Mapping[Name, tuple[Listed, ...]]
+
+    def under(self, addresses: tuple[str, ...]) -> list[str]:
+        """Return the profiles under which one of these addresses is listed."""
+        return [
+            profile
+            for profile, clients in self.profiles.items()
+            if any(address in client.addresses for client in clients for address in addresses)
+        ]
+
+
+class TunnelTurned(Event):
+    """A client's tunnel came up or was ended: not yet at `after_ns`, seen at `at_ns` (MN-17)."""
+
+    kind: Literal["tunnel.turned"] = "tunnel.turned"
+    client: Name
+    up: bool
+    after_ns: Count
+
+
+class TunnelProbed(Event):
+    """Whether a tunnel is still there (MN-18): its client's word, and an echo through it."""
+
+    kind: Literal["tunnel.probed"] = "tunnel.probed"
+    client: Name
+    asked_ns: Count
+    up: bool
+    answered: bool
+
+
+class WebAsked(Event):
+    """A GET of a client through its tunnel (MN-16); path: its own. status: 0 for no answer."""
+
+    kind: Literal["web.asked"] = "web.asked"
+    client: Name
+    family: Family
+    path: Name
+    status: Count
+    detail: str
+
+
+class WebRequest(Value):
+    """A line of a web server's log."""
+
+    address: Address
+    path: Name
+    status: Count
+
+
+class WebLogged(Event):
+    """What the web server on `source` logged of such requests (MN-16); none: it has none."""
+
+    kind: Literal["web.logged"] = "web.logged"
+    requests: tuple[WebRequest, ...]
+
+
+class AccountActed(Event):
+    """Something was done on the portal that keeps a client out, or lets it in (MN-18, MN-19).
+
+    by: who was logged in. client: whose tunnel it is about. status: of the portal's answer, which
+    came at `at_ns`.
+    """
+
+    kind: Literal["account.acted"] = "account.acted"
+    by: Name
+    action: Literal["disable", "enable", "delete"]
+    client: Name
+    asked_ns: Count
+    status: Count
+
+
+class HookRefused(Event):
+    """What the connect hook of the node `source` logged of clients that it refused (MN-19).
+
+    client: the one that had just tried; messages: since it began.
+    """
+
+    kind: Literal["hook.refused"] = "hook.refused"
+    client: Name
+    messages: tuple[Name, ...]

@@ -1,0 +1,41 @@
+"""LAB-07: verdicts made again offline are the same. LAB-08: every check has been seen to fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from checks.engine import registry
+from checks.engine.kills import read_kills
+from evidence.events.harness import JudgedAgain, KillsShipped
+from evidence.history import History
+from lab.answers import understood
+from lab.lab import Lab
+from scenarios.harness.refusals import PROJECT
+
+
+@pytest.mark.requirement("LAB-07", "LAB-08")
+def test_what_was_judged_is_judged_the_same_by_another_process(
+    lab: Lab, history: History, judge_each: Callable[..., None]
+) -> None:
+    table = read_kills()
+    failed = {name: sum(kill.failed for kill in kills) for name, kills in table.items()}
+    shown = tuple(sorted(registry.checks()))
+    history.record(KillsShipped(source="checks", checks=shown, failed=failed))
+    lab.wire.flush()
+    done = subprocess.run(
+        ["nice", "-n", "19", sys.executable, "-m", "scenarios.harness.again", history.path.parent],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    with understood("the judge", "what it says of the verdicts"):
+        count, *differ = done.stdout.splitlines()
+        again = JudgedAgain(source="judge", compared=int(count), differ=tuple(differ))
+    history.record(again)
+    judge_each("LAB-07", "LAB-08")

@@ -1,0 +1,1 @@
+"""Deployments broken on purpose: `pytest scenarios/ --mutants`."""

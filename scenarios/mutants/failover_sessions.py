@@ -1,0 +1,134 @@
+"""Mutants of what is synced, and of who is let in again: FO-32 to FO-40, FO-46, FO-49."""
+
+from __future__ import annotations
+
+from evidence.events.sync import SyncCompleted
+from provision.failover.access_server import TCP_PORT, UDP_PORT, WEB_PORT
+from scenarios.mutants.access_server import NODES, Patched, with_options
+from scenarios.mutants.mutant import Broken, Mutant
+
+_SYNCS, _SESSIONS = "test_logs_and_sync.py::", "test_sessions.py::"
+_OUTSIDE = f"{_SESSIONS}test_clients_outside_are_back_within_a_minute_and_show_no_password"
+_OF_CLIENTS = ("FO-36", "FO-38", "FO-39", "FO-49")
+_SECONDARY = ("secondary",)
+
+_PUT = "    Shelf(paths.staging).put(incoming, manifest.id)\n    return manifest"
+_FIRST_ONLY = (
+    "    if not Shelf(paths.staging).complete.exists():\n"
+    "        Shelf(paths.staging).put(incoming, manifest.id)\n"
+    "    return manifest"
+)
+
+
+def accepts_one(node: str) -> Patched:
+    """Let a node accept the first snapshot that it gets, and lay the others aside."""
+    return Patched((node,), "snapshot.py", _PUT, _FIRST_ONLY)
+
+
+def _others(requirement: str) -> tuple[str, ...]:
+    return tuple(one for one in _OF_CLIENTS if one != requirement)
+
+
+def other_authority(broken: Broken) -> None:
+    """Let the secondary's OpenVPN trust an authority of its own."""
+    broken.lab["secondary"].run(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 "
+        "-subj /CN=other -keyout /root/other.key -out /root/other.pem 2>/dev/null"
+    )
+    with_options(_SECONDARY, "openvpn", "--ca /root/other.pem")(broken)
+
+
+def other_token_secret(broken: Broken) -> None:
+    """Let the secondary's OpenVPN make and take tokens by another secret."""
+    broken.lab["secondary"].run("openvpn --genkey auth-token /root/other.token")
+    with_options(_SECONDARY, "openvpn", "--auth-gen-token-secret /root/other.token")(broken)
+
+
+def robot_is_refused(broken: Broken) -> None:
+    """Let the secondary's OpenVPN refuse every certificate for logging in without a name."""
+    script = '#!/bin/sh\ncase "$2" in *AUTOLOGIN*) exit 1;; esac\n'
+    broken.lab["secondary"].put(script, "/usr/local/libexec/refuse", mode=0o755)
+    with_options(_SECONDARY, "openvpn", "--tls-verify /usr/local/libexec/refuse")(broken)
+
+
+def once_synced_never_again(broken: Broken) -> None:
+    """Let the standby lay every snapshot aside that comes after the first recorded one."""
+    standby = broken.standby
+    broken.after(SyncCompleted, lambda: accepts_one(standby)(broken))
+
+
+def forwarded_to_the_primary(broken: Broken) -> None:
+    """Let the gateway forward to the primary's own address."""
+    to = broken.pair.address("primary")
+    ports = (("tcp", TCP_PORT), ("tcp", WEB_PORT), ("udp", UDP_PORT))
+    for protocol, port in ports:
+        rule = f"-I PREROUTING -p {protocol} --dport {port} -j DNAT --to-destination {to}"
+        broken.lab["gateway"].run(f"iptables -t nat {rule}")
+
+
+MUTANTS = (
+    Mutant(
+        "FO-32", f"{_SYNCS}test_changes_are_staged_on_the_standby_and_not_loaded", "secondary",
+        "what is staged is loaded live", ("loaded live on the standby",),
+        Patched(
+            _SECONDARY, "snapshot.py", _PUT,
+            "    shutil.copytree(incoming, paths.databases, dirs_exist_ok=True)\n" + _PUT,
+        ),
+    ),
+    Mutant(
+        "FO-33", f"{_SYNCS}test_the_new_active_node_runs_what_was_staged", "secondary",
+        "what it loads is changed", ("is not what was staged",),
+        Patched(
+            _SECONDARY, "snapshot.py",
+            "    fresh.rename(paths.databases)\n    sync(paths.etc)\n    shutil",
+            "    fresh.rename(paths.databases)\n    sync(paths.etc)\n"
+            '    Users.at(paths).put("nobody", "prop_autologin", "true")\n    shutil',
+            restarts=True,
+        ),
+    ),
+    Mutant(
+        "FO-34", f"{_SYNCS}test_after_a_takeover_changes_go_the_other_way", "primary",
+        "it accepts one snapshot only", ("did not reach primary",), accepts_one("primary"),
+    ),
+    Mutant(
+        "FO-35", f"{_SESSIONS}test_a_profile_of_one_node_works_on_the_other_as_it_is",
+        "secondary", "it trusts an authority of its own",
+        ("carol's profile of primary fails on secondary",), other_authority,
+    ),
+    Mutant(
+        "FO-36", _OUTSIDE, "secondary", "tokens have another secret", ("alice",),
+        other_token_secret, _others("FO-36"),
+    ),
+    Mutant(
+        "FO-37", f"{_SESSIONS}test_a_token_is_refused_when_it_should_be", "both nodes",
+        "tokens live for ever", ("was accepted although",),
+        with_options(NODES, "openvpn", "--auth-gen-token 0"),
+    ),
+    Mutant(
+        "FO-38", _OUTSIDE, "secondary", "certificates for automatic login are refused",
+        ("robot",), robot_is_refused, _others("FO-38"),
+    ),
+    Mutant(
+        "FO-39", _OUTSIDE, "primary", "clients wait for 300 s", ("udp",),
+        with_options(("primary",), "openvpn", '--push "ping-restart 300"'), _others("FO-39"),
+    ),
+    Mutant(
+        "FO-40", f"{_SESSIONS}test_the_subscription_goes_with_the_role", "primary",
+        "the licence is left out of the sync", ("shows key",),
+        Patched(
+            ("primary",), "snapshot.py", "    if paths.sessions.exists():\n        shutil.copyfile",
+            "    import sqlite3\n\n"
+            '    with sqlite3.connect(draft / "config.db") as left:\n'
+            "        left.execute(\"DELETE FROM config WHERE key LIKE 'subscription.%'\")\n"
+            "    if paths.sessions.exists():\n        shutil.copyfile",
+        ),
+    ),
+    Mutant(
+        "FO-46", "test_survival.py::test_what_the_last_sync_held_survives_and_the_rest_is_counted",
+        "secondary", "it accepts one snapshot only", ("sync",), once_synced_never_again,
+    ),
+    Mutant(
+        "FO-49", _OUTSIDE, "gateway", "it forwards to the primary's own address", ("udp",),
+        forwarded_to_the_primary, _others("FO-49"),
+    ),
+)  # fmt: skip

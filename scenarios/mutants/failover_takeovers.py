@@ -1,0 +1,183 @@
+"""Mutants of takeovers, of returning nodes, and of filters: FO-24 to FO-31, FO-41 to 44, FO-47."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from evidence.events.pair import FilterBegan
+from evidence.events.takeover import NodeReturned, RebootLoopBegan
+from evidence.packets import ARP
+from lab.wait import until
+from lab.wire import Drop, Match, Rule
+from provision.failover.access_server import SERVICE
+from scenarios.failover import test_troubleshooting
+from scenarios.failover.pair import HEARTBEAT
+from scenarios.mutants.access_server import (
+    NODES,
+    Patched,
+    restart,
+    second_ucarp,
+    with_options,
+)
+from scenarios.mutants.failover_running import POWER_OFF
+from scenarios.mutants.mutant import Broken, Mutant
+
+_SPLITS = "test_troubleshooting.py::"
+
+
+def ten_silent(broken: Broken) -> None:
+    """Let the standby wait for ten advertisements."""
+    with_options((broken.standby,), "ucarp", "--deadratio=10")(broken)
+
+
+def primary_waits(broken: Broken) -> None:
+    """Let the primary wait for ten advertisements."""
+    broken.wrap("primary", "ucarp", 'exec "$genuine" "$@" --deadratio=10')
+    restart(broken, "primary")
+
+
+def slow_services(broken: Broken) -> None:
+    """Let OpenVPN start 15 s late on the standby."""
+    broken.wrap(broken.standby, "openvpn", 'sleep 15\nexec "$genuine" "$@"')
+
+
+def no_gratuitous_arp(broken: Broken) -> None:
+    """Drop what a node says by ARP of the virtual IP, where it is to be said to all."""
+    match = Match(ethertype=ARP, src_ip=broken.pair.virtual_ip, dst_mac="ff:ff:ff:ff:ff:ff")
+    rule = broken.lab.wire.add(Rule(match, Drop()))
+    broken.undone.callback(broken.lab.wire.remove, rule)
+
+
+def virtual_ip_stays(broken: Broken) -> None:
+    """Let the active node have the virtual IP again once its service has stopped."""
+    address, place = broken.pair.virtual_ip, f"/etc/systemd/system/{SERVICE}.service.d"
+    line = f"[Service]\nExecStopPost=/sbin/ip address replace {address}/32 dev wire0\n"
+    active = broken.lab[broken.pair.active()]
+    active.put(line, f"{place}/stays.conf")
+    active.run("systemctl daemon-reload")
+
+
+def preempts_on_return(broken: Broken) -> None:
+    """Let a node that is back take the role, from one that advertises more seldom."""
+    victim, peer = broken.pair.active(), broken.standby
+    with_options((peer,), "ucarp", "--advskew=100")(broken)
+
+    def come_back() -> None:
+        broken.wrap(victim, "ucarp", 'exec "$genuine" "$@" --preempt')
+        broken.pair.service(victim, "restart")
+
+    broken.after(NodeReturned, come_back)
+
+
+def demoted_in_the_loop(broken: Broken) -> None:
+    """Demote the active node during the reboot loop, until the other one takes the role."""
+    pair = broken.pair
+    victim, peer = pair.active(), broken.standby
+
+    def taken() -> bool:
+        broken.lab[peer].run("pkill -USR2 -x ucarp", check=False)
+        return victim in pair.masters(4.0)
+
+    broken.after(RebootLoopBegan, lambda: until(taken, 240, f"{victim} to take the role"))
+
+
+def logs_nowhere(broken: Broken) -> None:
+    """Let the standby's log of failover events be lost."""
+    broken.lab[broken.standby].run("ln -sf /dev/null /var/log/openvpnas.log")
+
+
+def nothing_is_heard(broken: Broken) -> None:
+    """Filter the heartbeat on the wire once the secondary's service is stopped."""
+    secondary = broken.lab["secondary"]
+    match = Match(protocol=HEARTBEAT, to_ports=(broken.pair.port("secondary"),))
+
+    def stopped() -> bool:
+        return secondary.run(f"systemctl is-active -q {SERVICE}", check=False).status != 0
+
+    broken.once(stopped, lambda: broken.lab.wire.add(Rule(match, Drop())))
+
+
+def filtered_in_a_guest_only(broken: Broken) -> None:
+    """Let what filters the heartbeat be the standby's own firewall."""
+    genuine, standby = test_troubleshooting.vrrp_filtered, broken.standby
+
+    def inside(_: object) -> object:
+        return test_troubleshooting.firewalled_inside(broken.pair, standby)
+
+    test_troubleshooting.vrrp_filtered = inside  # type: ignore[assignment]  # for this scenario
+    broken.undone.callback(lambda: setattr(test_troubleshooting, "vrrp_filtered", genuine))
+
+
+def another_while_filtered(name: str) -> Callable[[Broken], None]:
+    """Start another ucarp on the standby while the network filters: it stays a master."""
+
+    def apply(broken: Broken) -> None:
+        standby = broken.standby
+        broken.after(
+            FilterBegan, lambda: second_ucarp(broken, standby), lambda one: one.filter == name
+        )
+
+    return apply
+
+
+MUTANTS = (
+    Mutant(
+        "FO-24", POWER_OFF, "secondary", "a dead ratio of 10, and 3 is configured",
+        ("the guide's few seconds",), ten_silent, ("FO-25", "FO-26", "FO-31"),
+    ),
+    Mutant(
+        "FO-25", POWER_OFF, "secondary", "OpenVPN starts 15 s late", ("443",), slow_services,
+    ),
+    Mutant(
+        "FO-26", POWER_OFF, "wire", "gratuitous ARP is dropped", ("no gratuitous ARP of",),
+        no_gratuitous_arp,
+    ),
+    Mutant(
+        "FO-27", "test_takeover.py::test_a_clean_stop_hands_over_and_drops_the_virtual_ip",
+        "primary", "its stop leaves the virtual IP", ("still holds the virtual IP",),
+        virtual_ip_stays,
+    ),
+    Mutant(
+        "FO-28", "test_returning.py::test_an_active_node_that_comes_back_stays_standby",
+        "primary", "it preempts", ("on its return",), preempts_on_return,
+    ),
+    Mutant(
+        "FO-29", "test_returning.py::test_a_node_that_reboots_over_and_over_moves_nothing",
+        "secondary", "it is demoted in the loop", ("in the reboot loop",), demoted_in_the_loop,
+    ),
+    Mutant(
+        "FO-30", "test_returning.py::test_restarting_the_active_secondary_gives_the_role_back",
+        "primary", "a dead ratio of 10, and 3 is configured", ("primary",), primary_waits,
+    ),
+    Mutant(
+        "FO-31", POWER_OFF, "secondary", "its failover log is lost", ("MASTER line is in",),
+        logs_nowhere,
+    ),
+    Mutant(
+        "FO-41", f"{_SPLITS}test_tcpdump_on_a_stopped_secondary_sees_the_heartbeat", "wire",
+        "the heartbeat is filtered", ("are needed",), nothing_is_heard, ("FO-21",),
+    ),
+    Mutant(
+        "FO-42", f"{_SPLITS}test_a_filtered_heartbeat_splits_the_pair_and_healing_leaves_one",
+        "secondary", "its own firewall filters, not the network", ("not two masters at once",),
+        filtered_in_a_guest_only,
+    ),
+    Mutant(
+        "FO-43", f"{_SPLITS}test_a_filtered_heartbeat_splits_the_pair_and_healing_leaves_one",
+        "secondary", "it has another password from the filter on", ("masters",),
+        another_while_filtered("vrrp"),
+    ),
+    Mutant(
+        "FO-44",
+        f"{_SPLITS}test_a_filter_of_source_macs_breaks_the_pair_until_spoofing_is_allowed",
+        "secondary", "it has another password from the filter on", ("masters",),
+        another_while_filtered("source-mac"), ("FO-43",),
+    ),
+    Mutant(
+        "FO-47", "test_keepalived.py::test_keepalived_keeps_what_the_guide_promises",
+        "both nodes", "nopreempt is left out", ("on its return",),
+        Patched(
+            NODES, "heartbeat.py", "    nopreempt\n    interface", "    interface"
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Checks of the harness' own promises, on recordings made up for tests."""

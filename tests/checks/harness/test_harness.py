@@ -1,0 +1,93 @@
+"""LAB-01 to 08: what shows a promise of the harness, what breaks it, and what leaves it open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checks.engine.verdict import Status
+from tests.checks.harness.changes import (
+    Change,
+    frames,
+    nothing_dropped,
+    setting,
+    visited_twice,
+    without,
+)
+from tests.checks.harness.runs import GOOD
+
+
+@pytest.mark.parametrize("requirement", GOOD)
+def test_a_promise_that_is_kept_passes(tmp_path: Path, requirement: str) -> None:
+    verdict = GOOD[requirement]().judge(requirement, tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
+OPEN: dict[str, tuple[str, Change, str]] = {
+    "no lab ran": ("LAB-01", setting("host.visited", processes=1), "1 processes, not 3"),
+    "something is other each time, and never the same": (
+        "LAB-01",
+        visited_twice({"after": ["file /run/a: new"]}, {"after": ["file /run/b: new"]}),
+        "never the same",
+    ),
+    "nothing was received": ("LAB-02", without("frames.received"), "not shown"),
+    "no rule hit anything": ("LAB-02", nothing_dropped, "hit none"),
+    "what was judged lacked more": (
+        "LAB-02",
+        setting("verdict.given", reasons=["the fault x hit no frame"]),
+        "lacked something else",
+    ),
+    "one kind was never killed": ("LAB-03", setting("processes.killed", kinds=["wire"]), "owner"),
+    "a kill was followed by no run": ("LAB-03", without("run.followed"), "0 runs followed 4"),
+    "there is one lab": ("LAB-04", lambda run: run.events.pop(), "1 labs side by side"),
+    "the addresses differ": (
+        "LAB-04",
+        setting("said.on.wire", 1, address="192.0.2.9"),
+        "different addresses",
+    ),
+    "a lab recorded nothing": ("LAB-04", frames(lambda _: []), "not shown: what lab says"),
+    "a case was left out": ("LAB-06", lambda run: run.events.pop(), "not tried: images that"),
+    "there was no verdict yet": ("LAB-07", setting("judged.again", compared=0), "no verdict yet"),
+}
+
+
+@pytest.mark.parametrize("what", OPEN)
+def test_what_cannot_be_told_is_unknown(tmp_path: Path, what: str) -> None:
+    requirement, change, words = OPEN[what]
+    run = GOOD[requirement]()
+    change(run)
+    verdict = run.judge(requirement, tmp_path)
+    assert verdict.status is Status.UNKNOWN, verdict.text
+    assert words in verdict.text
+    assert "crashed" not in verdict.text
+
+
+def test_root_that_gave_up_its_privileges_is_as_good_as_an_ordinary_user(tmp_path: Path) -> None:
+    run = GOOD["LAB-01"]()
+    setting("host.visited", uid=0, capabilities=1 << 31)(run)
+    verdict = run.judge("LAB-01", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
+def test_a_filter_that_hit_no_frame_leaves_nothing_shown(tmp_path: Path) -> None:
+    run = GOOD["LAB-06"]()
+    run.events.append(("filter.ended", "wire", {"filter": "vrrp", "hits": 0}))
+    verdict = run.judge("LAB-06", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert verdict.reasons[0].startswith("the filter vrrp hit no frame")
+    assert "it would be PASS" in verdict.reasons
+
+
+def test_a_filter_that_hit_frames_is_no_flaw(tmp_path: Path) -> None:
+    run = GOOD["LAB-06"]()
+    run.events.append(("filter.ended", "wire", {"filter": "vrrp", "hits": 3}))
+    assert run.judge("LAB-06", tmp_path).status is Status.PASS
+
+
+def test_what_was_other_in_one_visit_of_two_was_somebody_elses(tmp_path: Path) -> None:
+    run = GOOD["LAB-01"]()
+    visited_twice({"after": ["file /run/a: new"]}, {})(run)
+    verdict = run.judge("LAB-01", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+    assert "after a lab, once of 2 times: file /run/a: new" in verdict.text

@@ -1,0 +1,81 @@
+"""Mutants of deployments: which there are, that each can be applied, and how a run of them ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from checks.engine.registry import checks
+from checks.engine.requirements import catalogue
+from provision.failover import access_server
+from scenarios.mutants.access_server import LIBRARY, Patched
+from scenarios.mutants.mutant import Mutant
+from scenarios.mutants.plugin import NONE, every
+from tests.scenarios.pretended import PROJECT, pretend
+
+EVERY = [mutant for mutants in every().values() for mutant in mutants]
+DROP_IN = PROJECT / "provision" / "reference" / access_server.ARCHIVE / "openvpnas"
+FILE = "scenarios/multi_node/test_controller.py"
+
+
+def test_each_requirement_of_a_guide_that_is_shown_has_a_mutant_or_a_reason() -> None:
+    shown = {name for name in checks() if not name.startswith("LAB")}
+    assert {mutant.requirement for mutant in EVERY} | NONE.keys() >= shown
+
+
+def test_no_requirement_has_both_a_mutant_and_a_reason_for_none() -> None:
+    assert not {mutant.requirement for mutant in EVERY} & NONE.keys()
+
+
+def test_no_two_mutants_have_one_name() -> None:
+    names = [mutant.name for mutant in EVERY]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("mutant", EVERY, ids=lambda mutant: mutant.name)
+def test_the_scenario_of_a_mutant_is_there_and_judges_what_it_breaks(mutant: Mutant) -> None:
+    guide = catalogue().get(mutant.requirement).guide.replace("-", "_")
+    path, name = mutant.scenario.split("::")
+    text = (PROJECT / "scenarios" / guide / path).read_text()
+    before, found, after = text.partition(f"def {name}(")
+    assert found
+    marks = before[before.rindex("\n\n\n") :]
+    body = after.partition("\n\n\n")[0]
+    for requirement in (mutant.requirement, *mutant.depends):
+        assert f'"{requirement}"' in marks
+        assert f'"{requirement}"' in body
+
+
+@pytest.mark.parametrize(
+    "patched",
+    [mutant.apply for mutant in EVERY if isinstance(mutant.apply, Patched)],
+    ids=lambda patched: f"{patched.module}: {patched.old.strip()}",
+)
+def test_what_is_patched_stands_in_the_drop_in_once(patched: Patched) -> None:
+    assert LIBRARY.endswith(DROP_IN.name)
+    text = (DROP_IN / patched.module).read_text()
+    assert text.count(patched.old) == 1
+    compile(text.replace(patched.old, patched.new), patched.module, "exec")
+
+
+def test_a_run_of_mutants_has_an_item_a_mutant_and_says_what_it_was(tmp_path: Path) -> None:
+    run = pretend(tmp_path, "-n", "0", "--mutants", FILE)
+    assert [name.partition("[")[2] for name in run.begun] == [
+        "MN-04]", "MN-05]", "MN-07]", "MN-08]",
+    ]  # fmt: skip
+    assert json.loads((run.evidence / "kills.json").read_text()) == []
+
+
+def test_a_usual_run_has_no_mutants(tmp_path: Path) -> None:
+    run = pretend(tmp_path, "-n", "0", FILE)
+    assert not [name for name in run.begun if "[" in name]
+    assert not (run.evidence / "kills.json").exists()
+
+
+def test_what_is_repeated_or_long_is_one_item_in_a_run_of_mutants(tmp_path: Path) -> None:
+    run = pretend(tmp_path, "-n", "0", "--mutants", "scenarios/failover/test_returning.py")
+    assert len(run.begun) == 3
+    run = pretend(tmp_path, "-n", "0", "--mutants", "-k", "FO-27", "scenarios/failover")
+    assert run.begun[-1].endswith("::test_a_clean_stop_hands_over_and_drops_the_virtual_ip[FO-27]")

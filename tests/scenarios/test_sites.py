@@ -1,0 +1,122 @@
+"""Scenarios on machines that are already there: what may run, and what is said of the rest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+from rich.console import Console
+
+from lab.errors import CommandFailed, NotHere
+from lab.progress import Progress
+from lab.site import Site
+from scenarios import sites
+from scenarios.sites import SiteLabs
+from tests.scenarios.pretended import PROJECT
+from tests.site.hosts import Host, hosts, site_of
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[dict[str, Host]]:
+    with hosts(tmp_path) as made:
+        yield made
+
+
+def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "VPNPROOF_LABS": str(tmp_path / "labs")}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
+    evidence = ["--evidence", str(tmp_path / "evidence")]
+    return subprocess.run(
+        [*command, *evidence, *arguments],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--lab=elsewhere",), "'elsewhere' is neither local nor a site file"),
+        (("--lab=none.toml",), "no site file none.toml"),
+        (("--allow-disruption",), "--allow-disruption: is for --lab=SITE.toml"),
+        (("--lab=SITE", "-n", "2"), "a site is one"),
+        (("--lab=SITE", "--fresh"), "--fresh: is for labs"),
+        (("--lab=SITE",), "needs one machine with the role 'gateway'"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_before_anything_starts(
+    two: dict[str, Host], tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    file = site_of(tmp_path, two)
+    given = [one.replace("SITE", str(file.path)) if "=" in one else one for one in arguments]
+    done = run(tmp_path, "scenarios/failover/test_heartbeat.py", *given)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert said in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (tmp_path / "evidence").exists()
+    assert not any(host.server.connections for host in two.values())
+
+
+class Item:
+    """A scenario, as far as it is asked what it may do."""
+
+    def __init__(self, guide: str, *marks: str) -> None:
+        self.path = Path(f"scenarios/{guide}/test_it.py")
+        self.name = "test_it"
+        self._marks = marks
+
+    def get_closest_marker(self, name: str) -> pytest.Mark | None:
+        assert name == "on_site"
+        return pytest.mark.on_site(*self._marks).mark if self._marks else None
+
+
+def admitted(site: Site, tmp_path: Path, item: Item) -> None:
+    labs = SiteLabs(site, tmp_path, Progress(Console(quiet=True)), lambda _name, _site: None)
+    labs.admit(cast(pytest.Item, item))
+
+
+def test_a_scenario_that_observes_may_run(two: dict[str, Host], tmp_path: Path) -> None:
+    site = Site(site_of(tmp_path, two), tmp_path)
+    admitted(site, tmp_path, Item("failover", "observes"))
+    assert not (tmp_path / "announced.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [
+        (Item("failover", "disrupts"), "not done without --allow-disruption"),
+        (Item("failover"), "only a lab can undo"),
+        (Item("multi_node", "observes"), "is a site of failover, not of multi_node"),
+    ],
+)
+def test_what_may_not_run_says_why(
+    two: dict[str, Host], tmp_path: Path, item: Item, why: str
+) -> None:
+    with pytest.raises(NotHere, match=why):
+        admitted(Site(site_of(tmp_path, two), tmp_path), tmp_path, item)
+
+
+def test_one_that_disrupts_is_announced_where_it_is_allowed(
+    two: dict[str, Host], tmp_path: Path
+) -> None:
+    site = Site(site_of(tmp_path, two), tmp_path, allowed=True)
+    admitted(site, tmp_path, Item("failover", "disrupts"))
+    assert "about to disturb: by test_it" in (tmp_path / "announced.log").read_text()
+    with pytest.raises(NotHere, match="only a lab can undo"):
+        admitted(site, tmp_path, Item("failover"))
+
+
+def test_errors_are_told_without_a_trace_of_ours() -> None:
+    broken = CommandFailed("primary", "sacli", 1, "no such program")
+    group = ExceptionGroup("2 of 3 not shown", [broken, NotHere("no probe")])
+    assert sites._told(group).splitlines()[0] == "primary: `sacli` ended with status 1"
+    assert sites._told(group).endswith("no probe")
+    assert sites._told(ValueError("a bug of ours")) == ""

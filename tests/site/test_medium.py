@@ -1,0 +1,100 @@
+"""What machines of a site send each other is recorded as a wire records it, and covered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evidence.capture import Capture, verify
+from lab.errors import NotHere
+from lab.site import Site
+from lab.wire import Drop, Match, Rule
+from tests.checks.protocols import encoder
+from tests.site.hosts import Host, site_of
+
+ADVERT = encoder.carp("192.168.70.1", counter=1)
+
+
+@pytest.fixture
+def site(two: dict[str, Host], tmp_path: Path) -> Iterator[Site]:
+    opened = Site(site_of(tmp_path, two), tmp_path)
+    opened.open(tmp_path / "site.pcapng")
+    yield opened
+    opened.close()
+
+
+def test_frames_stand_in_the_capture_by_their_senders_time(
+    site: Site, two: dict[str, Host], tmp_path: Path
+) -> None:
+    from_ns = time.time_ns()
+    with site.wire.frames(Match(protocol=112, from_ports=("primary/wire0",))) as seen:
+        at_ns = two["primary"].hears("out", ADVERT)
+        two["secondary"].hears("in", ADVERT)
+        shown = seen.take(10)
+    site.wire.flush()
+    until_ns = time.time_ns()
+    assert shown is not None
+    assert (shown.port, shown.raw) == ("primary/wire0", ADVERT)
+    (frame,) = Capture(tmp_path / "site.pcapng")
+    assert (frame.interface, frame.data, frame.passed) == ("primary/wire0", ADVERT, True)
+    assert abs(frame.at_ns - at_ns) <= site.wire.unsure_ns + 10**6
+    holes = Capture(tmp_path / "site.pcapng").coverage().holes(from_ns, frame.at_ns + 1)
+    assert not holes
+    assert until_ns > frame.at_ns
+
+
+def test_a_capture_that_was_closed_is_sound(
+    site: Site, two: dict[str, Host], tmp_path: Path
+) -> None:
+    two["primary"].hears("out", ADVERT)
+    site.wire.flush()
+    site.close()
+    assert verify(tmp_path / "site.pcapng") is None
+    assert Capture(tmp_path / "site.pcapng").coverage().ended
+
+
+def test_a_machine_that_was_cut_off_is_listened_to_again(
+    site: Site, two: dict[str, Host], tmp_path: Path
+) -> None:
+    two["primary"].server.drop()
+    two["primary"].hears("out", ADVERT)
+    two["secondary"].hears("in", ADVERT)
+    site.wire.flush()
+    assert [frame.interface for frame in Capture(tmp_path / "site.pcapng")] == ["primary/wire0"]
+
+
+def test_nothing_of_ours_carries_the_frames(site: Site) -> None:
+    for refused in (
+        lambda: site.wire.add(Rule(Match(protocol=112), Drop())),
+        lambda: site.wire.cut("primary/wire0"),
+        lambda: site.wire.filter_mac("primary/wire0", []),
+        lambda: site.wire.attach("probe/wire0", "lan"),
+        lambda: site.set_link("primary", 0, up=False),
+        site["primary"].pause,
+        site["primary"].shut_down,
+        lambda: site["primary"].need_power_switch("crash"),
+    ):
+        with pytest.raises(NotHere):
+            refused()
+
+
+def test_nothing_is_disturbed_unless_that_is_allowed(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(NotHere, match="not done without --allow-disruption"):
+        site["primary"].kill()
+    assert not (tmp_path / "announced.log").exists()
+
+
+def test_what_disturbs_is_announced_before_it_is_done(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    site.allowed, site.say = True, told.append
+    monkeypatch.setattr(site["primary"], "run", told.append)  # it would reset this host
+    site["primary"].kill()
+    announced, command = told
+    assert "about to disturb: primary: the power is cut for a moment" in announced
+    assert "sysrq-trigger" in command
+    assert announced in (tmp_path / "announced.log").read_text()

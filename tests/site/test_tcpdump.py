@@ -1,0 +1,62 @@
+"""What tcpdump says is read as it comes, in pieces of any size."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from lab.errors import MachineError
+from lab.site import tcpdump
+
+HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
+
+
+def record(at_us: int, data: bytes) -> bytes:
+    return struct.pack("<IIII", at_us // 10**6, at_us % 10**6, len(data), len(data)) + data
+
+
+def test_frames_are_whole_however_they_come() -> None:
+    said = tcpdump.Said("primary")
+    raw = HEADER + record(1_000_002, b"one") + record(2_000_000, b"twice")
+    found = [frame for at in range(len(raw)) for frame in said.frames(raw[at : at + 1])]
+    assert found == [(1_000_002_000, b"one"), (2_000_000_000, b"twice")]
+
+
+def test_counters_count_once_their_frames_were_read() -> None:
+    said = tcpdump.Said("primary")
+    counters = (
+        "tcpdump: 1 packet captured, 7 packets received by filter, 2 packets dropped by kernel"
+    )
+    assert list(said.lines(f"tcpdump: listening on eth0\nat 5000\n{counters}\n")) == [
+        "tcpdump: listening on eth0"
+    ]
+    assert said.counted() is None
+    assert list(said.frames(HEADER + record(1, b"x")))
+    assert said.counted() == tcpdump.Counted(5000, 2)
+    assert said.counted() is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"x" * 24, "writes no pcap"),
+        (HEADER[:20] + struct.pack("<I", 113), "link type 113"),
+        (HEADER + struct.pack("<IIII", 1, 1, 10**6, 10**6), "frame of 1000000 octets"),
+    ],
+)
+def test_what_is_no_capture_is_refused(raw: bytes, why: str) -> None:
+    with pytest.raises(MachineError, match=why):
+        list(tcpdump.Said("primary").frames(raw))
+
+
+def test_a_line_without_end_is_refused() -> None:
+    with pytest.raises(MachineError, match="without an end"):
+        list(tcpdump.Said("primary").lines("x" * 5000))
+
+
+def test_our_own_session_is_not_listened_to() -> None:
+    session = "tcp and host 192.0.2.1 and port 22"
+    assert tcpdump.expression("out", session) == f"not ({session})"
+    assert tcpdump.expression("in", session) == f"({tcpdump.TO_ALL}) and not ({session})"
+    assert tcpdump.expression("out", "") == ""
