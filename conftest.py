@@ -270,7 +270,8 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs | SiteLabs]:
     progress = Progress(Console(file=config.stash[_TERMINAL], highlight=False))
     if (site := sites.chosen(config)) is not None:
         run = config.stash[_RUN]
-        run.open(requirements=config.stash[_TO_BE_JUDGED], **sites.facts(site))
+        wanted = config.stash.get(_TO_BE_JUDGED, frozenset[str]())
+        run.open(requirements=wanted, **sites.facts(site))
         on_site = SiteLabs(site, run.directory, progress, run.note_lab)
         try:
             yield on_site

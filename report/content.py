@@ -8,11 +8,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from checks.engine.mutants import Outcome
 from checks.engine.repetition import Repetition
 from checks.engine.verdict import Status
 from report.distributions import Distribution, distributions, stages
 from report.failovers import Failover, failovers
 from report.figures import strips
+from report.kills import Killed, broken, is_of_mutants, shipped
 from report.maintenance import maintenance
 from report.matrix import Row, matrix
 from report.reading import Lack, Material, read_run
@@ -78,6 +80,9 @@ class Content:
     stages: tuple[Stage, ...]
     draws: tuple[Draw, ...]
     maintenance: tuple[tuple[str, Timeline], ...]
+    of_mutants: bool
+    broken: tuple[Outcome, ...]
+    kills: tuple[Killed, ...]
 
     @property
     def guides(self) -> list[str]:
@@ -102,6 +107,9 @@ def content_of(directory: Path) -> Content:
         tuple(_stages(distributions(found))),
         tuple(draws(material)),
         tuple(maintenance(material)),
+        is_of_mutants(material),
+        broken(material),
+        shipped(),
     )
 
 

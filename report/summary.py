@@ -10,6 +10,8 @@ from typing import Any
 from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, worst
 from evidence.moment import NS
+from report.kills import broken, is_of_mutants
+from report.kills import sentence as of_mutants
 from report.matrix import Row
 from report.reading import Departure, Lack, Material
 
@@ -56,10 +58,13 @@ def summary(material: Material, rows: Sequence[Row]) -> Summary:
     """Put a run into what a first screen holds; `rows`: its requirements."""
     statuses = [row.status for row in rows]
     status = worst(statuses + [Status.UNKNOWN] * bool(material.altered or material.lacks))
+    said = sentence(status, rows, material)
+    if is_of_mutants(material):  # neither a PASS nor a FAIL of it is one of a deployment
+        status, said = Status.UNKNOWN, of_mutants(broken(material))
     counts = {str(one): statuses.count(one) for one in (Status.PASS, Status.FAIL, Status.UNKNOWN)}
     return Summary(
         status,
-        sentence(status, rows, material),
+        said,
         tuple(Fact(*one, _is_doubtful(one[1])) for one in tested(material, rows)),
         counts,
         material.departures,

@@ -54,6 +54,9 @@ def table(content: Content) -> dict[str, Any]:
             }
             for one in content.failovers
         ],
+        "of_mutants": content.of_mutants,
+        "mutants": [{**vars(one), "status": str(one.status)} for one in content.broken],
+        "kills": {one.id: [kill.model_dump() for kill in one.kills] for one in content.kills},
         "round_robin": [
             {
                 "what": one.what,

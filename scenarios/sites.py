@@ -165,6 +165,7 @@ class SiteLabs:
         except LabError as error:
             self._failure = error.message
             raise
+        self._site.wire.begin()
         return self._site
 
     def make_ahead(self, guide: str) -> None:

@@ -6,6 +6,7 @@ see `deployment`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp")
 RECORD_TYPE: Mapping[int, RecordType] = {4: "A", 6: "AAAA"}
 PORT = 1194
 DAEMON_PORT = 41194
+
+WEB_SERVER = re.compile(r"(httpd|apache2|php[\d.]*-fpm)\.service")
+"""The units that a controller is down without, on CentOS and on Debian."""
 
 PING_RESTART_S = 60.0
 """A node's `keepalive 10 60`: a client over UDP that hears nothing for so long begins anew."""

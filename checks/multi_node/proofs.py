@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from checks.multi_node.deployment import Deployment
-from checks.multi_node.guide import TRANSPORTS
+from checks.multi_node.guide import TRANSPORTS, WEB_SERVER
 from checks.multi_node.server_processes import Process
 from checks.multi_node.steps import (
     ORDER,
@@ -58,7 +58,7 @@ def maintenance(evidence: Evidence, site: Deployment) -> Maintenance:
         for one in evidence.events(UnitChanged)
         if one.change != "failed"
         and one.at_ns >= since_ns
-        and (one.source == site.controller.name or one.unit in units)
+        and (one.unit in units or _of_web_server(one, site))
     ]
     files = evidence.events(ServerFilesWritten)
     steps = [
@@ -70,12 +70,21 @@ def maintenance(evidence: Evidence, site: Deployment) -> Maintenance:
     return Maintenance(site, planned, steps, changes)
 
 
+def _of_web_server(change: UnitChanged, site: Deployment) -> bool:
+    return change.source == site.controller.name and bool(WEB_SERVER.fullmatch(change.unit))
+
+
 def _stands_for(run: ScriptRun, site: Deployment) -> Iterator[Script]:
-    """Yield the script that a run is, or stands for: a node may be rebooted in place of a start."""
+    """Yield the script that a run is, or that a reboot belongs to.
+
+    A node may be rebooted in place of its start, the controller after its update.
+    """
     if run.script in ORDER:
         yield run.script
     elif run.source in site.nodes:
         yield START
+    elif run.source == site.controller.name:
+        yield UPDATE_CONTROLLER
 
 
 def _step(
@@ -86,6 +95,9 @@ def _step(
     files: Iterable[ServerFilesWritten],
 ) -> Step:
     own = [one for one in changes if one.source == run.source and within(one.moment, run)]
+    if script == UPDATE_CONTROLLER and run.script == REBOOT:  # what stops is in no journal any more
+        web = {one.unit for one in changes if _of_web_server(one, site)}
+        return _by_journal(run, script, own, {(unit, "started") for unit in web})
     if script == UPDATE_CONTROLLER:
         stopped = {one.unit for one in own if one.change == "stopped"}
         if not stopped:

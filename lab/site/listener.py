@@ -29,12 +29,17 @@ from lab.wait import heard
 _PATIENCE_S = 10.0
 _AGAIN_S = 1.0
 _SILENT_S = 4.0  # without counters, which come twice a second, a machine is taken for gone
-_MEASURE_EVERY_S = 5.0
+_MEASURE_EVERY_S, _MEASURE_SOON_S = 5.0, 0.5
 _READINGS = 8
 _READING_S = 2.0
 _LOOK_S = 0.2
 _CHUNK = 1 << 16
-_CLOCK = "while read -r _; do date +%s%N; done"
+_CLOSE_NS = 15_000_000  # a clock that is not known better is read again soon
+_CLOCK = """\
+if [ -n "$(bash -c 'echo $EPOCHREALTIME' 2>/dev/null)" ]
+then exec bash -c 'while read -r _; do now=$EPOCHREALTIME; echo "${now/[.,]/}000"; done'
+else while read -r _; do date +%s%N; done; fi"""
+"""Tells the time a line; bash 5 does so without starting a program each time."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,8 @@ class Listener:
                 select.select(channels, [], [], _LOOK_S)
                 for one in taps:
                     self._take(one)
-                if time.monotonic() - measured > _MEASURE_EVERY_S:
+                close = self.offsets.at(time.time_ns()).uncertainty_ns <= _CLOSE_NS
+                if time.monotonic() - measured > (_MEASURE_EVERY_S if close else _MEASURE_SOON_S):
                     self._measure(clock)
                     measured = time.monotonic()
 

@@ -33,9 +33,9 @@ from lab.wire.matching import compile_match
 from lab.wire.recorder import Recorder
 from lab.wire.rules import Match, Rule, mac_octets
 
-APART_NS = 200_000_000
+APART_NS = 250_000_000
 """By how much two machines may date one frame differently: no copy of it is older than that."""
-MOST_UNSURE_NS = 60_000_000
+MOST_UNSURE_NS = 100_000_000
 """A clock that is not known better makes a trouble of it: the order of frames is not sure."""
 _LISTEN_S, _FLUSH_S = 60.0, 20.0
 _MARK_NS = 300_000_000
@@ -54,9 +54,9 @@ class SiteMedium:
         probe: str = "",
     ) -> None:
         self.unsure_ns = 0
-        """By how much the moment of a frame may be off, at most, so far."""
+        """By how much the moment of a frame may be off, at most, since the scenario began."""
         self.troubles: list[str] = []
-        """What keeps verdicts from resting on what was recorded, in words."""
+        """What keeps verdicts from resting on what was recorded since then, in words."""
         self._probe = probe
         self._access = access
         self._reached = reached
@@ -102,6 +102,10 @@ class SiteMedium:
         with self._lock:
             self._recorder = Recorder(self._capture)
             self._marked_ns = self._recorder.began_ns
+
+    def begin(self) -> None:
+        """Forget how sure earlier frames were: another scenario begins."""
+        self.unsure_ns, self.troubles = 0, []
 
     def close(self) -> None:
         """End listening; the capture's last mark is of the last moment that is known whole."""
@@ -249,9 +253,10 @@ class SiteMedium:
     def _unsure(self, told: Heard) -> None:
         self.unsure_ns = max(self.unsure_ns, told.uncertainty_ns)
         if told.uncertainty_ns > MOST_UNSURE_NS:
+            limit = MOST_UNSURE_NS // 10**6
             self._note(
-                f"the clock at {told.tap.port} is known to {told.uncertainty_ns // 10**6} ms only:"
-                f" more than {MOST_UNSURE_NS // 10**6} ms, the order of frames is not sure"
+                f"the clock at {told.tap.port} is not known to {limit} ms: in which order frames"
+                " were sent is not sure"
             )
 
     def _note(self, trouble: str) -> None:

@@ -55,7 +55,8 @@ def reach(site: SiteFile, machines: Mapping[str, SiteMachine]) -> dict[str, Reac
         except _Problems as error:
             return error.lines
         except VpnproofError as error:
-            return [f"{name}: {_line(error.message)}"]
+            told = _line(error.message)
+            return [told if told.startswith(f"{name}: ") else f"{name}: {told}"]
 
     with ThreadPoolExecutor(len(machines)) as beside:
         found = dict(zip(machines, beside.map(look, machines), strict=True))

@@ -32,7 +32,7 @@ def main(interface: str, mac: str) -> None:
     fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_NONBLOCK)
     begun = b""
     while True:
-        ready = select.select([0, nic], [], [])[0]
+        ready = select.select([0, nic.fileno()], [], [])[0]
         if 0 in ready:
             came = os.read(0, 65536)
             if not came:
@@ -40,7 +40,7 @@ def main(interface: str, mac: str) -> None:
             *lines, begun = (begun + came).split(b"\n")
             for line in lines:
                 nic.send(base64.b64decode(line))
-        if nic in ready:
+        if nic.fileno() in ready:
             hear(nic, own)
 
 

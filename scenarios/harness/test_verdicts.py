@@ -19,13 +19,12 @@ from scenarios.harness.refusals import PROJECT
 
 @pytest.mark.requirement("LAB-07", "LAB-08")
 def test_what_was_judged_is_judged_the_same_by_another_process(
-    lab: Lab, history: History, judge: Callable[[str], object]
+    lab: Lab, history: History, judge_each: Callable[..., None]
 ) -> None:
     table = read_kills()
     failed = {name: sum(kill.failed for kill in kills) for name, kills in table.items()}
     shown = tuple(sorted(registry.checks()))
     history.record(KillsShipped(source="checks", checks=shown, failed=failed))
-    judge("LAB-08")
     lab.wire.flush()
     done = subprocess.run(
         ["nice", "-n", "19", sys.executable, "-m", "scenarios.harness.again", history.path.parent],
@@ -39,4 +38,4 @@ def test_what_was_judged_is_judged_the_same_by_another_process(
         count, *differ = done.stdout.splitlines()
         again = JudgedAgain(source="judge", compared=int(count), differ=tuple(differ))
     history.record(again)
-    judge("LAB-07")
+    judge_each("LAB-07", "LAB-08")

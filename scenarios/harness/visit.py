@@ -20,6 +20,7 @@ from lab.accelerator import choose
 from lab.answers import understood
 from lab.cache import cache_root
 from lab.checkpoint import cold_start
+from lab.errors import LabError
 from lab.image import prepare
 from lab.topology import read_topology
 from lab.wire import processes_of
@@ -28,7 +29,9 @@ from scenarios.harness.machines import NAME, OTHER
 PROJECT = Path(__file__).parents[2]
 PRIVATE = ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")
 _CAPABILITIES = re.compile(r"^CapEff:\s*([0-9a-f]+)$", re.MULTILINE)
-_NO_PRIVILEGE = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
+_NO_PRIVILEGE = ("setpriv", "--bounding-set=-all,+setfcap", "--inh-caps=-all", "--no-new-privs")
+"""Root without its privileges, but for the one by which it maps itself into a user namespace: an
+ordinary user may do that without (Linux 5.12)."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,12 @@ def visiting(place: Path, image: str, accelerator: str) -> Iterator[Visitor]:
         assert process.stdout is not None
         assert process.stdin is not None
         line = process.stdout.readline()
+        if not line:
+            raise LabError(
+                f"the lab of a process without privileges did not come up (it ended with "
+                f"{process.wait()})",
+                hint="what it said stands above",
+            )
         with understood("the visitor", "that its lab runs"):
             told = json.loads(line)
             visitor = Visitor(told["uid"], told["capabilities"], tuple(told["pids"]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from checks.multi_node.deployment import Deployment
-from checks.multi_node.guide import TRANSPORTS
+from checks.multi_node.guide import TRANSPORTS, WEB_SERVER
 from checks.multi_node.steps import START, UPDATE_CONTROLLER, UPDATE_NODE
 from evidence.events.maintenance import (
     ConnectionsLogged,
@@ -42,6 +43,7 @@ _JOB_ENDED = {
     "be02cf6855d2428ba40df7e9d022f03d": "failed",
     "9d1aaa27d60140bd96365438aad20286": "stopped",
 }  # SD_MESSAGE_UNIT_*, of systemd 219 and later
+_OPENVPN = re.compile("openvpn-server@")
 _TAIL = 600  # characters of what a script printed
 _SCRIPT_S, _REBOOT_S = 600.0, 180.0
 _PING_EVERY_S, _APART = 0.5, ">/dev/null 2>&1 </dev/null"
@@ -107,12 +109,13 @@ def journal(history: History, machine: Machine, since_ns: int) -> None:
 def read_journal(
     machine: str, said: str, offset: ClockOffset, since_ns: int
 ) -> Iterator[UnitChanged]:
-    """Yield the changes of units that a journal tells since a moment."""
+    """Yield the changes of OpenVPN's and the web server's units that a journal tells of."""
     for line in said.splitlines():
         fields = json.loads(line)
         dated_us = fields.get("_SOURCE_REALTIME_TIMESTAMP") or fields["__REALTIME_TIMESTAMP"]
         at_ns = offset.on_host(int(dated_us) * 1000)
-        if at_ns > since_ns:
+        known = _OPENVPN.match(fields["UNIT"]) or WEB_SERVER.fullmatch(fields["UNIT"])
+        if at_ns > since_ns and known:
             yield UnitChanged.model_validate(
                 {
                     "source": machine,
@@ -209,7 +212,10 @@ class Maintenance:
         self._read_until: dict[str, int] = {}
 
     def follow(self, order: Sequence[Script], *, by_reboot: bool = False) -> None:
-        """Type the scripts, and record what they did."""
+        """Type the scripts, and record what they did.
+
+        by_reboot: the controller is rebooted after its update, nodes in place of their start.
+        """
         self._history.record(MaintenancePlanned(source="scenario", order=tuple(order)))
         now_ns = time.time_ns()
         self._read_until = dict.fromkeys((self._site.controller.name, *self._site.nodes), now_ns)
@@ -218,17 +224,23 @@ class Maintenance:
                 controller = self._lab[self._site.controller.name]
                 connections(self._history, controller)
                 self._run(script, controller, by_reboot=False)
+                if by_reboot:
+                    self._reboot(controller)
             else:
                 act = partial(self._run, script, by_reboot=by_reboot and script == START)
                 side_by_side((self._lab[node] for node in self._site.nodes), act)
 
     def _run(self, script: Script, machine: Machine, *, by_reboot: bool) -> None:
         if by_reboot:
-            reboot(self._history, machine)
-        else:
-            run_script(self._history, machine, script, typed(script))
+            self._reboot(machine)
+            return
+        run_script(self._history, machine, script, typed(script))
         if script == UPDATE_NODE:
             server_files(self._history, machine)
+        self._read_journal(machine)
+
+    def _reboot(self, machine: Machine) -> None:
+        reboot(self._history, machine)
         self._read_journal(machine)
 
     def read_journals(self) -> None:

@@ -38,6 +38,7 @@ def admin_of(lab: Lab, site: Deployment, history: History, password: str) -> vis
     return visits.Admin(history, portal, site.client.name)
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-02")
 def test_the_portal_shows_a_certificate_for_its_name(
     multi_node: Lab, site: Deployment, history: History, judge: Judge
@@ -46,6 +47,7 @@ def test_the_portal_shows_a_certificate_for_its_name(
     judge("MN-02")
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-03")
 def test_the_printed_credentials_log_in_and_no_others(
     multi_node: Lab, site: Deployment, history: History, judge: Judge
@@ -56,6 +58,7 @@ def test_the_printed_credentials_log_in_and_no_others(
     judge("MN-03")
 
 
+@pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-16", "MN-17")
 def test_clients_are_listed_while_connected_and_seen_under_their_nodes_address(
     multi_node: Lab,

@@ -101,7 +101,7 @@ def log_in_every_way(
     history: History, portal: Portal, machine: str, passwords: Mapping[str, str]
 ) -> None:
     """Record logins with each printed password, with another's, and with a wrong one."""
-    others = dict(zip(passwords, reversed(passwords.values()), strict=True))
+    others = dict(zip(passwords, reversed([*passwords.values()]), strict=True))
     for user, printed in passwords.items():
         tried: dict[Literal["printed", "wrong", "other"], str] = {
             "printed": printed,

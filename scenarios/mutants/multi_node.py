@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from provision.multi_node import profiles
+from provision.multi_node.controller import CA
 from provision.multi_node.nodes import CONFIG as NODE_CONFIG
 from provision.multi_node.services import nodes_path
 from provision.multi_node.site import Site
@@ -119,8 +120,48 @@ def one_node_refuses(broken: Broken, site: Site, _: Platform) -> None:
             broken.lab[site.nodes[-1].name].run(f"{tool} {rule}")
 
 
+def daemon_without_tls(broken: Broken, site: Site, platform: Platform) -> None:
+    """Let the last node's vpn-daemon speak in the clear."""
+    node, path = site.nodes[-1].name, platform.vpn_daemon_env
+    broken.edit(node, path, "ENABLE_TLS=-enable-tls", "#ENABLE_TLS=-enable-tls")
+    broken.lab[node].run("systemctl restart vpn-daemon")
+
+
+def daemon_named_as_printed(broken: Broken, site: Site, platform: Platform) -> None:
+    """Give the last node's vpn-daemon the certificate that the guide makes for it."""
+    node, controller = broken.lab[site.nodes[-1].name], broken.lab[site.controller.name]
+    name = f"vpn-daemon-{node.name}"
+    controller.run(f"cd {CA}\nvpn-ca -server {name} -not-after CA", timeout=240)
+    for ending, path, mode in (
+        ("crt", platform.vpn_daemon_certificate, 0o640),
+        ("key", platform.vpn_daemon_key, 0o640),
+    ):
+        node.put(controller.get(f"{CA}/{name}.{ending}"), path, mode=mode, group="vpn-daemon")
+    node.run("systemctl restart vpn-daemon")
+
+
+def daemon_open_to_all(broken: Broken, site: Site, _: Platform) -> None:
+    """Let everybody reach the last node's vpn-daemon, as by a rule without src_net."""
+    for tool in BOTH:
+        rule = "-I INPUT -i wire0 -p tcp --dport 41194 -j ACCEPT"
+        broken.lab[site.nodes[-1].name].run(f"{tool} {rule}")
+
+
+def restored(tool: str, script: str) -> Callable[[Broken, Site, Platform], None]:
+    """Let a script of sed change what the last node's `tool` is given to load, and be content."""
+
+    def act(broken: Broken, site: Site, _: Platform) -> None:
+        tried = 'case $1 in --test) exec "$genuine" "$@" ;; esac'
+        broken.wrap(
+            site.nodes[-1].name, tool, f'{tried}\nsed \'{script}\' | "$genuine" "$@" || true'
+        )
+
+    return act
+
+
 _SETTING_UP, _CONTROLLER = "test_requirements.py::", "test_controller.py::"
 _NODES, _BALANCING = "test_nodes.py::", "test_load_balancing.py::"
+_ACCESS, _FIREWALL = "test_access.py::", "test_firewall.py::"
 
 MUTANTS = (
     Mutant(
@@ -178,5 +219,33 @@ MUTANTS = (
     Mutant(
         "MN-23", f"{_BALANCING}test_clients_that_connect_by_the_shared_name_land_on_all_nodes",
         "node-b", "it refuses every client", ("do not spread over",), of_site(one_node_refuses),
+    ),
+    Mutant(
+        "MN-10", f"{_ACCESS}test_vpn_daemon_lets_the_controller_in_and_no_other_peer",
+        "node-b", "its vpn-daemon is started without -enable-tls",
+        ("vpn-daemon of node-b", "did not let the controller in"), of_site(daemon_without_tls),
+    ),
+    Mutant(
+        "MN-10", f"{_ACCESS}test_vpn_daemon_lets_the_controller_in_and_no_other_peer",
+        "node-b", "its certificate is named vpn-daemon-node-b, as the guide prints it",
+        ("vpn-daemon of node-b", "did not let the controller in"),
+        of_site(daemon_named_as_printed), more="as-printed",
+    ),
+    Mutant(
+        "MN-11", f"{_ACCESS}test_only_the_controller_reaches_vpn_daemon",
+        "node-b", "41194 is let in from everywhere", ("tcp/41194 of node-b", "is let in"),
+        of_site(daemon_open_to_all),
+    ),
+    Mutant(
+        "MN-28", f"{_FIREWALL}test_the_tightened_firewall_lets_in_what_the_guide_says_and_stays",
+        "node-b", "ip6tables is given the guide's text as printed, without COMMIT",
+        ("node-b, IPv6, once they were loaded",),
+        of_site(restored("ip6tables-restore", r"0,/^COMMIT$/{/^COMMIT$/d}")),
+    ),
+    Mutant(
+        "MN-29", f"{_FIREWALL}test_nothing_but_clients_packets_and_answers_goes_through_a_node",
+        "node-b", "what is left of FORWARD is accepted",
+        ("node-b, IPv4", "forwards what it should not"),
+        of_site(restored("iptables-restore", "s/^-A FORWARD -j REJECT.*/-A FORWARD -j ACCEPT/")),
     ),
 )  # fmt: skip

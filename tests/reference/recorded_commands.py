@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.reference.drop_in import SOFTWARE
 
 CHANGING = (
-    "apt-get", "install", "mkdir", "rm", "cp", "semanage", "sysctl", "systemctl", "yum",
+    "apt-get", "certbot", "install", "mkdir", "rm", "cp", "semanage", "sysctl", "systemctl", "yum",
     "vpn-server-node-server-config", "vpn-server-node-generate-firewall",
 )  # fmt: skip
 RECORDER = """#!/bin/sh
@@ -50,7 +50,9 @@ def copied(place: Path) -> Path:
     return archive
 
 
-def run(script: Path, place: Path, *, failing: Sequence[str] = (), units: str = "") -> Ran:
+def run(
+    script: Path, place: Path, *, failing: Sequence[str] = (), units: str = "", stdin: str = ""
+) -> Ran:
     """Run a script; commands that match a pattern of `failing` end with 1.
 
     units: what systemctl lists.
@@ -72,6 +74,7 @@ def run(script: Path, place: Path, *, failing: Sequence[str] = (), units: str = 
         ["sh", str(script)],
         cwd=script.parent,
         env=environment,
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,

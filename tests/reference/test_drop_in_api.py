@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -312,3 +314,14 @@ def test_every_profile_has_its_place_when_no_daemon_can_be_asked(
     machine.write_config("vpn-server-api", guide_config(vpnProfiles=profiles, useVpnDaemon=True))
     answer = get("client_connections")
     assert answer.json["client_connections"]["data"] == {"node-a": [], "node-b": []}
+
+
+def test_who_reads_keeps_no_hook_waiting(machine: Machine) -> None:
+    from vpn_server_api.controller import Controller
+
+    database = Controller(machine.root).database
+    with closing(sqlite3.connect(database)) as reads, closing(sqlite3.connect(database, 0)) as hook:
+        reads.execute("BEGIN")
+        reads.execute("SELECT * FROM users").fetchall()
+        hook.execute("INSERT INTO users (user_id, session_expires_at) VALUES ('a', 'b')")
+        hook.commit()

@@ -276,3 +276,28 @@ def test_two_machines_do_not_share_their_configuration(machine: Machine) -> None
     with serving(machine.root) as uri:
         assert server_config(machine, uri, profileList=["node-a"])[0] == 0
     assert server_config(machine, uri, profileList=["node-a"])[0] == 1
+
+
+# Profiles that are in each other's way
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "taken"),
+    [
+        ("profileNumber", 1, "profileNumber: 1"),
+        ("range", "10.1.0.64/26", "range: 10.1.0.64/26"),
+        ("range6", "fd00:1::/32", "range6: fd00:1::/32"),
+    ],
+)
+def test_profiles_that_share_a_number_or_a_range_are_refused_and_named(
+    machine: Machine, api_uri: str, option: str, value: object, taken: str
+) -> None:
+    other = {**guide_profile(2, "b"), option: value}
+    machine.write_config(
+        "vpn-server-api",
+        guide_config(vpnProfiles={"node-a": guide_profile(1, "a"), "node-b": other}),
+    )
+    code, _, error = server_config(machine, api_uri, profileList=["node-a"])
+    assert code == 1
+    assert f"vpnProfiles, node-b, {taken} is node-a's as well" in error
+    assert written(machine) == {}

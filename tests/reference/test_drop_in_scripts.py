@@ -91,3 +91,50 @@ def test_a_machine_that_is_no_controller_is_not_converted(tmp_path: Path) -> Non
     assert ran.status == 1
     assert "only an all-in-one machine can be converted" in ran.stderr
     assert ran.commands == ("install --check vpn-server-api",)
+
+
+# Let's Encrypt
+
+ENCRYPT = f"lets_encrypt_{'debian' if WEB == 'apache2' else 'centos'}.sh"
+FQDN = "frkovpn.tuxed.net"
+
+
+def encrypted(place: Path, **options: object) -> tuple[Ran, str]:
+    """Run the script with a site in the folder; return what became of the site, too."""
+    archive, sites = copied(place), place / "sites"
+    sites.mkdir()
+    platform = archive / "resources/platform.sh"
+    platform.write_text(f"{platform.read_text()}\nSITES={sites}\n")
+    site = sites / f"{FQDN}.conf"
+    site.write_text(
+        "    SSLCertificateFile /etc/ssl/certs/x.crt\n    SSLCertificateKeyFile /etc/ssl/x.key\n"
+    )
+    ran = run(archive / ENCRYPT, place, **options)  # type: ignore[arg-type]
+    return ran, site.read_text()
+
+
+def test_the_site_shows_the_certificate_that_certbot_got(tmp_path: Path) -> None:
+    ran, site = encrypted(tmp_path, stdin=f"{FQDN}\n")
+    assert ran.status == 0
+    stopped, got, started = ran.naming("systemctl stop", "certbot", "systemctl start")
+    assert (stopped, started) == (f"systemctl stop {WEB}", f"systemctl start {WEB}")
+    assert got.startswith(f"certbot certonly --standalone -d {FQDN} ")
+    live = f"/etc/letsencrypt/live/{FQDN}"
+    assert f"SSLCertificateFile {live}/fullchain.pem" in site
+    assert f"SSLCertificateKeyFile {live}/privkey.pem" in site
+
+
+def test_a_refused_certificate_leaves_the_site_as_it_was(tmp_path: Path) -> None:
+    ran, site = encrypted(tmp_path, stdin=f"{FQDN}\n", failing=["certbot*"])
+    assert ran.status == 1
+    assert ran.commands[-1] == f"systemctl start {WEB}"
+    assert "the certificate stays as it was" in ran.stderr
+    assert "letsencrypt" not in site
+
+
+@pytest.mark.parametrize("name", ["not a name", "other.example", "x;reboot"])
+def test_another_name_than_the_sites_stops_nothing(name: str, tmp_path: Path) -> None:
+    ran, _ = encrypted(tmp_path, stdin=f"{name}\n")
+    assert ran.status == 1
+    assert "ERROR: " in ran.stderr
+    assert not ran.naming("systemctl stop", "certbot")

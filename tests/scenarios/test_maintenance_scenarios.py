@@ -203,10 +203,15 @@ def test_what_machines_date_is_brought_to_the_wires_clock(stage: Stage) -> None:
 
 
 def test_a_change_from_before_is_not_read() -> None:
-    entry = {"UNIT": "a", "MESSAGE_ID": FAILED, "_SOURCE_REALTIME_TIMESTAMP": "5000000"}
+    entry = {
+        "UNIT": "apache2.service",
+        "MESSAGE_ID": FAILED,
+        "_SOURCE_REALTIME_TIMESTAMP": "5000000",
+    }
     said = json.dumps({**entry, "__REALTIME_TIMESTAMP": "9000000"})
     offset = ClockOffset(10 * NS, 7)
-    (seen,) = maintenance.read_journal("node-a", said, offset, 14 * NS)
+    other = json.dumps({**entry, "UNIT": "cron.service", "__REALTIME_TIMESTAMP": "9000000"})
+    (seen,) = maintenance.read_journal("node-a", f"{other}\n{said}\n", offset, 14 * NS)
     assert (seen.at_ns, seen.uncertainty_ns, seen.change) == (15 * NS, 7, "failed")
     assert not list(maintenance.read_journal("node-a", said, offset, 15 * NS))
 

@@ -94,7 +94,7 @@ def _prepare(host: Host) -> None:
             "addr_info": [{"local": ADDRESSES[host.name]}],
         }
     ]
-    host.program("ip", f"#!/bin/sh\ncat <<'.'\n{json.dumps(links)}\n.\n")
+    host.program("ip", f"#!/bin/sh\n/bin/cat <<'.'\n{json.dumps(links)}\n.\n")
     host.program("tcpdump", _TCPDUMP.format(python=sys.executable, folder=str(host.folder)))
     host.server.environment["PATH"] = f"{host.folder}:/usr/bin:/bin"
 

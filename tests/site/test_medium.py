@@ -88,12 +88,13 @@ def test_nothing_is_disturbed_unless_that_is_allowed(site: Site, tmp_path: Path)
 
 
 def test_what_disturbs_is_announced_before_it_is_done(
-    site: Site, two: dict[str, Host], tmp_path: Path
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-    site.allowed, site.say = True, said.append
-    two["primary"].program("setsid", f'#!/bin/sh\necho "$@" >{tmp_path}/done\n')
-    two["primary"].program("echo", "#!/bin/sh\n")
-    site.announce("service openvpnas stop")
-    assert "about to disturb: service openvpnas stop" in said[0]
-    assert said[0] in (tmp_path / "announced.log").read_text()
+    told: list[str] = []
+    site.allowed, site.say = True, told.append
+    monkeypatch.setattr(site["primary"], "run", told.append)  # it would reset this host
+    site["primary"].kill()
+    announced, command = told
+    assert "about to disturb: primary: the power is cut for a moment" in announced
+    assert "sysrq-trigger" in command
+    assert announced in (tmp_path / "announced.log").read_text()

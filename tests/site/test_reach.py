@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from lab.errors import SiteError
 from lab.keys import KeyPair
 from lab.site import Site, SiteFile
+from lab.site.access import Hop
 from tests.lab.ssh_server import SshServer
 from tests.site.hosts import MACS, Host, site_of
 
@@ -60,18 +62,22 @@ def test_a_machine_that_lets_nobody_in_is_one_line(two: dict[str, Host], tmp_pat
 
 def test_a_machine_that_is_not_there_is_one_line(two: dict[str, Host], tmp_path: Path) -> None:
     file = site_of(tmp_path, two)
-    two["secondary"].server.close()
-    told = complaint(file, tmp_path)
-    assert told.startswith("secondary (root@127.0.0.1:")
-    assert "cannot be reached" in told
+    nobody = replace(file.access["secondary"], hops=(Hop("127.0.0.1", 1, "root", None),))
+    told = complaint(replace(file, access={**file.access, "secondary": nobody}), tmp_path)
+    assert told.startswith("secondary (root@127.0.0.1:1): cannot be reached: ")
+
+
+def test_a_command_that_fails_there_is_one_line(two: dict[str, Host], tmp_path: Path) -> None:
+    two["primary"].program("ip", "#!/bin/sh\necho no such object >&2; exit 3\n")
+    told = complaint(site_of(tmp_path, two), tmp_path)
+    assert told == "primary: `ip -j addr` ended with status 3 no such object"
 
 
 def test_a_machine_without_tcpdump_is_one_line(two: dict[str, Host], tmp_path: Path) -> None:
     host = two["primary"]
     (host.folder / "tcpdump").unlink()
-    host.program("sh", '#!/bin/sh\nPATH="${PATH%%:*}:/nowhere" exec /bin/sh "$@"\n')
-    host.program("id", "#!/bin/sh\necho 0\n")
-    host.server.environment["PATH"] = f"{host.folder}:/nowhere"
+    (host.folder / "sh").symlink_to("/bin/sh")
+    host.server.environment["PATH"] = str(host.folder)
     assert complaint(site_of(tmp_path, two), tmp_path) == "primary: there is no tcpdump"
 
 

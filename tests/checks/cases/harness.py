@@ -17,6 +17,11 @@ BROKEN: dict[str, tuple[str, Change, str]] = {
         setting("host.visited", uid=0, capabilities=0x3000),
         "capabilities 3000",
     ),
+    "an ordinary user has what only root needs": (
+        "LAB-01",
+        setting("host.visited", capabilities=1 << 31),
+        "user 1000 made it with capabilities 80000000",
+    ),
     "a socket can be reached": (
         "LAB-01",
         setting("host.visited", reachable=["qemu (7): 0.0.0.0:22"]),

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tests.checks.cases.row import FAIL, row
+from tests.checks.factories import SECOND, ip, sent
 from tests.checks.failover.printed import lines, printed
 from tests.checks.failover.recording import MAC, Run, steady, takeover
 from tests.checks.failover.test_setup import prepared
 from tests.checks.failover.test_validating import validated
 from tests.checks.failover.test_vhids import moved
+from tests.checks.multi_node.portal_runs import (
+    certificate,
+    run_mn_02,
+    run_mn_03,
+    run_mn_16,
+    run_mn_17,
+    run_mn_19,
+)
 from tests.checks.multi_node.runs import run_config, run_http, run_mn_01, run_mn_06, run_mn_22
 from tests.checks.protocols import encoder
 from tests.checks.sites import GUIDE
@@ -180,3 +190,58 @@ def _(_: Path):
 @row("MN-22", "a fixed order: node-a is always first", FAIL, "do not come first equally often")
 def _(_: Path):
     return run_mn_22(order=lambda family, _: GUIDE.node_addresses(family))
+
+
+@row("MN-02", "certificate for another name", FAIL, "is for www.tuxed.net, not for frkovpn")
+def _(_: Path):
+    run = run_mn_02()
+    for one in run.all("portal.shown"):
+        one.update(verified=False, certificate=certificate("www.tuxed.net"), status=0, location="")
+    return run
+
+
+@row("MN-03", "credentials swapped", FAIL, "demo, with the printed password, got 200")
+def _(_: Path):
+    run = run_mn_03()
+    for one in run.all("portal.login"):
+        if one["credentials"] != "wrong":
+            good = one["credentials"] == "other"
+            seen = "refusal" if one["user"] == "demo" else "connections"
+            one.update(status=302 if good else 200, sees=seen if good else "form")
+    return run
+
+
+@row("MN-16", "`natRules` for `internet` only", FAIL, "an address inside the VPN, left node-b")
+def _(_: Path):
+    run = run_mn_16()
+    for one in run.all("web.asked"):
+        one.update(status=0, detail="curl: (28) Connection timed out")
+    run.find("web.logged")["requests"] = []
+    inside = ip("10.2.0.3", GUIDE.services.address(4), 6, bytes(20))
+    run.frames.append(replace(sent(inside), interface="node-b/wire0"))
+    return run
+
+
+@row("MN-17", "daemon certificate with another name", FAIL, "it is not so that client-1 stands")
+def _(_: Path):
+    run = run_mn_17()
+    first, last = run.all("connections.shown")
+    nobody = {name: [] for name in first["profiles"]}
+    first["profiles"] = nobody
+    again = {
+        **last,
+        "asked_ns": last["asked_ns"] - 10 * SECOND,
+        "at_ns": last["at_ns"] - 9 * SECOND,
+    }
+    run.events.insert(0, ("connections.shown", "client", again))
+    return run
+
+
+@row("MN-19", "hook always exits 0", FAIL, "client-1 by tcp over IPv4 to node-b got in")
+def _(_: Path):
+    run = run_mn_19()
+    tried = run.all("tunnel.tried")
+    for one in tried[-2:]:
+        first = next(other for other in tried if other["client"] == one["client"])
+        one.update({**first, "at_ns": one["at_ns"]})
+    return run

@@ -63,6 +63,28 @@ def test_what_cannot_be_told_is_unknown(tmp_path: Path, what: str) -> None:
     assert "crashed" not in verdict.text
 
 
+def test_root_that_gave_up_its_privileges_is_as_good_as_an_ordinary_user(tmp_path: Path) -> None:
+    run = GOOD["LAB-01"]()
+    setting("host.visited", uid=0, capabilities=1 << 31)(run)
+    verdict = run.judge("LAB-01", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
+def test_a_filter_that_hit_no_frame_leaves_nothing_shown(tmp_path: Path) -> None:
+    run = GOOD["LAB-06"]()
+    run.events.append(("filter.ended", "wire", {"filter": "vrrp", "hits": 0}))
+    verdict = run.judge("LAB-06", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert verdict.reasons[0].startswith("the filter vrrp hit no frame")
+    assert "it would be PASS" in verdict.reasons
+
+
+def test_a_filter_that_hit_frames_is_no_flaw(tmp_path: Path) -> None:
+    run = GOOD["LAB-06"]()
+    run.events.append(("filter.ended", "wire", {"filter": "vrrp", "hits": 3}))
+    assert run.judge("LAB-06", tmp_path).status is Status.PASS
+
+
 def test_what_was_other_in_one_visit_of_two_was_somebody_elses(tmp_path: Path) -> None:
     run = GOOD["LAB-01"]()
     visited_twice({"after": ["file /run/a: new"]}, {})(run)

@@ -161,12 +161,18 @@ class Deployed:
         )
 
     def script(
-        self, machine: str, script: str, began_s: float, status: int = 0, output: str = "done"
+        self,
+        machine: str,
+        script: str,
+        began_s: float,
+        status: int = 0,
+        output: str = "done",
+        lasts_s: float = LASTS_S,
     ) -> None:
         self.record(
             "script.run",
             machine,
-            began_s + LASTS_S,
+            began_s + lasts_s,
             script=script,
             typed=f"documentation-2/multi_node/{script}",
             began_ns=at(began_s),
@@ -217,12 +223,16 @@ class Deployed:
             "server.files", node, began_s + LASTS_S + 0.2, uncertainty_ns=CLOCK_NS, files=written
         )
 
-    def update_controller(self, began_s: float) -> None:
+    def update_controller(self, began_s: float, *, reboot: bool = False) -> None:
         name = self.site.controller.name
         self.log(began_s - 0.5)
         self.unit(name, "apache2.service", "stopped", began_s + 0.2)
         self.unit(name, "apache2.service", "started", began_s + 4)
+        self.unit(name, "cron.service", "stopped", began_s + 9)
         self.script(name, UPDATE_CONTROLLER, began_s)
+        if reboot:
+            self.unit(name, "apache2.service", "started", began_s + LASTS_S + 0.5)
+            self.script(name, "reboot", began_s + LASTS_S + 0.1, lasts_s=0.8)
 
 
 def maintenance(
@@ -251,7 +261,7 @@ def maintenance(
             elif script == "update_node.sh":
                 made.update_node(node, began_s)
         if script == UPDATE_CONTROLLER:
-            made.update_controller(began_s)
+            made.update_controller(began_s, reboot=by_reboot)
     for user in made.users:
         made.carry(user, 44)
     made.tried(made.users, 45)

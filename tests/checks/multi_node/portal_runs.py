@@ -136,7 +136,6 @@ def run_mn_17(site: Deployment = GUIDE) -> Run:
             run.events.append(("tunnel.turned", who, turned))
     run.events += [
         ("connections.shown", who, page(site, 10.3, 11, tunnels)),
-        ("connections.shown", who, page(site, 28, 29, tunnels)),
         ("connections.shown", who, page(site, 32.1, 33, [])),
     ]
     run.events.sort(key=lambda one: one[2].get("at_ns", 0))

@@ -230,8 +230,29 @@ def test_a_log_that_was_not_read_in_between_shows_no_disconnects(tmp_path: Path)
     )
 
 
-def test_a_reboot_stands_for_the_start(tmp_path: Path) -> None:
-    judged(maintenance(by_reboot=True), "MN-27", tmp_path, Status.PASS)
+@pytest.mark.parametrize("requirement", ["MN-25", "MN-27"])
+def test_a_reboot_stands_for_the_start_and_ends_the_controllers_update(
+    requirement: str, tmp_path: Path
+) -> None:
+    text = judged(maintenance(by_reboot=True), requirement, tmp_path, Status.PASS)
+    if requirement == "MN-25":
+        assert "update_controller.sh on controller (by reboot): typed at" in text
+        assert "start_node.sh on node-b (by reboot): typed at" in text
+
+
+def test_a_controller_that_is_rebooted_once_the_nodes_are_updated_is_out_of_place(
+    tmp_path: Path,
+) -> None:
+    run = maintenance(by_reboot=True)
+    moved = [*run.all("script.run", "controller"), *run.all("unit.changed", "controller")]
+    for data in moved:
+        if data.get("script") == "reboot" or data["at_ns"] == at(BEGIN_S + EACH_S + 5.5):
+            data["at_ns"] += 4 * SECOND
+            if "began_ns" in data:
+                data["began_ns"] += 3 * SECOND
+    text = judge_mutant(run, "MN-25", tmp_path)
+    assert "first out of place: update_node.sh on node-a" in text
+    assert "before the end of update_controller.sh on controller (by reboot)" in text
 
 
 def test_a_client_whose_beginning_was_not_looked_at_is_missed(tmp_path: Path) -> None:

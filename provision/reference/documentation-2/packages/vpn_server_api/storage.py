@@ -87,7 +87,12 @@ class Storage:
                 yield cls(db)
 
     def create_schema(self) -> None:
-        """Make the tables; sqlite3.OperationalError when they are there."""
+        """Make the tables; sqlite3.OperationalError when they are there.
+
+        With a write-ahead log from then on: who only reads need not wait for the hooks, and what
+        was committed is there after the process is killed.
+        """
+        self.db.execute("PRAGMA journal_mode = WAL")
         self.db.executescript(_SCHEMA)
         self.db.execute("INSERT INTO version VALUES (?)", (SCHEMA_VERSION,))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
-from typing import TypeVar
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_network
+from itertools import combinations
+from typing import Any, TypeVar
 
 from vpn_lib_common.profile import Profile, ProfileError
 
@@ -70,3 +71,35 @@ def shares(profile: Profile) -> list[Share]:
         Share(subnet, IPv6Network((first + (process << 16), 112)))
         for process, subnet in enumerate(range4.subnets(prefixlen_diff=bits))
     ]
+
+
+def check_apart(profiles: Iterable[Profile]) -> None:
+    """Raise ProfileError when two profiles have one number, or give out one address.
+
+    They would take each other's management ports, and close each other's rows in the log. What is
+    no number or network is left to who needs it.
+    """
+    for one, other in combinations(profiles, 2):
+        for option, overlap in (
+            ("profileNumber", _same),
+            ("range", _overlap),
+            ("range6", _overlap),
+        ):
+            first, second = one.get(option, None), other.get(option, None)
+            if first is not None and second is not None and overlap(first, second):
+                raise ProfileError(
+                    "the controller's /etc/vpn-server-api/config.php: vpnProfiles, "
+                    f"{other.profile_id}, {option}: {second} is {one.profile_id}'s as well"
+                )
+
+
+def _same(first: Any, second: Any) -> bool:  # noqa: ANN401 - PHP options are of any type
+    return str(first) == str(second)
+
+
+def _overlap(first: Any, second: Any) -> bool:  # noqa: ANN401 - PHP options are of any type
+    try:
+        one, other = (ip_network(text, strict=False) for text in (first, second))
+    except ValueError:
+        return False
+    return one.version == other.version and one.overlaps(other)

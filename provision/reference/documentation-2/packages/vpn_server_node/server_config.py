@@ -21,7 +21,7 @@ from vpn_lib_common.command import finish
 from vpn_lib_common.installation import ROOT
 from vpn_lib_common.profile import Profile, ProfileError
 from vpn_server_node import curl_config
-from vpn_server_node.addresses import shares
+from vpn_server_node.addresses import check_apart, shares
 from vpn_server_node.node import Node
 from vpn_server_node.openvpn import Process, Surroundings, configuration
 
@@ -44,7 +44,9 @@ def generate(node: Node) -> None:
         user, group, node.hooks, use_daemon=bool(config.get("useVpnDaemon", False))
     )
     files: dict[str, str] = {}
-    for profile in selected(config, api.get("profile_list")):
+    listed = dict(api.get("profile_list"))
+    check_apart(Profile(name, options) for name, options in listed.items())
+    for profile in selected(config, listed):
         # Before the certificate is asked for: a profile that is wrong costs none.
         started = list(processes(profile))
         keys = api.post("add_server_certificate", _wanted(profile))

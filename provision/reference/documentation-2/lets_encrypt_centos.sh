@@ -1,0 +1,12 @@
+#!/bin/sh
+# Gets a certificate of Let's Encrypt for this controller's web server. Asks for its name.
+set -eu
+cd "$(dirname "$0")"
+. resources/common.sh
+. resources/platform.sh
+. resources/lets_encrypt.sh
+
+as_root
+install_rpms certbot
+systemctl enable --now certbot-renew.timer
+lets_encrypt
