@@ -158,12 +158,12 @@ def _owe_nothing_open(case: Maintained, log: ConnectionsLogged, owed: Obligation
         return
     one.met(log.place)
     connected = {
-        (case.site.node_of(user.after.tried.remote), user.after.tried.tunnel4): user.name
+        (case.site.node_of(user.after.tried.remote) or "", user.after.tried.tunnel4): user.name
         for user in case.users
         if user.after.tried.up
     }
     held = {(row.profile_id, row.ip4): row for row in log.rows if row.disconnected_at is None}
-    for who in held.keys() - connected.keys():
+    for who in sorted(held.keys() - connected.keys()):
         one.broken(f"{_named(held[who])} is left open in the log", log.place)
-    for who in connected.keys() - held.keys():
+    for who in sorted(connected.keys() - held.keys()):
         one.doubt(f"{connected[who]} is connected, and the log does not hold it as open", log.place)
