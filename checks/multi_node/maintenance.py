@@ -17,7 +17,7 @@ from evidence.events.maintenance import ConnectionsLogged, LoggedConnection
 from evidence.moment import Moment, Window
 from evidence.scenario import Evidence
 
-SAME_SHARE = 0.5
+SAME_SHARE = 0.75
 """The bytes of a connection that are logged, and those that the wire took: one is no less than this
 share of the other. OpenVPN counts what it reads and writes; the wire sees frames that are lost."""
 

@@ -120,8 +120,8 @@ def test_maintenance_that_ends_with_a_reboot_of_the_nodes(
     multi_node: Lab, site: Deployment, users: Users, history: History, judge: Judge
 ) -> None:
     maintain(multi_node, site, users, history, by_reboot=True)
-    judge("MN-25")
     judge("MN-27")
+    judge("MN-25")
 
 
 @pytest.mark.sign_off

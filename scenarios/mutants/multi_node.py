@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 from provision.multi_node import profiles
 from provision.multi_node.controller import CA
+from provision.multi_node.maintenance import SCRIPTS, STOP_NODE
 from provision.multi_node.nodes import CONFIG as NODE_CONFIG
+from provision.multi_node.requirements import HOME
 from provision.multi_node.services import nodes_path
 from provision.multi_node.site import Site
 from provision.platform import Platform, platform_of
@@ -159,9 +161,45 @@ def restored(tool: str, script: str) -> Callable[[Broken, Site, Platform], None]
     return act
 
 
+def failure_unheard(broken: Broken, site: Site, _: Platform) -> None:
+    """Let a controller that cannot be reached be no failure on the last node."""
+    script = '"$genuine" "$@" >/dev/null 2>&1 || true'
+    broken.wrap(site.nodes[-1].name, "vpn-server-node-server-config", script)
+
+
+def one_record(broken: Broken, site: Site, platform: Platform) -> None:
+    """Leave the shared name the addresses of the first node."""
+    path = nodes_path(site, platform)
+    for node in site.nodes[1:]:
+        for address in (node.ipv4, node.ipv6):
+            broken.lab[site.services.name].run(f"sed -i '/[[:space:]]{address}$/d' {path}")
+    broken.lab[site.services.name].run(f"systemctl restart {platform.bind}")
+
+
+def stopped_too_late(broken: Broken, site: Site, _: Platform) -> None:
+    """Let the last node's stop_node.sh stop it while the controller is updated."""
+    path = f"{HOME}/{SCRIPTS}/{STOP_NODE}"
+    later = f"systemd-run -q --on-active={_LATER_S} systemctl stop"
+    broken.edit(site.nodes[-1].name, path, "systemctl stop", later)
+
+
+def unit_not_enabled(broken: Broken, site: Site, _: Platform) -> None:
+    """Let the last node's OpenVPN not be started at boot."""
+    node = site.nodes[-1].name
+    broken.lab[node].run(f"systemctl disable openvpn-server@{node}-0 openvpn-server@{node}-1")
+
+
+def hook_that_lets_all_in(broken: Broken, site: Site, platform: Platform) -> None:
+    """Let the last node ask nobody who may come in."""
+    path = f"{platform.hooks}/client-connect"
+    broken.lab[site.nodes[-1].name].put("#!/bin/sh\nexit 0\n", path, mode=0o755)
+
+
+_LATER_S = 20
 _SETTING_UP, _CONTROLLER = "test_requirements.py::", "test_controller.py::"
 _NODES, _BALANCING = "test_nodes.py::", "test_load_balancing.py::"
 _ACCESS, _FIREWALL = "test_access.py::", "test_firewall.py::"
+_MAINTENANCE, _OUTAGES = "test_maintenance.py::", "test_outages.py::"
 
 MUTANTS = (
     Mutant(
@@ -247,5 +285,32 @@ MUTANTS = (
         "node-b", "what is left of FORWARD is accepted",
         ("node-b, IPv4", "forwards what it should not"),
         of_site(restored("iptables-restore", "s/^-A FORWARD -j REJECT.*/-A FORWARD -j ACCEPT/")),
+    ),
+    Mutant(
+        "MN-14",
+        f"{_OUTAGES}test_apply_changes_twice_changes_nothing_and_fails_without_the_controller",
+        "node-b", "a controller that cannot be reached is no failure",
+        ("node-b: apply_changes.sh ended with 0",), of_site(failure_unheard),
+    ),
+    Mutant(
+        "MN-24", f"{_OUTAGES}test_clients_of_a_node_that_dies_go_to_another_by_themselves",
+        "services", "the shared name has the addresses of one node",
+        ("served by another node than", "never came in"), of_site(one_record),
+    ),
+    Mutant(
+        "MN-25", f"{_MAINTENANCE}test_maintenance_in_the_guides_order",
+        "node-b", "it stops while the controller is updated",
+        ("was still open when the controller went down",), of_site(stopped_too_late), ("MN-27",),
+    ),
+    Mutant(
+        "MN-27", f"{_MAINTENANCE}test_maintenance_that_ends_with_a_reboot_of_the_nodes",
+        "node-b", "its units are not enabled", ("node-b served nobody in",),
+        of_site(unit_not_enabled), ("MN-25",),
+    ),
+    Mutant(
+        "MN-30",
+        f"{_OUTAGES}test_a_controller_that_is_off_keeps_new_clients_out_and_leaves_the_others",
+        "node-b", "its hook lets everybody in", ("to node-b: it got in",),
+        of_site(hook_that_lets_all_in),
     ),
 )  # fmt: skip

@@ -41,6 +41,7 @@ def every() -> Mapping[str, tuple[Mutant, ...]]:
 
 
 NONE: Mapping[str, str] = {
+    "MN-26": "no deployment makes an order right: every wrong one is tried, and named",
     "FO-48": "it is a table of networks, three of which are broken: each is the others' mutant",
 }
 """Requirements that are shown and have no mutant, and why."""

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from tests.checks.cases.row import FAIL, PASS, row
 from tests.checks.factories import SECOND, START_NS, Run, good_names
+from tests.checks.multi_node import maintained
 from tests.checks.multi_node.runs import (
+    WRONG,
     http,
     run_config,
     run_http,
@@ -171,4 +173,61 @@ def _(_: Path) -> Run:
     run = run_mn_15()
     first = {**run.all("tunnel.tried")[2], "up": False, "detail": "TLS handshake failed"}
     run.events.insert(0, ("tunnel.tried", "client", {**first, "at_ns": START_NS + 15 * SECOND}))
+    return run
+
+
+@row(
+    "MN-25", "the controller is updated first, with every client connected",
+    FAIL, "first out of place: update_controller.sh on controller",
+)  # fmt: skip
+def _(_: Path) -> Run:
+    return maintained.maintenance(WRONG)
+
+
+@row(
+    "MN-25", "a node's disconnects are logged once the controller is back, not before it goes down",
+    FAIL, "was still open when the controller went down",
+)  # fmt: skip
+def _(_: Path) -> Run:
+    run = maintained.maintenance()
+    row_before = run.all("connections.logged")[1]["rows"][0]
+    row_before.update(disconnected_at=None, bytes_transferred=None)
+    return run
+
+
+@row(
+    "MN-26",
+    "the controller is updated first, and that passes for the guide's order",
+    FAIL,
+    "passes",
+)
+def _(_: Path) -> Run:
+    run = maintained.maintenance()
+    run.find("maintenance.planned")["order"] = list(WRONG)
+    return run
+
+
+@row("MN-24", "one A record, that of the node which dies", FAIL, "client-0 served by", "never came")
+def _(_: Path) -> Run:
+    return maintained.node_lost(takes_s=1000, seconds=230)
+
+
+@row(
+    "MN-30", "a hook that lets everybody in: a newcomer is up while the controller is off",
+    FAIL, "client-2", "it got in",
+)  # fmt: skip
+def _(_: Path) -> Run:
+    run = maintained.controller_lost()
+    newcomer = next(one for one in run.all("tunnel.tried") if one["client"] == "client-2")
+    newcomer.update(up=True, detail="")
+    return run
+
+
+@row(
+    "MN-14", "apply_changes says nothing and ends with 0 while the controller is off",
+    FAIL, "node-b: apply_changes.sh ended with 0",
+)  # fmt: skip
+def _(_: Path) -> Run:
+    run = maintained.applied()
+    run.all("script.run", "node-b")[-1].update(status=0, output="")
     return run
