@@ -1,4 +1,4 @@
-"""The failover guide with the vendor's packages: what is typed, and what says that it is invented."""
+"""The failover guide with the vendor's packages: what is typed, and what is said to be invented."""
 
 from __future__ import annotations
 
