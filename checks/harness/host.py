@@ -46,12 +46,13 @@ def _owe_unchanged(
     changes: Callable[[HostVisited], tuple[str, ...]],
 ) -> None:
     one = owed.owe(f"{when} the host is as before")
-    each = [set(changes(visit)) for visit in visits]
+    each: list[set[str]] = [set(changes(visit)) for visit in visits]
     places = [visit.place for visit in visits]
-    for line in sorted(set.intersection(*each)):
+    always = each[0].intersection(*each)
+    for line in sorted(always):
         one.broken(f"{when}: {line}", *places)
     if all(each):
         one.doubt(f"{when} something was other each time, and never the same", *places)
     one.met(*places)
-    passing = sorted(set.union(*each) - set.intersection(*each))
+    passing = sorted(each[0].union(*each) - always)
     owed.tell(*(f"{when}, once of {len(visits)} times: {line}" for line in passing))

@@ -102,14 +102,14 @@ def leave_nonces(machine: Machine) -> NoncesLeft:
         f"{machine.name} to hold a nonce",
         every=0.2,
     )
-    held = _held(machine)
-    return NoncesLeft(source=machine.name, **held)
+    return NoncesLeft.model_validate({"source": machine.name, **_held(machine)})
 
 
 def find_nonces(machine: Machine, lab: str) -> NoncesFound:
     """Return what a machine holds in a lab that went on, or was thawed."""
     answers = machine.run("echo goes on", check=False).stdout == "goes on\n"
-    return NoncesFound(source=machine.name, lab=lab, answers=answers, **_held(machine))
+    told = {"source": machine.name, "lab": lab, "answers": answers}
+    return NoncesFound.model_validate({**told, **_held(machine)})
 
 
 def _held(machine: Machine) -> dict[str, str]:

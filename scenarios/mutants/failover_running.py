@@ -17,7 +17,7 @@ from scenarios.mutants.access_server import (
     second_ucarp,
     with_options,
 )
-from scenarios.mutants.mutant import Broken, Mutant
+from scenarios.mutants.mutant import Broken, Mutant, MutantNotApplied
 
 _SERVES = "test_serving.py::test_the_virtual_ip_serves_and_the_standby_does_not"
 _BEATS = "test_heartbeat.py::test_the_active_node_advertises_and_the_standby_is_silent"
@@ -86,7 +86,9 @@ def replayed(broken: Broken) -> None:
     wire = broken.lab.wire
     with wire.frames(Match(protocol=HEARTBEAT)) as heard:
         frame = heard.take(10)
-    for _ in range(2 if frame else 0):
+    if frame is None:
+        raise MutantNotApplied("no advertisement came in 10 s, to be replayed")
+    for _ in range(2):
         pause(0.3)
         wire.inject("lan", frame.raw, port="replayer/wire0")
 
@@ -114,7 +116,7 @@ MUTANTS = (
     ),
     Mutant(
         "FO-17", _BEATS, "secondary", "it has another VHID, too", ("the standby sent", "95"),
-        another_when_steady("--vhid=95"),
+        another_when_steady("--vhid=95"), ("FO-16",),
     ),
     Mutant(
         "FO-18", _BEATS, "primary", "the heartbeat leaves with TTL 64", ("TTL 64",),

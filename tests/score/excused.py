@@ -80,7 +80,6 @@ EXCUSES = (
     Excuse("MN-18", "a port cut off", ("node-a",), "node-b has the client that is disconnected"),
     Excuse("LAB-01", "a number beyond", ("uid",), "without capabilities root is an ordinary user"),
     Excuse("LAB-03", "a number beyond", ("after_s",), "at any moment"),
-    Excuse("LAB-02", "duplicates", ANY, "that nothing is there twice is what it promises"),
     # Events that a check asks for and can do without.
     Excuse(
         f"FO-20 FO-24 FO-25 FO-26 FO-27 FO-28 FO-31 FO-47 {AFTER}", "left out", ("fault.watched",),
