@@ -450,6 +450,7 @@ def pytest_runtest_makereport(
     if own and report.failed and not goes_again(item, call):  # then it may yet be judged
         _note_failure(item, call)
         sites.in_one_line(item, call, report)
+        software.tell_unknown(item, call, report)
     return report
 
 

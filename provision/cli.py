@@ -25,7 +25,7 @@ from lab.topology import check_memory, read_topology
 from provision import multi_node
 from provision.deploy import GUIDES, Deployer, Guide, guide_named, guide_of, in_topology
 from provision.failover import Heartbeat
-from provision.genuine.software import ASKED, built, is_built, of_guide
+from provision.genuine.software import ACCEPT, ASKED, built, is_built, of_guide
 from provision.genuine.software import choose as choose_software
 from provision.platform import DEBIAN_12, PLATFORMS, platform_of
 
@@ -97,6 +97,13 @@ def _add_software(command: argparse.ArgumentParser) -> None:
         "genuine one where it can be had within seconds; of a dry run, where it was built)",
     )
 
+    command.add_argument(
+        ACCEPT,
+        action="store_true",
+        help="with --software genuine: Access Server of the failover guide is installed from the "
+        "vendor's repository, under the vendor's licence (this project has never run it)",
+    )
+
 
 def _guide_name(options: argparse.Namespace) -> str:
     own = guide_of(options.topology) if options.topology else "multi_node"
@@ -105,7 +112,8 @@ def _guide_name(options: argparse.Namespace) -> str:
 
 def _guide(options: argparse.Namespace, image: str, say: Say) -> Guide:
     name = _guide_name(options)
-    software = of_guide(name, choose_software(options.software, image))
+    accepted = options.accept_vendor_licence and options.software == "genuine"
+    software = of_guide(name, choose_software(options.software, image), licence_accepted=accepted)
     say(f"software: {software}")
     genuine = built(software, image, say)
     guide = guide_named(name, options.heartbeat, software, genuine)

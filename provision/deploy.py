@@ -84,7 +84,7 @@ def guide_named(
     if name not in GUIDES:
         raise PlanError(f"no guide {name!r}", hint=f"there are: {', '.join(GUIDES)}")
     if name == "failover":
-        plan = partial(failover.plan, heartbeat=heartbeat)
+        plan = partial(failover.plan, heartbeat=heartbeat, vendors=software.is_genuine)
         return replace(GUIDES[name], plan=plan, software=software)
     if genuine is not None:
         multi = partial(multi_node.plan, genuine=genuine)

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.errors import LabError
 from lab.image import Image, prepare
 from lab.image import choose as choose_image
 from lab.progress import Progress
 from provision.deploy import GUIDES, Guide, guide_named
 from provision.errors import PackagingFailed, SourceRefused
-from provision.genuine.software import ASKED, Software, built, choose, of_guide
+from provision.failover.vendor import invented_in, not_known
+from provision.genuine.software import ACCEPT, ASKED, VENDORS, Software, built, choose, of_guide
 from scenarios.arguments import guides_of
 
 if TYPE_CHECKING:
@@ -35,13 +37,32 @@ def add_option(group: pytest.OptionGroup) -> None:
         help="what the multi-node guide is followed with: genuine, built of its published sources, "
         "or this project's drop-in (default: genuine where it can be had within seconds)",
     )
+    group.addoption(
+        ACCEPT,
+        action="store_true",
+        help="with --software genuine: Access Server of the failover guide is installed from the "
+        "vendor's repository, under the vendor's licence (this project has never run it)",
+    )
 
 
 def software_of(config: pytest.Config, guide: str) -> Software:
     """Return what this run follows `guide` with."""
     if (chosen := config.stash.get(_CHOSEN, None)) is None:
         chosen = config.stash[_CHOSEN] = _told(config) or _choose(config)
-    return of_guide(guide, chosen)
+    accepted = config.getoption("accept_vendor_licence")
+    asked = config.getoption("software") == "genuine"
+    return of_guide(guide, chosen, licence_accepted=accepted and asked)
+
+
+def tell_unknown(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Tell of what failed with the vendor's software without a trace: it is UNKNOWN."""
+    error = call.excinfo.value if call.excinfo is not None else None
+    if not isinstance(error, LabError) or software_of(item.config, "failover").reason != VENDORS:
+        return
+    if "failover" in item.nodeid:
+        word = invented_in(error.message)
+        why = f"\n{not_known(word)}" if word and "UNKNOWN" not in error.message else ""
+        report.longrepr = f"UNKNOWN: {error}{why}"
 
 
 def name_of(config: pytest.Config, guide: str) -> str:

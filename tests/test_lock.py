@@ -14,11 +14,12 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("requirements.lock", "requirements-build.lock")
+LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-mutation.lock")
 WANTED = [
     *((LOCKS[0], line) for line in PROJECT["project"]["dependencies"]),
     *((LOCKS[0], line) for line in PROJECT["project"]["optional-dependencies"]["test"]),
     *((LOCKS[1], line) for line in PROJECT["dependency-groups"]["build"]),
+    *((LOCKS[2], line) for line in PROJECT["dependency-groups"]["mutation"]),
 ]
 
 

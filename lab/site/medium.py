@@ -283,6 +283,8 @@ class SiteMedium:
             if frame.at_ns >= recorder.began_ns:
                 number = self._interface(recorder, frame.interface)
                 recorder.record(number, frame.at_ns, frame.data, frame.comment)
+        recorder.dropped += self._merge.missed
+        self._merge.missed = 0
         if not self._merge.uncovered(horizon):
             monotonic_ns = horizon - HostClock.now().epoch_ns
             recorder.mark(monotonic_ns=monotonic_ns)

@@ -58,10 +58,16 @@ class _Span:
 
 @dataclass
 class Merge:
-    """Frames of several taps on their way into one capture. apart_ns: how far clocks may differ."""
+    """Frames of several taps on their way into one capture. apart_ns: how far clocks may differ.
+
+    missed: how many frames came when all of their time was told already, although their tap had
+    said that it was complete.
+    """
 
     known: Known
     apart_ns: int
+    missed: int = 0
+    _taken_ns: int = 0
     _told: dict[Tap, list[_Span]] = field(default_factory=lambda: defaultdict(list))
     _waiting: list[tuple[int, int, Tap, bytes]] = field(default_factory=list)
     _sent: dict[tuple[str, bytes], list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -74,7 +80,10 @@ class Merge:
     def hear(self, tap: Tap, at_ns: int, data: bytes) -> None:
         """Take a frame that a tap heard, by this host's time."""
         self._number += 1
-        self._waiting.append((at_ns, self._number, tap, data))
+        if at_ns > self._taken_ns:
+            self._waiting.append((at_ns, self._number, tap, data))
+        elif _covers(self._told[tap], at_ns):  # else others have told of it in its place
+            self.missed += 1
         key = tap.segment, _filled(data)
         if tap.direction == "out":
             self._sent[key].append(at_ns)
@@ -127,10 +136,12 @@ class Merge:
         del self._waiting[: len(ready)]
         for at_ns, _, tap, data in ready:
             if tap.direction == "out":
-                comment = UNSEEN if self._unseen(tap, at_ns, data) else ""
-                yield Frame(at_ns, self._port(tap, data), data, comment)
+                if not self._is_told(tap, at_ns, data):
+                    comment = UNSEEN if self._unseen(tap, at_ns, data) else ""
+                    yield Frame(at_ns, self._port(tap, data), data, comment)
             elif (port := self._sender(tap, at_ns, data)) is not None:
                 yield Frame(at_ns, port, data)
+        self._taken_ns = max(self._taken_ns, until_ns)
         self._forget(until_ns - self.apart_ns - _KEPT_NS)
 
     def _port(self, tap: Tap, data: bytes) -> str:
@@ -142,7 +153,7 @@ class Merge:
         key = tap.segment, _filled(data)
         if any(abs(sent - at_ns) <= self.apart_ns for sent in self._sent.get(key, ())):
             return None
-        if abs(self._strange.get(key, -_KEPT_NS * 2) - at_ns) <= self.apart_ns:
+        if self._is_told(tap, at_ns, data):
             return None
         self._strange[key] = at_ns
         headers = parse_headers(data)
@@ -153,6 +164,11 @@ class Merge:
             if port is not None and not _covers(self._told[Tap(port, tap.segment, "out")], at_ns):
                 return port
         return f"{ELSEWHERE}/{tap.segment}"
+
+    def _is_told(self, tap: Tap, at_ns: int, data: bytes) -> bool:
+        """Whether a frame was told already, by the word of who received it."""
+        before = self._strange.get((tap.segment, _filled(data)))
+        return before is not None and abs(before - at_ns) <= self.apart_ns
 
     def _unseen(self, tap: Tap, at_ns: int, data: bytes) -> bool:
         """Whether a frame that is for all was received by none of those who told of that time."""

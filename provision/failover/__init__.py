@@ -19,6 +19,7 @@ from provision.failover import (
     ssh_access,
     troubleshooting,
     users,
+    vendor,
 )
 from provision.failover.gateway import ForwardTo
 from provision.failover.ready import wait_until_ready
@@ -39,23 +40,24 @@ def plan(
     heartbeat: Heartbeat = "ucarp",
     virtual_ip: str = VIRTUAL_IP,
     forward_to: ForwardTo = "virtual-ip",
+    vendors: bool = False,
 ) -> Plan:
     """Return the guide as a plan for the machines of `topology`.
 
-    With `forward_to` "primary" the gateway leads to the primary itself, as for initial testing.
-    PlanError when the topology lacks a role, or the virtual IP cannot be shared.
+    With `forward_to` "primary" the gateway leads to the primary itself, as for initial testing;
+    with `vendors`, Access Server is the vendor's own. PlanError when the topology lacks a role, or
+    the virtual IP cannot be shared.
     """
     site = Site.of(topology, virtual_ip)
-    return Plan(
-        [
-            *primary.steps(site, platform, heartbeat),
-            *users.steps(site),
-            *client.steps(site, platform),
-            *secondary.steps(site, platform, heartbeat),
-            *ssh_access.steps(site, platform),
-            *pair.steps(site, heartbeat),
-            *gateway.steps(site, platform, forward_to),
-            *licence.steps(site),
-            *troubleshooting.steps(site, platform),
-        ]
-    )
+    steps = [
+        *primary.steps(site, platform, heartbeat),
+        *users.steps(site),
+        *client.steps(site, platform),
+        *secondary.steps(site, platform, heartbeat),
+        *ssh_access.steps(site, platform),
+        *pair.steps(site, heartbeat),
+        *gateway.steps(site, platform, forward_to),
+        *licence.steps(site),
+        *troubleshooting.steps(site, platform),
+    ]
+    return Plan(vendor.with_vendors_packages(steps, platform, heartbeat) if vendors else steps)

@@ -24,6 +24,8 @@ PACKAGE_SET = "genuine"
 """What a guest needs beyond the drop-in's packages; see lab/image/debian.toml."""
 
 _NOT_FREE = "OpenVPN Access Server is not free software"
+ACCEPT = "--accept-vendor-licence"
+VENDORS = "the vendor's packages, whose licence was accepted; this project has never run them"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Software:
     @property
     def package_sets(self) -> tuple[str, ...]:
         """Which sets of packages a guest needs for it, beyond those that every guest has."""
-        return (PACKAGE_SET,) if self.is_genuine else ()
+        return (PACKAGE_SET,) if self.commits else ()
 
 
 DROP_IN = Software("drop-in", "as asked for")
@@ -78,18 +80,25 @@ def is_built(image: str) -> bool:
     return build.is_cached(_system(image), read())
 
 
-def of_guide(guide: str, chosen: Software) -> Software:
-    """Return what `guide` is followed with when `chosen` was chosen: not all of it is free."""
-    return chosen if guide == "multi_node" else Software("drop-in", _NOT_FREE)
+def of_guide(guide: str, chosen: Software, *, licence_accepted: bool = False) -> Software:
+    """Return what `guide` is followed with when `chosen` was chosen: not all of it is free.
+
+    `licence_accepted`: whether the genuine was asked for, and the vendor's licence accepted.
+    """
+    if guide == "multi_node":
+        return chosen
+    if chosen.is_genuine and licence_accepted:
+        return Software("genuine", VENDORS)
+    return Software("drop-in", _NOT_FREE)
 
 
 def built(software: Software, image: str, say: Say = lambda _line: None) -> Built | None:
-    """Return the packages of the genuine software for guests of `image`; None for the drop-in.
+    """Return the packages built of the genuine software for guests of `image`, else None.
 
     Built now unless they are cached: minutes, once. SourceRefused and PackagingFailed say what was
     expected, found and to be done.
     """
-    return build.build(_system(image), read(), say) if software.is_genuine else None
+    return build.build(_system(image), read(), say) if software.commits else None
 
 
 def _system(image: str) -> System:

@@ -37,7 +37,7 @@ def mutated(copy: Path, genuine: Path) -> Path | None:
     return None
 
 
-def tests_of(module: Path, root: Path) -> list[str]:
+def chosen_for(module: Path, root: Path) -> list[str]:
     """Return the tests of a module, those that bear its name first."""
     package = module.parts[1] if len(module.parts) > 2 else ""
     folders = TESTS.get(package, ("tests/checks",))
@@ -49,7 +49,7 @@ def main() -> int:
     """Return pytest's exit status; 0 where nothing is mutated, so that the copy itself is tried."""
     copy = Path.cwd()
     module = mutated(copy, Path(os.environ[MUTATED_FROM]))
-    tests = tests_of(module, copy) if module else [CASES]
+    tests = chosen_for(module, copy) if module else [CASES]
     command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     return subprocess.run(command, check=False).returncode
 

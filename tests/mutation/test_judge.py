@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.judge import TESTS, mutated, tests_of
+from tests.mutation.judge import TESTS, chosen_for, mutated
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,14 +21,14 @@ def test_the_module_that_differs_is_found(tmp_path: Path) -> None:
     assert mutated(copy, genuine) == Path("checks/one.py")
 
 
-def test_tests_of_the_same_name_come_first() -> None:
-    found = tests_of(Path("checks/failover/counter.py"), ROOT)
+def test_chosen_for_the_same_name_come_first() -> None:
+    found = chosen_for(Path("checks/failover/counter.py"), ROOT)
     assert found[0] == "tests/checks/failover/test_counter.py"
     assert "tests/checks/test_verdict_cases.py" in found
 
 
 def test_a_module_beside_the_packages_is_tried_by_all_tests() -> None:
-    assert tests_of(Path("checks/cli.py"), ROOT)[-1] == "tests/checks"
+    assert chosen_for(Path("checks/cli.py"), ROOT)[-1] == "tests/checks"
 
 
 @pytest.mark.parametrize("package", TESTS)

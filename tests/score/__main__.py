@@ -8,8 +8,10 @@ the difference which mutants were killed before, and for which reason.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +21,7 @@ from checks.engine.verdict import Status
 from evidence.errors import BadEvidence
 from tests.score.healthy import WRITERS
 from tests.score.kills import Kills, every_sentence
-from tests.score.scoring import Tally, cases, score
+from tests.score.scoring import Tally, add, cases, score
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,9 +36,12 @@ def main(arguments: Sequence[str]) -> int:
         console.print(f"no good run of {', '.join(unknown)}: add one to tests/score/healthy.py")
         return 2
     chosen = told.requirement or list(WRITERS)
+    tallies: dict[tuple[str, str], Tally] = {}
     kills = Kills()
-    tallies = score(cases(chosen), kills.seen)
-    every_sentence(kills, chosen)
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as beside:
+        for of_one, killed in beside.map(_scored, chosen):
+            add(tallies, of_one)
+            kills.update(killed)
     console.print(_table(tallies))
     wrong = [
         f"{status}: {name}"
@@ -49,6 +54,14 @@ def main(arguments: Sequence[str]) -> int:
         console.print(line, markup=False, highlight=False)
     console.print(f"{sum(tally.cases for tally in tallies.values())} cases, {len(wrong)} wrong")
     return 1 if wrong else 0
+
+
+def _scored(requirement: str) -> tuple[dict[tuple[str, str], Tally], Kills]:
+    """Judge every case of a requirement; its tallies, and what was killed."""
+    kills = Kills()
+    tallies = score(cases([requirement]), kills.seen)
+    every_sentence(kills, [requirement])
+    return tallies, kills
 
 
 def _of_kills(found: shipped.Table, chosen: Collection[str], *, write: bool) -> Iterator[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from checks.engine.kills import Kill, Table
 from checks.engine.verdict import Status, Verdict
+from evidence.printable import visible
 from tests.checks.cases import after_takeover, harness, holders, multi_node, promised, set_up
 from tests.checks.cases.row import ROWS
 from tests.score.case import ONLY_PASS, Case
@@ -22,6 +23,7 @@ from tests.score.case import ONLY_PASS, Case
 assert {after_takeover, harness, holders, multi_node, promised, set_up}  # each adds its rows
 
 SAMPLED = ("a history damaged", "a capture damaged")
+_LONGEST = 240  # characters of a mutant or a reason in the table: a loaded firewall has 4,000
 _PLACE = re.compile(rf"{re.escape(tempfile.gettempdir())}/\w+/")
 """Where a mutant was judged: another directory each time."""
 
@@ -62,8 +64,12 @@ class Kills:
             return
         named = (one for one in verdict.reasons if all(word in one for word in words))
         reason = _PLACE.sub("", next(named, verdict.reasons[0]))
-        killed = Killed(mutant.strip(), verdict.status, reason)
+        killed = Killed(_short(mutant), verdict.status, _short(reason))
         self._found.setdefault((requirement, rule), []).append(killed)
+
+    def update(self, others: Kills) -> None:
+        """Count what others have counted, too; they are of other requirements."""
+        self._found.update(others._found)
 
     def table(self) -> Table:
         """Return the kill table."""
@@ -83,6 +89,11 @@ def _kill(rule: str, killed: list[Killed]) -> Kill:
         mutant=shown.mutant,
         reason=shown.reason,
     )
+
+
+def _short(said: str) -> str:
+    """Return text as a row of a table shows it."""
+    return visible(said.strip(), most=_LONGEST)
 
 
 def every_sentence(kills: Kills, requirements: Collection[str]) -> None:

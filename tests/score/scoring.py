@@ -71,6 +71,15 @@ def is_right(case: Case, verdict: Verdict) -> bool:
     return verdict.status in case.right and "the check crashed" not in verdict.text
 
 
+def add(tallies: dict[tuple[str, str], Tally], others: Mapping[tuple[str, str], Tally]) -> None:
+    """Add the tallies of other cases to `tallies`."""
+    for key, other in others.items():
+        tally = tallies.setdefault(key, Tally())
+        tally.right += other.right
+        for status, names in other.wrong.items():
+            tally.wrong.setdefault(status, []).extend(names)
+
+
 Seen = Callable[[Case, Verdict], object]
 
 

@@ -131,3 +131,32 @@ def test_frames_of_the_probe_bear_its_port() -> None:
     made.hear(OUT["primary"], 1000 * MS, b"\xff" * 6 + mac + b"\x08\x06" + b"." * 46)
     go_on(made, 2000 * MS)
     assert [frame.interface for frame in made.take(1800 * MS)] == ["probe/wire0"]
+
+
+def test_a_frame_that_others_told_of_is_not_told_again_by_its_sender() -> None:
+    made = merge()
+    for tap in (OUT["primary"], IN["primary"]):
+        made.lost(tap)
+    made.hear(IN["secondary"], 1000 * MS, ADVERT)
+    go_on(made, 1250 * MS, OUT["secondary"], IN["secondary"])
+    first = list(made.take(1005 * MS))
+    made.hear(OUT["primary"], 1010 * MS, ADVERT)  # it is listened to again, and had heard that
+    go_on(made, 2000 * MS)
+    assert [frame.interface for frame in (*first, *made.take(1800 * MS))] == ["primary/wire0"]
+
+
+def test_a_frame_that_comes_when_its_time_is_told_is_missed() -> None:
+    made = merge()
+    go_on(made, 2000 * MS)
+    assert not list(made.take(1750 * MS))
+    made.hear(OUT["primary"], 1000 * MS, ADVERT)
+    assert (list(made.take(1750 * MS)), made.missed) == ([], 1)
+
+
+def test_nothing_is_missed_of_who_had_not_said_that_it_was_complete() -> None:
+    made = merge()
+    made.lost(OUT["primary"])
+    go_on(made, 2000 * MS, OUT["secondary"], *IN.values())
+    assert not list(made.take(1750 * MS))
+    made.hear(OUT["primary"], 1000 * MS, ADVERT)
+    assert made.missed == 0

@@ -109,6 +109,22 @@ def _(at: Path) -> Run:
     return run
 
 
+@row("FO-03", "a wipe keeps the users", FAIL, "left after the wipe: seeded-one")
+def _(at: Path) -> Run:
+    return prepared(at).changed("init.wiped", left=["seeded-one"])
+
+
+@row(
+    "FO-06", "a row is GOOD with a key that was not copied", FAIL, "key-not-copied these read GOOD"
+)
+def _(at: Path) -> Run:
+    run = validated(at)
+    for event in run.events:
+        if event[1] == "validate.shown" and event[3]["broken"] == "key-not-copied":
+            event[3]["rows"] = [{**one, "good": True} for one in event[3]["rows"]]
+    return run
+
+
 @row("FO-05", "a key in one direction only", FAIL, "secondary")
 def _(at: Path) -> Run:
     return _one_way(prepared(at))

@@ -39,7 +39,7 @@ def create_app(root: Path = ROOT) -> Flask:
 
 def _path(asked: Request) -> str:
     """Return the path behind the API's address as it was asked for: two slashes are two."""
-    asked_for = asked.environ["REQUEST_URI"].partition("?")[0]
+    asked_for = asked.environ.get("REQUEST_URI", asked.environ["PATH_INFO"]).partition("?")[0]
     return str(asked_for).removeprefix(asked.environ["SCRIPT_NAME"])[1:]
 
 
