@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
+from checks.engine.obligations import Obligation
+from checks.multi_node.deployment import Deployment
 from checks.multi_node.traffic import port_owner
+from evidence.events.access import ForwardTried
 from evidence.moment import Window
 from evidence.packets import parse
 from evidence.scenario import Evidence
@@ -30,13 +34,13 @@ class Echoes:
     place: str
     seen: tuple[Echo, ...]
 
-    def requests(self, owner: str, target: str, during: Window) -> set[str]:
-        """Return the addresses from which a machine asked `target`."""
-        return {
+    def requests(self, owner: str, target: str, during: Window) -> list[str]:
+        """Return from which address each request of a machine to `target` came."""
+        return [
             one.source
             for one in self.seen
             if (one.owner, one.target) == (owner, target) and during.holds(one.at_ns)
-        }
+        ]
 
 
 def echoes(evidence: Evidence) -> Echoes:
@@ -50,3 +54,22 @@ def echoes(evidence: Evidence) -> Echoes:
         if asks and packet.source and packet.target:
             found.append(Echo(frame.at_ns, port_owner(frame), packet.source, packet.target))
     return Echoes(evidence.capture_place, tuple(found))
+
+
+def judge_leaving(event: ForwardTried, sent: Echoes, site: Deployment, one: Obligation) -> None:
+    """Settle whether a client's requests left its node under the node's address, and came back."""
+    node, family = event.node, event.family
+    profile = site.planned.profiles[node]
+    inside = ipaddress.ip_network(str(profile["range" if family == 4 else "range6"]))
+    found = sent.requests(node, event.target, Window(event.began_ns, event.at_ns))
+    named = f"{event.source} by {node} to {event.target}"
+    leaked = [source for source in found if ipaddress.ip_address(source) in inside]
+    if leaked:
+        one.broken(f"{named} left as {leaked[0]}", event.place, sent.place)
+    elif not event.received:
+        one.broken(f"{named} had no answer", event.place)
+    elif found.count(site.address(node, family)) < event.sent:
+        told = ", ".join(sorted(set(found))) or "nobody"
+        one.doubt(f"{named}: the wire shows {len(found)} requests, of {told}", event.place)
+    else:
+        one.met(event.place, sent.place)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
-from checks.multi_node.echoes import Echoes, echoes
+from checks.multi_node.echoes import Echoes, echoes, judge_leaving
 from checks.multi_node.guide import FAMILIES
 from checks.multi_node.rules import Shown, forward_objections
 from evidence.events.access import FirewallShown, ForwardTried, GuideTextTried
@@ -41,7 +41,9 @@ def nothing_else_is_forwarded(evidence: Evidence, owed: Obligations) -> None:
                 for objection in forward_objections(ruleset, state.event.interface, family):
                     one.broken(f"{node}, IPv{family}: {objection}", state.event.place)
             own = [event for event in tried if event.family == family]
-            _judge_out(node, family, own, owed)
+            one = owed.owe(f"{node} lets a client out over IPv{family}")
+            for event in (event for event in own if event.way == "out"):
+                judge_leaving(event, sent, site, one)
             for way in REFUSED:
                 one = owed.owe(f"{node} refuses what goes {way} over IPv{family}")
                 for event in (event for event in own if event.way == way):
@@ -51,13 +53,6 @@ def nothing_else_is_forwarded(evidence: Evidence, owed: Obligations) -> None:
     for text in evidence.events(GuideTextTried):
         if text.erratum == LETS_IN and text.status == 0:
             one.met(text.place)
-
-
-def _judge_out(node: str, family: int, tried: Sequence[ForwardTried], owed: Obligations) -> None:
-    one = owed.owe(f"{node} lets a client out over IPv{family}")
-    for event in (event for event in tried if event.way == "out"):
-        named = f"{event.source} by {node} to {event.target}"
-        one.settle(event.received > 0, f"{named} had no answer", event.place)
 
 
 def _judge_refused(event: ForwardTried, sent: Echoes, site: Deployment, one: Obligation) -> None:

@@ -7,14 +7,13 @@ counters; that clients leave under the node's address, by what comes out of the 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
-from checks.multi_node.echoes import Echoes, echoes
+from checks.multi_node.echoes import Echoes, echoes, judge_leaving
 from checks.multi_node.guide import DAEMON_PORT, FAMILIES, PORT
 from checks.multi_node.reaching import asked, judge_knock
 from checks.multi_node.rules import SSH, Shown, input_objections, nat_objections
@@ -198,22 +197,6 @@ def _judge_leaving(
     owed: Obligations,
 ) -> None:
     one = owed.owe(f"a client of {node} leaves over IPv{family} under the node's address")
-    inside = ipaddress.ip_network(
-        str(site.planned.profiles[node]["range" if family == 4 else "range6"])
-    )
     for event in evidence.events(ForwardTried):
-        if (event.node, event.family, event.way) != (node, family, "out"):
-            continue
-        during = Window(event.began_ns, event.at_ns)
-        sources = sent.requests(node, event.target, during)
-        named = f"{event.source} by {node} to {event.target}"
-        leaked = [source for source in sources if ipaddress.ip_address(source) in inside]
-        if leaked:
-            one.broken(f"{named} left as {leaked[0]}", event.place)
-        elif not event.received:
-            one.broken(f"{named} had no answer", event.place)
-        elif sources != {site.address(node, family)}:
-            told = ", ".join(sorted(sources)) or "nobody"
-            one.doubt(f"{named}: the wire shows requests of {told}", event.place)
-        else:
-            one.met(event.place, sent.place)
+        if (event.node, event.family, event.way) == (node, family, "out"):
+            judge_leaving(event, sent, site, one)

@@ -63,6 +63,7 @@ EXCUSES = (
         f"MN-22 MN-23 MN-28 MN-29 {MAINTENANCE}",
         "inverted", ("hideProfile",), "which profiles are hidden is MN-04's",
     ),
+    Excuse("MN-28 MN-29", "another machine", ("guide.text",), "any machine may be given the text"),
     Excuse("MN-11 MN-28 MN-29", "a number beyond", ("began_ns",), "an earlier one sees more"),
     Excuse(
         f"MN-15 MN-21 MN-23 {TUNNELS} {MAINTENANCE}", "a number beyond", ("ping",),

@@ -200,7 +200,7 @@ def test_mn_28_an_answer_that_the_wire_knows_nothing_of_is_unknown(tmp_path: Pat
     run.frames = [one for one in run.frames if b"\x08\x00\x00\x00" not in one.data[34:38]]
     verdict = run.judge("MN-28", tmp_path)
     assert verdict.status is Status.UNKNOWN
-    assert "the wire shows requests of nobody" in verdict.text
+    assert "the wire shows 0 requests, of nobody" in verdict.text
 
 
 # MN-29
@@ -276,6 +276,14 @@ def test_mn_29_rejects_a_client_that_does_not_get_out(tmp_path: Path) -> None:
     run = run_mn_29()
     forward(run, "node-a", 4, "out")["received"] = 0
     assert "to 145.0.6.10 had no answer" in judge_mutant(run, "MN-29", tmp_path)
+
+
+def test_mn_29_an_answer_that_the_wire_knows_nothing_of_is_unknown(tmp_path: Path) -> None:
+    run = run_mn_29()
+    run.frames = [one for one in run.frames if one.interface != "node-b/wire0"]
+    verdict = run.judge("MN-29", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "by node-b to 145.0.6.10: the wire shows 0 requests" in verdict.text
 
 
 def test_mn_29_a_request_that_came_in_elsewhere_is_not_the_machines_own(tmp_path: Path) -> None:
