@@ -11,6 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 _THREADS = 8
@@ -36,10 +37,12 @@ def main(root: Path, what: str) -> None:
     class Pooled(BaseWSGIServer):
         multithread = True
 
-        def process_request(self, request: object, client_address: object) -> None:
+        def process_request(
+            self, request: socket | tuple[bytes, socket], client_address: object
+        ) -> None:
             pool.submit(self.answer, request, client_address)
 
-        def answer(self, request: object, client_address: object) -> None:
+        def answer(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
             with suppress(OSError):  # who asked has gone
                 self.finish_request(request, client_address)
             self.shutdown_request(request)
