@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from lab.errors import LabError
+from lab.wait import pause, until
 
 _SOFTWARE = Path(__file__).parents[1] / "provision/reference/documentation-2/packages"
 _SERVER = Path(__file__).with_name("controller_server.py")
@@ -211,7 +212,8 @@ def side_by_side(act: Callable[[], object], count: int, threads: int) -> float:
 def killed_in_the_middle(
     controller: Controller, hooks: Hooks, threads: int, chance: random.Random
 ) -> None:
-    """Kill the API while hooks ask it, at some moment within half a second."""
+    """Kill the API while hooks ask it, at some moment after it has answered the first of them."""
+    before = len(hooks.connected)
     with controller.serving("api") as api:
 
         def work() -> None:
@@ -222,7 +224,10 @@ def killed_in_the_middle(
         workers = [threading.Thread(target=work) for _ in range(threads)]
         for worker in workers:
             worker.start()
-        threading.Event().wait(chance.uniform(0.05, 0.5))
-        api.process.kill()
-        for worker in workers:
-            worker.join()
+        try:
+            until(lambda: len(hooks.connected) > before, 30, "the first hook to be answered")
+            pause(chance.uniform(0, 0.4))
+        finally:
+            api.process.kill()
+            for worker in workers:
+                worker.join()

@@ -325,3 +325,20 @@ def test_who_reads_keeps_no_hook_waiting(machine: Machine) -> None:
         reads.execute("SELECT * FROM users").fetchall()
         hook.execute("INSERT INTO users (user_id, session_expires_at) VALUES ('a', 'b')")
         hook.commit()
+
+
+def test_a_hook_takes_as_long_however_long_the_log_is(machine: Machine) -> None:
+    from vpn_server_api.controller import Controller
+    from vpn_server_api.storage import Lease
+
+    asked: list[str] = []
+    lease = Lease("node-a", "0" * 32, "10.1.0.2", "fd00::2", "2020-04-06T12:00:00+00:00")
+    with Controller(machine.root).storage() as storage:
+        storage.db.set_trace_callback(asked.append)
+        storage.log_connect("alice", lease)
+        storage.log_disconnect(lease, "2020-04-06T13:00:00+00:00", 1)
+        storage.db.set_trace_callback(None)
+        updates = [one for one in asked if one.startswith("UPDATE")]
+        plans = [storage.db.execute(f"EXPLAIN QUERY PLAN {one}").fetchall() for one in updates]
+    assert len(plans) == 2
+    assert not any("SCAN" in step["detail"] for plan in plans for step in plan)

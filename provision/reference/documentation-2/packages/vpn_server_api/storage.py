@@ -42,6 +42,7 @@ CREATE TABLE connection_log (
     bytes_transferred INTEGER DEFAULT NULL,
     client_lost BOOLEAN NOT NULL DEFAULT 0
 );
+CREATE INDEX connection_log_ip4 ON connection_log (ip4);
 CREATE TABLE version (current_version TEXT NOT NULL);
 """
 
