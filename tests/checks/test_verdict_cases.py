@@ -24,6 +24,7 @@ from evidence.errors import BadEvidence
 from evidence.moment import NS
 from evidence.scenario import Evidence
 from tests.checks.cases import (
+    access,
     after_takeover,
     harness,
     healthy,
@@ -46,6 +47,7 @@ from tests.score.healthy import healthy as good_run_of
 from tests.score.scoring import is_right, judged
 
 assert {
+    access,
     after_takeover,
     harness,
     healthy,
