@@ -11,10 +11,10 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from evidence.clock import HostClock
 from evidence.packets import parse_headers
@@ -25,13 +25,14 @@ from lab.site.listener import Alive, Heard, Listener, Lost, Told, Trouble
 from lab.site.merge import ELSEWHERE, Known, Merge, Tap
 from lab.site.reach import Reached
 from lab.site.subscription import Subscription
+from lab.site.uncarried import Uncarried, refuse
 from lab.timing import beside
 from lab.topology import Topology
 from lab.wait import until
 from lab.wire.frame import Frame
 from lab.wire.matching import compile_match
 from lab.wire.recorder import Recorder
-from lab.wire.rules import Match, Rule, mac_octets
+from lab.wire.rules import Match, mac_octets
 
 APART_NS = 250_000_000
 """By how much two machines may date one frame differently: no copy of it is older than that."""
@@ -42,7 +43,7 @@ _MARK_NS = 300_000_000
 _LOOK_S = 0.05
 
 
-class SiteMedium:
+class SiteMedium(Uncarried):
     """Listens on all machines from entering the block until leaving it, and records."""
 
     def __init__(
@@ -125,7 +126,7 @@ class SiteMedium:
         """Show frames as they are heard, dated by their senders; those to the probe as it hears."""
         wanted = match or Match()
         if wanted.to_ports and wanted.to_ports != (self._probe_port,):
-            _refuse(f"what arrives at {', '.join(wanted.to_ports)} cannot be seen as it passes")
+            refuse(f"what arrives at {', '.join(wanted.to_ports)} cannot be seen as it passes")
         subscription = Subscription(compile_match(wanted))
         if wanted.to_ports:
             self._borrow().heard = subscription.offer
@@ -155,7 +156,7 @@ class SiteMedium:
     def attach(self, port: str, segment: str) -> None:
         """Let a virtual host borrow the NIC of the machine that the site file names for it."""
         if not self._probe:
-            _refuse(
+            refuse(
                 "no host can be put on the network to ask services: the site file names no machine"
                 " for it (probe)"
             )
@@ -174,39 +175,14 @@ class SiteMedium:
         """Send a frame of the virtual host from the NIC that it borrows."""
         borrowed = self._borrow()
         if (port, segment) != (borrowed.port, borrowed.segment):
-            _refuse(f"nothing can be sent from {port} into {segment}")
+            refuse(f"nothing can be sent from {port} into {segment}")
         if not self._known.probe_mac:
             self._known = self._merge.known = Known(
                 self._known.macs, self._known.addresses, raw[6:12], port
             )
         if raw[6:12] != self._known.probe_mac:
-            _refuse("no frame is sent with another's address")
+            refuse("no frame is sent with another's address")
         borrowed.send(raw)
-
-    def add(self, rule: Rule) -> int:
-        """Refuse: nothing of ours carries the frames."""
-        _refuse(f"frames cannot be disturbed ({rule.action.kind}): nothing of ours carries them")
-
-    def remove(self, rule: int) -> dict[str, Any]:
-        """Refuse: there is none."""
-        _refuse(f"there is no rule {rule}")
-
-    def hits(self, rule: int) -> int:
-        """Refuse: there is none."""
-        _refuse(f"there is no rule {rule}")
-
-    def cut(self, port: str) -> None:
-        """Refuse: nothing of ours carries the frames."""
-        _refuse(f"the link of {port} cannot be cut: nothing of ours carries its frames")
-
-    def heal(self, port: str) -> None:
-        """Refuse: it was not cut."""
-        _refuse(f"the link of {port} was not cut")
-
-    def filter_mac(self, port: str, macs: Sequence[str] | None) -> None:
-        """Refuse: nothing of ours carries the frames."""
-        what = "freed" if macs is None else "filtered"
-        _refuse(f"{port} cannot be {what}: nothing of ours carries its frames")
 
     @property
     def _probe_port(self) -> str:
@@ -214,7 +190,7 @@ class SiteMedium:
 
     def _borrow(self) -> Borrowed:
         if self._borrowed is None:
-            _refuse("no host was put on the network")
+            refuse("no host was put on the network")
         return self._borrowed
 
     def _nic(self, segment: str) -> str:
@@ -305,7 +281,3 @@ def _known(topology: Topology, reached: Mapping[str, Reached]) -> Known:
             macs[mac_octets(nic.mac)] = port
             addresses[topology.machine(name).nics[index].ipv4.packed] = port
     return Known(macs, addresses)
-
-
-def _refuse(why: str) -> NoReturn:
-    raise NotHere(f"{why}; these machines are a site's")
