@@ -23,17 +23,8 @@ from checks.engine.verdicts import read_tables, read_verdicts, write_tables
 from evidence.errors import BadEvidence
 from evidence.moment import NS
 from evidence.scenario import Evidence
-from tests.checks.cases import (
-    access,
-    after_takeover,
-    harness,
-    healthy,
-    holders,
-    multi_node,
-    promised,
-    set_up,
-)
-from tests.checks.cases.row import ROWS, Row
+from tests.checks.cases import every_row
+from tests.checks.cases.row import Row
 from tests.checks.engine.recorded import SAID, attempt, good_run
 from tests.checks.engine.test_integrity import chain_again, lines_of, rewrite
 from tests.checks.failover.recording import ADDRESS, SCENARIO, Run, takeover
@@ -46,19 +37,8 @@ from tests.score.damages import set_clock
 from tests.score.healthy import healthy as good_run_of
 from tests.score.scoring import is_right, judged
 
-assert {
-    access,
-    after_takeover,
-    harness,
-    healthy,
-    holders,
-    multi_node,
-    promised,
-    set_up,
-}  # each adds its rows
 
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.requirement}: {row.sentence}")
+@pytest.mark.parametrize("row", every_row(), ids=lambda row: f"{row.requirement}: {row.sentence}")
 def test_recorded_evidence_is_judged_as_it_should(tmp_path: Path, row: Row) -> None:
     directory = tmp_path / row.requirement
     directory.mkdir()
@@ -70,7 +50,7 @@ def test_recorded_evidence_is_judged_as_it_should(tmp_path: Path, row: Row) -> N
 
 
 def test_no_sentence_stands_there_twice() -> None:
-    names = [(row.requirement, row.sentence) for row in ROWS]
+    names = [(row.requirement, row.sentence) for row in every_row()]
     assert len(names) == len(set(names))
 
 
