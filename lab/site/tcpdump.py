@@ -23,7 +23,7 @@ _LARGEST_FRAME = 262_144  # octets: tcpdump's own limit
 _LONGEST_LINE = 4096
 _AT = re.compile(r"at (\d{1,19})")
 _COUNTED = re.compile(
-    r"tcpdump: (\d{1,12}) packets? captured, \d{1,12} packets? received by filter, "
+    r"tcpdump: \d{1,12} packets? captured, (\d{1,12}) packets? received by filter, "
     r"(\d{1,12}) packets? dropped by kernel.*"
 )
 
@@ -31,10 +31,10 @@ TO_ALL = "arp or ip proto 112 or ether multicast"
 """What a machine hears that every other one on its network hears, too, and what a pair says."""
 
 
-def command(interface: str, direction: str, expression: str) -> str:
-    """Return what listens at an interface, "in" or "out", until nobody reads any more."""
+def command(interface: str, expression: str) -> str:
+    """Return what listens at an interface until nobody reads any more."""
     listen = ["tcpdump", "-i", interface, "-n", "-U", "--immediate-mode", "-s", "0"]
-    listen += ["-Q", direction, "-w", "-", expression]
+    listen += ["-w", "-", expression]
     return (  # it ignores the question until it can answer: by default the signal ends a process
         f"trap '' PIPE USR1; {shlex.join(listen)} & pid=$!; "
         f'while sleep {ASKED_EVERY_S} && echo "at $(date +%s%N)" >&2 && '
@@ -43,14 +43,21 @@ def command(interface: str, direction: str, expression: str) -> str:
 
 
 def expression(direction: str, session: str) -> str:
-    """Return what is listened for: not our own SSH, which would be about itself."""
-    wanted = f"({TO_ALL})" if direction == "in" else ""
-    return " and ".join(part for part in (wanted, f"not ({session})" if session else "") if part)
+    """Return what is listened for, "in" or "out"; not our own SSH, which would be about itself.
+
+    The kernel tells the direction, so that its counter is of these frames alone (-Q leaves that to
+    tcpdump).
+    """
+    wanted = f"inbound and ({TO_ALL})" if direction == "in" else "outbound"
+    return f"{wanted} and not ({session})" if session else wanted
 
 
 @dataclass(frozen=True)
 class Counted:
-    """By the machine's time `at_ns`, all was read that it had sent; so much was dropped."""
+    """By the machine's time `at_ns`, all was read that it had sent; so much was dropped.
+
+    The kernel counts a frame as it passes, and tcpdump may be behind: what counts is the kernel's.
+    """
 
     at_ns: int
     dropped: int
@@ -100,8 +107,9 @@ class Said:
                 self._asked_ns = int(at[1])
             elif counted := _COUNTED.fullmatch(line):
                 if self._asked_ns is not None:
-                    told = Counted(self._asked_ns, int(counted[2]))
-                    self._counted.append((int(counted[1]), told))
+                    received, dropped = int(counted[1]), int(counted[2])
+                    told = Counted(self._asked_ns, dropped)
+                    self._counted.append((received - dropped, told))
             elif line:
                 yield line
 
