@@ -21,9 +21,10 @@ _MAGIC |= {b"\x4d\x3c\xb2\xa1": ("<", 1), b"\xa1\xb2\x3c\x4d": (">", 1)}
 _ETHERNET = 1
 _LARGEST_FRAME = 262_144  # octets: tcpdump's own limit
 _LONGEST_LINE = 4096
+_SETTLES = 3  # counters, until tcpdump has read what waited for it at its start
 _AT = re.compile(r"at (\d{1,19})")
 _COUNTED = re.compile(
-    r"tcpdump: \d{1,12} packets? captured, (\d{1,12}) packets? received by filter, "
+    r"tcpdump: (\d{1,12}) packets? captured, (\d{1,12}) packets? received by filter, "
     r"(\d{1,12}) packets? dropped by kernel.*"
 )
 
@@ -74,6 +75,7 @@ class Said:
         self._read = 0
         self._asked_ns: int | None = None
         self._counted: list[tuple[int, Counted]] = []
+        self._behind: list[int] = []
 
     def frames(self, more: bytes) -> Iterator[tuple[int, bytes]]:
         """Yield each frame that is whole now: the machine's time in ns, and its octets."""
@@ -107,16 +109,24 @@ class Said:
                 self._asked_ns = int(at[1])
             elif counted := _COUNTED.fullmatch(line):
                 if self._asked_ns is not None:
-                    received, dropped = int(counted[1]), int(counted[2])
+                    captured, received, dropped = map(int, counted.groups())
+                    self._behind.append(received - dropped - captured)
                     told = Counted(self._asked_ns, dropped)
                     self._counted.append((received - dropped, told))
             elif line:
                 yield line
 
     def counted(self) -> Counted | None:
-        """Return the latest counters all of whose frames were read; each once."""
+        """Return the latest counters all of whose frames were read; each once.
+
+        The kernel has also counted what came before it had the filter, and nobody reads that: it is
+        what tcpdump is behind by at the least.
+        """
+        if len(self._behind) < _SETTLES:
+            return None
+        self._behind = [min(self._behind)] * _SETTLES
         found = None
-        while self._counted and self._counted[0][0] <= self._read:
+        while self._counted and self._counted[0][0] - self._behind[0] <= self._read:
             found = self._counted.pop(0)[1]
         return found
 
