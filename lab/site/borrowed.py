@@ -26,7 +26,7 @@ _LONGEST_LINE = 200_000
 
 
 class Borrowed:
-    """A machine's NIC, lent to a virtual host at `port`; it is opened by the first frame."""
+    """A machine's NIC, lent to a virtual host at `port` from `open` until `close`."""
 
     def __init__(
         self,
@@ -46,16 +46,19 @@ class Borrowed:
         self._offsets = offsets
         self._client: paramiko.SSHClient | None = None
         self._channel: paramiko.Channel | None = None
-        self._opening = threading.Lock()
+        self._sending = threading.Lock()
+
+    def open(self) -> None:
+        """Return when the machine has lent its NIC; WireError when it does not."""
+        self._channel = self._opened()
 
     def send(self, raw: bytes) -> None:
         """Send a frame as it is; WireError when the machine does not take it."""
-        with self._opening:
-            if self._channel is None:
-                self._channel = self._open(raw[6:12].hex(":"))
-            channel = self._channel
+        if self._channel is None:
+            raise WireError(f"{self._machine} has not lent its NIC")
         try:
-            channel.sendall(base64.b64encode(raw) + b"\n")
+            with self._sending:
+                self._channel.sendall(base64.b64encode(raw) + b"\n")
         except OSError as error:
             raise WireError(f"{self._machine} sends nothing any more: {error}") from error
 
@@ -64,9 +67,9 @@ class Borrowed:
         if self._client is not None:
             self._client.close()
 
-    def _open(self, mac: str) -> paramiko.Channel:
+    def _opened(self) -> paramiko.Channel:
         # The program comes by its argument: standard input is for frames.
-        program = shlex.join(["python3", "-c", inspect.getsource(relay), self._interface, mac])
+        program = shlex.join(["python3", "-c", inspect.getsource(relay), self._interface])
         try:
             self._client = self._access.connect(_PATIENCE_S)
             transport = self._client.get_transport()

@@ -146,7 +146,7 @@ class Listener:
 
     def _command(self, tap: Tap, interface: str) -> str:
         expression = tcpdump.expression(tap.direction, self._session)
-        return self._access.as_root(tcpdump.command(interface, tap.direction, expression))
+        return self._access.as_root(tcpdump.command(interface, expression))
 
     def _run(self, client: paramiko.SSHClient, command: str) -> paramiko.Channel:
         transport = client.get_transport()

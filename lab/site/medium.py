@@ -170,6 +170,7 @@ class SiteMedium(Uncarried):
             segment,
             next(one for one in self._listeners if one.machine == self._probe).offsets,
         )
+        self._borrowed.open()  # before anything is timed: a program starts there
 
     def inject(self, segment: str, raw: bytes, *, port: str = "probe/wire0") -> None:
         """Send a frame of the virtual host from the NIC that it borrows."""

@@ -1,8 +1,9 @@
 """Runs on a machine that lends its NIC to a virtual host: sends its frames, tells what comes to it.
 
-`python3 -c SOURCE INTERFACE MAC`; 3.6 or later, standard library only. Each line of standard input
-is a frame in base64, sent as it is. Each frame for MAC, or for all, becomes a line of standard
-output: the kernel's time in ns since 1970, and base64.
+`python3 -c SOURCE INTERFACE`; 3.6 or later, standard library only. Each line of standard input is a
+frame in base64, sent as it is; where it says to come from is the host's address from then on. Each
+frame for that, or for all, becomes a line of standard output: the kernel's time in ns since 1970,
+and base64.
 """
 
 import base64
@@ -19,9 +20,9 @@ _SOL_PACKET, _STAMPS = 263, 35
 _LONGEST = 1 << 17
 
 
-def main(interface: str, mac: str) -> None:
+def main(interface: str) -> None:
     """Serve until nobody listens any more."""
-    own = bytes.fromhex(mac.replace(":", ""))
+    own = b""
     nic = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL))
     nic.bind((interface, 0))
     request = struct.pack("IHH8s", socket.if_nametoindex(interface), _PROMISCUOUS, 0, b"")
@@ -39,7 +40,9 @@ def main(interface: str, mac: str) -> None:
                 return
             *lines, begun = (begun + came).split(b"\n")
             for line in lines:
-                nic.send(base64.b64decode(line))
+                raw = base64.b64decode(line)
+                own = raw[6:12]
+                nic.send(raw)
         if nic.fileno() in ready:
             hear(nic, own)
 
@@ -56,4 +59,4 @@ def hear(nic: socket.socket, own: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lab.clock import ClockOffset
@@ -40,7 +41,8 @@ class Site:
         self.started_ns, self.started_uncertainty_ns = time.time_ns(), 0
         self.say = say
         self.machines: Mapping[str, SiteMachine] = {
-            name: SiteMachine(name, access, self.announce) for name, access in file.access.items()
+            name: SiteMachine(name, replace(access, lab=directory), self.announce)
+            for name, access in file.access.items()
         }
         self.reached: Mapping[str, Reached] = {}
         self._wire: SiteMedium | None = None

@@ -21,9 +21,10 @@ _MAGIC |= {b"\x4d\x3c\xb2\xa1": ("<", 1), b"\xa1\xb2\x3c\x4d": (">", 1)}
 _ETHERNET = 1
 _LARGEST_FRAME = 262_144  # octets: tcpdump's own limit
 _LONGEST_LINE = 4096
+_SETTLES = 3  # counters, until tcpdump has read what waited for it at its start
 _AT = re.compile(r"at (\d{1,19})")
 _COUNTED = re.compile(
-    r"tcpdump: (\d{1,12}) packets? captured, \d{1,12} packets? received by filter, "
+    r"tcpdump: (\d{1,12}) packets? captured, (\d{1,12}) packets? received by filter, "
     r"(\d{1,12}) packets? dropped by kernel.*"
 )
 
@@ -31,10 +32,10 @@ TO_ALL = "arp or ip proto 112 or ether multicast"
 """What a machine hears that every other one on its network hears, too, and what a pair says."""
 
 
-def command(interface: str, direction: str, expression: str) -> str:
-    """Return what listens at an interface, "in" or "out", until nobody reads any more."""
+def command(interface: str, expression: str) -> str:
+    """Return what listens at an interface until nobody reads any more."""
     listen = ["tcpdump", "-i", interface, "-n", "-U", "--immediate-mode", "-s", "0"]
-    listen += ["-Q", direction, "-w", "-", expression]
+    listen += ["-w", "-", expression]
     return (  # it ignores the question until it can answer: by default the signal ends a process
         f"trap '' PIPE USR1; {shlex.join(listen)} & pid=$!; "
         f'while sleep {ASKED_EVERY_S} && echo "at $(date +%s%N)" >&2 && '
@@ -43,14 +44,21 @@ def command(interface: str, direction: str, expression: str) -> str:
 
 
 def expression(direction: str, session: str) -> str:
-    """Return what is listened for: not our own SSH, which would be about itself."""
-    wanted = f"({TO_ALL})" if direction == "in" else ""
-    return " and ".join(part for part in (wanted, f"not ({session})" if session else "") if part)
+    """Return what is listened for, "in" or "out"; not our own SSH, which would be about itself.
+
+    The kernel tells the direction, so that its counter is of these frames alone (-Q leaves that to
+    tcpdump).
+    """
+    wanted = f"inbound and ({TO_ALL})" if direction == "in" else "outbound"
+    return f"{wanted} and not ({session})" if session else wanted
 
 
 @dataclass(frozen=True)
 class Counted:
-    """By the machine's time `at_ns`, all was read that it had sent; so much was dropped."""
+    """By the machine's time `at_ns`, all was read that it had sent; so much was dropped.
+
+    The kernel counts a frame as it passes, and tcpdump may be behind: what counts is the kernel's.
+    """
 
     at_ns: int
     dropped: int
@@ -67,6 +75,7 @@ class Said:
         self._read = 0
         self._asked_ns: int | None = None
         self._counted: list[tuple[int, Counted]] = []
+        self._behind: list[int] = []
 
     def frames(self, more: bytes) -> Iterator[tuple[int, bytes]]:
         """Yield each frame that is whole now: the machine's time in ns, and its octets."""
@@ -100,15 +109,24 @@ class Said:
                 self._asked_ns = int(at[1])
             elif counted := _COUNTED.fullmatch(line):
                 if self._asked_ns is not None:
-                    told = Counted(self._asked_ns, int(counted[2]))
-                    self._counted.append((int(counted[1]), told))
+                    captured, received, dropped = map(int, counted.groups())
+                    self._behind.append(received - dropped - captured)
+                    told = Counted(self._asked_ns, dropped)
+                    self._counted.append((received - dropped, told))
             elif line:
                 yield line
 
     def counted(self) -> Counted | None:
-        """Return the latest counters all of whose frames were read; each once."""
+        """Return the latest counters all of whose frames were read; each once.
+
+        The kernel has also counted what came before it had the filter, and nobody reads that: it is
+        what tcpdump is behind by at the least.
+        """
+        if len(self._behind) < _SETTLES:
+            return None
+        self._behind = [min(self._behind)] * _SETTLES
         found = None
-        while self._counted and self._counted[0][0] <= self._read:
+        while self._counted and self._counted[0][0] - self._behind[0] <= self._read:
             found = self._counted.pop(0)[1]
         return found
 

@@ -42,7 +42,7 @@ MACS = {"primary": "52:54:00:00:00:01", "secondary": "52:54:00:00:00:02"}
 _TCPDUMP = """\
 #!{python} -S
 import os, signal, struct, sys, time
-direction = sys.argv[sys.argv.index("-Q") + 1]
+direction = "in" if sys.argv[-1].startswith("inbound") else "out"
 heard = os.path.join({folder!r}, direction)
 count = 0
 def counters(*_):

@@ -10,6 +10,7 @@ import pytest
 
 from evidence.capture import Capture, verify
 from lab.errors import NotHere
+from lab.quiet import quiet
 from lab.site import Site
 from lab.wire import Drop, Match, Rule
 from tests.checks.protocols import encoder
@@ -98,3 +99,8 @@ def test_what_disturbs_is_announced_before_it_is_done(
     assert "about to disturb: primary: the power is cut for a moment" in announced
     assert "sysrq-trigger" in command
     assert announced in (tmp_path / "announced.log").read_text()
+
+
+def test_a_site_that_is_timed_does_not_wait_for_itself(site: Site) -> None:
+    with quiet(site.directory):
+        assert site["primary"].run("echo there", timeout=10).stdout == "there\n"

@@ -23,18 +23,49 @@ def test_frames_are_whole_however_they_come() -> None:
     assert found == [(1_000_002_000, b"one"), (2_000_000_000, b"twice")]
 
 
-def test_counters_count_once_their_frames_were_read() -> None:
-    said = tcpdump.Said("primary")
-    counters = (
-        "tcpdump: 1 packet captured, 7 packets received by filter, 2 packets dropped by kernel"
+def counters(at_ns: int, captured: int, received: int, dropped: int = 0) -> str:
+    return (
+        f"at {at_ns}\ntcpdump: {captured} packets captured, {received} packets received by filter, "
+        f"{dropped} packets dropped by kernel\n"
     )
-    assert list(said.lines(f"tcpdump: listening on eth0\nat 5000\n{counters}\n")) == [
-        "tcpdump: listening on eth0"
-    ]
+
+
+def told(*more: str) -> tcpdump.Said:
+    """Return what was told of nothing for three times, and then `more`."""
+    said = tcpdump.Said("primary")
+    for text in (*(counters(at_ns, 0, 0) for at_ns in (1, 2, 3)), *more):
+        assert not list(said.lines(text))
+    return said
+
+
+def test_a_time_is_complete_once_all_was_read_that_the_kernel_had_counted() -> None:
+    said = told(counters(5000, 0, 1))  # tcpdump is behind
+    assert said.counted() == tcpdump.Counted(3, 0)
     assert said.counted() is None
     assert list(said.frames(HEADER + record(1, b"x")))
+    assert said.counted() == tcpdump.Counted(5000, 0)
+
+
+def test_what_the_kernel_dropped_is_not_waited_for() -> None:
+    said = told(counters(5000, 1, 3, dropped=2))
+    assert list(said.frames(HEADER + record(1, b"x")))
     assert said.counted() == tcpdump.Counted(5000, 2)
-    assert said.counted() is None
+
+
+def test_what_came_before_the_filter_is_not_waited_for() -> None:
+    said = tcpdump.Said("primary")
+    for at_ns in (1, 2):
+        assert not list(said.lines(counters(at_ns, 0, 8)))
+        assert said.counted() is None  # it may be behind
+    assert not list(said.lines(counters(3, 1, 8)))
+    assert said.counted() is None  # one frame is on its way
+    assert list(said.frames(HEADER + record(1, b"x")))
+    assert said.counted() == tcpdump.Counted(3, 0)
+
+
+def test_other_lines_are_complaints() -> None:
+    said = tcpdump.Said("primary")
+    assert list(said.lines("tcpdump: no such device\n")) == ["tcpdump: no such device"]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +88,6 @@ def test_a_line_without_end_is_refused() -> None:
 
 def test_our_own_session_is_not_listened_to() -> None:
     session = "tcp and host 192.0.2.1 and port 22"
-    assert tcpdump.expression("out", session) == f"not ({session})"
-    assert tcpdump.expression("in", session) == f"({tcpdump.TO_ALL}) and not ({session})"
-    assert tcpdump.expression("out", "") == ""
+    assert tcpdump.expression("out", session) == f"outbound and not ({session})"
+    assert tcpdump.expression("in", session).endswith(f"({tcpdump.TO_ALL}) and not ({session})")
+    assert tcpdump.expression("out", "") == "outbound"
