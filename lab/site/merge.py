@@ -74,7 +74,7 @@ class Merge:
     _came: dict[tuple[str, bytes], list[tuple[int, str]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    _strange: dict[tuple[str, bytes], int] = field(default_factory=dict)
+    _received: dict[tuple[str, bytes], tuple[int, str]] = field(default_factory=dict)
     _number: int = 0
 
     def hear(self, tap: Tap, at_ns: int, data: bytes) -> None:
@@ -136,9 +136,11 @@ class Merge:
         del self._waiting[: len(ready)]
         for at_ns, _, tap, data in ready:
             if tap.direction == "out":
-                if not self._is_told(tap, at_ns, data):
-                    comment = UNSEEN if self._unseen(tap, at_ns, data) else ""
-                    yield Frame(at_ns, self._port(tap, data), data, comment)
+                if (told := self._told_as(tap, at_ns, data)) is not None:
+                    self.missed += told != tap.port  # it stands there as somebody else's
+                    continue
+                comment = UNSEEN if self._unseen(tap, at_ns, data) else ""
+                yield Frame(at_ns, self._port(tap, data), data, comment)
             elif (port := self._sender(tap, at_ns, data)) is not None:
                 yield Frame(at_ns, port, data)
         self._taken_ns = max(self._taken_ns, until_ns)
@@ -153,9 +155,13 @@ class Merge:
         key = tap.segment, _filled(data)
         if any(abs(sent - at_ns) <= self.apart_ns for sent in self._sent.get(key, ())):
             return None
-        if self._is_told(tap, at_ns, data):
+        if self._told_as(tap, at_ns, data) is not None:
             return None
-        self._strange[key] = at_ns
+        port = self._sent_by(tap, at_ns, data)
+        self._received[key] = at_ns, port
+        return port
+
+    def _sent_by(self, tap: Tap, at_ns: int, data: bytes) -> str:
         headers = parse_headers(data)
         for port in (
             self.known.macs.get(data[6:12]),
@@ -165,10 +171,11 @@ class Merge:
                 return port
         return f"{ELSEWHERE}/{tap.segment}"
 
-    def _is_told(self, tap: Tap, at_ns: int, data: bytes) -> bool:
-        """Whether a frame was told already, by the word of who received it."""
-        before = self._strange.get((tap.segment, _filled(data)))
-        return before is not None and abs(before - at_ns) <= self.apart_ns
+    def _told_as(self, tap: Tap, at_ns: int, data: bytes) -> str | None:
+        """Return at which port a frame was told already, by the word of who received it."""
+        before_ns, port = self._received.get((tap.segment, _filled(data)), (None, None))
+        near = before_ns is not None and abs(before_ns - at_ns) <= self.apart_ns
+        return port if near else None
 
     def _unseen(self, tap: Tap, at_ns: int, data: bytes) -> bool:
         """Whether a frame that is for all was received by none of those who told of that time."""
@@ -195,8 +202,8 @@ class Merge:
             del self._sent[key]
         for key in [key for key, came in self._came.items() if max(came)[0] < before_ns]:
             del self._came[key]
-        for key in [key for key, at_ns in self._strange.items() if at_ns < before_ns]:
-            del self._strange[key]
+        for key in [key for key, told in self._received.items() if told[0] < before_ns]:
+            del self._received[key]
 
 
 def _filled(data: bytes) -> bytes:

@@ -160,3 +160,14 @@ def test_nothing_is_missed_of_who_had_not_said_that_it_was_complete() -> None:
     assert not list(made.take(1750 * MS))
     made.hear(OUT["primary"], 1000 * MS, ADVERT)
     assert made.missed == 0
+
+
+def test_a_frame_that_was_taken_for_a_strangers_is_missed_at_its_own_port() -> None:
+    made = merge()
+    made.hear(IN["secondary"], 1000 * MS, ADVERT)
+    go_on(made, 1260 * MS)
+    (strange,) = made.take(1005 * MS)
+    made.hear(OUT["primary"], 1010 * MS, ADVERT)  # its counters had said that it was all
+    go_on(made, 2000 * MS)
+    assert (strange.interface, list(made.take(1800 * MS))) == ("elsewhere/lan", [])
+    assert made.missed == 1
