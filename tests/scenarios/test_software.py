@@ -19,7 +19,8 @@ class Config(SimpleNamespace):
     """As much of pytest's configuration as is asked for."""
 
     def getoption(self, name: str) -> Any:
-        return {"software": "auto", "image": "debian-12"}[name]
+        chosen = {"software": "auto", "image": "debian-12", "accept_vendor_licence": False}
+        return chosen[name]
 
 
 @pytest.fixture
