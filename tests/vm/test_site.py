@@ -1,7 +1,7 @@
 """Scenarios on machines that are already there: those of a lab that another process has left up.
 
 Nothing of this run has made them, and it knows no more of them than a site file says: addresses,
-keys, host keys.
+keys, host keys. Not run unless asked for, by `--sites`: it takes minutes.
 """
 
 from __future__ import annotations
@@ -56,6 +56,12 @@ def site_file(lab: Path, path: Path, probe: str = "") -> Path:
         lines += [f"[machines.{name}]", 'address = "127.0.0.1"', f"port = {machine.ssh_port}"]
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _asked_for(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("sites"):
+        pytest.skip("not asked for, by --sites")
 
 
 @contextmanager
