@@ -45,6 +45,14 @@ class SiteError(LabError):
     """A site file is wrong, or what it names is not there; raised before anything is started."""
 
 
+class HostsError(LabError):
+    """A hosts file is wrong, or a host is not fit for labs; raised before anything is started."""
+
+
+class HostLost(LabError):
+    """A host that carried labs is gone, or does not answer any more."""
+
+
 class ImageError(LabError):
     """A guest image could not be fetched, built or trusted."""
 

@@ -33,28 +33,30 @@ from lab.errors import SiteError, TopologyError
 from lab.site.access import Hop, SiteAccess
 from lab.topology import Name, Reference, Topology, read_toml, read_topology, shown, topology_of
 
-_Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$")]
-_User = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$")]
+Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$")]
+User = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$")]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A table of a file: no key that nobody knows."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Place(_Strict):
+class _Place(Strict):
     """Where something answers on SSH, and as whom it lets us in."""
 
-    address: _Address
+    address: Address
     port: Annotated[int, Field(ge=1, le=65535, strict=True)] = 22
-    user: _User | None = None
+    user: User | None = None
     key: str | None = None
     jump: Reference | None = None
 
 
-class _Content(_Strict):
+class _Content(Strict):
     topology: str | dict[str, Any]
     known_hosts: str = "~/.ssh/known_hosts"
-    user: _User = "root"
+    user: User = "root"
     key: str | None = None
     probe: Reference | None = None
     jumps: Annotated[dict[Name, _Place], Field(max_length=32)] = {}
@@ -76,7 +78,7 @@ def read_site(path: Path) -> SiteFile:
     where = shown(path)
     content, topology = _read(path, where)
     problems = [*_contradictions(content, topology)]
-    keys = _known_hosts(_beside(path, content.known_hosts), problems)
+    keys = known_hosts(beside(path, content.known_hosts), problems)
     ways = {} if problems else _ways(path, content, keys, problems)
     if problems:
         raise SiteError("\n".join(f"{where}: {one}" for one in problems))
@@ -91,7 +93,7 @@ def _read(path: Path, where: str) -> tuple[_Content, Topology]:
         if isinstance(content.topology, dict):
             return content, topology_of(content.topology, f"{where}: topology")
         own = content.topology
-        return content, read_topology(_beside(path, own) if own.endswith(".toml") else own)
+        return content, read_topology(beside(path, own) if own.endswith(".toml") else own)
     except FileNotFoundError:
         raise SiteError(f"no site file {where}", hint="--lab=local makes a lab here") from None
     except TopologyError as error:
@@ -100,7 +102,8 @@ def _read(path: Path, where: str) -> tuple[_Content, Topology]:
         raise SiteError("\n".join(f"{where}: {one}" for one in complaints(told, error))) from error
 
 
-def _beside(path: Path, named: str) -> Path:
+def beside(path: Path, named: str) -> Path:
+    """Return the path that stands in the file at `path`: relative to its folder."""
     return path.parent / Path(named).expanduser()
 
 
@@ -137,7 +140,8 @@ def _goes_round(name: str, jumps: Mapping[str, _Place]) -> bool:
     return False
 
 
-def _known_hosts(path: Path, problems: list[str]) -> paramiko.HostKeys:
+def known_hosts(path: Path, problems: list[str]) -> paramiko.HostKeys:
+    """Read host keys; what is wrong with their file is put to the `problems`."""
     keys = paramiko.HostKeys()
     try:
         keys.load(str(path))
@@ -153,7 +157,7 @@ def _ways(
 ) -> dict[str, SiteAccess]:
     def hop(where: str, one: _Place) -> Hop:
         key = one.key or content.key
-        file = _beside(path, key) if key is not None else None
+        file = beside(path, key) if key is not None else None
         if file is not None and not os.access(file, os.R_OK):
             problems.append(f"{where}.key: {file} cannot be read")
         found = Hop(one.address, one.port, one.user or content.user, file)

@@ -73,7 +73,7 @@ class _Problems(Exception):
 
 def _look(site: SiteFile, machine: SiteMachine) -> Reached:
     name, access = machine.name, site.access[machine.name]
-    if why := _refusal(access):
+    if why := refusal(access):
         raise _Problems(f"{name} ({access}): {why}")
     if access.hops[-1].user != "root":
         said = machine.run("true", check=False)
@@ -94,7 +94,7 @@ def _look(site: SiteFile, machine: SiteMachine) -> Reached:
     return Reached(nics, machine.own_session())
 
 
-def _refusal(access: SiteAccess) -> str:
+def refusal(access: SiteAccess) -> str:
     """Return why a machine does not let us in, "" when it does."""
     there = access.hops[-1]
     try:

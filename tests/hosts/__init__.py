@@ -1,0 +1,1 @@
+"""Hosts that carry labs for one run; most tests reach a genuine SSH server in this process."""
