@@ -185,3 +185,17 @@ def test_another_option_is_refused(machine: Machine):
     done = machine.setup("--genuin")
     assert done.returncode == 1
     assert "unknown options: --genuin" in done.stderr
+
+
+def test_what_is_missing_is_told_and_nothing_is_installed(machine: Machine):
+    machine.has("dpkg-query", NOTHING_INSTALLED)
+    told = machine.setup("--missing")
+    assert told.returncode == 0, told.stderr
+    assert "qemu-system-x86" in told.stdout.split()
+    assert "apt-get was called" not in told.stderr
+    assert not machine.venv.exists()
+
+
+def test_nothing_missing_says_nothing(machine: Machine):
+    told = machine.setup("--missing", "--genuine")
+    assert (told.returncode, told.stdout, machine.venv.exists()) == (0, "", False)

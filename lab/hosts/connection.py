@@ -1,0 +1,186 @@
+"""The one SSH connection to a host, which everything that is done there goes through.
+
+OpenSSH's own client holds it (its control master), as pytest-xdist's workers are started by that
+client, too. Each command, each worker and each transfer is a session on it. When it is cut, all of
+them end at once; when this process dies, its end of a pipe does, and the connection with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evidence.printable import visible
+from lab.errors import HostLost, HostsError, LabError
+from lab.hosts.file import Host
+
+LOST = 255
+"""What OpenSSH's client ends with when it is not the command that failed."""
+SILENT_S = 15
+"""For so long a host may not answer at all before its connection counts as cut."""
+_OPENS_WITHIN_S = 45.0
+_OPEN = b"vpnproof: open"
+_NOISE = re.compile(r"Warning: Permanently added|^\s*$")
+_SETTINGS = (
+    "BatchMode yes",
+    "StrictHostKeyChecking yes",
+    "UpdateHostKeys no",
+    "GlobalKnownHostsFile /dev/null",
+    "ConnectTimeout 15",
+    f"ServerAliveInterval {SILENT_S // 3}",
+    "ServerAliveCountMax 3",
+    "ForwardAgent no",
+    "ForwardX11 no",
+    "LogLevel ERROR",
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command on a host came to."""
+
+    status: int
+    out: bytes
+    err: str
+
+
+class Connections:
+    """The settings of the connections of a run, in a folder of its own; and each connection."""
+
+    def __init__(self, hosts: Iterable[Host]) -> None:
+        if shutil.which("ssh") is None:
+            raise HostsError("there is no ssh here", hint="run lab/setup")
+        self._folder = Path(tempfile.mkdtemp(prefix="vpnproof-"))  # short: sockets lie in it
+        self.settings = self._folder / "config"
+        """For `ssh -F`."""
+        self.each = {host.name: Connection(host, self.settings) for host in hosts}
+        self.settings.write_text("\n".join(_lines(self.each.values(), self._folder)) + "\n")
+
+    def close(self) -> None:
+        """End every connection; safe to call twice."""
+        for one in self.each.values():
+            one.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _lines(connections: Iterable[Connection], folder: Path) -> Iterator[str]:
+    for one in connections:
+        there = one.host.there
+        yield f"Host {one.host.name}"
+        yield f"  HostName {there.address}"
+        yield f"  Port {there.port}"
+        yield f"  User {there.user}"
+        if there.key is not None:
+            yield f"  IdentityFile {_quoted(there.key)}"
+            yield "  IdentitiesOnly yes"
+        yield f"  UserKnownHostsFile {_quoted(one.host.known_hosts)}"
+        yield f"  ControlPath {_quoted(folder / one.host.name)}"
+        yield from (f"  {line}" for line in _SETTINGS)
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as OpenSSH's client takes it for itself."""
+    if '"' in str(path) or not str(path).isprintable():
+        raise HostsError(f"{str(path)!r} cannot stand in settings of ssh", hint="rename it")
+    return '"' + str(path).replace("%", "%%") + '"'
+
+
+class Connection:
+    """The connection to one host, once it is open."""
+
+    def __init__(self, host: Host, settings: Path) -> None:
+        self.host = host
+        self._settings = settings
+        self._first: subprocess.Popen[bytes] | None = None
+
+    def command(self, line: str, *options: str) -> Sequence[str]:
+        """Return what starts a shell's line on the host."""
+        return ["ssh", "-F", str(self._settings), *options, self.host.name, line]
+
+    def open(self) -> None:
+        """Log in, for all that comes later. HostLost when the host does not let us in."""
+        line = f"echo {_OPEN.decode()}; exec cat >/dev/null"
+        first = self._first = self.start(line, "-M")
+        enough = threading.Timer(_OPENS_WITHIN_S, first.kill)
+        enough.start()
+        try:
+            for said in first.stdout or ():
+                if said.strip() == _OPEN:  # there may be a greeting before
+                    return
+            why = first.stderr.read() if first.stderr else b""
+        finally:
+            enough.cancel()
+        status = first.wait()
+        told = f"did not answer in {_OPENS_WITHIN_S:g} s" if status < 0 else _reason(why)
+        raise HostLost(f"{self.host.name}: {told}")
+
+    def start(self, line: str, *options: str) -> subprocess.Popen[bytes]:
+        """Start a command there, with pipes to it; Ctrl-C here does not reach it."""
+        return subprocess.Popen(
+            self.command(line, *options),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+        )
+
+    def run(self, line: str, given: bytes = b"", *, within_s: float = 120) -> Said:
+        """Run a command to its end. HostLost when the host is gone, or it takes longer."""
+        with self.start(line) as process:
+            try:
+                out, err = process.communicate(given, within_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                what = line if len(line) < 60 else f"{line[:60]}..."
+                raise HostLost(
+                    f"{self.host.name}: `{what}` did not end in {within_s:g} s"
+                ) from None
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode == LOST:
+            raise HostLost(f"{self.host.name}: {_reason(err)}")
+        return Said(process.returncode, out, err.decode(errors="replace"))
+
+    def need(self, line: str, given: bytes = b"", *, within_s: float = 120) -> bytes:
+        """Return what a command says that has to succeed; LabError when it does not."""
+        said = self.run(line, given, within_s=within_s)
+        if said.status:
+            told = last_line(said.err or said.out.decode(errors="replace"))
+            raise LabError(f"{self.host.name}: {told or f'status {said.status}'}")
+        return said.out
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection stands."""
+        return self._first is not None and self._first.poll() is None
+
+    def close(self) -> None:
+        """Cut the connection, and with it all that goes through it."""
+        first, self._first = self._first, None
+        if first is None:
+            return
+        first.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            first.wait(2)
+        if first.poll() is None:
+            first.kill()
+        with first:
+            pass  # its pipes
+
+
+def _reason(said: bytes) -> str:
+    return last_line(said.decode(errors="replace")) or "the connection was cut"
+
+
+def last_line(text: str) -> str:
+    """Return the last line that says something, as one line can hold it."""
+    lines = [line.strip() for line in text.splitlines() if not _NOISE.search(line)]
+    return visible(lines[-1])[:200] if lines else ""

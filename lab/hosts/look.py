@@ -1,0 +1,143 @@
+"""Whether hosts are fit for labs: found out on all of them before anything starts on one.
+
+Each has to let us in with the host key that is known, to have the Python and the architecture that
+this host has, room on its disk and in its memory, and a directory that is ours alone. What is
+wrong is told at once, a line each.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lab.errors import VpnproofError
+from lab.hosts import asked
+from lab.hosts.connection import Connection, last_line
+from lab.site.reach import refusal
+
+ROOM_MIB = 6 * 1024
+"""Of a host's disk: Python packages, an image, and a checkpoint of the larger guide."""
+_PYTHONS = "python3 python3.13 python3.12 python3.11"  # in the order in which lab/setup looks
+_FIRST = "import sys; sys.exit(sys.version_info < (3, 11))"
+_ASK = (
+    f"for python in {_PYTHONS}; do "
+    f"if command -v $python >/dev/null && $python -c '{_FIRST}' 2>/dev/null; "
+    "then exec $python - {directory}; fi; done; echo none"
+)
+T = TypeVar("T")
+
+
+class Found(BaseModel):
+    """What a host has said of itself (`lab.hosts.asked`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    python: tuple[int, int]
+    architecture: str
+    cores: int
+    memory_mib: int
+    disk_mib: int
+    machine: str
+    directory: str
+    problem: str
+    system: str
+    processor: str
+    kvm: bool
+    qemu: str
+    libvirt: str
+
+
+Lines = list[str]
+
+
+def look(
+    connections: Mapping[str, Connection], lab_mib: int = 0
+) -> tuple[dict[str, Found], dict[str, Lines]]:
+    """Open every connection and ask every host; return who is fit, and what is wrong with others.
+
+    lab_mib: what the largest lab of the run needs.
+    """
+
+    def ask(connection: Connection) -> Found | Lines:
+        found = _ask(connection)
+        return found if isinstance(found, list) else [*_unfit(connection, found, lab_mib)] or found
+
+    answers = side_by_side(connections, ask)
+    fit = {name: one for name, one in answers.items() if isinstance(one, Found)}
+    wrong = {name: one for name, one in answers.items() if isinstance(one, list)}
+    for name, line in _twice(fit):
+        wrong[name] = [line]
+    return {name: one for name, one in fit.items() if name not in wrong}, wrong
+
+
+def side_by_side(
+    connections: Mapping[str, Connection], act: Callable[[Connection], T | Lines]
+) -> dict[str, T | Lines]:
+    """Do something on every host at once; where it fails, return a line of why."""
+
+    def acted(connection: Connection) -> T | Lines:
+        try:
+            return act(connection)
+        except VpnproofError as error:
+            told, own = last_line(error.message), f"{connection.host.name}: "
+            return [told if told.startswith(own) else own + told]
+
+    if not connections:
+        return {}
+    with ThreadPoolExecutor(len(connections)) as beside:
+        found = beside.map(acted, connections.values())
+        return dict(zip(connections, found, strict=True))
+
+
+def _ask(connection: Connection) -> Found | Lines:
+    host = connection.host
+    if why := refusal(host.way):
+        return [f"{host}: {why}"]
+    connection.open()
+    program = Path(asked.__file__).read_bytes()
+    said = connection.run(_ASK.replace("{directory}", str(host.directory)), program)
+    if said.status == 0 and said.out.strip() == b"none":
+        return [f"{host}: has no Python 3.11 or newer; {_own_python()} runs here"]
+    try:
+        return Found.model_validate_json(said.out)
+    except ValidationError:
+        told = last_line(said.err) or last_line(said.out.decode(errors="replace"))
+        return [f"{host}: cannot be asked what it is: {told or f'status {said.status}'}"]
+
+
+def _own_python() -> str:
+    return ".".join(map(str, sys.version_info[:2]))
+
+
+def _unfit(connection: Connection, found: Found, lab_mib: int) -> Iterator[str]:
+    host = connection.host
+    theirs = ".".join(map(str, found.python))
+    if theirs != _own_python():
+        yield f"{host}: has Python {theirs}, and {_own_python()} runs here: verdicts need one"
+    if found.architecture != platform.machine():
+        yield f"{host}: is {found.architecture}, and this host {platform.machine()}"
+    if found.problem:
+        yield f"{host}: directory {host.directory} {found.problem}"
+    if found.disk_mib < ROOM_MIB:
+        yield (
+            f"{host}: has no room: {found.disk_mib} MiB are free at {host.directory}, "
+            f"{ROOM_MIB} are needed"
+        )
+    if found.memory_mib < lab_mib:
+        yield f"{host}: has no room: {found.memory_mib} MiB of memory, a lab needs {lab_mib} MiB"
+
+
+def _twice(fit: Mapping[str, Found]) -> Iterator[tuple[str, str]]:
+    seen: dict[tuple[str, str], str] = {}
+    for name, found in fit.items():
+        if not found.machine:
+            continue
+        before = seen.setdefault((found.machine, found.directory), name)
+        if before != name:
+            yield name, f"{name}: is {before} by another address: {found.directory} is one place"

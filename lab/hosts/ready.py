@@ -1,0 +1,41 @@
+"""What a host lacks beside the checkout: brought there by the checkout's own `lab/setup`.
+
+Packages of the system are a matter of its owner: they are installed with `consent`, and named
+without. What lies in our own directory (`.venv`) needs none. The packages of Python are taken over
+from an earlier checkout, if there is one: `lab/setup` brings them up to date.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from lab.errors import HostsError, LabError
+from lab.hosts.checkout import Checkout
+from lab.hosts.connection import Connection
+
+_SETS_UP_WITHIN_S = 1800.0
+_SEED = """cd {here} && [ -e .venv ] || for other in $(ls -dt ../*/.venv 2>/dev/null); do
+cp -a --reflink=auto "$other" .unfinished-venv && mv .unfinished-venv .venv; break; done"""
+
+
+def make_ready(
+    connection: Connection, checkout: Checkout, options: Sequence[str] = (), *, consent: bool
+) -> None:
+    """Let `lab/setup` do on a host what has to be done; HostsError in one line when it cannot."""
+    name, here = connection.host.name, shlex.quote(str(checkout.on(connection)))
+    setup = shlex.join(["lab/setup", *options])
+    try:
+        missing = connection.need(f"cd {here} && {setup} --missing").decode().split()
+        if missing and not consent:
+            raise HostsError(
+                f"{name}: lacks {' '.join(missing)}: run `cd {here} && {setup}` there, or give "
+                "--set-up-hosts"
+            )
+        connection.need(_SEED.format(here=here), within_s=_SETS_UP_WITHIN_S)
+        connection.need(f"cd {here} && {setup}", within_s=_SETS_UP_WITHIN_S)
+    except HostsError:
+        raise
+    except LabError as error:
+        why = error.message.removeprefix(f"{name}: ")
+        raise HostsError(f"{name}: cannot be set up: {why}") from error

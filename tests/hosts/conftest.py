@@ -1,0 +1,21 @@
+"""Fixtures: two hosts, played."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from lab.hosts import look
+from tests.hosts.playing import Stage, played
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Give two hosts with this Python, on which there is room enough."""
+    monkeypatch.setattr(look, "ROOM_MIB", 1)
+    with played("one", "two") as stage:
+        for host in stage.hosts.values():
+            host.program("python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        yield stage

@@ -1,0 +1,132 @@
+"""The checkout goes to a host by its content; what the host lacks, its `lab/setup` brings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.errors import HostsError
+from lab.hosts.checkout import Checkout
+from lab.hosts.connection import Connection, Connections
+from lab.hosts.ready import make_ready
+from tests.hosts.playing import Stage
+
+
+@pytest.fixture
+def host(two: Stage) -> Iterator[Connection]:
+    connections = Connections(two.read().hosts)
+    connections.each["one"].open()
+    yield connections.each["one"]
+    connections.close()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    (root / "lab").mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    (root / ".gitignore").write_text("ignored\n")
+    (root / "ignored").write_text("no")
+    (root / "a file").write_text("a")
+    (root / "link").symlink_to("a file")
+    setup = root / "lab" / "setup"
+    setup.write_text(
+        '#!/bin/sh\n[ -e fails ] && { echo "setup: error: no network" >&2; exit 1; }\n'
+        'case "$*" in *--missing*) cat missing 2>/dev/null; exit 0 ;; esac\n'
+        'echo "$*" >> calls; mkdir -p .venv; exit 0\n'
+    )
+    setup.chmod(0o755)
+    return root
+
+
+def brought(project: Path, host: Connection) -> tuple[Path, bool]:
+    checkout = Checkout.at(project)
+    sent = checkout.bring(host, sys.executable)
+    return Path(checkout.on(host)), sent
+
+
+def test_what_git_does_not_ignore_arrives(project: Path, host: Connection) -> None:
+    there, sent = brought(project, host)
+    assert sent
+    assert sorted(path.name for path in there.iterdir()) == [".gitignore", "a file", "lab", "link"]
+    assert (there / "link").readlink() == Path("a file")
+    assert (there / "lab" / "setup").stat().st_mode & 0o100
+
+
+def test_what_is_there_is_not_sent_again(project: Path, host: Connection) -> None:
+    brought(project, host)
+    assert not brought(project, host)[1]
+
+
+def test_another_content_has_another_directory(project: Path, host: Connection) -> None:
+    before, _ = brought(project, host)
+    (project / "a file").write_text("b")
+    after, sent = brought(project, host)
+    assert sent
+    assert before != after
+    assert (before / "a file").read_text() == "a"
+
+
+def test_whether_a_file_runs_and_what_is_removed_count(project: Path) -> None:
+    seen = [Checkout.at(project).digest]
+    (project / "a file").chmod(0o755)
+    seen.append(Checkout.at(project).digest)
+    (project / "a file").unlink()
+    seen.append(Checkout.at(project).digest)
+    assert len(set(seen)) == 3
+
+
+def test_one_that_was_changed_there_is_sent_anew(project: Path, host: Connection) -> None:
+    there, _ = brought(project, host)
+    (there / "a file").write_text("changed")
+    assert brought(project, host)[1]
+    assert (there / "a file").read_text() == "a"
+
+
+def test_no_checkout_of_git_is_said(tmp_path: Path) -> None:
+    with pytest.raises(HostsError, match="git does not know"):
+        Checkout.at(tmp_path)
+
+
+def ready(project: Path, host: Connection, *, consent: bool = False) -> str:
+    checkout = Checkout.at(project)
+    checkout.bring(host, sys.executable)
+    make_ready(host, checkout, ["--genuine"], consent=consent)
+    return (Path(checkout.on(host)) / "calls").read_text()
+
+
+def test_setup_runs_where_no_package_is_missing(project: Path, host: Connection) -> None:
+    assert ready(project, host) == "--genuine\n"
+
+
+def test_packages_want_consent_and_are_named_without(project: Path, host: Connection) -> None:
+    (project / "missing").write_text("qemu-system-x86 gcc \n")
+    with pytest.raises(HostsError) as refused:
+        ready(project, host)
+    there = Checkout.at(project).on(host)
+    assert refused.value.message == (
+        f"one: lacks qemu-system-x86 gcc: run `cd {there} && lab/setup --genuine` there, or give "
+        "--set-up-hosts"
+    )
+    assert ready(project, host, consent=True) == "--genuine\n"
+
+
+def test_a_setup_that_fails_is_one_line(project: Path, host: Connection) -> None:
+    (project / "fails").touch()
+    with pytest.raises(HostsError) as refused:
+        ready(project, host)
+    assert refused.value.message == "one: cannot be set up: setup: error: no network"
+
+
+def test_what_was_installed_for_an_earlier_checkout_is_taken_over(
+    project: Path, host: Connection
+) -> None:
+    ready(project, host)
+    (Path(Checkout.at(project).on(host)) / ".venv" / "package").touch()
+    (project / "a file").write_text("b")
+    ready(project, host)
+    assert (Path(Checkout.at(project).on(host)) / ".venv" / "package").exists()

@@ -1,0 +1,151 @@
+"""Before anything starts, each host is asked whether it is fit: what is wrong is a line each."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import pytest
+
+from lab.hosts import connection, look
+from lab.hosts.connection import Connections
+from lab.hosts.look import Found
+from lab.keys import KeyPair
+from tests.hosts.playing import Stage
+
+
+@contextmanager
+def looked(
+    stage: Stage, *, lab_mib: int = 0, **more: str
+) -> Iterator[tuple[Mapping[str, Found], Mapping[str, list[str]]]]:
+    connections = Connections(stage.read(**more).hosts)
+    try:
+        yield look.look(connections.each, lab_mib)
+    finally:
+        connections.close()
+
+
+def test_hosts_say_what_they_are(two: Stage) -> None:
+    with looked(two) as (fit, wrong):
+        assert wrong == {}
+        assert list(fit) == ["one", "two"]
+        assert fit["one"].python == sys.version_info[:2]
+        assert fit["one"].cores >= 1
+        assert fit["one"].memory_mib > 0
+        assert fit["one"].architecture == platform.machine()
+
+
+def test_all_goes_over_one_connection_a_host(two: Stage) -> None:
+    connections = Connections(two.read().hosts)
+    try:
+        look.look(connections.each)
+        before = two.hosts["one"].server.connections
+        for number in range(3):
+            said = connections.each["one"].run(f"echo {number}; cat", b"given")
+            assert said.out == f"{number}\ngiven".encode()
+        assert two.hosts["one"].server.connections == before
+    finally:
+        connections.close()
+
+
+def test_a_host_that_cannot_be_reached_is_named(two: Stage) -> None:
+    file = two.read()
+    two.hosts["two"].go()
+    connections = Connections(file.hosts)
+    try:
+        fit, wrong = look.look(connections.each)
+    finally:
+        connections.close()
+    assert list(fit) == ["one"]
+    ((line,),) = wrong.values()
+    assert line.startswith(f"{file.hosts[1]}: cannot be reached: ")
+
+
+def test_a_host_that_lets_us_in_and_does_nothing_is_not_waited_for(
+    two: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_OPENS_WITHIN_S", 0.3)
+    two.hosts["one"].server.listening.clear()
+    with looked(two) as (_, wrong):
+        assert wrong["one"] == ["one: did not answer in 0.3 s"]
+
+
+def test_a_host_key_that_changed_is_refused(two: Stage) -> None:
+    file = two.read()
+    port = file.hosts[0].there.port
+    other = KeyPair.generate().public
+    (two.folder / "other").write_text(f"[127.0.0.1]:{port} {other}\n")
+    with looked(two, one='known_hosts = "other"') as (fit, wrong):
+        assert list(fit) == ["two"]
+        ((line,),) = wrong.values()
+        assert "host key is another than the one in known_hosts" in line
+
+
+def test_a_host_that_lets_nobody_in_is_named(two: Stage) -> None:
+    with looked(two, one='user = "nobody"') as (fit, wrong):
+        assert list(fit) == ["two"]
+        assert "does not let nobody in with" in wrong["one"][0]
+
+
+def python_says(version: str) -> str:
+    """Play a Python of another version, as far as a host is asked."""
+    return f"""#!/bin/sh
+[ "$1" = -c ] && exit 0
+exec {sys.executable} -c "import sys; sys.version_info = ({version}); sys.argv = ['-', '$2']
+exec(sys.stdin.read())"
+"""
+
+
+def test_another_python_is_refused(two: Stage) -> None:
+    two.hosts["one"].program("python3", python_says("3, 99"))
+    with looked(two) as (_, wrong):
+        assert "has Python 3.99, and 3." in wrong["one"][0]
+
+
+def test_a_host_without_python_is_named(two: Stage) -> None:
+    two.hosts["one"].program("python3", "#!/bin/sh\nexit 1\n")
+    for tool in ("sh", "cat"):
+        (two.hosts["one"].programs / tool).symlink_to(f"/bin/{tool}")
+    two.hosts["one"].server.environment["PATH"] = str(two.hosts["one"].programs)
+    with looked(two) as (_, wrong):
+        assert "has no Python 3.11 or newer" in wrong["one"][0]
+
+
+def test_another_architecture_is_refused(two: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    with looked(two) as (fit, wrong):
+        assert not fit
+        assert wrong["two"][0].endswith(", and this host riscv64")
+
+
+def test_a_host_without_room_says_how_much_it_has(
+    two: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look, "ROOM_MIB", 2**40)
+    with looked(two, lab_mib=2**40) as (_, wrong):
+        disk, memory = wrong["one"]
+        assert f"{2**40} are needed" in disk
+        assert "MiB of memory, a lab needs" in memory
+
+
+def test_a_directory_that_others_may_write_to_is_refused(two: Stage) -> None:
+    two.hosts["one"].directory.mkdir()
+    two.hosts["one"].directory.chmod(0o777)
+    with looked(two) as (_, wrong):
+        assert "is not yours alone: its mode is drwxrwxrwx" in wrong["one"][0]
+
+
+def test_two_names_of_one_place_are_found_out(two: Stage) -> None:
+    two.hosts["two"].directory.symlink_to(two.folder)
+    both = f'directory = "{two.hosts["two"].directory}/shared"'
+    with looked(two, one=f'directory = "{two.folder}/shared"', two=both) as (fit, wrong):
+        assert list(fit) == ["one"]
+        assert wrong["two"] == [f"two: is one by another address: {two.folder}/shared is one place"]
+
+
+def test_an_answer_that_is_none_is_told_in_one_line(two: Stage) -> None:
+    two.hosts["one"].program("python3", "#!/bin/sh\n[ $1 = -c ] && exit 0\necho Hello; echo hm >&2")
+    with looked(two) as (_, wrong):
+        assert wrong["one"][0].endswith("cannot be asked what it is: hm")
