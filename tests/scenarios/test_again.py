@@ -47,7 +47,8 @@ def attempt(lab, request):
 """
 _TEST = """
 import pytest
-from conftest import HostTooBusy, LabError
+from lab.errors import LabError
+from scenarios.again import HostTooBusy
 
 busy, broken = HostTooBusy("FO-24: late"), LabError("FO-24: no capture")
 
