@@ -112,3 +112,10 @@ class EvidenceArrived(Event):
     ended: str = ""
     files: Mapping[FileName, FileArrived]
     wrong: tuple[Name, ...] = ()
+
+
+class PartsJudged(Event):
+    """Series that are judged next are judged over so much of each host's history, in lines."""
+
+    kind: Literal["parts.judged"] = "parts.judged"
+    lines: Mapping[HostName, Count]
