@@ -30,10 +30,10 @@ from checks.engine.verdict import Status, worst
 from checks.last_line import complain, ended
 from checks.preflight.diagnosis import Cause, diagnose
 from checks.preflight.records import UNSEEN, observations, read_record
+from evidence.events.hosts import HostLost
 from evidence.events.preflight import Observations
-from evidence.history import read_history
+from evidence.parts import Histories, read_histories
 from evidence.printable import visible
-from evidence.run import RunDirectory
 
 _VERIFY = """Judges every attempt, series and requirement of a run again, by its evidence alone,
 and looks at every file of it: the history's chain of hashes, the captures' digests, the verdicts
@@ -90,9 +90,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def verify(run: Path, console: Console, seal: str = "") -> int:
     """Judge `run` again, print each verdict beside the recorded one; return the exit status."""
-    recording = read_history(RunDirectory(run).history)
-    rejudged = judge_again(run, recording)
-    looked = integrity(run, seal, recording)
+    histories = read_histories(run)
+    rejudged = judge_again(run, histories)
+    looked = integrity(run, seal, histories)
     for part in rejudged:
         said = (_coloured(part.again.status), ", ", _recorded(part), ": ", _name(part))
         _print(console, _shown(part.requirement), "  ", *said)
@@ -105,6 +105,7 @@ def verify(run: Path, console: Console, seal: str = "") -> int:
     found = [(*kind, one) for kind in kinds for one in getattr(looked, kind[0])]
     for word, colour, one in found:
         _print(console, (word, colour), ": ", _shown(one))
+    _print_hosts(console, histories)
     status = _status(rejudged, looked)
     differ = sum(not part.same for part in rejudged)
     counts = f"verdicts: {len(rejudged)}, other than recorded: {differ}"
@@ -155,6 +156,15 @@ def _both_ways(seen: Sequence[Observations]) -> bool:
 def _print(console: Console, *parts: str | tuple[str, str]) -> None:
     """Print one line; nothing in it is taken for markup, an emoji or a number."""
     console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
+
+
+def _print_hosts(console: Console, histories: Histories) -> None:
+    """Name the hosts whose evidence this is, and those that were lost."""
+    if histories.over_hosts:
+        names = ", ".join(part.host for part, _ in histories if part.host)
+        _print(console, "evidence of hosts: ", _shown(names))
+    for lost in histories.own.of(HostLost):
+        _print(console, ("lost", "yellow"), ": ", _shown(f"{lost.host}: {lost.why}"))
 
 
 def _print_below(console: Console, reasons: Sequence[str]) -> None:

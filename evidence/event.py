@@ -56,6 +56,7 @@ class Event(Value):
     uncertainty_ns: Count = 0
     scenario: str = ""
     _line: int = PrivateAttr(default=0)
+    _part: str = PrivateAttr(default="")
 
     @property
     def line(self) -> int:
@@ -64,16 +65,16 @@ class Event(Value):
 
     @property
     def place(self) -> str:
-        """Where it stands, for a verdict's evidence."""
-        return f"{FILE_NAME}:{self._line}"
+        """Where it stands, for a verdict's evidence: the file as the run names it, and the line."""
+        return f"{self._part}{FILE_NAME}:{self._line}"
 
     @property
     def moment(self) -> Moment:
         """When it was."""
         return Moment(self.at_ns, self.uncertainty_ns)
 
-    def recorded(self, line: int, scenario: str) -> Event:
-        """Return it as it stands in a line of the history."""
+    def recorded(self, line: int, scenario: str, part: str = "") -> Event:
+        """Return it as it stands in a line of the history, of a part (`evidence.parts`)."""
         event = self.model_copy(update={"scenario": scenario})
-        event._line = line
+        event._line, event._part = line, part
         return event

@@ -149,12 +149,13 @@ def _to_line(event: Event, previous: str) -> bytes:
     return json.dumps(fields, separators=(",", ":")).encode()
 
 
-def read_history(path: Path) -> Recording:
+def read_history(path: Path, part: str = "") -> Recording:
     """Read a history file. What is damaged is left out, and named in `damage`.
 
+    part: of which part of a run it is, so that its lines are named by that (`evidence.parts`).
     Raises BadEvidence when there is no such file, or when it was recorded in another format.
     """
-    return Following(path).read()
+    return Following(path, part).read()
 
 
 class Following:
@@ -164,13 +165,14 @@ class Following:
     find out whether it was altered meanwhile, read it anew.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, part: str = "") -> None:
         self.path = path
+        self.part = part
         self._begin_anew(0)
 
     def _begin_anew(self, inode: int) -> None:
         self._inode = inode
-        self._reader = _Reader()
+        self._reader = _Reader(self.part)
         self._offset = self._lines = 0
 
     def read(self) -> Recording:
@@ -181,13 +183,16 @@ class Following:
             self._go_on(file)
             for text in self._appended(file):
                 if not text.endswith(b"\n"):
-                    torn = [Damage(self._lines + 1, "the line is torn: its end is missing")]
+                    torn = [self._torn(self._lines + 1)]
                     break
                 self._lines += 1
                 self._offset += len(text)
                 self._reader.read(self._lines, text[:-1])
                 self._need_history()
-        return Recording(self._reader.lines, [*self._reader.damage, *torn])
+        return Recording(self._reader.lines, [*self._reader.damage, *torn], self.part)
+
+    def _torn(self, line: int) -> Damage:
+        return Damage(line, "the line is torn: its end is missing", self.part, is_torn_end=True)
 
     def _go_on(self, file: BinaryIO) -> None:
         """Go on behind what was read, or begin anew with another file."""
@@ -227,7 +232,8 @@ class Following:
 class _Reader:
     """Reads line after line, and says of each what is wrong with it and with its place."""
 
-    def __init__(self) -> None:
+    def __init__(self, part: str) -> None:
+        self.part = part
         self.lines: list[Line] = []
         self.damage: list[Damage] = []
         self._expected = 1
@@ -235,7 +241,7 @@ class _Reader:
         self._seen: set[str] = set()
 
     def damaged(self, line: int, what: str) -> None:
-        self.damage.append(Damage(line, what))
+        self.damage.append(Damage(line, what, self.part))
 
     def read(self, line: int, text: bytes) -> None:
         own = line_hash(text)
@@ -268,7 +274,7 @@ class _Reader:
                 f"it was altered after it had been written: line {line} has another hash of it",
             )
         self._follow(line, number + 1, own)
-        self.lines.append(Line(event.recorded(line, event.scenario), clock, own))
+        self.lines.append(Line(event.recorded(line, event.scenario, self.part), clock, own))
 
     def _follow(self, line: int, expected: int, own: str) -> None:
         self._expected, self._previous, self._previous_line = expected, own, line

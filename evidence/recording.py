@@ -1,8 +1,8 @@
-"""What a history held when it was read: its events in order, what is damaged, and a part of it.
+"""What a history held when it was read: its events in order, what is damaged, a stretch of it.
 
-A run is judged many times over one reading, each time by the part that belongs to one scenario. So
-events are looked up by kind and scenario, and a part (`between`) shares the look-up: what a verdict
-costs depends on its own scenario, not on the length of the run.
+A run is judged many times over one reading, each time by the stretch that belongs to one scenario.
+So events are looked up by kind and scenario, and a stretch (`between`) shares the look-up: what a
+verdict costs depends on its own scenario, not on the length of the run.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ E = TypeVar("E", bound=Event)
 
 @dataclass(frozen=True)
 class Damage:
-    """Something wrong at a line of a history; lines count from 1."""
+    """Something wrong at a line of a history, of the part of a run; lines count from 1."""
 
     line: int
     what: str
+    part: str = ""
+    is_torn_end: bool = False
+    """Whether it is the last line, which may yet come whole."""
 
     def __str__(self) -> str:
-        return f"{FILE_NAME}:{self.line}: {self.what}"
+        return f"{self.part}{FILE_NAME}:{self.line}: {self.what}"
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,15 @@ class _Index:
 
 
 class Recording(Sequence[Event]):
-    """The events of a history, or a part of it, in the order of the file; what is damaged in it."""
+    """The events of a history, or a stretch of it, in the order of the file; what is damaged in it.
 
-    def __init__(self, lines: Sequence[Line], damage: Sequence[Damage] = ()) -> None:
+    part: the part of the run that it is of; "" for the run's own history.
+    """
+
+    def __init__(
+        self, lines: Sequence[Line], damage: Sequence[Damage] = (), part: str = ""
+    ) -> None:
+        self.part = part
         self._index = _Index(lines)
         self._from, self._until = 0, len(lines)
         self.damage = tuple(damage)
@@ -92,12 +101,12 @@ class Recording(Sequence[Event]):
     def between(self, first: int, last: int) -> Recording:
         """Return what stands from one line to another, both included."""
         numbers = self._index.numbers
-        part = Recording(())
-        part._index = self._index
-        part._from = max(self._from, bisect_left(numbers, first))
-        part._until = max(part._from, min(self._until, bisect_right(numbers, last)))
-        part.damage = tuple(one for one in self.damage if first <= one.line <= last)
-        return part
+        stretch = Recording((), part=self.part)
+        stretch._index = self._index
+        stretch._from = max(self._from, bisect_left(numbers, first))
+        stretch._until = max(stretch._from, min(self._until, bisect_right(numbers, last)))
+        stretch.damage = tuple(one for one in self.damage if first <= one.line <= last)
+        return stretch
 
     def hash_at(self, line: int) -> str:
         """Return the hash of a line, "" when it cannot be read."""

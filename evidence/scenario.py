@@ -36,7 +36,8 @@ class Evidence:
     """The evidence of one scenario in a run's directory, for judging one requirement.
 
     attempt: which beginning of the scenario, from 1; the last one by default. `history` is the
-    run's, for who has read it already.
+    run's, for who has read it already. Of a run over hosts, `directory` and `history` are one
+    host's part, and what is named bears the part's name: a scenario is whole on one host.
     """
 
     def __init__(
@@ -124,11 +125,15 @@ class Evidence:
     @property
     def capture_place(self) -> str:
         """The lab's capture, relative to the run's directory."""
+        return self._whole.part + self._capture_name
+
+    @property
+    def _capture_name(self) -> str:
         return self._files.place(self._files.capture(self.lab))
 
     @cached_property
     def _capture(self) -> Capture:
-        path = inside(self.directory, self.capture_place)
+        path = inside(self.directory, self._capture_name)
         if not is_there(path):
             raise Missing(f"{self.capture_place} is not there")
         return Capture(path)
@@ -173,7 +178,7 @@ class Evidence:
     def digests(self) -> Mapping[str, str]:
         """Return the SHA-256 of what was read, by file: a line's chain, a capture's last mark."""
         end = self._bounds[1].line
-        found = {f"{FILE_NAME}:{end}": self._whole.hash_at(end)}
+        found = {f"{self._whole.part}{FILE_NAME}:{end}": self._whole.hash_at(end)}
         if self._read_frames:
             digest = self._capture.coverage().last_digest(self.window.until_ns)
             found[self.capture_place] = digest
@@ -188,7 +193,7 @@ class Evidence:
         place = self._files.place(self._files.transcript(self.lab, machine))
         path = inside(self.directory, place)
         if not is_there(path):
-            raise Missing(f"{place} is not there")
+            raise Missing(f"{self._whole.part}{place} is not there")
         return read_whole(path, "transcript", LARGEST_TEXT).decode(errors="replace")
 
 

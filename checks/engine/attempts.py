@@ -2,6 +2,9 @@
 
 Each attempt is judged for itself, on its own evidence. A later one never undoes a FAIL; it may
 replace an UNKNOWN, and a verdict that was UNKNOWN for the host's lateness alone is made anew so.
+
+Of a run over hosts each host counts its own. One that took a scenario from a host that was lost
+goes on counting where that one had come to: so says the run's own history, and no clock.
 """
 
 from __future__ import annotations
@@ -11,13 +14,20 @@ from dataclasses import dataclass, replace
 
 from checks.engine.verdict import Status, Verdict
 from evidence.event import FILE_NAME, Event
+from evidence.events.hosts import ScenarioTaken
 from evidence.events.run import Judged, ScenarioStarted
 from evidence.history import Recording
+from evidence.parts import Histories, prefix_of
+from evidence.scenario import Evidence
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A scenario that was begun: which time, for what, and where the history says so."""
+    """A scenario that was begun: which time, for what, and where the history says so.
+
+    part: of the run, whose history that is. earlier: how many of the attempts before it were other
+    hosts' (so many less is its number in its own part).
+    """
 
     scenario: str
     number: int
@@ -25,11 +35,76 @@ class Attempt:
     line: int
     judged: Mapping[str, int]
     """At which line it came to be judged last, by requirement."""
+    part: str = ""
+    earlier: int = 0
 
     @property
     def place(self) -> str:
         """Where it began."""
-        return f"{FILE_NAME}:{self.line}"
+        return self.at(self.line)
+
+    def at(self, line: int) -> str:
+        """Return a line of its history as verdicts name it."""
+        return f"{self.part}{FILE_NAME}:{line}"
+
+    def evidence(self, requirement: str, histories: Histories) -> Evidence:
+        """Return its evidence, for judging a requirement."""
+        return Evidence(
+            histories.parts[self.part].directory,
+            self.scenario,
+            requirement,
+            histories.recordings[self.part],
+            self.number - self.earlier,
+        )
+
+
+def attempts_of(histories: Histories) -> list[Attempt]:
+    """Return what was begun in all parts, part after part, each counted over all of them."""
+    return [
+        replace(one, number=one.number + earlier, earlier=earlier)
+        for _, recording in histories
+        for one in attempts_in(recording)
+        for earlier in (earlier_elsewhere(histories, one.scenario, one.part),)
+    ]
+
+
+def earlier_elsewhere(histories: Histories, scenario: str, part: str) -> int:
+    """Count the attempts of a scenario that come before those of a part: those of other hosts.
+
+    First come the hosts that were lost with it, in the order in which others took it; each has
+    begun it once at least, whether or not evidence of that came home.
+    """
+    lost = [prefix_of(one.lost) for one in _taken(histories, scenario)]
+    order = list(dict.fromkeys([*lost, *histories.parts]))
+    return sum(
+        max([one.attempt for one in begun] + [1] * (prefix in lost), default=0)
+        for prefix in order[: order.index(part)]
+        for begun in (_begun(histories, scenario, prefix),)
+    )
+
+
+def _taken(histories: Histories, scenario: str) -> list[ScenarioTaken]:
+    return [one for one in histories.own.of(ScenarioTaken) if one.cut == scenario]
+
+
+def _begun(histories: Histories, scenario: str, prefix: str) -> list[ScenarioStarted]:
+    recording = histories.recordings.get(prefix)
+    return recording.of(ScenarioStarted, scenario) if recording else []
+
+
+def begun_twice(histories: Histories) -> Iterator[str]:
+    """Yield complaints about scenarios that two hosts began, and none took from the other."""
+    places: dict[str, dict[str, str]] = {}
+    for one in attempts_of(histories):
+        places.setdefault(one.scenario, {}).setdefault(one.part, one.place)
+    for scenario, by_part in places.items():
+        lost = {prefix_of(one.lost) for one in _taken(histories, scenario)}
+        others = [place for part, place in by_part.items() if part not in lost]
+        if len(others) > 1:
+            yield (
+                f"{others[1]}: {scenario} began here and at {others[0]},"
+                " and neither host is said to have taken it from the other"
+            )
 
 
 def attempts_in(recording: Recording) -> list[Attempt]:
@@ -41,7 +116,14 @@ def attempts_in(recording: Recording) -> list[Attempt]:
         if isinstance(event, ScenarioStarted):
             judged = present[event.scenario] = {}
             begun.append(
-                Attempt(event.scenario, event.attempt, event.requirements, event.line, judged)
+                Attempt(
+                    event.scenario,
+                    event.attempt,
+                    event.requirements,
+                    event.line,
+                    judged,
+                    recording.part,
+                )
             )
         elif isinstance(event, Judged) and event.scenario in present:
             present[event.scenario][event.requirement] = event.line
@@ -50,15 +132,15 @@ def attempts_in(recording: Recording) -> list[Attempt]:
 
 def counted_twice(attempts: list[Attempt]) -> Iterator[str]:
     """Yield complaints about attempts whose number is not above that of the one before."""
-    latest: dict[str, Attempt] = {}
+    latest: dict[tuple[str, str], Attempt] = {}
     for one in attempts:
-        before = latest.get(one.scenario)
+        before = latest.get((one.part, one.scenario))
         if before is not None and one.number <= before.number:
             yield (
                 f"{one.place}: {one.scenario} began as attempt {one.number},"
                 f" after attempt {before.number} at {before.place}"
             )
-        latest[one.scenario] = one
+        latest[one.part, one.scenario] = one
 
 
 def late_before(attempts: Mapping[int, Verdict]) -> int:

@@ -2,7 +2,8 @@
 
 Four things hold a run together: each line of the history has the hash of the one before; captures
 have marks with digests; verdicts name the hashes of what they rest on; and the seal is made over
-all of it. Every file is looked at, also what no verdict uses. Judging again is another matter
+all of it. A fifth holds parts of hosts to the run: its own history has the hash of what came home.
+Every file is looked at, also what no verdict uses. Judging again is another matter
 (`judging`), and what a hash cannot tell stands in `seal`.
 """
 
@@ -12,14 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks.engine.attempts import Attempt, attempts_in, counted_twice
+from checks.engine.attempts import Attempt, attempts_of, begun_twice, counted_twice
+from checks.engine.coming_home import told_otherwise
 from checks.engine.seal import SEAL, SEALED, broken, sealed, to_judge
 from checks.engine.verdicts import FILE_NAME, read_tables, read_verdicts, tables_of
-from evidence import history
+from evidence.arrivals import since_arrival
 from evidence.capture import verify
 from evidence.errors import EvidenceError
+from evidence.events.hosts import EvidenceArrived
 from evidence.files import inside
-from evidence.history import Recording, read_history
+from evidence.parts import Histories, Part, read_histories
 
 
 @dataclass(frozen=True)
@@ -36,22 +39,26 @@ class Integrity:
     open: tuple[str, ...]
 
 
-def integrity(directory: Path, seal: str = "", recording: Recording | None = None) -> Integrity:
+def integrity(directory: Path, seal: str = "", histories: Histories | None = None) -> Integrity:
     """Look at every file of a run; `seal`: what was printed when it ended, if somebody kept it.
 
-    recording: its history, for who has read it already. Raises BadEvidence when the history or the
-    verdicts cannot be read at all.
+    histories: the run's, for who has read them already. Raises BadEvidence when its own history or
+    its verdicts cannot be read at all.
     """
-    if recording is None:
-        recording = read_history(directory / history.FILE_NAME)
-    attempts = attempts_in(recording)
+    if histories is None:
+        histories = read_histories(directory)
+    attempts = attempts_of(histories)
     altered = (
         *_without_verdict(directory, attempts),
+        *begun_twice(histories),
+        *_other_than_arrived(histories),
         *_summary(directory),
         *broken(directory, seal),
     )
-    damaged = (*map(str, recording.damage), *_damaged_captures(directory))
-    return Integrity(altered, damaged, tuple(_open(directory, attempts)))
+    damaged = [str(one) for _, recording in histories for one in recording.damage]
+    damaged += [one for part, _ in histories for one in _damaged_captures(part)]
+    damaged += told_otherwise(histories, read_verdicts(directory))
+    return Integrity(altered, tuple(damaged), tuple(_open(directory, attempts)))
 
 
 def _without_verdict(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
@@ -61,19 +68,26 @@ def _without_verdict(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
         for requirement, line in one.judged.items():
             if one.number not in said.get(requirement, {}).get(one.scenario, {}):
                 yield (
-                    f"{history.FILE_NAME}:{line}: {requirement} was judged here,"
+                    f"{one.at(line)}: {requirement} was judged here,"
                     f" and {FILE_NAME} has no verdict of it"
                 )
 
 
-def _damaged_captures(directory: Path) -> Iterator[str]:
-    for path in sorted(directory.glob("wire/*.pcapng")):
+def _other_than_arrived(histories: Histories) -> Iterator[str]:
+    arrived = histories.own.of(EvidenceArrived)
+    for part, _ in histories:
+        for one in since_arrival(part.directory, part.host, arrived):
+            yield part.prefix + one
+
+
+def _damaged_captures(part: Part) -> Iterator[str]:
+    for path in sorted(part.directory.glob("wire/*.pcapng")):
         try:
-            why = verify(inside(directory, str(path.relative_to(directory))))
+            why = verify(inside(part.directory, part.files.place(path)))
         except EvidenceError as error:
             why = error.message
         if why:
-            yield f"{path.relative_to(directory)}: {why}"
+            yield f"{part.place(path)}: {why}"
 
 
 def _summary(directory: Path) -> Iterator[str]:

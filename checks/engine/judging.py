@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from checks.engine.attempts import Attempt, attempts_in
+from checks.engine.attempts import Attempt, attempts_in, attempts_of
 from checks.engine.registry import judge
 from checks.engine.requirements import catalogue
 from checks.engine.series import Mark, judge_marked_series
@@ -22,6 +22,7 @@ from checks.engine.verdicts import Verdicts, read_verdicts, record_verdict
 from evidence.errors import EvidenceError
 from evidence.events.run import Judged
 from evidence.history import FILE_NAME, Following, History, Recording, read_history
+from evidence.parts import Histories, read_histories
 from evidence.scenario import Evidence
 
 
@@ -122,47 +123,43 @@ def _begun(recording: Recording, scenario: str) -> list[Attempt]:
     return [one for one in attempts_in(recording) if one.scenario == scenario]
 
 
-def judge_again(directory: Path, recording: Recording | None = None) -> list[Rejudged]:
-    """Judge a recorded run again: every mark in its history, every verdict in its file.
+def judge_again(directory: Path, histories: Histories | None = None) -> list[Rejudged]:
+    """Judge a recorded run again: every mark in its histories, every verdict in its file.
 
     A verdict that has no mark was never judged by a check (its scenario broke before, say): it
-    is what the scenario itself reported, and stands as it is unless it claims a PASS. recording:
-    the run's history, for who has read it already.
+    is what the scenario itself reported, and stands as it is unless it claims a PASS. histories:
+    the run's, for who has read them already.
     """
     recorded = read_verdicts(directory).attempts
-    if recording is None:
-        recording = read_history(directory / FILE_NAME)
-    again = dict(_marked(directory, recording))
+    again = dict(_marked(read_histories(directory) if histories is None else histories))
     for requirement, scenarios in recorded.items():
         for scenario, attempts in scenarios.items():
             for number, verdict in attempts.items():
-                again.setdefault((requirement, scenario, number), _unmarked(verdict))
+                again.setdefault((requirement, scenario, number), unmarked(verdict))
     return [
         Rejudged(*key, recorded.get(key[0], {}).get(key[1], {}).get(key[2]), verdict)
         for key, verdict in sorted(again.items(), key=lambda one: one[0])
     ]
 
 
-def _marked(
-    directory: Path, recording: Recording
-) -> Iterator[tuple[tuple[str, str, int], Verdict]]:
+def _marked(histories: Histories) -> Iterator[tuple[tuple[str, str, int], Verdict]]:
     known: dict[Mark, Verdict] = {}
-    attempts = attempts_in(recording)
+    attempts = attempts_of(histories)
     told_apart = Counter((one.scenario, one.number) for one in attempts)
     for one in attempts:
         for requirement, line in one.judged.items():
-            evidence = Evidence(directory, one.scenario, requirement, recording, one.number)
-            verdict = _judge(requirement, evidence)
+            verdict = judge_attempt(one, requirement, histories)
             if told_apart[one.scenario, one.number] == 1:
-                known[requirement, one.scenario, line] = verdict
+                known[requirement, one.scenario, one.at(line)] = verdict
             yield (requirement, one.scenario, one.number), verdict
-    for over in judge_marked_series(directory, recording, known):
+    for over in judge_marked_series(histories, known):
         yield (over.series.requirement, over.series.name, over.time), over.verdict
 
 
-def _judge(requirement: str, evidence: Evidence) -> Verdict:
+def judge_attempt(attempt: Attempt, requirement: str, histories: Histories) -> Verdict:
+    """Judge an attempt again by its own part's evidence."""
     try:
-        return judge(requirement, evidence)
+        return judge(requirement, attempt.evidence(requirement, histories))
     except EvidenceError as error:
         return unknown(error.message)
 
@@ -176,7 +173,8 @@ def all_in_all(rejudged: Iterable[Rejudged]) -> Verdicts:
     return Verdicts(found, frozenset(found))
 
 
-def _unmarked(verdict: Verdict) -> Verdict:
+def unmarked(verdict: Verdict) -> Verdict:
+    """Return what a verdict is worth that no mark in a history stands for."""
     if verdict.status is Status.PASS:
         return unknown("the history has no trace of this having been judged")
     return verdict

@@ -8,15 +8,16 @@ nothing: a pair that is broken cannot show everything.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from checks.engine.attempts import attempts_in
+from checks.engine.attempts import Attempt, attempts_in, attempts_of
 from checks.engine.verdict import Status, Verdict, unknown
 from checks.engine.verdicts import Verdicts
 from evidence.events.harness import MutantApplied
 from evidence.history import Recording
+from evidence.parts import Histories
 
 FILE_NAME = "kills.json"
 """In the directory of a run of mutants."""
@@ -59,9 +60,27 @@ def objection(applied: MutantApplied, requirement: str, verdict: Verdict) -> str
     return ""
 
 
-def outcomes(recording: Recording, verdicts: Verdicts) -> list[Outcome]:
-    """Return what became of each mutant that was applied in a run, in the order of the history."""
-    begun = attempts_in(recording)
+def outcomes_of(histories: Histories, verdicts: Verdicts) -> list[Outcome]:
+    """Return what became of each mutant that was applied in a run, part after part."""
+    begun = attempts_of(histories)
+    return [
+        outcome
+        for part, recording in histories
+        for outcome in outcomes(
+            recording, verdicts, [one for one in begun if one.part == part.prefix]
+        )
+    ]
+
+
+def outcomes(
+    recording: Recording, verdicts: Verdicts, begun: Sequence[Attempt] | None = None
+) -> list[Outcome]:
+    """Return what became of each mutant by one history, in its order.
+
+    begun: the attempts in it, where others stand in other parts.
+    """
+    if begun is None:
+        begun = attempts_in(recording)
     found = []
     for applied in recording.of(MutantApplied):
         number = max(

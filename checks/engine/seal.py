@@ -1,10 +1,11 @@
 """The seal of a run: one hash over all of its evidence and verdicts, made when the run is over.
 
 `verdicts.json` names each file that a verdict may rest on (the history, the captures, transcripts,
-`run.json`) and what the search for secrets found, with the SHA-256 of what it held; the seal is the
-SHA-256 of `verdicts.json` itself. So whoever changes a file, or a verdict, is found; whoever
-rewrites all of it alike (history, captures, verdicts and seal) is not, by any hash kept beside what
-it speaks of. The seal is printed at the end of a run: who keeps it elsewhere finds that, too.
+`run.json`; of each host, too, with what it judged itself) and what the search for secrets found,
+with the SHA-256 of what it held; the seal is the SHA-256 of `verdicts.json` itself. So whoever
+changes a file, or a verdict, is found; whoever rewrites all of it alike (history, captures,
+verdicts and seal) is not, by any hash kept beside what it speaks of. The seal is printed at the end
+of a run: who keeps it elsewhere finds that, too.
 `secrets.json` is not sealed, as it is not shared.
 """
 
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from checks.engine.attempts import Attempt, attempts_in
+from checks.engine.attempts import Attempt, attempts_of
 from checks.engine.verdicts import (
     FILE_NAME,
     Verdicts,
@@ -32,7 +33,7 @@ from evidence import history, leaks
 from evidence.capture import Capture
 from evidence.errors import Absent, BadEvidence, EvidenceError
 from evidence.files import inside, reading
-from evidence.history import read_history
+from evidence.parts import parts_of, read_histories
 from evidence.run import RunDirectory
 
 SEAL, SEALED = "seal", "sealed"
@@ -67,7 +68,7 @@ def seal(directory: Path) -> str:
         return ""
     with locked(directory):
         said, path = read_verdicts(directory), directory / history.FILE_NAME
-        attempts = attempts_in(read_history(path)) if path.exists() else []
+        attempts = attempts_of(read_histories(directory)) if path.exists() else []
         verdicts = Verdicts(said.attempts, said.to_judge | set(to_judge(directory, attempts)))
         tables = {**tables_of(verdicts), SEALED: _contents(directory)}
         tables[SEAL] = _seal_of(tables)
@@ -137,7 +138,13 @@ def _grows(path: Path) -> bool:
 
 
 def _files(directory: Path) -> list[str]:
-    found = (path for pattern in _KEPT for path in directory.glob(pattern) if path.is_file())
+    found = (
+        path
+        for part in parts_of(directory)
+        for pattern in (*_KEPT, *((FILE_NAME,) if part.host else ()))
+        for path in part.directory.glob(pattern)
+        if path.is_file()
+    )
     return sorted(str(path.relative_to(directory)) for path in found)
 
 

@@ -6,6 +6,9 @@ as its worst repetition; and UNKNOWN when fewer were judged than are planned: a 
 run was broken off, or some were left out. The history says all of it: which repetitions began (for
 which requirements; their names: how many there are to be), which of them came to be judged
 (`Judged`), and that the series was (`SeriesJudged`).
+
+Repetitions on several hosts are one series. It is judged at home: its mark stands in the run's own
+history, with how far each host's history went by then (`PartsJudged`).
 """
 
 from __future__ import annotations
@@ -15,18 +18,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from checks.engine.attempts import Attempt, attempts_in, late_before, over_attempts
+from checks.engine.attempts import Attempt, attempts_of, late_before, over_attempts
 from checks.engine.registry import figures, judge
 from checks.engine.repetition import Repetition, identity
 from checks.engine.verdict import Status, Verdict, worst
 from checks.engine.verdicts import record_verdict
 from evidence.errors import BadEvidence
+from evidence.events.hosts import PartsJudged
 from evidence.events.run import SeriesJudged
-from evidence.history import FILE_NAME, History, Recording, read_history
+from evidence.history import FILE_NAME, History
+from evidence.parts import Histories, read_histories
 from evidence.scenario import Evidence
 
-Mark = tuple[str, str, int]
-"""Which requirement was judged, of which scenario, at which line."""
+Mark = tuple[str, str, str]
+"""Which requirement was judged, of which scenario, at which place."""
 
 MOST_MARKS = 500
 """Series that were judged in one directory; a run with every scenario has some 30."""
@@ -97,33 +102,43 @@ def judge_series(directory: Path) -> list[SeriesVerdict]:
     if not path.exists():
         return []
     verdicts = []
-    recording = read_history(path)
-    attempts = attempts_in(recording)
-    for series in series_in(attempts):
+    histories = read_histories(directory)
+    attempts = attempts_of(histories)
+    found = series_in(attempts)
+    if found and histories.over_hosts:
+        _note_parts(path, histories)
+    for series in found:
         time = 1 + sum(
             mark.requirement == series.requirement
-            for mark in recording.of(SeriesJudged, series.name)
+            for mark in histories.own.of(SeriesJudged, series.name)
         )
         with History(path, series.name) as history:
             history.record(SeriesJudged(source="judge", requirement=series.requirement))
-        one = _judge(directory, series, recording, attempts, time)
+        one = _judge(series, histories, attempts, time)
         record_verdict(directory, series.requirement, series.name, one.verdict, time)
         verdicts.append(one)
     return verdicts
 
 
-def judge_marked_series(
-    directory: Path, recording: Recording | None = None, known: Mapping[Mark, Verdict] = _NONE
-) -> Iterator[SeriesVerdict]:
-    """Judge again every series that the history says was judged, by what stood there by then.
+def _note_parts(path: Path, histories: Histories) -> None:
+    lines = {
+        part.host: recording.lines[-1].event.line
+        for part, recording in histories
+        if part.host and recording
+    }
+    with History(path) as history:
+        history.record(PartsJudged(source="judge", lines=lines))
 
-    recording: the run's history, for who has read it already. known: verdicts of repetitions that
-    were made of it: they need not be made twice.
+
+def judge_marked_series(
+    histories: Histories, known: Mapping[Mark, Verdict] = _NONE
+) -> Iterator[SeriesVerdict]:
+    """Judge again every series that the run's history says was judged, by what stood there by then.
+
+    known: verdicts of repetitions that were made of the same: they need not be made twice.
     """
-    if recording is None:
-        recording = read_history(directory / FILE_NAME)
     times: dict[tuple[str, str], int] = {}
-    marks = recording.of(SeriesJudged)
+    marks = histories.own.of(SeriesJudged)
     if len(marks) > MOST_MARKS:
         raise BadEvidence(
             f"{FILE_NAME}: {len(marks)} series are said to be judged, and no run has more than"
@@ -132,18 +147,17 @@ def judge_marked_series(
     for mark in marks:
         key = (mark.scenario, mark.requirement)
         times[key] = times.get(key, 0) + 1
-        before = recording.between(1, mark.line - 1)
-        attempts = attempts_in(before)
+        before = histories.before(mark.line)
+        attempts = attempts_of(before)
         every = series_in(attempts)
         found = [series for series in every if (series.name, series.requirement) == key]
         for series in found or [Series(*key, of=1, begun={})]:
-            yield _judge(directory, series, before, attempts, times[key], known)
+            yield _judge(series, before, attempts, times[key], known)
 
 
 def _judge(
-    directory: Path,
     series: Series,
-    recording: Recording,
+    histories: Histories,
     attempts: Iterable[Attempt],
     time: int,
     known: Mapping[Mark, Verdict] = _NONE,
@@ -156,13 +170,14 @@ def _judge(
         if series.requirement in one.requirements:
             begun.setdefault(one.scenario, []).append(one)
     for number, scenario in sorted(series.begun.items()):
-        own_attempts = begun[scenario]
+        own_attempts = sorted(begun[scenario], key=lambda one: one.earlier)
         found: dict[int, Evidence] = {}
         verdicts: dict[int, Verdict] = {}
         for one in own_attempts:
             if series.requirement in one.judged:
-                own = Evidence(directory, scenario, series.requirement, recording, one.number)
-                mark = (series.requirement, scenario, one.judged[series.requirement])
+                own = one.evidence(series.requirement, histories)
+                line = one.judged[series.requirement]
+                mark = (series.requirement, scenario, one.at(line))
                 found[one.number] = own
                 verdicts[one.number] = known.get(mark) or judge(series.requirement, own)
         if _is_judged(own_attempts[-1], verdicts):

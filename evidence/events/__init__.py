@@ -16,6 +16,7 @@ from evidence.events import (
     access,
     deployment,
     harness,
+    hosts,
     maintenance,
     multi_node,
     pair,
@@ -42,6 +43,7 @@ _TOPICS = (
     portal,
     maintenance,
     harness,
+    hosts,
 )
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from checks.engine.mutants import Outcome, objection, outcomes, write_outcomes
+from checks.engine.mutants import Outcome, objection, outcomes_of, write_outcomes
 from checks.engine.verdict import Status, Verdict
 from checks.engine.verdicts import read_verdicts
-from evidence.history import FILE_NAME, read_history
+from evidence.history import FILE_NAME
+from evidence.parts import read_histories
 from lab.errors import ConformanceFailure, LabError
 from scenarios.mutants.mutant import Mutant
 
@@ -100,7 +101,7 @@ def kill_table(directory: Path) -> list[Outcome]:
     """Return what became of each mutant of a run that is over, and write its kill table."""
     if not (directory / FILE_NAME).exists():
         return []
-    found = outcomes(read_history(directory / FILE_NAME), read_verdicts(directory))
+    found = outcomes_of(read_histories(directory), read_verdicts(directory))
     write_outcomes(directory, found)
     return found
 

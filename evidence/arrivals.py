@@ -1,0 +1,82 @@
+"""Whether evidence that came home is what its host read: sizes and hashes, file by file.
+
+The host makes the manifest of a part where the part was written, home compares. A file that has
+grown since is as good: histories and captures are only added to. `secrets.json` is in no manifest:
+a hash of it in the history would help who guesses at a secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from evidence import secret
+from evidence.errors import Absent, BadEvidence
+from evidence.events.hosts import EvidenceArrived, FileArrived
+from evidence.files import inside, reading
+
+REWRITTEN = ("run.json", "verdicts.json")
+"""Of a part: written anew as a whole, so another one than at an earlier arrival says nothing."""
+_PIECE = 1 << 20
+
+
+def manifest(directory: Path) -> dict[str, FileArrived]:
+    """Return what each file of a part holds; no secrets, no locks, nothing that is only begun."""
+    return {
+        str(path.relative_to(directory)): _read(path, None)
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+        and not path.is_symlink()
+        and path.name != secret.FILE_NAME
+        and not path.name.startswith(".")
+    }
+
+
+def wrong_with(directory: Path, files: Mapping[str, FileArrived]) -> list[str]:
+    """Say of each file in a manifest what is wrong with it in `directory`; empty: it is all there.
+
+    Only so much of a file is looked at as the manifest is about.
+    """
+    found = ((name, _wrong(directory, name, said)) for name, said in files.items())
+    return [f"{name}: {why}" for name, why in found if why]
+
+
+def since_arrival(directory: Path, host: str, arrived: Iterable[EvidenceArrived]) -> Iterator[str]:
+    """Yield what is wrong with a host's files by all that the run's own history says of them."""
+    files: dict[str, FileArrived] = {}
+    for one in arrived:
+        if one.host == host:
+            files |= {
+                name: said
+                for name, said in one.files.items()
+                if not any(told.startswith(f"{name}: ") for told in one.wrong)
+            }
+    yield from wrong_with(
+        directory, {name: said for name, said in files.items() if name not in REWRITTEN}
+    )
+
+
+def _wrong(directory: Path, name: str, said: FileArrived) -> str:
+    try:
+        found = _read(inside(directory, name), said.size)
+    except Absent:
+        return "is not there"
+    except BadEvidence as error:
+        return f"cannot be read: {error.message}"
+    if found.size < said.size:
+        return f"is cut: {found.size} octets of {said.size}"
+    return "" if found == said else "is not what its host read"
+
+
+def _read(path: Path, most: int | None) -> FileArrived:
+    """Read a file, or so many octets of it."""
+    digest = hashlib.sha256()
+    with reading(path, "file of a run") as file:
+        size = os.fstat(file.fileno()).st_size if most is None else most
+        left = size
+        while left and (piece := file.read(min(left, _PIECE))):
+            digest.update(piece)
+            left -= len(piece)
+    return FileArrived(size=size - left, sha256=digest.hexdigest())
