@@ -30,9 +30,9 @@ from lab.site import Site
 from lab.wire import SEED
 
 EVIDENCE_OF_RUN, TERMINAL_OF_RUN = "VPNPROOF_EVIDENCE_OF_RUN", "VPNPROOF_TERMINAL_OF_RUN"
-COMMAND_OF_RUN = "VPNPROOF_COMMAND_OF_RUN"
-"""Tell the workers of one run, by the environment, its directory, where it says what it does, and
-its command line: a worker has another."""
+COMMAND_OF_RUN, REVISION_OF_RUN = "VPNPROOF_COMMAND_OF_RUN", "VPNPROOF_REVISION_OF_RUN"
+"""Tell the workers of one run, by the environment, its directory, where it says what it does, its
+command line, as a worker has another, and its revision, where a host has no git to ask."""
 
 LATEST = "latest"
 _LOCK = ".run.json."  # and what else is beside `run.json` while it is written
@@ -50,6 +50,8 @@ class Revision:
     @classmethod
     def here(cls, root: Path) -> Revision:
         """Return the revision of the checkout at `root`; "unknown" outside of git."""
+        if told := os.environ.get(REVISION_OF_RUN):
+            return cls(**json.loads(told))
         commit = _git(root, "rev-parse", "HEAD") or "unknown"
         return cls(commit, bool(_git(root, "status", "--porcelain")))
 
@@ -100,6 +102,11 @@ class Run:
             "requirements": [],
             **facts,
         }
+
+    def note(self, **facts: object) -> None:
+        """Say more in `run.json`, in the place of what it says of the same."""
+        with self._alone():
+            self._write({**self.files.facts(), **facts})
 
     def note_lab(self, name: str, lab: Lab | Site) -> None:
         """Say in `run.json` and in the history that a lab began, and what its clock says.
@@ -200,7 +207,7 @@ def terminal_of_run(*, in_worker: bool) -> TextIO:
 
 def forget_run() -> None:
     """Let what runs in this process later be another run."""
-    for name in (EVIDENCE_OF_RUN, TERMINAL_OF_RUN, COMMAND_OF_RUN):
+    for name in (EVIDENCE_OF_RUN, TERMINAL_OF_RUN, COMMAND_OF_RUN, REVISION_OF_RUN):
         os.environ.pop(name, None)
 
 

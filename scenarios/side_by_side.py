@@ -71,15 +71,20 @@ class SideBySide:
 
 def side_by_side(config: pytest.Config, labs: int | None = None) -> SideBySide:
     """Return how many labs a run of pytest has at once, by what this host has free now."""
-    own = topologies(config)
-    guides = guides_of(config.args, GUIDES)
     return SideBySide.chosen(
-        [read_topology(own.get(guide, GUIDES[guide].topology)) for guide in guides],
+        wanted_labs(config),
         len(os.sched_getaffinity(0)),
         free_memory_mib(),
         scenarios=at_most(config.args, full=config.getoption("full")),
         labs=labs,
     )
+
+
+def wanted_labs(config: pytest.Config) -> list[Topology]:
+    """Return what labs a run of pytest asks for, one of each guide."""
+    own = topologies(config)
+    guides = guides_of(config.args, GUIDES)
+    return [read_topology(own.get(guide, GUIDES[guide].topology)) for guide in guides]
 
 
 def topologies(config: pytest.Config) -> dict[str, str]:

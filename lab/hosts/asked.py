@@ -23,6 +23,7 @@ def found(directory: str) -> dict[str, Any]:
         above = above.parent
     return {
         "python": list(sys.version_info[:2]),
+        "executable": sys.executable,
         "architecture": platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_mib": _memory_mib(),

@@ -95,6 +95,10 @@ class Host:
         """Return the directory of what a run called `name` records there."""
         return self.directory / "runs" / name
 
+    def tether(self, name: str) -> PurePosixPath:
+        """Return the directory of a run's tether there, which is no evidence."""
+        return self.directory / "tethers" / name
+
     def __str__(self) -> str:
         return f"{self.name} ({self.way})"
 

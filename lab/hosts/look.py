@@ -39,6 +39,7 @@ class Found(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     python: tuple[int, int]
+    executable: str
     architecture: str
     cores: int
     memory_mib: int

@@ -1,0 +1,115 @@
+"""Home's end of a host's tether: asks again and again, measures the clock, and says when it is cut.
+
+The clock is measured by each answer: the host said its time somewhere between question and answer.
+The best answer counts, aged by how far a clock may have drifted since.
+"""
+
+from __future__ import annotations
+
+import select
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+
+from lab.clock import ClockOffset
+from lab.errors import HostLost
+from lab.hosts.connection import Connection, last_line
+from lab.hosts.tether import SILENT_S
+from lab.site.offsets import Offsets
+from lab.wait import heard
+
+BEAT_S = 2.0
+SPARE_MIB = 200
+"""Of a host's disk: with less, nothing that is recorded there can be relied on."""
+
+
+class Line:
+    """The line to one host; `lost` is called once, with why, when it is cut from the other side."""
+
+    def __init__(
+        self, connection: Connection, command: str, lost: Callable[[str, str], None]
+    ) -> None:
+        self.name = connection.host.name
+        self._lost = lost
+        self._offsets = Offsets()
+        self._ending = threading.Event()
+        self._process = connection.start(command)
+        said = self._answer(60.0)
+        if said.strip() != b"held":
+            raise HostLost(f"{self.name}: {self._why() or 'its tether does not hold'}")
+        for _ in range(5):
+            self._ask()
+        self._thread = threading.Thread(target=self._keep, name=f"line to {self.name}", daemon=True)
+        self._thread.start()
+
+    def offset(self) -> ClockOffset:
+        """Return how far the host's clock is behind this one's."""
+        return self._offsets.at(time.time_ns())
+
+    def stands(self) -> bool:
+        """Whether the host holds its end; a second is given to notice that it does not."""
+        try:
+            self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            return not self._ending.is_set()
+        return False
+
+    def cut(self) -> None:
+        """End the run on that host: its workers, their labs; safe to call twice."""
+        self._ending.set()
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            try:
+                self._process.stdin.close()
+            except OSError:
+                return
+
+    def wait(self, seconds: float) -> None:
+        """Wait until all has ended there, after `cut`; no longer than so many seconds."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._thread.join(1)
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _keep(self) -> None:
+        while not heard(self._ending, BEAT_S):
+            try:
+                self._ask()
+            except HostLost as error:
+                if not self._ending.is_set():
+                    self._lost(self.name, error.message)
+                return
+
+    def _ask(self) -> None:
+        asked = time.time_ns()
+        try:
+            assert self._process.stdin is not None  # noqa: S101 - it has pipes
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
+            said = self._answer(SILENT_S)
+            at, free = map(int, said.split())
+        except (OSError, ValueError) as error:
+            raise HostLost(self._why() or "the connection was cut") from error
+        self._offsets.add(asked, ClockOffset.measured(asked, at, time.time_ns()))
+        if free < SPARE_MIB:
+            raise HostLost(f"its disk is full: {free} MiB are free")
+
+    def _answer(self, within_s: float) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101
+        if not select.select([self._process.stdout], [], [], within_s)[0]:
+            raise HostLost(f"it did not answer in {within_s:g} s")
+        return self._process.stdout.readline(200)
+
+    def _why(self) -> str:
+        """Return what the other side said at its end, if it has ended."""
+        try:
+            self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            return ""
+        told = self._process.stderr.read() if self._process.stderr else b""
+        return last_line(told.decode(errors="replace"))

@@ -1,0 +1,77 @@
+"""Begins a run over hosts, before xdist reads what it is to do."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+
+from lab.errors import VpnproofError
+from lab.hosts.file import read_hosts
+from lab.progress import Progress
+from lab.topology import Topology
+from scenarios.over_hosts.asked import hosts_file
+from scenarios.over_hosts.fleet import Fleet
+from scenarios.over_hosts.plugin import NAME, OverHosts
+from scenarios.side_by_side import SideBySide
+
+_SIDES = pytest.StashKey[dict[str, SideBySide]]()
+
+
+def begin(
+    config: pytest.Config, root: Path, topologies: Iterable[Topology], setup: Sequence[str] = ()
+) -> OverHosts | None:
+    """Make the hosts ready, and register what runs over them; None where no hosts are asked for.
+
+    setup: options for `lab/setup` there. pytest.UsageError has a line for each thing that is wrong.
+    """
+    path = hosts_file(config)
+    if path is None or hasattr(config, "workerinput") or config.getoption("collectonly"):
+        return None
+    if not config.pluginmanager.hasplugin("xdist"):
+        raise pytest.UsageError("--lab: a run over hosts needs pytest-xdist: no -p no:xdist")
+    if config.option.numprocesses is not None or config.option.tx or config.option.dist != "no":
+        raise pytest.UsageError(f"--lab: {path} says how many labs there are: no -n beside it")
+    wanted = list(topologies)
+    name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
+    try:
+        fleet = Fleet(read_hosts(path), name, Progress())
+        config.add_cleanup(fleet.end)
+        fleet.gather(
+            root,
+            max((one.memory_mib for one in wanted), default=0),
+            setup,
+            consent=config.getoption("set_up_hosts"),
+            without_missing=config.getoption("allow_missing_hosts"),
+        )
+    except VpnproofError as error:
+        raise pytest.UsageError(f"--lab: {error}") from error
+    sides = {
+        one.name: SideBySide.chosen(
+            wanted, one.found.cores, one.found.memory_mib, labs=one.host.labs
+        )
+        for one in fleet.members.values()
+    }
+    config.stash[_SIDES] = sides
+    plugin = OverHosts(fleet, {host: one.labs for host, one in sides.items()}, root)
+    plugin.begin(config)
+    config.pluginmanager.register(plugin, NAME)
+    return plugin
+
+
+def header(config: pytest.Config) -> list[str]:
+    """Return a line on each host of the run, none where there are no hosts."""
+    plugin = config.pluginmanager.getplugin(NAME)
+    if plugin is None:
+        return []
+    sides = config.stash[_SIDES]
+    return [f"host {one.host}: labs: {sides[name]}" for name, one in plugin.fleet.members.items()]
+
+
+def may_thaw_ahead(config: pytest.Config, host: str) -> bool:
+    """Whether a host has room for the next lab of each worker beside those that run."""
+    return host in config.stash.get(_SIDES, {}) and config.stash[_SIDES][host].ahead

@@ -1,0 +1,214 @@
+"""The hosts of a run, from the first look at them to the end of what runs there."""
+
+from __future__ import annotations
+
+import queue
+import shlex
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from pydantic import TypeAdapter
+
+from evidence.arrivals import wrong_with
+from evidence.events.hosts import FileArrived
+from lab.errors import HostLost, HostsError, LabError
+from lab.hosts.checkout import Checkout
+from lab.hosts.connection import Connection, Connections
+from lab.hosts.evidence import Arrived, Coming
+from lab.hosts.file import Host, HostsFile
+from lab.hosts.line import Line
+from lab.hosts.look import Found, Lines, look, side_by_side
+from lab.hosts.ready import make_ready
+from lab.progress import Progress
+
+_MANIFEST = TypeAdapter(dict[str, FileArrived])
+_MANIFEST_PROGRAM = (
+    "import json, sys, pathlib; from evidence.arrivals import manifest; "
+    "print(json.dumps({name: one.model_dump() for name, one in "
+    "manifest(pathlib.Path(sys.argv[1])).items()}))"
+)
+Arrival = Callable[[str, str, Arrived], None]
+"""Called with the host, the scenario that ended there ("" for none), and what came."""
+
+
+@dataclass
+class Member:
+    """A host that takes part in a run."""
+
+    host: Host
+    connection: Connection
+    found: Found
+    checkout: PurePosixPath
+    line: Line | None = None
+    coming: Coming | None = None
+    ended: queue.Queue[str | None] = field(default_factory=queue.Queue)
+    thread: threading.Thread | None = None
+    lost: str = ""
+    """Why it is lost, once it is."""
+
+    @property
+    def name(self) -> str:
+        """The host's name in the hosts file."""
+        return self.host.name
+
+    def python(self, *arguments: str) -> str:
+        """Return what runs the checkout's Python there, in the checkout."""
+        command = shlex.join([".venv/bin/python", *arguments])
+        return f"cd {shlex.quote(str(self.checkout))} && exec {command}"
+
+
+class Fleet:
+    """The hosts of one run. run: how its directory is called on each."""
+
+    def __init__(self, file: HostsFile, run: str, progress: Progress) -> None:
+        self.file = file
+        self.run = run
+        self.members: dict[str, Member] = {}
+        self.missing: dict[str, str] = {}
+        """What is wrong with hosts that take no part, in one line each."""
+        self._connections = Connections(file.hosts)
+        self._progress = progress
+
+    @property
+    def settings(self) -> Path:
+        """The settings of ssh, for who starts workers."""
+        return self._connections.settings
+
+    @property
+    def left(self) -> list[Member]:
+        """The hosts that are not lost."""
+        return [one for one in self.members.values() if not one.lost]
+
+    def gather(
+        self,
+        root: Path,
+        lab_mib: int,
+        setup: Sequence[str],
+        *,
+        consent: bool,
+        without_missing: bool,
+    ) -> None:
+        """Look at every host, and bring there what it lacks.
+
+        HostsError has a line for each thing that is wrong, and nothing has started then; with
+        `without_missing` the others go on, if there are any.
+        """
+        with self._progress.task(f"looking at {len(self._connections.each)} hosts"):
+            fit, wrong = look(self._connections.each, lab_mib)
+        self._need(wrong, without_missing, some=bool(fit))
+        checkout = Checkout.at(root)
+
+        def bring(connection: Connection) -> Lines:
+            found = fit[connection.host.name]
+            with self._progress.task(f"{connection.host.name}: getting ready"):
+                checkout.bring(connection, shlex.quote(found.executable))
+                make_ready(connection, checkout, setup, consent=consent)
+            return []
+
+        each = {name: self._connections.each[name] for name in fit}
+        unready = {name: lines for name, lines in side_by_side(each, bring).items() if lines}
+        self._need(unready, without_missing, some=len(unready) < len(fit))
+        for name, connection in each.items():
+            if name not in unready:
+                there = checkout.on(connection)
+                self.members[name] = Member(connection.host, connection, fit[name], there)
+
+    def _need(self, wrong: dict[str, Lines], without_missing: bool, *, some: bool) -> None:
+        if not wrong:
+            return
+        lines = [line for each in wrong.values() for line in each]
+        if not without_missing or not some:
+            hint = "nothing was started; --allow-missing-hosts goes on with the others"
+            raise HostsError("\n".join(lines), hint=hint if some else "nothing was started")
+        for name, each in wrong.items():
+            self.missing[name] = "; ".join(each)
+            self._progress.say(f"without {self.missing[name]}")
+
+    def start(self, part: Callable[[str], Path], arrived: Arrival) -> None:
+        """Hold a line to each host, and take what it records; `part`: where that comes, by host."""
+        for one in self.members.values():
+            tether, run = str(one.host.tether(self.run)), str(one.host.run(self.run))
+            one.line = Line(one.connection, one.python("-m", "lab.hosts.tether", tether), self.lose)
+            sender = one.python("-m", "lab.hosts.sending", run)
+            one.coming = Coming(one.connection, sender, part(one.name))
+            one.thread = threading.Thread(
+                target=self._take, args=(one, one.coming, arrived), daemon=True
+            )
+            one.thread.start()
+
+    def lose(self, name: str, why: str) -> None:
+        """Give a host up: what runs there is cut off, and ends by itself."""
+        one = self.members[name]
+        if not one.lost:
+            one.lost = why
+            if one.line is not None:
+                one.line.cut()
+            one.connection.close()
+
+    def answers(self, name: str) -> bool:
+        """Whether a host is there still; one that is not is lost from now on."""
+        one = self.members[name]
+        if one.lost or one.line is None:
+            return False
+        if one.line.stands():
+            try:
+                if one.connection.run("true", within_s=15).status == 0:
+                    return not one.lost
+            except LabError as error:
+                self.lose(name, error.message)
+                return False
+        self.lose(name, "its tether is gone")
+        return False
+
+    def _take(self, one: Member, coming: Coming, arrived: Arrival) -> None:
+        """Bring home what there is when a scenario has ended, until there is no more to come."""
+        while (ended := one.ended.get()) is not None:
+            if one.lost:
+                continue
+            try:
+                arrived(one.name, ended, coming.bring())
+            except HostLost as error:
+                self.lose(one.name, error.message)
+
+    def finish(
+        self, part: Callable[[str], Path], arrived: Arrival, *, compared: bool = True
+    ) -> None:
+        """Take the rest, when nothing runs any more, and compare all of it with what hosts have."""
+        for one in self.members.values():
+            one.ended.put("")
+            one.ended.put(None)
+        for one in self.members.values():
+            if one.thread is not None:
+                one.thread.join()
+        for one in self.left if compared else ():
+            run = str(one.host.run(self.run))
+            try:
+                said = one.connection.need(one.python("-c", _MANIFEST_PROGRAM, run), within_s=600)
+                wrong = wrong_with(part(one.name), _MANIFEST.validate_json(said))
+            except (LabError, ValueError) as error:
+                wrong = [f"what the host has cannot be compared: {error}"]
+            if wrong:
+                arrived(one.name, "", Arrived({}, tuple(wrong)))
+
+    def cut(self) -> None:
+        """Let all that runs on any host end now."""
+        for one in self.members.values():
+            if one.line is not None:
+                one.line.cut()
+
+    def wait(self, within_s: float) -> None:
+        """Wait until all has ended that was cut."""
+        for one in self.members.values():
+            if one.line is not None:
+                one.line.wait(within_s)
+
+    def end(self, within_s: float = 10.0) -> None:
+        """End what runs on every host, and the connections; safe to call twice."""
+        self.cut()
+        self.wait(within_s)
+        for one in self.members.values():
+            if one.coming is not None:
+                one.coming.close()
+        self._connections.close()

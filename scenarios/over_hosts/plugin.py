@@ -1,0 +1,256 @@
+"""pytest-xdist over hosts: workers are started there, and what a lost host left is done elsewhere.
+
+What of xdist is replaced, and why: it would copy pytest and whole directories (`roots`), where the
+checkout is there already; it would start a worker anew on a host that is gone (`_clone_node`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+from lab.errors import HostsError
+from scenarios.over_hosts import worker
+from scenarios.over_hosts.asked import arguments_for_workers
+from scenarios.over_hosts.fleet import Fleet, Member
+from scenarios.over_hosts.notes import Notes
+from scenarios.run import COMMAND_OF_RUN, EVIDENCE_OF_RUN, REVISION_OF_RUN, Revision, Run
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScheduling
+    from xdist.workermanage import WorkerController
+
+NAME = "vpnproof-over-hosts"
+LOST = "lost"
+_MOST_DEATHS = 3
+"""So many workers may die on a host that answers; then it is given up."""
+_OF_HOME = ("VPNPROOF_LABS", "VPNPROOF_CACHE", EVIDENCE_OF_RUN, "VPNPROOF_TERMINAL_OF_RUN")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A scenario that was cut: with which host, and why."""
+
+    host: str
+    why: str
+
+
+class OverHosts:
+    """The plugin of a run over hosts. labs: how many each carries at once."""
+
+    def __init__(self, fleet: Fleet, labs: Mapping[str, int], root: Path) -> None:
+        self.fleet = fleet
+        self._labs = labs
+        self._root = root
+        self._deaths: dict[str, int] = {}
+        self._told_lost: set[str] = set()
+        self._cut: dict[str, Cut] = {}
+        self._to_be_taken: dict[str, Cut] = {}
+        self._taken: set[str] = set()
+        self._started = 0
+        self._interrupted = False
+        self._arguments: list[str] = []
+
+    def begin(self, config: pytest.Config) -> None:
+        """Let xdist start a worker for each lab; before it reads its own options."""
+        given = config.invocation_params
+        self._arguments = arguments_for_workers(list(given.args), given.dir, self._root)
+        config.invocation_params = replace(given, args=())  # no path of ours is looked for there
+        config.option.dist, config.option.numprocesses = "load", None
+        config.option.tx = [
+            self._spec(one, number)
+            for one in self.fleet.members.values()
+            for number in range(self._labs[one.name])
+        ]
+
+    def _spec(self, one: Member, number: int | str) -> str:
+        return "//".join(
+            [
+                f"ssh={one.name}",
+                f"ssh_config={self.fleet.settings}",
+                f"python={one.checkout}/.venv/bin/python",
+                f"chdir={one.checkout}",
+                f"id={one.name}-{number}",
+            ]
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Make the run's directory, and hold a line to each host."""
+        config = session.config
+        self._run = Run(Path(os.environ[EVIDENCE_OF_RUN]), self._root)
+        self.notes = Notes(self._run, self.fleet)
+        self._dsession: Any = config.pluginmanager.getplugin("dsession")
+        self._xdists_way = self._dsession._clone_node
+        self._dsession._clone_node = self._another
+        try:
+            self.fleet.start(self.notes.part, self.notes.arrived)
+        except HostsError as error:
+            raise pytest.UsageError(f"--lab: {error}") from error
+        self.notes.open(self._labs)
+
+    def pytest_xdist_setupnodes(self) -> None:
+        """Let xdist copy nothing."""
+        self._dsession.nodemanager.roots = []
+
+    def pytest_xdist_getremotemodule(self) -> object:
+        """Let a worker run our module first."""
+        return worker
+
+    def pytest_configure_node(self, node: WorkerController) -> None:
+        """Tell a worker where things are on its host."""
+        host = self.fleet.members[_host(node)].host
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith("VPNPROOF_") and name not in _OF_HOME
+        }
+        node.workerinput["vpnproof_host"] = {
+            "args": self._arguments,
+            "tether": str(host.tether(self.fleet.run)),
+            "environment": {
+                **environment,
+                **{k: os.environ[k] for k in ("PYTEST_ADDOPTS",) if k in os.environ},
+                "VPNPROOF_LABS": str(host.labs_directory),
+                "VPNPROOF_CACHE": str(host.cache),
+                EVIDENCE_OF_RUN: str(host.run(self.fleet.run)),
+                COMMAND_OF_RUN: os.environ.get(COMMAND_OF_RUN, ""),
+                REVISION_OF_RUN: json.dumps(asdict(Revision.here(self._root))),
+            },
+        }
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Let evidence of a scenario that ended come home; note who took one that was cut."""
+        node = getattr(report, "node", None)
+        if node is None or report.when == "???":
+            return
+        if (cut := self._to_be_taken.pop(report.nodeid, None)) is not None:
+            self.notes.taken(report.nodeid, cut.host, _host(node))
+        if report.when == "teardown":
+            self.fleet.members[_host(node)].ended.put(report.nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_testnodedown(self, node: WorkerController, error: object) -> None:
+        """Find out whether a worker died alone, or with its host, and record it."""
+        name = _host(node)
+        if not error or self._interrupted:
+            return
+        answers = self.fleet.answers(name)
+        if answers:
+            self._deaths[name] = self._deaths.get(name, 0) + 1
+            if self._deaths[name] > _MOST_DEATHS:
+                self.fleet.lose(name, f"{self._deaths[name]} workers died on it")
+                answers = False
+        one = self.fleet.members[name]
+        why = f"a worker on it died: {_line(error)}; the host answers" if answers else one.lost
+        sched = self._dsession.sched
+        nodes = [node] if answers else [other for other in sched.nodes if _host(other) == name]
+        cut = {_running(sched, other) for other in nodes} - {""}
+        for scenario in cut:
+            self._cut.setdefault(scenario, Cut(name, why))
+        if answers or name not in self._told_lost:
+            self.notes.lost(name, why, tuple(sorted(cut)))
+        if not answers:
+            self._told_lost.add(name)
+
+    def pytest_handlecrashitem(
+        self, crashitem: str, report: pytest.TestReport, sched: LoadScheduling
+    ) -> None:
+        """Let another worker take a scenario that was cut, once."""
+        cut = self._cut.get(crashitem)
+        if cut is None or self._interrupted:
+            return
+        if crashitem in self._taken:
+            report.longrepr = f"{cut.host}: {cut.why}\nit was taken once before, and is not again"
+            return
+        self._taken.add(crashitem)
+        self._to_be_taken[crashitem] = cut
+        report.outcome = LOST  # type: ignore[assignment]  # pytest knows three, and asks
+        report.longrepr = f"{crashitem} is taken by another: {cut.host}: {cut.why}"
+        sched.mark_test_pending(crashitem)
+
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport | pytest.CollectReport
+    ) -> tuple[str, str, str] | None:
+        """Say that a scenario was cut with its host, and is begun again by another."""
+        return (LOST, "l", "LOST (its host is)") if report.outcome == LOST else None
+
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+        """Name the hosts that were lost, and those that took no part."""
+        for one in self.fleet.members.values():
+            if one.lost:
+                terminalreporter.write_line(f"host {one.name} was lost: {one.lost}", red=True)
+        for report in terminalreporter.stats.get(LOST, ()):
+            terminalreporter.write_line(str(report.longrepr), yellow=True)
+        for why in self.fleet.missing.values():
+            terminalreporter.write_line(f"without a host: {why}", yellow=True)
+
+    def _another(self, node: WorkerController) -> object:
+        """Start a worker in the place of one that died, where there is a host for it."""
+        dsession, name = self._dsession, _host(node)
+        if self._interrupted:
+            return None
+        one = self.fleet.members[name]
+        if not one.lost:
+            self.notes.joined(one, self._labs[name])
+            return self._start(one)
+        sched = dsession.sched
+        if node not in sched.node2collection:
+            sched.numnodes -= 1  # nobody waits for what it would have collected
+            if sched.nodes and sched.collection is None and sched.collection_is_completed:
+                sched.schedule()
+        if not self.fleet.left:
+            dsession.shouldstop = "every host was lost"
+        elif sched.pending and all(other.shutting_down for other in sched.nodes):
+            return self._start(self.fleet.left[0])
+        return None
+
+    def _start(self, one: Member) -> object:
+        import execnet
+
+        dsession = self._dsession
+        self._started += 1
+        spec = execnet.XSpec(self._spec(one, f"again{self._started}"))
+        clone = dsession.nodemanager.setup_node(spec, dsession.queue.put)
+        dsession._active_nodes.add(clone)
+        return clone
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Let all hosts end what runs there, at once."""
+        self._interrupted = True
+        self.fleet.cut()
+
+    def pytest_sessionfinish(self) -> None:
+        """Take the rest of the evidence; xdist has ended the workers before."""
+        if not hasattr(self, "notes"):
+            return
+        if self._interrupted:
+            self.fleet.wait(8)
+        self.fleet.finish(self.notes.part, self.notes.arrived, compared=not self._interrupted)
+        self.notes.close()
+
+    def pytest_unconfigure(self) -> None:
+        """End it all, whatever came before."""
+        self.fleet.end()
+
+
+def _host(node: WorkerController) -> str:
+    return str(node.gateway.spec.ssh)
+
+
+def _running(sched: LoadScheduling, node: WorkerController) -> str:
+    """Return the scenario that a worker was carrying out, "" for none."""
+    queue = sched.node2pending.get(node) or ()
+    return str(sched.collection[queue[0]]) if queue and sched.collection else ""
+
+
+def _line(error: object) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1][:200] if lines else "no word of why"
