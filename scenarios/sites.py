@@ -46,8 +46,9 @@ def add_options(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--lab",
         default=LOCAL,
-        metavar="local|SITE.toml",
-        help="where scenarios run: in labs made here, or on the machines of a site file",
+        metavar="local|SITE.toml|HOSTS.toml",
+        help="where scenarios run: in labs made here, on the machines of a site file, or in labs "
+        "on the hosts of a hosts file",
     )
     group.addoption(
         "--allow-disruption",

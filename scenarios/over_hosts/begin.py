@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,21 @@ import pytest
 from lab.errors import VpnproofError
 from lab.hosts.file import read_hosts
 from lab.progress import Progress
-from lab.topology import Topology
+from provision.deploy import GUIDES
+from scenarios.arguments import guides_of
 from scenarios.over_hosts.asked import hosts_file
 from scenarios.over_hosts.fleet import Fleet
 from scenarios.over_hosts.plugin import NAME, OverHosts
-from scenarios.side_by_side import SideBySide
+from scenarios.side_by_side import SideBySide, wanted_labs
+from scenarios.software import software_of
 
 _SIDES = pytest.StashKey[dict[str, SideBySide]]()
 
 
-def begin(
-    config: pytest.Config, root: Path, topologies: Iterable[Topology], setup: Sequence[str] = ()
-) -> OverHosts | None:
+def begin(config: pytest.Config, root: Path) -> OverHosts | None:
     """Make the hosts ready, and register what runs over them; None where no hosts are asked for.
 
-    setup: options for `lab/setup` there. pytest.UsageError has a line for each thing that is wrong.
+    pytest.UsageError has a line for each thing that is wrong.
     """
     path = hosts_file(config)
     if path is None or hasattr(config, "workerinput") or config.getoption("collectonly"):
@@ -36,7 +35,7 @@ def begin(
         raise pytest.UsageError("--lab: a run over hosts needs pytest-xdist: no -p no:xdist")
     if config.option.numprocesses is not None or config.option.tx or config.option.dist != "no":
         raise pytest.UsageError(f"--lab: {path} says how many labs there are: no -n beside it")
-    wanted = list(topologies)
+    wanted = wanted_labs(config)
     name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
     try:
         fleet = Fleet(read_hosts(path), name, Progress())
@@ -44,7 +43,7 @@ def begin(
         fleet.gather(
             root,
             max((one.memory_mib for one in wanted), default=0),
-            setup,
+            _setup(config),
             consent=config.getoption("set_up_hosts"),
             without_missing=config.getoption("allow_missing_hosts"),
         )
@@ -61,6 +60,12 @@ def begin(
     plugin.begin(config)
     config.pluginmanager.register(plugin, NAME)
     return plugin
+
+
+def _setup(config: pytest.Config) -> list[str]:
+    """Return the options for `lab/setup` on the hosts: some build genuine software."""
+    builds = "multi_node" in guides_of(config.args, GUIDES)
+    return ["--genuine"] if builds and software_of(config, "multi_node").is_genuine else []
 
 
 def header(config: pytest.Config) -> list[str]:

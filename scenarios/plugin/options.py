@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 
 from scenarios import sites, software
+from scenarios.arguments import ask_for_scenarios
 from scenarios.mutants import plugin as mutants
+from scenarios.over_hosts import asked
+from scenarios.over_hosts.begin import begin
+from scenarios.plugin.stash import ROOT
 from scenarios.side_by_side import let_them_be_chosen
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("vpnproof", "labs of real virtual machines")
     sites.add_options(group)
+    asked.add_options(group)
     group.addoption("--image", help="guest image; see lab/image/catalogue.toml")
     group.addoption("--accel", choices=("kvm", "tcg"), help="instead of what was found to work")
     group.addoption("--libvirt-uri", help="another libvirt than the lab's own")
@@ -50,4 +55,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    let_them_be_chosen(config)
+    if not ask_for_scenarios(config.args) or begin(config, ROOT) is None:
+        let_them_be_chosen(config)

@@ -12,6 +12,8 @@ from scenarios import sites, software
 from scenarios.again import OnceMore
 from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Stopwatch
+from scenarios.over_hosts import begin
+from scenarios.over_hosts.asked import hosts_file
 from scenarios.plugin.stash import LABS, ROOT, RUN, TERMINAL
 from scenarios.run import (
     COMMAND_OF_RUN,
@@ -48,9 +50,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[TERMINAL_OF_RUN] = f"/proc/{os.getpid()}/fd/{terminal.fileno()}"
     config.add_cleanup(forget_run)
     if ask_for_scenarios(config.args):
-        sites.prepare(config, config.stash[RUN].directory, workers(config))
+        if (on_hosts := hosts_file(config)) is None:
+            sites.prepare(config, config.stash[RUN].directory, workers(config))
         config.pluginmanager.register(Stopwatch(), "vpnproof-stopwatch")
-        if sites.chosen(config) is not None:
+        if on_hosts is not None or sites.chosen(config) is not None:
             return
         config.stash[LABS] = side_by_side(config, max(1, workers(config)))
 
@@ -58,6 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     if (site := sites.chosen(config)) is not None and not config.getoption("collectonly"):
         return [*sites.header(site), f"evidence: {config.stash[RUN].directory}"]
+    if hosts := begin.header(config):
+        return [*hosts, f"evidence: {config.stash[RUN].directory}"]
     if (labs := config.stash.get(LABS, None)) is None:
         return []
     images, lines = software.header(config)

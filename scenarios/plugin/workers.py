@@ -12,6 +12,7 @@ from checks.engine.judging import broke_off
 from scenarios import sites, software
 from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Durations
+from scenarios.over_hosts.begin import may_thaw_ahead
 from scenarios.plugin.stash import (
     A_WORKER_DIED,
     LABS,
@@ -35,8 +36,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def pytest_configure_node(node: WorkerController) -> None:
     """Tell a worker of xdist what it may do beside the others."""
     labs = node.config.stash.get(LABS, None)
-    node.workerinput[MAY_THAW_AHEAD] = labs is not None and labs.ahead
-    if labs is not None:
+    host = node.gateway.spec.ssh
+    ahead = may_thaw_ahead(node.config, host) if host else labs is not None and labs.ahead
+    node.workerinput[MAY_THAW_AHEAD] = ahead
+    if host or labs is not None:
         software.tell(node)
 
 

@@ -18,12 +18,13 @@ def pytest_addoption(parser):
     group = parser.getgroup("tiny")
     group.addoption("--lab", default="local")
     group.addoption("--evidence")
+    group.addoption("--topology")
     add_options(group)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    begin(config, ROOT, [])
+    begin(config, ROOT)
 
 
 def pytest_configure(config):
