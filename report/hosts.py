@@ -58,6 +58,7 @@ def hosts(material: Material) -> list[Host]:
     lost = {one.host: one for one in own.of(HostLost)}
     missing = {one.host: one.why for one in own.of(HostMissing)}
     parts = [part.host for part, _ in material.histories if part.host]
+    begun = _begun(material)
     return [
         Host(
             name,
@@ -65,7 +66,7 @@ def hosts(material: Material) -> list[Host]:
             _what(joined.get(name)),
             joined[name].labs if name in joined else 0,
             _clock(clocks.get(name)),
-            _begun(material).get(name, 0),
+            begun.get(name, 0),
             *_befell(name, lost, missing, known=name in joined),
             tuple(_cut(material, lost[name])) if name in lost else (),
         )
