@@ -5,7 +5,7 @@ By what home recorded of them. No time of one is put beside another's: the clock
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evidence.events.hosts import (
@@ -19,12 +19,12 @@ from evidence.events.hosts import (
 from evidence.moment import NS
 from report.reading import Material
 
-LOST, MISSING, UNTOLD = "lost", "missing", "not told of"
+LOST, BACK, MISSING, UNTOLD = "lost", "back after it was lost", "missing", "not told of"
 
 
 @dataclass(frozen=True)
 class Host:
-    """One host. state: "" when nothing befell it; why: that it is lost or missing.
+    """One host. state: "" when nothing befell it; why: that it was lost or is missing.
 
     cut: the scenarios that it was lost with, and what became of each. scenarios: how many were
     begun there.
@@ -55,7 +55,9 @@ def hosts(material: Material) -> list[Host]:
     joined = {one.host: one for one in own.of(HostJoined)}
     clocks = {one.host: one.clock for one in joined.values() if one.clock is not None}
     clocks |= {one.host: one.clock for one in own.of(HostClockMeasured)}
-    lost = {one.host: one for one in own.of(HostLost)}
+    lost: dict[str, list[HostLost]] = {}
+    for one in own.of(HostLost):
+        lost.setdefault(one.host, []).append(one)
     missing = {one.host: one.why for one in own.of(HostMissing)}
     parts = [part.host for part, _ in material.histories if part.host]
     begun = _begun(material)
@@ -67,21 +69,24 @@ def hosts(material: Material) -> list[Host]:
             joined[name].labs if name in joined else 0,
             _clock(clocks.get(name)),
             begun.get(name, 0),
-            *_befell(name, lost, missing, known=name in joined),
-            tuple(_cut(material, lost[name])) if name in lost else (),
+            *_befell(joined.get(name), lost.get(name, []), missing.get(name)),
+            tuple(cut for one in lost.get(name, ()) for cut in _cut(material, one)),
         )
         for name in dict.fromkeys([*joined, *missing, *lost, *parts])
     ]
 
 
 def _befell(
-    name: str, lost: Mapping[str, HostLost], missing: Mapping[str, str], *, known: bool
+    joined: HostJoined | None, lost: Sequence[HostLost], missing: str | None
 ) -> tuple[str, str]:
-    if name in lost:
-        return LOST, lost[name].why
-    if name in missing:
-        return MISSING, missing[name]
-    return ("", "") if known else (UNTOLD, "there is evidence of it, and home recorded nothing")
+    if lost:
+        back = joined is not None and joined.line > lost[-1].line
+        return BACK if back else LOST, "; ".join(dict.fromkeys(one.why for one in lost))
+    if joined is not None:
+        return "", ""
+    if missing is not None:
+        return MISSING, missing
+    return UNTOLD, "there is evidence of it, and home recorded nothing"
 
 
 def _begun(material: Material) -> dict[str, int]:

@@ -64,8 +64,7 @@ def take_home(directory: Path, host: str = "") -> CameHome:
             said = {}
             wrong.append(error.message)
         own = [one for one in attempts if one.part == part.prefix]
-        left = _left_open(histories, part, over=not host)
-        for key, verdict in _verdicts(histories, own, said, kept, left):
+        for key, verdict in _verdicts(histories, own, said, kept, over=not host):
             requirement, scenario, number = key
             made[key] = verdict
             record_verdict(directory, requirement, scenario, verdict, number)
@@ -98,11 +97,12 @@ def _said_there(histories: Histories, part: Part) -> dict[Key, Verdict]:
     }
 
 
-def _left_open(histories: Histories, part: Part, *, over: bool) -> str:
+def _left_open(histories: Histories, attempt: Attempt, *, over: bool) -> str:
     """Say why what a host had begun will not be judged; "" while it may be."""
+    host = histories.parts[attempt.part].host
     for lost in histories.own.of(HostLost):
-        if lost.host == part.host:
-            return f"its host {part.host} was lost before it was judged: {lost.why}"
+        if lost.host == host and attempt.scenario in lost.cut:
+            return f"its host {host} was lost before it was judged: {lost.why}"
     return "it was not judged before the run was over" if over else ""
 
 
@@ -111,7 +111,8 @@ def _verdicts(
     attempts: list[Attempt],
     said: Mapping[Key, Verdict],
     kept: Mapping[str, Mapping[str, Mapping[int, Verdict]]],
-    left_open: str,
+    *,
+    over: bool,
 ) -> Iterator[tuple[Key, Verdict]]:
     left = dict(said)
     for one in attempts:
@@ -125,8 +126,8 @@ def _verdicts(
                     yield key, _worse(judge_attempt(one, requirement, histories), there)
             elif there is not None:
                 yield key, unmarked(there)
-            elif left_open:
-                yield key, unknown(left_open, evidence=(one.place,))
+            elif why := _left_open(histories, one, over=over):
+                yield key, unknown(why, evidence=(one.place,))
     for key, there in left.items():  # of what broke before it began
         yield key, unmarked(there)
 

@@ -17,7 +17,7 @@ from checks.engine.attempts import Attempt, attempts_of, begun_twice, counted_tw
 from checks.engine.coming_home import told_otherwise
 from checks.engine.seal import SEAL, SEALED, broken, sealed, to_judge
 from checks.engine.verdicts import FILE_NAME, read_tables, read_verdicts, tables_of
-from evidence.arrivals import since_arrival
+from evidence.arrivals import since_arrival, wrong_at_arrival
 from evidence.capture import verify
 from evidence.errors import EvidenceError
 from evidence.events.hosts import EvidenceArrived, HostLost
@@ -63,6 +63,7 @@ def integrity(directory: Path, seal: str = "", histories: Histories | None = Non
     lost = {prefix_of(one.host) for one in histories.own.of(HostLost)}
     cut = tuple(one.what for one in found if one.is_end and one.part in lost)
     damaged = [one.what for one in found if not (one.is_end and one.part in lost)]
+    damaged += _wrong_when_it_came(histories)
     damaged += told_otherwise(histories, read_verdicts(directory))
     return Integrity(altered, tuple(damaged), tuple(_open(directory, attempts)), cut)
 
@@ -84,6 +85,13 @@ def _other_than_arrived(histories: Histories) -> Iterator[str]:
     for part, _ in histories:
         for one in since_arrival(part.directory, part.host, arrived):
             yield part.prefix + one
+
+
+def _wrong_when_it_came(histories: Histories) -> Iterator[str]:
+    arrived = histories.own.of(EvidenceArrived)
+    for host in dict.fromkeys(one.host for one in arrived):
+        for told in wrong_at_arrival(host, arrived):
+            yield f"what came from {host}: {told}"
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,18 @@ def test_a_lost_host_is_named_on_the_first_screen_and_what_became_of_its_work(ru
     assert content.material.lacks == ()
 
 
+def test_a_host_that_came_back_is_named_with_what_it_was_lost_with(run: Path) -> None:
+    recorded.attempt(written_on(run, "beta"), scenario="a.py::cut", judged=False)
+    at_home(run, lost("beta", "a.py::cut", why="a worker died"), joined("beta"))
+    at_home(run, taken("a.py::cut", "beta", "beta"))
+    recorded.attempt(written_on(run, "beta"), "good", number=2, scenario="a.py::cut")
+    come_home(run)
+    content = content_of(run)
+    said = "beta is back after it was lost: a worker died (a.py::cut, taken by beta)"
+    assert said in text_of(content)
+    assert content.summary.status == "PASS"
+
+
 def test_what_nobody_took_from_a_lost_host_is_told_so(run: Path) -> None:
     recorded.attempt(written_on(run, "beta"), scenario="a.py::cut", judged=False)
     at_home(run, lost("beta", "a.py::cut"))

@@ -209,6 +209,7 @@ def test_a_part_that_was_cut_in_the_middle_leaves_unknown_what_it_left_open(run:
     rewrite(beta, lines_of(beta)[:2])
     (beta / "verdicts.json").unlink()
     at_home(run, lost("beta", OTHER))
+    take_home(run, "beta")
     come_home(run)
     found = said(run)[SAID]
     assert found[SCENARIO].status is Status.PASS
@@ -391,6 +392,18 @@ def test_what_is_wrong_with_what_came_is_told_at_once(run: Path) -> None:
     wrong = "hosts/beta/wire/lab.pcapng: is not what its host read"
     assert take_home(run, "beta").wrong == (wrong,)
     assert wrong in integrity(run).altered
+
+
+def test_what_was_wrong_when_it_came_is_damage_until_it_comes_right(run: Path) -> None:
+    beta = written_on(run, "beta")
+    attempt(beta, "good")
+    whole = arrived(run, "beta", SCENARIO)
+    at_home(run, whole.model_copy(update={"wrong": ("history.jsonl: is not what its host read",)}))
+    come_home(run)
+    told = "what came from beta: history.jsonl: is not what its host read"
+    assert integrity(run).damaged == (told,)
+    at_home(run, whole)
+    assert integrity(run).damaged == ()
 
 
 def test_a_part_that_cannot_be_read_keeps_nothing_from_the_others(run: Path) -> None:
