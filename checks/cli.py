@@ -105,6 +105,8 @@ def verify(run: Path, console: Console, seal: str = "") -> int:
     found = [(*kind, one) for kind in kinds for one in getattr(looked, kind[0])]
     for word, colour, one in found:
         _print(console, (word, colour), ": ", _shown(one))
+    for one in looked.cut:
+        _print(console, "cut short: ", _shown(one))
     _print_hosts(console, histories)
     status = _status(rejudged, looked)
     differ = sum(not part.same for part in rejudged)

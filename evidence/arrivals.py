@@ -58,6 +58,17 @@ def since_arrival(directory: Path, host: str, arrived: Iterable[EvidenceArrived]
     )
 
 
+def wrong_at_arrival(host: str, arrived: Iterable[EvidenceArrived]) -> list[str]:
+    """Return what was wrong with a host's files when they came, and did not come right since."""
+    found: dict[str, None] = {}
+    for one in arrived:
+        if one.host == host:
+            again = tuple(f"{name}: " for name in one.files)
+            found = {told: None for told in found if not told.startswith(again)}
+            found |= dict.fromkeys(one.wrong)
+    return list(found)
+
+
 def _wrong(directory: Path, name: str, said: FileArrived) -> str:
     try:
         found = _read(inside(directory, name), said.size)

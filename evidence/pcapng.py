@@ -21,6 +21,8 @@ _BYTE_ORDER = 0x1A2B3C4D
 _ETHERNET = 1
 _COMMENT, _IF_NAME, _IF_DESCRIPTION, _SHB_USERAPPL, _IF_TSRESOL = 1, 2, 3, 4, 9
 _ISB_STARTTIME, _ISB_ENDTIME, _ISB_IFRECV, _ISB_IFDROP = 2, 3, 4, 5
+CUT = "is cut"
+"""What is said of a file whose end is missing, and of nothing else begins so."""
 _LARGEST_BLOCK = 16 * 1024 * 1024  # a frame has at most 64 KiB: more is a damaged length
 _LARGEST_DESCRIPTION = 64 * 1024  # of a section or an interface: names, and what made them
 _MOST_DESCRIPTIONS = 1024  # a lab plugs its ports anew each time that it is rewound
@@ -129,7 +131,7 @@ class Blocks:
     def __iter__(self) -> Iterator[Block]:
         while header := self._file.read(8):
             if len(header) < 8:
-                self.damage = f"is cut at octet {self.at}"
+                self.damage = f"{CUT} at octet {self.at}"
                 return
             kind, rest = self._whole(header)
             if self.damage:
@@ -158,7 +160,7 @@ class Blocks:
                 return kind, b""
         rest = start + self._file.read(length - 8 - len(start))
         if len(rest) < length - 8:
-            self.damage = f"is cut in the block at octet {self.at}"
+            self.damage = f"{CUT} in the block at octet {self.at}"
         elif rest[-4:] != header[4:]:
             self.damage = f"is damaged at octet {self.at}: both lengths of a block differ"
         return kind, rest

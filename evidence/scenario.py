@@ -125,7 +125,11 @@ class Evidence:
     @property
     def capture_place(self) -> str:
         """The lab's capture, relative to the run's directory."""
-        return self._whole.part + self._capture_name
+        return self.place(self._capture_name)
+
+    def place(self, name: str) -> str:
+        """Return a file that the history names as verdicts name it: with its part."""
+        return self._whole.part + name
 
     @property
     def _capture_name(self) -> str:
@@ -178,7 +182,7 @@ class Evidence:
     def digests(self) -> Mapping[str, str]:
         """Return the SHA-256 of what was read, by file: a line's chain, a capture's last mark."""
         end = self._bounds[1].line
-        found = {f"{self._whole.part}{FILE_NAME}:{end}": self._whole.hash_at(end)}
+        found = {self.place(f"{FILE_NAME}:{end}"): self._whole.hash_at(end)}
         if self._read_frames:
             digest = self._capture.coverage().last_digest(self.window.until_ns)
             found[self.capture_place] = digest
@@ -193,7 +197,7 @@ class Evidence:
         place = self._files.place(self._files.transcript(self.lab, machine))
         path = inside(self.directory, place)
         if not is_there(path):
-            raise Missing(f"{self._whole.part}{place} is not there")
+            raise Missing(f"{self.place(place)} is not there")
         return read_whole(path, "transcript", LARGEST_TEXT).decode(errors="replace")
 
 

@@ -14,6 +14,7 @@ from checks.engine.verdict import Status
 from report.distributions import Distribution, distributions, stages
 from report.failovers import Failover, failovers
 from report.figures import strips
+from report.hosts import Host, hosts
 from report.kills import Killed, broken, is_of_mutants, shipped
 from report.maintenance import maintenance
 from report.matrix import Row, matrix
@@ -83,6 +84,7 @@ class Content:
     of_mutants: bool
     broken: tuple[Outcome, ...]
     kills: tuple[Killed, ...]
+    hosts: tuple[Host, ...]
 
     @property
     def guides(self) -> list[str]:
@@ -96,7 +98,7 @@ def content_of(directory: Path) -> Content:
     found, lacks = failovers(material)
     material = _with(material, lacks)
     rows = tuple(matrix(material))
-    shown = sorted(found, key=_shown_first)[:MOST_TIMELINES]
+    shown = sorted(found, key=_shown_first)[:MOST_TIMELINES]  # of equal ones, host by host
     return Content(
         material,
         summary(material, rows),
@@ -110,6 +112,7 @@ def content_of(directory: Path) -> Content:
         is_of_mutants(material),
         broken(material),
         shipped(),
+        tuple(hosts(material)),
     )
 
 
@@ -117,9 +120,8 @@ def _with(material: Material, lacks: Sequence[Lack]) -> Material:
     return replace(material, lacks=tuple(dict.fromkeys((*material.lacks, *lacks))))
 
 
-def _shown_first(one: Failover) -> tuple[int, int]:
-    order = (Status.FAIL, Status.UNKNOWN, None, Status.PASS)
-    return order.index(one.status), one.injected_ns
+def _shown_first(one: Failover) -> int:
+    return (Status.FAIL, Status.UNKNOWN, None, Status.PASS).index(one.status)
 
 
 def _series(shown: Sequence[Failover]) -> list[Series]:

@@ -7,7 +7,7 @@ tell different stories. One that cannot be measured is shown with what there is,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checks.engine.attempts import Attempt
 from checks.engine.verdict import Status, worst
@@ -17,7 +17,9 @@ from evidence.errors import EvidenceError, Imprecise, Missing
 from evidence.events.pair import PairConfigured
 from evidence.events.run import ScenarioStarted
 from evidence.events.takeover import FaultInjected
+from evidence.history import Recording
 from evidence.moment import Window
+from evidence.parts import Part
 from report.busy import Shade
 from report.drawn import Bar, Mark, drawn
 from report.frames import Numbered, OfLab, numbered
@@ -29,7 +31,8 @@ from report.reading import Lack, Material
 class Failover:
     """One fault, and what became of it. status: the worst verdict of its attempt.
 
-    note: why nothing could be measured, or that the role did not move; "" otherwise.
+    host: whose clock all its times are by; "" where the run has one only. note: why nothing could
+    be measured, or that the role did not move; "" otherwise.
     """
 
     scenario: str
@@ -48,6 +51,7 @@ class Failover:
     bars: tuple[Bar, ...]
     shades: tuple[Shade, ...]
     note: str
+    host: str = ""
 
     @property
     def title(self) -> str:
@@ -56,36 +60,45 @@ class Failover:
 
 
 def failovers(material: Material) -> tuple[list[Failover], list[Lack]]:
-    """Return every failover in the order of time, and those that could not be looked at."""
-    faulty = {one.scenario for one in material.recording.of(FaultInjected)}
-    by_lab: dict[str, list[Attempt]] = {}
-    labs = {one.line: one.lab for one in material.recording.of(ScenarioStarted)}
-    for attempt in material.attempts:
-        if attempt.scenario in faulty:
-            by_lab.setdefault(labs[attempt.line], []).append(attempt)
+    """Return every failover, host by host in the order of its time, and what kept from one."""
     found: list[Failover] = []
     lacks: list[Lack] = []
-    pairs = {one.virtual_ip for one in material.recording.of(PairConfigured)}
+    for part, recording in material.histories:
+        of_part = _of_part(material, part, recording, lacks)
+        found += sorted(of_part, key=lambda one: one.injected_ns)
+    return found, lacks
+
+
+def _of_part(
+    material: Material, part: Part, recording: Recording, lacks: list[Lack]
+) -> list[Failover]:
+    faulty = {one.scenario for one in recording.of(FaultInjected)}
+    by_lab: dict[str, list[Attempt]] = {}
+    labs = {one.line: one.lab for one in recording.of(ScenarioStarted)}
+    for attempt in material.attempts:
+        if attempt.part == part.prefix and attempt.scenario in faulty:
+            by_lab.setdefault(labs[attempt.line], []).append(attempt)
+    found: list[Failover] = []
+    pairs = {one.virtual_ip for one in recording.of(PairConfigured)}
     for lab, attempts in by_lab.items():
-        path = material.files.capture(lab)
-        capture = numbered(path, material.files.place(path), pairs)
+        path = part.files.capture(lab)
+        capture = numbered(path, part.place(path), pairs)
         for attempt in attempts:
             try:
                 found += _of_attempt(material, attempt, capture)
             except EvidenceError as error:
                 lacks.append(Lack(f"failovers of {attempt.scenario}", error.message))
-    return sorted(found, key=lambda one: one.injected_ns), lacks
+    return found
 
 
 def _of_attempt(material: Material, attempt: Attempt, capture: Numbered) -> Iterator[Failover]:
     last = max(attempt.judged, key=lambda one: attempt.judged[one], default="")
-    evidence = OfLab(
-        material.directory, attempt.scenario, last, material.recording, attempt.number, capture
-    )
-    recorded = Recorded(evidence)
+    part, recording = material.part_of(attempt)
+    number = attempt.number - attempt.earlier
+    recorded = Recorded(OfLab(part.directory, attempt.scenario, last, recording, number, capture))
     status = _status(material, attempt)
     for fault in recorded.faults():
-        yield _failover(recorded, fault, attempt, status, capture)
+        yield replace(_failover(recorded, fault, attempt, status, capture), host=part.host)
 
 
 def _status(material: Material, attempt: Attempt) -> Status | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from checks.engine.kills import Kill, read_kills
-from checks.engine.mutants import Outcome, outcomes
+from checks.engine.mutants import Outcome, outcomes_of
 from evidence.errors import EvidenceError
 from report.reading import Material
 
@@ -46,7 +46,7 @@ def shipped() -> tuple[Killed, ...]:
 
 def broken(material: Material) -> tuple[Outcome, ...]:
     """Return what became of the deployments that a run broke on purpose."""
-    return tuple(outcomes(material.recording, material.verdicts))
+    return tuple(outcomes_of(material.histories, material.verdicts))
 
 
 def is_of_mutants(material: Material) -> bool:

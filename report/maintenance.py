@@ -45,13 +45,14 @@ def _drawing(material: Material, attempt: Attempt, name: str) -> Iterator[Timeli
 
 
 def _events(material: Material, attempt: Attempt) -> Iterator[Event]:
+    _, recording = material.part_of(attempt)
     later = [
         one.line
         for one in material.attempts
-        if one.scenario == attempt.scenario and one.line > attempt.line
+        if (one.part, one.scenario) == (attempt.part, attempt.scenario) and one.line > attempt.line
     ]
     until = min(later, default=2**63)
-    for event in material.recording:
+    for event in recording:
         mine = event.scenario == attempt.scenario and attempt.line <= event.line < until
         if mine and not isinstance(event, HostLate | HostLatenessUnknown):
             yield event

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from checks.engine.repetition import Repetition
 from checks.engine.requirements import Requirement, catalogue
 from checks.engine.verdict import Status, Verdict, unknown
 from report.reading import Material
@@ -15,7 +16,7 @@ MOST_REASONS = 40
 
 @dataclass(frozen=True)
 class Part:
-    """One scenario's word on a requirement, and where to look."""
+    """One scenario's word on a requirement, and where to look. hosts: where it was begun."""
 
     scenario: str
     status: Status
@@ -23,6 +24,7 @@ class Part:
     reasons: tuple[str, ...]
     evidence: tuple[str, ...]
     digests: tuple[tuple[str, str], ...]
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,20 @@ def matrix(material: Material) -> list[Row]:
     for attempt in material.attempts:
         wanted.update(attempt.requirements)
     wanted |= {*material.verdicts.attempts, *material.verdicts.to_judge}
-    return [_row(material, *one) for one in _known(wanted)]
+    hosts = _hosts(material)
+    return [_row(material, *one, hosts) for one in _known(wanted)]
+
+
+def _hosts(material: Material) -> dict[str, tuple[str, ...]]:
+    """Return on which hosts each scenario was begun; a series, its repetitions."""
+    found: dict[str, dict[str, None]] = {}
+    for one in material.attempts:
+        part, _ = material.part_of(one)
+        repetition = Repetition.named(one.scenario)
+        for name in (one.scenario, *((repetition.series,) if repetition else ())):
+            if part.host:
+                found.setdefault(name, {})[part.host] = None
+    return {name: tuple(hosts) for name, hosts in found.items()}
 
 
 def _known(ids: Iterable[str]) -> Iterator[tuple[str, Requirement | None]]:
@@ -67,7 +82,12 @@ def _known(ids: Iterable[str]) -> Iterator[tuple[str, Requirement | None]]:
         yield other, None
 
 
-def _row(material: Material, requirement_id: str, known: Requirement | None) -> Row:
+def _row(
+    material: Material,
+    requirement_id: str,
+    known: Requirement | None,
+    hosts: Mapping[str, tuple[str, ...]],
+) -> Row:
     judged = bool(material.verdicts.attempts.get(requirement_id))
     never = unknown("it was to be judged by this run, and never was")
     verdict = material.verdicts.of(requirement_id) if judged else never
@@ -82,11 +102,13 @@ def _row(material: Material, requirement_id: str, known: Requirement | None) -> 
         verdict.owed,
         verdict.discharged,
         verdict.late,
-        tuple(_parts(material, requirement_id)),
+        tuple(_parts(material, requirement_id, hosts)),
     )
 
 
-def _parts(material: Material, requirement_id: str) -> Iterator[Part]:
+def _parts(
+    material: Material, requirement_id: str, hosts: Mapping[str, tuple[str, ...]]
+) -> Iterator[Part]:
     attempts = material.verdicts.attempts.get(requirement_id, {})
     said: Mapping[str, Verdict] = material.verdicts.by_requirement.get(requirement_id, {})
     for scenario, verdict in said.items():
@@ -97,4 +119,5 @@ def _parts(material: Material, requirement_id: str) -> Iterator[Part]:
             verdict.reasons,
             verdict.evidence,
             tuple(sorted(verdict.digests.items())),
+            hosts.get(scenario, ()),
         )

@@ -1,6 +1,7 @@
 """Reads what a run left behind, as far as it is there: what is not becomes a `Lack`, not an error.
 
-The first screen of a report names every lack. Only a directory that is none is refused.
+The first screen of a report names every lack. Only a directory that is none is refused. A run over
+hosts is read part by part: what is told of one names it, and no two are put on one clock.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from checks.engine.attempts import Attempt, attempts_in
+from checks.engine.attempts import Attempt, attempts_of
 from checks.engine.integrity import integrity
 from checks.engine.verdicts import FILE_NAME as VERDICTS
 from checks.engine.verdicts import Verdicts, read_tables, read_verdicts
@@ -21,6 +22,7 @@ from evidence.errors import BadEvidence, EvidenceError
 from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import FILE_NAME as HISTORY
 from evidence.history import Recording, read_history
+from evidence.parts import HOSTS, Histories, Part, parts_of
 from evidence.run import FACTS_NAME, RunDirectory
 
 V = TypeVar("V")
@@ -62,7 +64,7 @@ class Material:
 
     directory: Path
     facts: Mapping[str, Any]
-    recording: Recording
+    histories: Histories
     verdicts: Verdicts
     departures: tuple[Departure, ...]
     trouble: tuple[str, ...]
@@ -70,15 +72,14 @@ class Material:
     altered: tuple[str, ...]
     lacks: tuple[Lack, ...]
 
-    @property
-    def files(self) -> RunDirectory:
-        """Where each piece lies."""
-        return RunDirectory(self.directory)
-
-    @property
+    @cached_property
     def attempts(self) -> list[Attempt]:
-        """What was begun."""
-        return attempts_in(self.recording)
+        """What was begun, part after part."""
+        return attempts_of(self.histories)
+
+    def part_of(self, attempt: Attempt) -> tuple[Part, Recording]:
+        """Return the part that an attempt was recorded in, and its history."""
+        return self.histories.parts[attempt.part], self.histories.recordings[attempt.part]
 
 
 def read_run(directory: Path) -> Material:
@@ -89,24 +90,26 @@ def read_run(directory: Path) -> Material:
             hint="name the directory of a run, such as runs/latest",
         )
     lacks: list[Lack] = []
-    files = RunDirectory(directory)
-    facts: Mapping[str, Any] = _or_lack(lacks, FACTS_NAME, files.facts, {})
-    recording = _or_lack(lacks, HISTORY, lambda: read_history(files.history), Recording([]))
+    facts: Mapping[str, Any] = _or_lack(lacks, FACTS_NAME, RunDirectory(directory).facts, {})
+    histories = _histories(directory, lacks)
     verdicts = _or_lack(lacks, VERDICTS, lambda: read_verdicts(directory), Verdicts())
     tables: Mapping[str, Any] = _or_lack([], VERDICTS, lambda: read_tables(directory), {})
     if not verdicts.attempts:
         lacks.append(Lack(VERDICTS, "there is no verdict in it, or no such file"))
-    departures = tuple(_departures(directory, lacks))
+    parts = list(histories.parts.values())
+    departures = tuple(dict.fromkeys(one for part in parts for one in _departures(part, lacks)))
     altered, found = _looked(directory)
     lacks += found
-    lacks += [*_cut_off(recording), *_captures(files, recording), *_clocks(recording)]
+    lacks += _cut_off(histories)
+    for part, recording in histories:
+        lacks += [*_captures(part, recording), *_clocks(recording)]
     return Material(
         directory,
         facts,
-        recording,
+        histories,
         verdicts,
         departures,
-        _trouble(directory),
+        tuple(line for part in parts for line in _trouble(part)),
         str(tables.get("seal", "")),
         altered,
         tuple(dict.fromkeys(_below(directory, one) for one in lacks)),
@@ -116,6 +119,16 @@ def read_run(directory: Path) -> Material:
 def _below(directory: Path, lack: Lack) -> Lack:
     """Name files as they lie in the run, wherever that lies."""
     return Lack(lack.what, lack.why.replace(f"{directory}/", ""))
+
+
+def _histories(directory: Path, lacks: list[Lack]) -> Histories:
+    """Read the run's own history and those of its parts; without one of its own there are these."""
+    none = (Part("", directory),)
+    parts = _or_lack(lacks, HOSTS, lambda: parts_of(directory), none)
+    own = parts[0].files.history
+    read = {"": _or_lack(lacks, HISTORY, lambda: read_history(own), Recording([]))}
+    read |= {part.prefix: part.read() for part in parts if part.host}
+    return Histories({part.prefix: part for part in parts}, read)
 
 
 def _or_lack(lacks: list[Lack], what: str, read: Callable[[], V], without: V) -> V:
@@ -128,10 +141,10 @@ def _or_lack(lacks: list[Lack], what: str, read: Callable[[], V], without: V) ->
     return without
 
 
-def _departures(directory: Path, lacks: list[Lack]) -> Iterator[Departure]:
-    for path in sorted(directory.glob("errata-*.json")):
+def _departures(part: Part, lacks: list[Lack]) -> Iterator[Departure]:
+    for path in sorted(part.directory.glob("errata-*.json")):
         guide = path.stem.removeprefix("errata-").replace("_", "-")
-        rows: Any = _or_lack(lacks, path.name, partial(_json, path), [])
+        rows: Any = _or_lack(lacks, part.place(path), partial(_json, path), [])
         for row in rows if isinstance(rows, list) else []:
             if isinstance(row, dict):
                 names = ("kind", "name", "guide", "happens", "fix")
@@ -161,34 +174,38 @@ def _first(found: Sequence[str]) -> list[str]:
     return [*found[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]
 
 
-def _cut_off(recording: Recording) -> Iterator[Lack]:
-    """Yield the last beginnings of scenarios that have no end."""
-    open_since = {one.scenario: one for one in attempts_in(recording)}
-    for ended in recording.of(ScenarioEnded):
-        began = open_since.get(ended.scenario)
-        if began is not None and began.line < ended.line:
-            del open_since[ended.scenario]
+def _cut_off(histories: Histories) -> Iterator[Lack]:
+    """Yield the last beginnings of scenarios that have no end, on whichever host that was."""
+    in_order = sorted(attempts_of(histories), key=lambda one: one.earlier)
+    open_since = {one.scenario: one for one in in_order}
+    for part, recording in histories:
+        for ended in recording.of(ScenarioEnded):
+            began = open_since.get(ended.scenario)
+            if began is not None and began.part == part.prefix and began.line < ended.line:
+                del open_since[ended.scenario]
     for one in open_since.values():
         yield Lack(one.scenario, f"began at {one.place} and never ended: it was cut off")
 
 
-def _captures(files: RunDirectory, recording: Recording) -> Iterator[Lack]:
+def _captures(part: Part, recording: Recording) -> Iterator[Lack]:
     """Yield the captures of labs that scenarios ran in, and that are not there."""
     for lab in dict.fromkeys(one.lab for one in recording.of(ScenarioStarted)):
-        if not files.capture(lab).is_file():
-            yield Lack(files.place(files.capture(lab)), "is not there: no frame can be shown")
+        capture = part.files.capture(lab)
+        if not capture.is_file():
+            yield Lack(part.place(capture), "is not there: no frame can be shown")
 
 
 def _clocks(recording: Recording) -> Iterator[Lack]:
-    """Yield when the host's clock was set, or it slept, anywhere in the run."""
+    """Yield when a host's clock was set, or it slept, anywhere in its part of the run."""
     clocks = [(line.event.place, line.host_clock) for line in recording.lines]
     for one in _first(complaints(clocks)):
         yield Lack("clock", one)
 
 
-def _trouble(directory: Path) -> tuple[str, ...]:
+def _trouble(part: Part) -> tuple[str, ...]:
     try:
-        text = (directory / TROUBLE).read_text(errors="replace")
+        text = (part.directory / TROUBLE).read_text(errors="replace")
     except OSError:
         return ()
-    return tuple(line for line in text.splitlines() if line.strip())
+    where = f"{part.host}: " if part.host else ""
+    return tuple(where + line for line in text.splitlines() if line.strip())

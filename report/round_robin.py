@@ -11,6 +11,7 @@ from checks.multi_node.guide import RECORD_TYPE
 from checks.protocols.round_robin import ALPHA_CLIENTS, ALPHA_QUERIES, fair_draw
 from evidence.events.deployment import DeploymentPlanned
 from evidence.events.multi_node import DnsAnswered, TunnelTried
+from evidence.history import Recording
 from report.reading import Material
 
 _MOST_DRAWS = 5000
@@ -47,13 +48,16 @@ def draws(material: Material) -> list[Draw]:
 
     Of a scenario that has no plan of what was deployed, nothing: whose an address is, is not known.
     """
-    sites = {one.scenario: Deployment(one) for one in material.recording.of(DeploymentPlanned)}
-    return [*_first_addresses(material, sites), *_landings(material, sites)]
+    found: list[Draw] = []
+    for _, recording in material.histories:
+        sites = {one.scenario: Deployment(one) for one in recording.of(DeploymentPlanned)}
+        found += [*_first_addresses(recording, sites), *_landings(recording, sites)]
+    return found
 
 
-def _first_addresses(material: Material, sites: Mapping[str, Deployment]) -> Iterator[Draw]:
+def _first_addresses(recording: Recording, sites: Mapping[str, Deployment]) -> Iterator[Draw]:
     counted: dict[tuple[str, str], Counter[str]] = {}
-    for event in material.recording.of(DnsAnswered):
+    for event in recording.of(DnsAnswered):
         if (site := sites.get(event.scenario)) is None:
             continue
         family = next(one for one, kind in RECORD_TYPE.items() if kind == event.type)
@@ -68,9 +72,9 @@ def _first_addresses(material: Material, sites: Mapping[str, Deployment]) -> Ite
         yield _draw(what, scenario, counts, sites[scenario].nodes, queries=True)
 
 
-def _landings(material: Material, sites: Mapping[str, Deployment]) -> Iterator[Draw]:
+def _landings(recording: Recording, sites: Mapping[str, Deployment]) -> Iterator[Draw]:
     last: dict[tuple[str, str], TunnelTried] = {}
-    for event in material.recording.of(TunnelTried):
+    for event in recording.of(TunnelTried):
         if event.scenario in sites:
             last[event.scenario, event.client] = event
     counted: dict[str, Counter[str]] = {}

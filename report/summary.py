@@ -9,6 +9,7 @@ from typing import Any
 
 from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, worst
+from evidence.events.run import ScenarioStarted
 from evidence.moment import NS
 from report.kills import broken, is_of_mutants
 from report.kills import sentence as of_mutants
@@ -128,7 +129,7 @@ def tested(material: Material, rows: Sequence[Row]) -> Iterator[tuple[str, str]]
     yield "Versions", _versions(facts)
     yield "Begun", fact("started")
     yield "Last event", _last(material) or NOT_RECORDED
-    yield "Labs", str(len(_table(facts.get("labs")))) if facts.get("labs") else NOT_RECORDED
+    yield "Labs", _labs(material) or NOT_RECORDED
     yield "Evidence", str(material.directory.absolute())
     yield "Seal", material.seal or NOT_SEALED
 
@@ -175,8 +176,20 @@ def _versions(facts: Mapping[str, Any]) -> str:
 
 
 def _last(material: Material) -> str:
-    times = [line.event.at_ns for line in material.recording.lines]
-    return stamp(max(times)) if times else ""
+    times = [line.event.at_ns for line in material.histories.own.lines]
+    told = " (home's)" if material.histories.over_hosts else ""
+    return stamp(max(times)) + told if times else ""
+
+
+def _labs(material: Material) -> str:
+    labs = {
+        (part.host, event.lab)
+        for part, recording in material.histories
+        for event in recording.of(ScenarioStarted)
+        if part.host
+    }
+    count = len(_table(material.facts.get("labs"))) + len(labs)
+    return str(count) if count else ""
 
 
 def stamp(at_ns: int) -> str:

@@ -37,6 +37,7 @@ def table(content: Content) -> dict[str, Any]:
         "not_shown": [{"why": one.why, "requirements": list(one.ids)} for one in told.unshown],
         "departures": [vars(one) for one in told.departures],
         "trouble": list(told.trouble),
+        **({"hosts": [vars(one) for one in content.hosts]} if content.hosts else {}),
         "requirements": {row.id: _requirement(row) for row in content.rows},
         "figures": _figures(content),
         "failovers": [
@@ -48,6 +49,7 @@ def table(content: Content) -> dict[str, Any]:
                 "engine": one.engine,
                 "verdict": None if one.status is None else str(one.status),
                 "at_ns": one.injected_ns,
+                **({"clock_of": one.host} if one.host else {}),
                 "capture": one.capture,
                 "note": one.note,
                 "stages_s": {_stage(each.stage, each.who): each.seconds for each in one.measured},
@@ -104,6 +106,7 @@ def _requirement(row: Row) -> dict[str, Any]:
                 "reasons": list(part.reasons),
                 "evidence": list(part.evidence),
                 "digests": dict(part.digests),
+                **({"hosts": list(part.hosts)} if part.hosts else {}),
             }
             for part in row.parts
         },
@@ -125,6 +128,9 @@ def as_junit(content: Content) -> str:
         properties = ET.SubElement(suite, "properties")
         for fact in content.summary.tested:
             ET.SubElement(properties, "property", name=fact.name, value=visible(fact.value))
+        for host in content.hosts:
+            told = host.trouble or f"{host.name}: {host.what}"
+            ET.SubElement(properties, "property", name="Host of the run", value=visible(told))
         suite.extend(cases)
     ET.indent(suites)
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
@@ -148,6 +154,7 @@ def _case(
         ("statement", row.statement),
         ("verdict", str(status)),
         *(("evidence", place) for place in places),
+        *(("host", host) for host in (part.hosts if part else ())),
     ):
         ET.SubElement(properties, "property", name=name, value=visible(value))
     kind = {Status.FAIL: "failure", Status.UNKNOWN: "error"}.get(status)

@@ -2,7 +2,8 @@
 
 What was found, and where, stands in `leaks.json`, which is sealed with the rest, and on the
 terminal. Evidence with a secret in it is not to be shared, so the run fails, whatever its verdicts.
-Afterwards only those secrets are kept (`secrets.json`, mode 0600) that checks need.
+Afterwards only those secrets are kept (`secrets.json`, mode 0600) that checks need. Of a run over
+hosts the evidence of each is searched for the secrets of all.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from _pytest.terminal import TerminalReporter
 
 from evidence.leaks import Search, search
+from evidence.parts import parts_of
 from evidence.printable import visible
 from evidence.secret import FILE_NAME, Secrets
 
@@ -20,13 +22,14 @@ _SHOWN = 20
 
 def searched(directory: Path) -> Search | None:
     """Search the evidence of a run that is over; None when its labs knew no secret."""
-    secrets = Secrets(directory)
-    known = secrets.known()
+    of_parts = [Secrets(part.directory) for part in parts_of(directory)]
+    known = [one for secrets in of_parts for one in secrets.known()]
     if not known:
         return None
     found = search(directory, known)
     found.write(directory)
-    secrets.forget()
+    for secrets in of_parts:
+        secrets.forget()
     return found
 
 

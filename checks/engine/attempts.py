@@ -9,7 +9,7 @@ goes on counting where that one had come to: so says the run's own history, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from checks.engine.verdict import Status, Verdict
@@ -60,12 +60,20 @@ class Attempt:
 
 def attempts_of(histories: Histories) -> list[Attempt]:
     """Return what was begun in all parts, part after part, each counted over all of them."""
-    return [
-        replace(one, number=one.number + earlier, earlier=earlier)
-        for _, recording in histories
-        for one in attempts_in(recording)
-        for earlier in (earlier_elsewhere(histories, one.scenario, one.part),)
-    ]
+    every = [one for _, recording in histories for one in attempts_in(recording)]
+    if not histories.over_hosts:
+        return every
+    parts: dict[str, set[str]] = {}
+    for one in every:
+        parts.setdefault(one.scenario, set()).add(one.part)
+    moved = {one.cut for one in histories.own.of(ScenarioTaken)}
+    moved |= {scenario for scenario, begun in parts.items() if len(begun) > 1}
+    return [_counted(one, histories) if one.scenario in moved else one for one in every]
+
+
+def _counted(one: Attempt, histories: Histories) -> Attempt:
+    earlier = earlier_elsewhere(histories, one.scenario, one.part)
+    return replace(one, number=one.number + earlier, earlier=earlier)
 
 
 def earlier_elsewhere(histories: Histories, scenario: str, part: str) -> int:
@@ -92,10 +100,10 @@ def _begun(histories: Histories, scenario: str, prefix: str) -> list[ScenarioSta
     return recording.of(ScenarioStarted, scenario) if recording else []
 
 
-def begun_twice(histories: Histories) -> Iterator[str]:
+def begun_twice(histories: Histories, attempts: Iterable[Attempt]) -> Iterator[str]:
     """Yield complaints about scenarios that two hosts began, and none took from the other."""
     places: dict[str, dict[str, str]] = {}
-    for one in attempts_of(histories):
+    for one in attempts:
         places.setdefault(one.scenario, {}).setdefault(one.part, one.place)
     for scenario, by_part in places.items():
         lost = {prefix_of(one.lost) for one in _taken(histories, scenario)}

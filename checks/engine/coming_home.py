@@ -2,8 +2,8 @@
 
 A host judges each scenario for itself, as one machine's run does. Home judges again, by what it has
 of that host's part and nothing else, so that the run's verdicts rest on the run's own files, and
-name them. A FAIL that the host gave stays one, whatever came home. What a host that was lost had
-begun and not judged is UNKNOWN.
+name them. A FAIL that the host gave stays one, whatever came home. What was begun and not judged is
+UNKNOWN once its host is lost, or the run is over.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def take_home(directory: Path, host: str = "") -> CameHome:
 
     To be called when evidence of a scenario has arrived or its host was recorded as lost, and once
     more for all before series are judged: what was judged already is passed over. Nothing is done
-    to a run without hosts. wrong: lines of a history that are damaged, but for an end that may yet
+    to a run without hosts. Of one that is over (no host is named) what was begun and never judged
+    is UNKNOWN. wrong: lines of a history that are damaged, but for an end that may yet
     come, and files that are not what their host read.
     """
     if len(parts_of(directory)) == 1:
@@ -63,7 +64,7 @@ def take_home(directory: Path, host: str = "") -> CameHome:
             said = {}
             wrong.append(error.message)
         own = [one for one in attempts if one.part == part.prefix]
-        for key, verdict in _verdicts(histories, part, own, said, kept):
+        for key, verdict in _verdicts(histories, own, said, kept, over=not host):
             requirement, scenario, number = key
             made[key] = verdict
             record_verdict(directory, requirement, scenario, verdict, number)
@@ -96,14 +97,23 @@ def _said_there(histories: Histories, part: Part) -> dict[Key, Verdict]:
     }
 
 
+def _left_open(histories: Histories, attempt: Attempt, *, over: bool) -> str:
+    """Say why what a host had begun will not be judged; "" while it may be."""
+    host = histories.parts[attempt.part].host
+    for lost in histories.own.of(HostLost):
+        if lost.host == host and attempt.scenario in lost.cut:
+            return f"its host {host} was lost before it was judged: {lost.why}"
+    return "it was not judged before the run was over" if over else ""
+
+
 def _verdicts(
     histories: Histories,
-    part: Part,
     attempts: list[Attempt],
     said: Mapping[Key, Verdict],
     kept: Mapping[str, Mapping[str, Mapping[int, Verdict]]],
+    *,
+    over: bool,
 ) -> Iterator[tuple[Key, Verdict]]:
-    lost = [one.why for one in histories.own.of(HostLost) if one.host == part.host]
     left = dict(said)
     for one in attempts:
         for requirement in dict.fromkeys((*one.requirements, *one.judged)):
@@ -114,11 +124,10 @@ def _verdicts(
                 place = one.at(one.judged[requirement])
                 if not _is_settled(present, place, there):
                     yield key, _worse(judge_attempt(one, requirement, histories), there)
-            elif there is None and lost:
-                why = f"its host {part.host} was lost before it was judged: {lost[-1]}"
-                yield key, unknown(why, evidence=(one.place,))
             elif there is not None:
                 yield key, unmarked(there)
+            elif why := _left_open(histories, one, over=over):
+                yield key, unknown(why, evidence=(one.place,))
     for key, there in left.items():  # of what broke before it began
         yield key, unmarked(there)
 

@@ -17,12 +17,14 @@ from checks.engine.attempts import Attempt, attempts_of, begun_twice, counted_tw
 from checks.engine.coming_home import told_otherwise
 from checks.engine.seal import SEAL, SEALED, broken, sealed, to_judge
 from checks.engine.verdicts import FILE_NAME, read_tables, read_verdicts, tables_of
-from evidence.arrivals import since_arrival
+from evidence.arrivals import since_arrival, wrong_at_arrival
 from evidence.capture import verify
 from evidence.errors import EvidenceError
-from evidence.events.hosts import EvidenceArrived
+from evidence.events.hosts import EvidenceArrived, HostLost
 from evidence.files import inside
-from evidence.parts import Histories, Part, read_histories
+from evidence.parts import Histories, Part, prefix_of, read_histories
+from evidence.pcapng import CUT
+from evidence.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Integrity:
     altered: tuple[str, ...]
     damaged: tuple[str, ...]
     open: tuple[str, ...]
+    cut: tuple[str, ...] = ()
+    """What ends in the middle because its host was lost: told, and no reason to doubt the rest."""
 
 
 def integrity(directory: Path, seal: str = "", histories: Histories | None = None) -> Integrity:
@@ -50,15 +54,18 @@ def integrity(directory: Path, seal: str = "", histories: Histories | None = Non
     attempts = attempts_of(histories)
     altered = (
         *_without_verdict(directory, attempts),
-        *begun_twice(histories),
+        *begun_twice(histories, attempts),
         *_other_than_arrived(histories),
         *_summary(directory),
         *broken(directory, seal),
     )
-    damaged = [str(one) for _, recording in histories for one in recording.damage]
-    damaged += [one for part, _ in histories for one in _damaged_captures(part)]
+    found = [one for part, recording in histories for one in _damaged(part, recording)]
+    lost = {prefix_of(one.host) for one in histories.own.of(HostLost)}
+    cut = tuple(one.what for one in found if one.is_end and one.part in lost)
+    damaged = [one.what for one in found if not (one.is_end and one.part in lost)]
+    damaged += _wrong_when_it_came(histories)
     damaged += told_otherwise(histories, read_verdicts(directory))
-    return Integrity(altered, tuple(damaged), tuple(_open(directory, attempts)))
+    return Integrity(altered, tuple(damaged), tuple(_open(directory, attempts)), cut)
 
 
 def _without_verdict(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
@@ -80,14 +87,32 @@ def _other_than_arrived(histories: Histories) -> Iterator[str]:
             yield part.prefix + one
 
 
-def _damaged_captures(part: Part) -> Iterator[str]:
+def _wrong_when_it_came(histories: Histories) -> Iterator[str]:
+    arrived = histories.own.of(EvidenceArrived)
+    for host in dict.fromkeys(one.host for one in arrived):
+        for told in wrong_at_arrival(host, arrived):
+            yield f"what came from {host}: {told}"
+
+
+@dataclass(frozen=True)
+class _Damage:
+    """Damage of a part's file. is_end: whether all that is wrong is that its end is missing."""
+
+    part: str
+    what: str
+    is_end: bool
+
+
+def _damaged(part: Part, recording: Recording) -> Iterator[_Damage]:
+    for one in recording.damage:
+        yield _Damage(part.prefix, str(one), one.is_torn_end)
     for path in sorted(part.directory.glob("wire/*.pcapng")):
         try:
             why = verify(inside(part.directory, part.files.place(path)))
         except EvidenceError as error:
             why = error.message
         if why:
-            yield f"{part.place(path)}: {why}"
+            yield _Damage(part.prefix, f"{part.place(path)}: {why}", why.startswith(CUT))
 
 
 def _summary(directory: Path) -> Iterator[str]:

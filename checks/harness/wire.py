@@ -105,12 +105,12 @@ def labs_do_not_see_each_other(evidence: Evidence, owed: Obligations) -> None:
             if other is own:
                 one = owed.owe(f"what {own.lab} says is recorded in {own.capture}")
                 if there:
-                    one.met(own.place, own.capture)
+                    one.met(own.place, evidence.place(own.capture))
             else:
                 owed.require(
                     not there,
                     f"{own.lab} hears nothing of {other.lab}",
                     f"what was said in {other.lab} is in {own.capture}",
                     other.place,
-                    own.capture,
+                    evidence.place(own.capture),
                 )

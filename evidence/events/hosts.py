@@ -34,10 +34,10 @@ class ClockAgainst(Value):
 
 
 class HostJoined(Event):
-    """A host takes part in the run from now on. clock: None for the first one, or where unknown.
+    """A host takes part in the run from now on, or again after it was lost.
 
     labs: how many it carries at once. accelerator, qemu, libvirt, processor, system: in words, ""
-    where that could not be asked.
+    where that could not be asked. clock: None for the first one, or where unknown.
     """
 
     kind: Literal["host.joined"] = "host.joined"
@@ -71,7 +71,7 @@ class HostClockMeasured(Event):
 
 
 class HostLost(Event):
-    """A host is gone in the middle of the run. why: one line.
+    """A host is gone in the middle of the run, or what worked for the run on it is. why: one line.
 
     cut: the scenarios that ran there then and did not end; empty when none did. What became of
     each is told by `ScenarioTaken`; one that nobody took stays as it was left.

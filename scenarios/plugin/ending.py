@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from checks.engine.coming_home import take_home
 from checks.engine.mutants import Outcome
 from checks.engine.requirements import catalogue
 from checks.engine.seal import seal
@@ -37,6 +38,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if config.stash.get(A_WORKER_DIED, False):
         collect_garbage()  # its machines have ended with it
     directory = config.stash[RUN].directory
+    take_home(directory)
     verdicts = judge_series(directory)
     config.stash[_SERIES] = verdicts
     config.stash[_KILLS] = mutants.kill_table(directory) if mutants.are_wanted(config) else []

@@ -55,6 +55,21 @@ def test_evidence_without_one_is_said_to_be_searched(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "leaks.json").read_text())["shareable"] is True
 
 
+def test_the_evidence_of_each_host_is_searched_for_the_secrets_of_all(tmp_path: Path) -> None:
+    alpha, beta = tmp_path / "hosts" / "alpha", tmp_path / "hosts" / "beta"
+    kept = Secrets(alpha).refer("ucarp.password", "kept for judging")
+    Secrets(alpha).keep({"password of openvpn": VALUE})
+    Secrets(beta).keep({"password of portal": "another secret"})
+    (beta / "trouble.log").write_text(f"it said {VALUE}")
+    found = searched(tmp_path)
+    assert may_not_be_shared(found)
+    assert "hosts/beta/trouble.log: password of openvpn stands there" in told(found)
+    assert (tmp_path / "leaks.json").exists()
+    assert [one.of for one in Secrets(alpha).known()] == ["ucarp.password"]
+    assert Secrets(alpha).resolve(kept) == "kept for judging"
+    assert Secrets(beta).known() == []
+
+
 def test_what_a_pair_is_configured_with_reaches_the_history_without_its_password(
     stage: Stage,
 ) -> None:

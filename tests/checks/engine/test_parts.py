@@ -209,6 +209,7 @@ def test_a_part_that_was_cut_in_the_middle_leaves_unknown_what_it_left_open(run:
     rewrite(beta, lines_of(beta)[:2])
     (beta / "verdicts.json").unlink()
     at_home(run, lost("beta", OTHER))
+    take_home(run, "beta")
     come_home(run)
     found = said(run)[SAID]
     assert found[SCENARIO].status is Status.PASS
@@ -280,6 +281,40 @@ def test_also_when_nothing_of_the_first_came_home(run: Path) -> None:
     come_home(run)
     assert set(read_verdicts(run).attempts[SAID][SCENARIO]) == {2}
     assert main(["verify", str(run)]) == 0
+
+
+def test_what_a_lost_host_left_cut_is_told_and_taints_nothing(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beta = written_on(run, "beta")
+    good_run(beta)
+    attempt(beta, scenario=OTHER, judged=False)
+    for path in (beta / "history.jsonl", beta / "wire" / "lab.pcapng"):
+        path.write_bytes(path.read_bytes() + path.read_bytes()[:30])
+    at_home(run, arrived(run, "beta"), lost("beta", OTHER), taken(OTHER, "beta", "alpha"))
+    attempt(written_on(run, "alpha"), "good", scenario=OTHER)
+    come_home(run)
+    assert main(["verify", str(run)]) == 0
+    told = capsys.readouterr().out
+    assert "\ncut short: hosts/beta/history.jsonl:8: the line is torn" in told
+    assert "\ncut short: hosts/beta/wire/lab.pcapng: is cut" in told
+
+
+def test_of_a_host_that_was_not_lost_the_same_is_damage(run: Path) -> None:
+    beta = written_on(run, "beta")
+    good_run(beta)
+    for path in (beta / "history.jsonl", beta / "wire" / "lab.pcapng"):
+        path.write_bytes(path.read_bytes() + path.read_bytes()[:30])
+    come_home(run)
+    assert len(integrity(run).damaged) == 2
+    assert integrity(run).cut == ()
+
+
+def test_what_was_begun_and_never_judged_is_unknown_once_the_run_is_over(run: Path) -> None:
+    attempt(written_on(run, "beta"), judged=False)
+    assert take_home(run, "beta").verdicts == {}
+    come_home(run)
+    assert said(run)[SAID][SCENARIO].reasons == ("it was not judged before the run was over",)
 
 
 def test_a_repetition_that_another_host_took_is_in_the_series(run: Path) -> None:
@@ -357,6 +392,18 @@ def test_what_is_wrong_with_what_came_is_told_at_once(run: Path) -> None:
     wrong = "hosts/beta/wire/lab.pcapng: is not what its host read"
     assert take_home(run, "beta").wrong == (wrong,)
     assert wrong in integrity(run).altered
+
+
+def test_what_was_wrong_when_it_came_is_damage_until_it_comes_right(run: Path) -> None:
+    beta = written_on(run, "beta")
+    attempt(beta, "good")
+    whole = arrived(run, "beta", SCENARIO)
+    at_home(run, whole.model_copy(update={"wrong": ("history.jsonl: is not what its host read",)}))
+    come_home(run)
+    told = "what came from beta: history.jsonl: is not what its host read"
+    assert integrity(run).damaged == (told,)
+    at_home(run, whole)
+    assert integrity(run).damaged == ()
 
 
 def test_a_part_that_cannot_be_read_keeps_nothing_from_the_others(run: Path) -> None:
