@@ -23,7 +23,7 @@ from lab.hosts.file import Host
 
 LOST = 255
 """What OpenSSH's client ends with when it is not the command that failed."""
-SILENT_S = 15
+SILENT_S = 30
 """For so long a host may not answer at all before its connection counts as cut."""
 _OPENS_WITHIN_S = 45.0
 _OPEN = b"vpnproof: open"

@@ -63,10 +63,11 @@ class Coming:
                 own = self._read[name].hexdigest()
                 if own != said.sha256:
                     wrong.append(f"{name}: is not what its host read")
+            gone = [str(name) for name in told["gone"]]
         except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
             raise HostLost(f"{self._name}: its evidence does not come: {error}") from error
-        for name in told["gone"]:
-            self._place(str(name)).unlink(missing_ok=True)
+        for name in gone:
+            self._place(name).unlink(missing_ok=True)
             self._read.pop(name, None)
         return Arrived(files, tuple(wrong))
 

@@ -35,11 +35,15 @@ class Line:
         self._offsets = Offsets()
         self._ending = threading.Event()
         self._process = connection.start(command)
-        said = self._answer(60.0)
-        if said.strip() != b"held":
-            raise HostLost(f"{self.name}: {self._why() or 'its tether does not hold'}")
-        for _ in range(5):
-            self._ask()
+        try:
+            if self._answer(60.0).strip() != b"held":
+                raise HostLost(f"{self.name}: {self._why() or 'its tether does not hold'}")
+            for _ in range(5):
+                self._ask()
+        except BaseException:
+            self._process.kill()
+            self._process.communicate()
+            raise
         self._thread = threading.Thread(target=self._keep, name=f"line to {self.name}", daemon=True)
         self._thread.start()
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from lab.wait import heard
 
 LOCK, WORKERS = ".tether", ".workers"
-SILENT_S = 20.0
+SILENT_S = 40.0
 """For so long home may say nothing."""
 ENDS_WITHIN_S = 4.0
 """What a worker has for ending its labs itself."""
