@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from pydantic import TypeAdapter
 
 from evidence.arrivals import wrong_with
+from evidence.errors import EvidenceError
 from evidence.events.hosts import FileArrived
-from lab.errors import HostLost, HostsError, LabError
+from lab.errors import HostsError, LabError
 from lab.hosts.checkout import Checkout
 from lab.hosts.connection import Connection, Connections
 from lab.hosts.evidence import Arrived, Coming
@@ -169,8 +170,10 @@ class Fleet:
                 continue
             try:
                 arrived(one.name, ended, coming.bring())
-            except HostLost as error:
+            except LabError as error:
                 self.lose(one.name, error.message)
+            except EvidenceError as error:  # what is wrong with it is told again at the end
+                self._progress.say(f"{one.name}: what came home cannot be judged: {error}")
 
     def finish(
         self, part: Callable[[str], Path], arrived: Arrival, *, compared: bool = True

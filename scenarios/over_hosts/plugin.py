@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from lab.errors import HostsError
+from lab.errors import LabError
 from scenarios.over_hosts import worker
 from scenarios.over_hosts.asked import arguments_for_workers
 from scenarios.over_hosts.fleet import Fleet, Member
@@ -92,7 +92,7 @@ class OverHosts:
         self._dsession._clone_node = self._another
         try:
             self.fleet.start(self.notes.part, self.notes.arrived)
-        except HostsError as error:
+        except LabError as error:
             raise pytest.UsageError(f"--lab: {error}") from error
         self.notes.open(self._labs)
 
