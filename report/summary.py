@@ -182,14 +182,16 @@ def _last(material: Material) -> str:
 
 
 def _labs(material: Material) -> str:
+    """Count the labs of a run: those that its facts name, of hosts those that scenarios ran in."""
+    if not material.histories.over_hosts:
+        told = material.facts.get("labs")
+        return str(len(_table(told))) if told else ""
     labs = {
         (part.host, event.lab)
         for part, recording in material.histories
         for event in recording.of(ScenarioStarted)
-        if part.host
     }
-    count = len(_table(material.facts.get("labs"))) + len(labs)
-    return str(count) if count else ""
+    return str(len(labs))
 
 
 def stamp(at_ns: int) -> str:
