@@ -9,6 +9,7 @@ import pytest
 
 from lab.hosts import look
 from tests.hosts.playing import Stage, played
+from tests.hosts.suite import Tiny, tiny_suite
 
 
 @pytest.fixture
@@ -19,3 +20,10 @@ def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         for host in stage.hosts.values():
             host.program("python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         yield stage
+
+
+@pytest.fixture
+def tiny() -> Iterator[Tiny]:
+    """Give the tiny suite, and two hosts to run it on."""
+    with tiny_suite() as one:
+        yield one

@@ -1,0 +1,70 @@
+"""Runs over hosts that go wrong, on hosts that are played: no machines, but many seconds each."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from evidence.events.hosts import HostLost, ScenarioTaken
+from evidence.events.run import ScenarioStarted
+from evidence.parts import read_histories
+from tests.hosts.suite import Tiny, alive, outcome, pids, tiny_suite
+
+pytestmark = pytest.mark.vm
+
+
+@pytest.fixture
+def tiny() -> Iterator[Tiny]:
+    with tiny_suite() as one:
+        yield one
+
+
+def test_a_scenario_whose_worker_was_killed_is_taken_once(tiny: Tiny) -> None:
+    tiny.wants("something-3", "die once")
+    status, said = tiny.carried_out()
+    assert status == 0, said
+    assert outcome(said) == {"6 passed", "1 lost"}, said
+    (lost,) = tiny.own(HostLost)
+    assert isinstance(lost, HostLost)
+    assert lost.cut == ("test_tiny.py::test_something[3]",)
+    assert "a worker on it died" in lost.why
+    (taken,) = tiny.own(ScenarioTaken)
+    assert isinstance(taken, ScenarioTaken)
+    assert (taken.cut, taken.lost) == (lost.cut[0], lost.host)
+
+
+def test_a_scenario_that_kills_each_worker_is_not_taken_again_and_again(tiny: Tiny) -> None:
+    tiny.wants("something-3", "die")
+    status, said = tiny.carried_out()
+    assert status == 1, said
+    assert outcome(said) == {"1 failed", "5 passed", "1 lost"}, said
+    assert len(tiny.own(HostLost)) == 2
+    assert "it was taken once before, and is not again" in said
+
+
+def test_when_every_host_is_gone_the_run_ends_and_says_so(tiny: Tiny) -> None:
+    tiny.wants("something-0", "wait")
+    with tiny.start() as process:
+        tiny.until(lambda: bool(tiny.where("something-0")))
+        for host in tiny.stage.hosts.values():
+            host.go()
+        said, _ = process.communicate(timeout=120)
+    assert process.returncode == 2, said
+    assert "every host was lost" in said
+
+
+def test_ctrl_c_ends_everything_on_every_host(tiny: Tiny) -> None:
+    for name in range(6):
+        tiny.wants(f"something-{name}", "wait")
+    with tiny.start() as process:
+        tiny.until(lambda: all((h.directory / "marks").exists() for h in tiny.stage.hosts.values()))
+        tiny.until(lambda: bool(pids(tiny, "one")) and bool(pids(tiny, "two")))
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, said
+    assert not any(alive(pid) for host in tiny.stage.hosts for pid in pids(tiny, host))
+    begun = [each.of(ScenarioStarted) for part, each in read_histories(tiny.run) if part.host]
+    assert all(begun), "what had been recorded came home"
