@@ -11,6 +11,8 @@ from lab.hosts import look
 from tests.hosts.playing import Stage, played
 from tests.hosts.suite import Tiny, tiny_suite
 
+collect_ignore = ["tiny"]  # a suite of its own, which tests run
+
 
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:

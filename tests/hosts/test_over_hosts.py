@@ -1,4 +1,4 @@
-"""A tiny suite over two hosts: workers by SSH, evidence home, and a host that goes in the middle."""
+"""A tiny suite over two hosts: workers by SSH, evidence home, a host that goes in the middle."""
 
 from __future__ import annotations
 
