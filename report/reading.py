@@ -123,7 +123,7 @@ def _below(directory: Path, lack: Lack) -> Lack:
 
 def _histories(directory: Path, lacks: list[Lack]) -> Histories:
     """Read the run's own history and those of its parts; without one of its own there are these."""
-    none = (Part("", directory),)
+    none: tuple[Part, ...] = (Part("", directory),)
     parts = _or_lack(lacks, HOSTS, lambda: parts_of(directory), none)
     own = parts[0].files.history
     read = {"": _or_lack(lacks, HISTORY, lambda: read_history(own), Recording([]))}
