@@ -129,7 +129,7 @@ class OverHosts:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Let evidence of a scenario that ended come home; note who took one that was cut."""
         node = getattr(report, "node", None)
-        if node is None or report.when == "???":
+        if node is None or report.when not in ("setup", "call", "teardown"):  # but of a crash
             return
         if (cut := self._to_be_taken.pop(report.nodeid, None)) is not None:
             self.notes.taken(report.nodeid, cut.host, _host(node))
