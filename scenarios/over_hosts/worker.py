@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 if __name__ == "__channelexec__":
-    channel: Any = channel  # type: ignore[name-defined]  # noqa: F821 - execnet sets it
+    channel: Any = globals()["channel"]  # execnet sets it
     workerinput, _, options, _ = channel.receive()
     told = workerinput["vpnproof_host"]
     os.environ.update(told["environment"])
