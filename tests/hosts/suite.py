@@ -53,7 +53,7 @@ class Tiny:
 
     def carried_out(self, *options: str, **more: str) -> tuple[int, str]:
         with self.start(*options, **more) as process:
-            said, _ = process.communicate(timeout=120)
+            said, _ = process.communicate(timeout=300)
         return process.returncode, said
 
     @property
