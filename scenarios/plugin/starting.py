@@ -9,7 +9,7 @@ import pytest
 
 from lab.accelerator import choose
 from scenarios import sites, software
-from scenarios.again import OnceMore
+from scenarios.again import Again
 from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Stopwatch
 from scenarios.plugin.stash import LABS, ROOT, RUN, TERMINAL
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         collects=not hasattr(config, "workerinput"),
     )
     config.pluginmanager.register(timings)
-    config.pluginmanager.register(OnceMore(), "vpnproof-once-more")
+    config.pluginmanager.register(Again(), "vpnproof-again")
     if hasattr(config, "workerinput"):
         return
     os.environ[EVIDENCE_OF_RUN] = str(config.stash[RUN].directory)
