@@ -32,6 +32,7 @@ from bench.hosts_figures import Figures, Recorded, collected, figures
 from bench.hosts_model import EVIDENCE, SCENARIO, TRANSFER, Costs, Simulated, simulate
 from lab.errors import LabError
 from provision.deploy import GUIDES
+from scenarios import timings
 from scenarios.durations import Durations
 from scenarios.workers import THAW_S
 
@@ -62,7 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--evidence", type=above, help="MiB of a scenario (default: as in the run)"
     )
     assumed.add_argument(
-        "--link", type=_number(float, 0.001), default=1000.0, help="Mbit/s of the first host"
+        "--link", type=_number(float, 0.001), default=1000.0, help="Mbit/s of a host, each way"
+    )
+    assumed.add_argument(
+        "--pass-on", action="store_true", help="hosts fetch from each other, not from the first"
     )
 
 
@@ -108,6 +112,7 @@ def _costs(arguments: argparse.Namespace, recorded: Recorded | None) -> Costs:
         arguments.checkpoint,
         round(evidence_mib, 2),
         arguments.link,
+        arguments.pass_on,
     )
 
 
@@ -139,14 +144,14 @@ def _bound(run: Simulated, known: Figures) -> str:
     kind = max(moved, key=moved.__getitem__)
     longest = max(scenarios, key=lambda leg: leg.seconds)
     if moved[kind] > sum(leg.seconds for leg in scenarios):
-        return f"transfers: {kind}, {moved[kind]:.0f} s of {run.last} by the first host's link"
-    share = longest.seconds / run.wall_s
+        return f"transfers: {kind}, {moved[kind]:.0f} s of {run.last}"
+    share, name = longest.seconds / run.wall_s, timings.short(longest.what)
     if len(scenarios) == 1 or share > 0.5:
-        return f"one scenario: {longest.what}, {longest.seconds:.0f} s ({share:.0%} of the run)"
-    shortest = sum(known.seconds.values()) / run.labs
+        return f"one scenario: {name}, {longest.seconds:.0f} s ({share:.0%} of the run)"
+    even_s = sum(known.seconds.values()) / run.labs
     return (
         f"the number of labs: {len(scenarios)} scenarios follow each other in {run.last}, the "
-        f"longest {longest.what}, {longest.seconds:.0f} s; evenly shared it were {shortest:.0f} s"
+        f"longest {name}, {longest.seconds:.0f} s; evenly shared it were {even_s:.0f} s"
     )
 
 
@@ -180,7 +185,8 @@ def table(found: Mapping[str, Any]) -> Group:
     lines = [
         f"{found['scenarios']} scenarios, {found['work_s']:.0f} s of work; durations: "
         + ", ".join(f"{count} {source}" for source, count in found["durations"].items()),
-        f"no number of hosts goes below {found['floor_s']:.0f} s: {found['longest']['scenario']}",
+        f"no number of hosts goes below {found['floor_s']:.0f} s: "
+        + timings.short(found["longest"]["scenario"]),
         "assumed: " + ", ".join(f"{name} {value}" for name, value in found["assumptions"].items()),
         *_critical(found["hosts"]),
     ]
@@ -198,7 +204,10 @@ def table(found: Mapping[str, Any]) -> Group:
 def _critical(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     told = []
     for row in rows:
-        legs = [f"{leg['kind']} {leg['what']} {leg['seconds']} s" for leg in row["critical"]]
+        legs = [
+            f"{leg['kind']} {timings.short(leg['what'])} {leg['seconds']} s"
+            for leg in row["critical"]
+        ]
         more = [f"and {len(legs) - _SHOWN} more"] if len(legs) > _SHOWN else []
         path = ", ".join([*legs[:_SHOWN], *more])
         told.append(f"critical path of {row['hosts']} hosts, {row['last']}: {path}")

@@ -4,11 +4,12 @@ Who runs what is decided by `scenarios.workers` itself; only its workers and its
 here. Between two events nothing happens, so an hour takes no time. What a lab waits for, in order:
 
 - its host is set up (`begin_s`); the guide's checkpoint is provisioned on the first host
-  (`provision_s`), and fetched once by each other host over the first one's link, one after another;
+  (`provision_s`), and fetched once by each other host, over the first one's link, one after the
+  other, or, `passed_on`, from any host that has it and sends it to nobody else just then;
 - the lab is thawed, when it is its first of a guide, or another guide's than before (`thaw_s`);
 - the scenario runs, as long as it ran here: labs of one host do not slow each other down further;
-- its evidence comes home over the first host's link, one scenario's after another's; from the first
-  host itself there is no way to go.
+- its evidence comes home over the first host's link, which takes it in as fast as it gives
+  checkpoints out, one scenario's after another's; from the first host itself there is no way to go.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ class Costs:
     checkpoint_mib: float = 0.0
     evidence_mib: float = 0.0
     link_mbit: float = 1000.0
+    passed_on: bool = False
 
     def over_link_s(self, mib: float) -> float:
-        """Return how long so much takes over the first host's link."""
+        """Return how long so much takes over a host's link."""
         return mib / (self.link_mbit * _MIB_OF_MBIT)
 
 
@@ -136,7 +138,8 @@ class _Run:
     ) -> None:
         self._names, self._seconds, self._costs = names, seconds, costs
         self._now = 0.0
-        self._link_free = 0.0
+        self._sources = [0.0]  # when each host that has the checkpoints is free to send them
+        self._home_s = 0.0  # when the first host is free to take evidence in
         self._there: dict[tuple[int, str], float] = {}
         self._order = count()
         self._events: list[tuple[float, int, _Lab, bool]] = []
@@ -203,16 +206,19 @@ class _Run:
         if lab.host == 1:
             return provisioned_s
         if (lab.host, guide) not in self._there:
-            begins_s = max(lab.free_s, self._link_free, provisioned_s)
-            self._link_free = begins_s + self._costs.over_link_s(self._costs.checkpoint_mib)
-            self._there[lab.host, guide] = self._link_free
+            begins_s = max(lab.free_s, heapq.heappop(self._sources), provisioned_s)
+            ends_s = begins_s + self._costs.over_link_s(self._costs.checkpoint_mib)
+            heapq.heappush(self._sources, ends_s)
+            if self._costs.passed_on:
+                heapq.heappush(self._sources, ends_s)
+            self._there[lab.host, guide] = ends_s
         return self._there[lab.host, guide]
 
     def _bring_home(self, lab: _Lab) -> None:
         if lab.host != 1 and self._costs.evidence_mib:
             took_s = self._costs.over_link_s(self._costs.evidence_mib)
-            self._link_free = max(self._now, self._link_free) + took_s
-            lab.spend(EVIDENCE, self._names[lab.queue[0]], self._link_free)
+            self._home_s = max(self._now, self._home_s) + took_s
+            lab.spend(EVIDENCE, self._names[lab.queue[0]], self._home_s)
         self._note(lab.free_s, lab, is_home=True)
 
     def _done(self, lab: _Lab) -> None:

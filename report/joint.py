@@ -54,6 +54,11 @@ class Joint:
         return joint_sentence(self.columns, self.rows, self.doubts)
 
     @property
+    def of_mutants(self) -> bool:
+        """Whether deployments were broken on purpose: then it is no sign-off."""
+        return any(one.of_mutants for one in self.columns)
+
+    @property
     def guides(self) -> list[str]:
         """The guides whose requirements are in it."""
         return list(dict.fromkeys(row.guide for row in self.rows))

@@ -70,7 +70,11 @@ def _run(plan: Plan, directory: Path) -> int:
     breaking = Breaking()
     with breaking.heeded():
         became = run_all(directory, combinations, plan.arguments, breaking, _say)
+    try:
         _end(directory, combinations, became)
+    except KeyboardInterrupt:
+        _say(f"broken off before its report was made: python -m report {directory}")
+        return pytest.ExitCode.INTERRUPTED
     return exit_status(became, broken_off=breaking.asked)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def scenarios(*lengths: float, guide: str = "failover") -> dict[str, float]:
     return {f"scenarios/{guide}/f.py::t{n}": length for n, length in enumerate(lengths)}
 
 
-def run(seconds: dict[str, float], hosts: int, labs: int = 1, **costs: float) -> Simulated:
+def run(seconds: dict[str, float], hosts: int, labs: int = 1, **costs: Any) -> Simulated:
     return simulate(seconds, Durations(seconds), hosts, labs, Costs(**costs))
 
 
@@ -73,6 +74,13 @@ def test_other_hosts_fetch_the_checkpoint_one_after_another_and_once_for_all_the
     assert found.wall_s == pytest.approx(210), "the third host waits for the second one's"
     assert kinds(found) == [TRANSFER, SCENARIO]
     assert run(seconds, 1, labs=2, checkpoint_mib=100, link_mbit=MIB_A_SECOND).wall_s == 30
+
+
+def test_hosts_that_pass_it_on_are_twice_as_many_each_time() -> None:
+    fetch = {"checkpoint_mib": 100, "link_mbit": MIB_A_SECOND}
+    alone, passed = (run(scenarios(*[10.0] * 8), 8, passed_on=on, **fetch) for on in (False, True))
+    assert alone.wall_s == pytest.approx(710)
+    assert passed.wall_s == pytest.approx(310), "1, 2, 4, then 8 hosts have it"
 
 
 def test_nobody_begins_before_the_guide_was_followed_on_the_first_host() -> None:
@@ -154,7 +162,7 @@ def test_each_number_of_hosts_has_its_figures_and_what_bounds_it(
     one, nine = hosts_of(told)
     assert (one["wall_s"], nine["wall_s"]) == (150, 70)
     assert (one["speed_up"], nine["speed_up"]) == (1, pytest.approx(150 / 70, abs=0.01))
-    assert str(nine["bound"]).startswith(f"one scenario: {OTHER}, 60 s")
+    assert str(nine["bound"]).startswith("one scenario: other, 60 s")
     assert str(one["bound"]).startswith("the number of labs: 3 scenarios follow each other")
     assert told["floor_s"] == 70
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from evidence.combinations import Outcome, outcomes_of
-from scenarios.combinations import exit_status
+from scenarios.combinations import Breaking, exit_status
 from scenarios.matrix import Plan, planned
 from tests.scenarios.pretended import PROJECT, outside, pretend
 
@@ -207,7 +209,7 @@ def lines(path: Path) -> list[str]:
 
 def wait_for(path: Path) -> None:
     deadline = time.monotonic() + 60
-    while not lines(path):
+    while not path.exists() or not path.stat().st_size:
         assert time.monotonic() < deadline, f"{path} was never written"
         time.sleep(0.05)
 
@@ -261,11 +263,35 @@ def test_a_directory_that_holds_something_is_left_alone(suite: Path) -> None:
     assert [path.name for path in (suite / "run").iterdir()] == ["mine"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_who_breaks_it_off_ends_all_of_it_in_order(
-    number: signal.Signals, suite: Path, waiting: subprocess.Popen[str]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whoever_asks_for_the_end_the_combination_is_told_once(
+    number: signal.Signals, tmp_path: Path
 ) -> None:
-    waiting.send_signal(number)
+    script = 'trap "echo told >> told; [ -e twice ] && exit 7; touch twice" INT; echo > begun; '
+    script += "while :; do sleep 0.05; [ -e twice ] && [ -e asked ] && exit 6; done"
+
+    def ask() -> None:
+        wait_for(tmp_path / "begun")
+        os.kill(os.getpid(), number)
+        wait_for(tmp_path / "told")
+        (tmp_path / "asked").touch()
+
+    breaking, asking = Breaking(), threading.Thread(target=ask)
+    before = signal.getsignal(number)
+    with breaking.heeded():
+        asking.start()
+        status = breaking.run(["sh", "-c", f"cd {tmp_path}; {script}"], os.environ)
+    asking.join()
+    assert breaking.asked
+    assert status == 6, "it was told more than once"
+    assert lines(tmp_path / "told") == ["told"]
+    assert signal.getsignal(number) is before
+
+
+def test_who_breaks_it_off_ends_all_of_it_in_order(
+    suite: Path, waiting: subprocess.Popen[str]
+) -> None:
+    waiting.send_signal(signal.SIGINT)
     said, _ = waiting.communicate()
     assert waiting.returncode == pytest.ExitCode.INTERRUPTED, said
     assert lines(suite / "ended") == ["ucarp"], "it was not tidied up"
