@@ -53,8 +53,10 @@ class Column:
     @property
     def sentence(self) -> str:
         """What became of it."""
-        said = self.summary.sentence if self.summary else "It could not run, so it shows nothing."
-        return f"{said} ({self.why})" if self.why else said
+        if self.summary is None:
+            return f"It could not run: {self.why}."
+        cut = f" It did not come to its end: {self.why}." if self.why else ""
+        return self.summary.sentence + cut
 
 
 @dataclass(frozen=True)

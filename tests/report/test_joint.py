@@ -12,9 +12,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from checks.engine.joint import sealing
 from checks.engine.seal import seal
 from checks.engine.verdict import Status
-from evidence.combinations import OUTCOMES
+from evidence.combinations import OUTCOMES, Outcome
 from report.cli import main
 from report.joint import joint_of, make_joint
 from report.making import report_at_end
@@ -72,7 +73,7 @@ def test_there_is_a_column_for_each_also_for_one_that_could_not_run(three: Path)
     ]
     assert cells(page.html, SAID) == ["PASS", "FAIL", "UNKNOWN"]
     assert cells(page.html, SEEN) == ["PASS", "not part of it", "UNKNOWN"]
-    assert NOT_HAD in page.text
+    assert f"It could not run: {NOT_HAD}." in page.text
 
 
 def test_the_first_screen_is_one_sentence_over_all(three: Path) -> None:
@@ -204,6 +205,16 @@ def test_a_matrix_that_was_cut_off_says_so_first(three: Path) -> None:
     assert any("no seal" in one for one in joint.doubts)
     assert cells(of(three).html, SAID) == ["UNKNOWN", "FAIL", "UNKNOWN"]
     assert "nothing of it was recorded" in of(three).text
+
+
+def test_one_that_passed_so_far_and_was_cut_off_is_no_pass(tmp_path: Path) -> None:
+    matrix_run(tmp_path, {UCARP: good}, **FACTS)
+    became = {UCARP: Outcome(status=2, why="it was broken off")}
+    (tmp_path / OUTCOMES).write_text(sealing(tmp_path, became).model_dump_json())
+    joint = joint_of(tmp_path)
+    assert joint.status is Status.UNKNOWN
+    assert joint.sentence.endswith("but ucarp, debian-12 did not come to the end.")
+    assert "It did not come to its end: it was broken off." in of(tmp_path).text
 
 
 def test_all_passing_is_no_pass_when_the_run_was_altered(tmp_path: Path) -> None:
