@@ -14,11 +14,12 @@ from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
+from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, worst
 from evidence.combinations import Combination, Outcome
 from report.content import Content
 from report.distributions import Distribution
-from report.matrix import Row, catalogued
+from report.matrix import Row
 from report.summary import Summary
 from report.tables import junit_suites, table
 
@@ -115,7 +116,8 @@ def column(combination: Combination, outcome: Outcome, content: Content | None) 
 def across(columns: Sequence[Column]) -> Iterator[Across]:
     """Yield every requirement of any combination, in the order of the catalogue."""
     found = {row.id: row for one in columns for row in one.rows}
-    for name, _ in catalogued(found):
+    order = {one.id: number for number, one in enumerate(catalogue())}
+    for name in sorted(found, key=lambda one: (order.get(one, len(order)), one)):
         row = found[name]
         cells = tuple(_cell(one, name) for one in columns)
         yield Across(name, row.guide, row.statement, cells)

@@ -54,11 +54,10 @@ def matrix(material: Material) -> list[Row]:
     for attempt in material.attempts:
         wanted.update(attempt.requirements)
     wanted |= {*material.verdicts.attempts, *material.verdicts.to_judge}
-    return [_row(material, *one) for one in catalogued(wanted)]
+    return [_row(material, *one) for one in _known(wanted)]
 
 
-def catalogued(ids: Iterable[str]) -> Iterator[tuple[str, Requirement | None]]:
-    """Yield requirements in the order of the catalogue, and what it says of each."""
+def _known(ids: Iterable[str]) -> Iterator[tuple[str, Requirement | None]]:
     left = set(ids)
     for one in catalogue():
         if one.id in left:
