@@ -163,6 +163,7 @@ def _validation(recorded: Recorded, durations: Durations) -> dict[str, object]:
     return {
         "ended": recorded.ended,
         "scenarios": len(names),
+        "carried_out_again": recorded.again,
         "labs": labs,
         "recorded_s": round(seen, 1),
         "by_its_own_durations_s": round(own.wall_s, 1),
@@ -193,7 +194,8 @@ def table(found: Mapping[str, Any]) -> Group:
     if told := found["validation"]:
         state = "" if told["ended"] else ", a run that is not known to have ended"
         lines.append(
-            f"the model of the run itself, {told['scenarios']} scenarios in {told['labs']} labs"
+            f"the model of the run itself, {told['scenarios']} scenarios in {told['labs']} labs, "
+            f"{told['carried_out_again']} of them carried out again"
             f"{state}: seen {told['recorded_s']} s; by its own durations "
             f"{told['by_its_own_durations_s']} s ({told['error']:+.1%}), by those remembered "
             f"{told['by_remembered_durations_s']} s ({told['error_by_remembered']:+.1%})"

@@ -62,9 +62,19 @@ class Recorded:
         return float(max(row["ended_ns"] for row in self.rows) - began) / 1e9
 
     @property
+    def again(self) -> int:
+        """How many scenarios were carried out once more, by the same lab: the host was busy."""
+        return len(self.rows) - len(self.whole_s)
+
+    @property
     def whole_s(self) -> dict[str, float]:
-        """How long each scenario took, thaws included."""
-        return {row["scenario"]: float(row["wall_s"]) for row in self.rows}
+        """How long each scenario took, thaws included, all that was carried out again added."""
+        return _added((row["scenario"], row["wall_s"]) for row in self.rows)
+
+    @property
+    def own_s(self) -> dict[str, float]:
+        """The same without the thaws."""
+        return _added((row["scenario"], row["wall_s"] - row["thaws_s"]) for row in self.rows)
 
     @property
     def thaw_s(self) -> float | None:
@@ -83,11 +93,10 @@ class Figures:
 
 def figures(names: Iterable[str], recorded: Recorded | None, durations: Durations) -> Figures:
     """Return how long each scenario takes: as in the run, else as others of its series did."""
-    measured: dict[str, float] = {}
+    measured = recorded.own_s if recorded else {}
     of_series: dict[str, list[float]] = defaultdict(list)
-    for row in recorded.rows if recorded else ():
-        measured[row["scenario"]] = row["wall_s"] - row["thaws_s"]
-        of_series[_series(row["scenario"])].append(measured[row["scenario"]])
+    for name, took_s in measured.items():
+        of_series[_series(name)].append(took_s)
     seconds: dict[str, float] = {}
     sources = dict.fromkeys(("measured", "as other repetitions", "remembered", "estimated"), 0)
     for name in names:
@@ -111,6 +120,13 @@ def collected(guide: str, *, full: bool) -> list[str]:
     if done.returncode or not names:
         raise LabError(f"pytest collects nothing of {guide}:\n{done.stdout[-_TAIL:]}{done.stderr}")
     return names
+
+
+def _added(each: Iterable[tuple[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = defaultdict(float)
+    for name, took_s in each:
+        total[name] += took_s
+    return dict(total)
 
 
 def _series(name: str) -> str:

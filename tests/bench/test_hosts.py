@@ -134,6 +134,13 @@ def test_what_was_measured_goes_before_what_is_remembered_or_guessed(tmp_path: P
     }
 
 
+def test_what_was_carried_out_again_took_both_times(tmp_path: Path) -> None:
+    told = Recorded.of(recorded(tmp_path, ("", IT, 0, 20), ("", IT, 20, 30), thaws=1))
+    assert told.whole_s == {IT: 50}
+    assert told.own_s == {IT: 48}
+    assert told.again == 1
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Let a guide have three scenarios; return where a run of them was recorded."""
