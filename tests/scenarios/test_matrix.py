@@ -208,7 +208,7 @@ def lines(path: Path) -> list[str]:
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not path.exists() or not path.stat().st_size:
         assert time.monotonic() < deadline, f"{path} was never written"
         time.sleep(0.05)
