@@ -29,7 +29,7 @@ from report.reading import Lack, Material
 class Failover:
     """One fault, and what became of it. status: the worst verdict of its attempt.
 
-    note: why nothing could be measured, or that the role did not move; "" otherwise.
+    note: why nothing could be measured (then `dark`), or that the role did not move; "" otherwise.
     """
 
     scenario: str
@@ -48,6 +48,7 @@ class Failover:
     bars: tuple[Bar, ...]
     shades: tuple[Shade, ...]
     note: str
+    dark: bool
 
     @property
     def title(self) -> str:
@@ -123,6 +124,7 @@ def _failover(
         picture.bars,
         picture.shades,
         note,
+        takeover is None,
     )
 
 

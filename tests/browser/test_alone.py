@@ -29,6 +29,16 @@ def test_a_page_stands_alone(browser: Window, pages: Mapping[str, Path], name: s
 
 
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
+@pytest.mark.parametrize("name", ["cut short", "nothing", "10,000 verdicts"])
+def test_what_is_not_there_is_seen_without_scrolling(
+    browser: Window, pages: Mapping[str, Path], name: str, width: int
+) -> None:
+    browser.show(pages[name], width)
+    place = "return document.querySelector('.warning li').getBoundingClientRect().bottom"
+    assert 0 < browser.run(place) < browser.run("return innerHeight")
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_what_a_link_leads_to_is_seen_there(
     browser: Window, pages: Mapping[str, Path], width: int
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,14 @@ SQUEEZED = """return [...document.querySelectorAll('td, th, dd, li, p')]
     .map(one => `${one.tagName} ${one.textContent.trim().slice(0, 60)}`)"""
 
 
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("width", [PHONE, 760, 761, DESKTOP])
+BREAK = 760
+"""The widest screen that is laid out as a phone's."""
+
+
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [*product(PAGES, (PHONE, DESKTOP)), ("sign-off", BREAK), ("sign-off", BREAK + 1)],
+)
 def test_nothing_overflows_and_nothing_is_squeezed(
     browser: Window, pages: Mapping[str, Path], name: str, width: int
 ) -> None:
