@@ -24,12 +24,14 @@ from report.frames import Numbered, OfLab, numbered
 from report.measured import Measured, measured
 from report.reading import Lack, Material
 
+NOT_MOVED = "no takeover while it was watched"
+
 
 @dataclass(frozen=True)
 class Failover:
     """One fault, and what became of it. status: the worst verdict of its attempt.
 
-    note: why nothing could be measured (then `dark`), or that the role did not move; "" otherwise.
+    note: why nothing could be measured, or that the role did not move; "" otherwise.
     """
 
     scenario: str
@@ -48,12 +50,16 @@ class Failover:
     bars: tuple[Bar, ...]
     shades: tuple[Shade, ...]
     note: str
-    dark: bool
 
     @property
     def title(self) -> str:
         """What was done, to whom."""
         return f"{self.fault} of {self.victim}"
+
+    @property
+    def dark(self) -> bool:
+        """Whether its takeover cannot be told: `note` says why."""
+        return bool(self.note) and not self.note.startswith(NOT_MOVED)
 
 
 def failovers(material: Material) -> tuple[list[Failover], list[Lack]]:
@@ -124,7 +130,6 @@ def _failover(
         picture.bars,
         picture.shades,
         note,
-        takeover is None,
     )
 
 
@@ -136,4 +141,4 @@ def _measure(recorded: Recorded, fault: WatchedFault) -> tuple[Takeover | None, 
     if takeover.happened:
         return takeover, ""
     wanted = "" if fault.event.expects_takeover else ", and none was to come"
-    return takeover, f"no takeover while it was watched{wanted}"
+    return takeover, f"{NOT_MOVED}{wanted}"

@@ -53,9 +53,7 @@ def _print(browser: str, page: str, place: Path) -> bytes:
     except subprocess.TimeoutExpired as error:
         raise ReportError(f"{browser} did not print in {TIMEOUT_S} s", hint=WITHOUT) from error
     content = on_paper.read_bytes() if on_paper.is_file() else b""
-    if not content.rstrip().endswith(
-        END
-    ):  # on a full disk, too, Chromium ends with 0
+    if not content.rstrip().endswith(END):  # on a full disk, too, Chromium ends with 0
         said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         why = "".join(said) or "it said nothing"
         raise ReportError(f"{browser} did not print all of it: {why}", hint=WITHOUT)
