@@ -8,12 +8,17 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from report.writing import ReportError, octets
+from report.writing import ReportError, octets, write_whole
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT_S = 180
 END = b"%%EOF"
 WITHOUT = "nothing was written; leave --pdf out, and print report.html by hand"
+
+
+def print_page(page: Path) -> Path:
+    """Print a page that lies there beside itself; raises as `printed`."""
+    return write_whole(page.with_suffix(".pdf"), printed(page.read_text()))
 
 
 def printed(page: str) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 from report import pdf
 from report.making import make_report
-from report.pdf import BROWSERS, pages_of, printed
+from report.pdf import BROWSERS, pages_of, print_page, printed
 from report.writing import ReportError
 from tests.checks.failover import recording
 from tests.report.conftest import facts
@@ -54,6 +54,15 @@ def test_a_browser_that_does_not_print_is_told_and_the_former_report_stays(
         make_report(good_run, pdf=True)
     assert "leave --pdf out" in wrong.value.hint
     assert (good_run / "report.html").read_text() == former
+
+
+def test_a_page_is_printed_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "browser").write_text(f"#!/bin/sh\n{OUT}; echo %%EOF >$out\n")
+    (tmp_path / "browser").chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda _name: str(tmp_path / "browser"))
+    (tmp_path / "page.html").write_text("<p>page")
+    assert print_page(tmp_path / "page.html").read_bytes() == b"%%EOF\n"
+    assert (tmp_path / "page.pdf").is_file()
 
 
 @needs_a_browser
