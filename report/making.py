@@ -12,11 +12,11 @@ from evidence.errors import EvidenceError
 from evidence.history import FILE_NAME as HISTORY
 from report.content import Content, content_of
 from report.page import page
-from report.pdf import print_page
+from report.pdf import printed
 from report.signing import sign, verify_command
 from report.sums import write_sums
 from report.tables import as_json, as_junit
-from report.writing import ReportError, write_whole
+from report.writing import ReportError, write_all
 
 PAGE = "report.html"
 
@@ -62,14 +62,15 @@ def make_report(
     at = out or run / PAGE
     if not at.parent.is_dir():
         raise ReportError(f"{at.parent}: there is no such directory", hint="make it first")
-    written = [
-        write_whole(at, page(content)),
-        write_whole(at.with_suffix(".json"), as_json(content)),
-        write_whole(at.with_suffix(".xml"), as_junit(content)),
-    ]
+    parts: dict[Path, str | bytes] = {
+        at: (shown := page(content)),
+        at.with_suffix(".json"): as_json(content),
+        at.with_suffix(".xml"): as_junit(content),
+    }
     if pdf:
-        written.append(print_page(at))
-    sums = write_sums(run, at.parent, written)
+        parts[at.with_suffix(".pdf")] = printed(shown)
+    write_all(parts)
+    sums = write_sums(run, at.parent, parts)
     return Made(content, at, sums, sign(sums, key) if key else None)
 
 
