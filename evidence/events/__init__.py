@@ -16,6 +16,7 @@ from evidence.events import (
     access,
     deployment,
     harness,
+    installed,
     maintenance,
     multi_node,
     pair,
@@ -40,6 +41,7 @@ _TOPICS = (
     multi_node,
     access,
     portal,
+    installed,
     maintenance,
     harness,
 )
