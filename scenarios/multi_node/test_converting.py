@@ -52,6 +52,7 @@ def test_an_installation_that_is_all_in_one_becomes_a_controller(
 
     def look() -> None:
         installed.installation(history, controller, platform)
+        # demo last: whose configurations are looked at
         visits.log_in_as_printed(history, portal, client, dict(reversed(passwords.items())))
         visits.configurations(history, portal, client, "demo")
 
