@@ -77,9 +77,9 @@ def to_look_for(known: Iterable[Known]) -> list[tuple[str, str]]:
     for one in known:
         if one.value.startswith("ssh-") or " ssh-" in one.value:
             continue
-        parts = list(pieces(one.value))
-        for part in parts:
-            every = forms(part) if len(parts) == 1 else [("plain", part.encode())]
+        is_key = "\n" in one.value.strip()
+        for part in pieces(one.value):
+            every = [("plain", part.encode())] if is_key else forms(part)
             for _, text in every:
                 found.setdefault(text.decode(), one.of)
     return [(name, text) for text, name in found.items()]
