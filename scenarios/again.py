@@ -1,10 +1,11 @@
-"""A scenario that a busy host left undecided is carried out once more, by the same worker.
+"""A scenario that a busy host left undecided is carried out again, by the same worker.
 
 When all that its verdicts lack is that the host was too busy to tell, the item runs its scenario
-again: fixtures anew, another attempt of the same scenario in the history. At most once: a series
-has at most as many again as it has repetitions. What came of both is put together where they are
-judged (`checks.engine.attempts`, `checks.engine.series`). The first is reported as "repeated",
-which is no failure; the second counts as any other.
+again: fixtures anew, another attempt of the same scenario in the history. A series has at most as
+many again as it has repetitions, and each of them at most two; a scenario of its own has one. What
+came of all is put together where they are judged (`checks.engine.attempts`,
+`checks.engine.series`). All but the last are reported as "repeated", which is no failure; the last
+counts as any other.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ from typing import Any
 import pytest
 from _pytest.runner import call_and_report
 
+from checks.engine.judging import begun_again
+from checks.engine.repetition import Repetition
 from lab.errors import LabError
+from scenarios.plugin.stash import RUN
 
-_AGAIN = pytest.StashKey[bool]()
+MOST_TRIES = 3
+_TRIES = pytest.StashKey[int]()
+_DECIDED = pytest.StashKey[tuple[pytest.CallInfo[None], bool]]()
 _REPEATED = "repeated"
 
 
@@ -26,14 +32,33 @@ class HostTooBusy(LabError):
 
 
 def goes_again(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
-    """Whether the scenario of `item`, which has just ended with `call`, is carried out again."""
+    """Whether the scenario of `item`, which has just ended with `call`, is carried out again.
+
+    Decided once: whoever asks is told the same, whatever other workers do meanwhile.
+    """
+    decided = item.stash.get(_DECIDED, None)
+    if decided is None or decided[0] is not call:
+        decided = item.stash[_DECIDED] = (call, _is_only_late(item, call) and _may_go_again(item))
+    return decided[1]
+
+
+def _is_only_late(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
     return (
         call.when == "call"
         and call.excinfo is not None
-        and not item.stash.get(_AGAIN, False)
         and _in_a_lab(item)
         and all(isinstance(one, HostTooBusy) for one in _each(call.excinfo.value))
     )
+
+
+def _may_go_again(item: pytest.Item) -> bool:
+    tries = item.stash.get(_TRIES, 1)
+    repetition = Repetition.named(item.nodeid)
+    if repetition is None:
+        return tries == 1
+    run = item.config.stash.get(RUN, None)
+    again = tries - 1 if run is None else begun_again(run.directory, repetition.series)
+    return tries < MOST_TRIES and again < repetition.of
 
 
 def _in_a_lab(item: pytest.Item) -> bool:
@@ -48,19 +73,18 @@ def _each(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-class OnceMore:
+class Again:
     """Runs scenarios, in place of pytest's own way to run an item."""
 
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> bool | None:
-        """Run a scenario, and once more if need be; other items are left to pytest."""
+        """Run a scenario, and again if need be; other items are left to pytest."""
         if not _in_a_lab(item) or _only_shown(item.config):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        if _run(item, nextitem):
-            item.stash[_AGAIN] = True
-            _run(item, nextitem)
+        while _run(item, nextitem):
+            item.stash[_TRIES] = item.stash.get(_TRIES, 1) + 1
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 

@@ -15,7 +15,7 @@ from evidence.events.run import HostLate, HostLatenessUnknown
 from evidence.history import History
 from lab.lab import Lab
 from lab.lateness import SCENARIO, LatenessWatch, processes
-from lab.site import Site
+from lab.testbed import Testbed
 
 
 class Lateness:
@@ -44,11 +44,11 @@ class Lateness:
 
 
 @contextmanager
-def watched(lab: Lab | Site) -> Iterator[Lateness]:
+def watched(lab: Testbed) -> Iterator[Lateness]:
     """Watch the processes of `lab` for the block; of a site's, this one is known only."""
 
     def found() -> dict[str, int]:
-        return {SCENARIO: os.getpid()} if isinstance(lab, Site) else processes(lab)
+        return processes(lab) if isinstance(lab, Lab) else {SCENARIO: os.getpid()}
 
     with LatenessWatch(found) as watch:
         yield Lateness(watch)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from checks.engine.attempts import Attempt, attempts_in
 from checks.engine.registry import judge
+from checks.engine.repetition import Repetition
 from checks.engine.requirements import catalogue
 from checks.engine.series import Mark, judge_marked_series
 from checks.engine.verdict import Status, Verdict, unknown
@@ -65,6 +66,15 @@ def next_attempt(directory: Path, scenario: str) -> int:
         for number in scenarios.get(scenario, ())
     ]
     return 1 + max([one.number for one in begun] + said, default=0)
+
+
+def begun_again(directory: Path, series: str) -> int:
+    """Count the attempts beyond the first of each repetition of `series` that were begun."""
+    path = directory / FILE_NAME
+    attempts = attempts_in(_following(path).read()) if path.exists() else []
+    named = ((one.scenario, Repetition.named(one.scenario)) for one in attempts)
+    begun = [scenario for scenario, it in named if it is not None and it.series == series]
+    return len(begun) - len(set(begun))
 
 
 def judge_now(

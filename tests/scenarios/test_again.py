@@ -14,12 +14,12 @@ PROJECT = Path(__file__).parents[2]
 _CONFTEST = """
 import pathlib, pytest
 from lab.errors import LabError
-from scenarios.again import HostTooBusy, OnceMore
+from scenarios.again import HostTooBusy, Again
 
 TOLD = pathlib.Path(__file__).parent / "told"
 
 def pytest_configure(config):
-    config.pluginmanager.register(OnceMore())
+    config.pluginmanager.register(Again())
 
 begun = {}
 
@@ -47,11 +47,12 @@ def attempt(lab, request):
 """
 _TEST = """
 import pytest
-from conftest import HostTooBusy, LabError
+from lab.errors import LabError
+from scenarios.again import HostTooBusy
 
 busy, broken = HostTooBusy("FO-24: late"), LabError("FO-24: no capture")
 
-@pytest.mark.parametrize("repetition", [1], ids=["1/1"])
+@pytest.mark.parametrize("repetition", [1], ids=["1/{of}"])
 def test_it(attempt, repetition):
     {body}
 
@@ -75,9 +76,9 @@ class Ended:
         return [name for name in begun if name.startswith("test_it")]
 
 
-def run(place: Path, body: str, *options: str) -> Ended:
+def run(place: Path, body: str, *options: str, of: int = 1) -> Ended:
     (place / "conftest.py").write_text(_CONFTEST)
-    (place / "test_small.py").write_text(_TEST.format(body=body))
+    (place / "test_small.py").write_text(_TEST.format(body=body, of=of))
     (place / "pytest.ini").write_text("[pytest]\n")
     chosen = options or ("-p", "no:xdist")
     done = subprocess.run(
@@ -113,6 +114,19 @@ def test_it_is_carried_out_again_only_once(tmp_path: Path) -> None:
     ended = run(tmp_path, "raise busy")
     assert ended.scenarios == ["test_it[1/1] 1", "test_it[1/1] 2"]
     assert "1 failed, 1 passed, 1 repeated" in ended.said
+    assert ended.status == 1
+
+
+def test_one_of_a_series_is_carried_out_up_to_three_times(tmp_path: Path) -> None:
+    ended = run(tmp_path, "if attempt < 3: raise busy", of=20)
+    assert ended.scenarios == [f"test_it[1/20] {attempt}" for attempt in (1, 2, 3)]
+    assert "2 passed, 2 repeated" in ended.said
+    assert ended.status == 0, ended.said
+
+
+def test_nor_is_it_carried_out_a_fourth_time(tmp_path: Path) -> None:
+    ended = run(tmp_path, "raise busy", of=20)
+    assert len(ended.scenarios) == 3
     assert ended.status == 1
 
 

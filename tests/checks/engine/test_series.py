@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checks.cli import main
-from checks.engine.judging import judge_again
+from checks.engine.judging import begun_again, judge_again
 from checks.engine.repetition import identity
 from checks.engine.seal import seal
 from checks.engine.series import judge_series
@@ -54,6 +54,14 @@ def test_a_series_of_which_all_repetitions_pass_passes(tmp_path: Path) -> None:
     assert verdict.reasons == ("3 of 3 repetitions", "the controller is good")
     assert (verdict.owed, verdict.discharged) == (3, 3)
     assert set(verdict.digests) == {f"history.jsonl:{line}" for line in (3, 7, 11)}
+
+
+def test_what_was_begun_again_is_counted_over_the_series(tmp_path: Path) -> None:
+    assert begun_again(tmp_path, SERIES) == 0
+    for number, time in ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3), (3, 2)):
+        repetition(tmp_path, number, time=time)
+    assert begun_again(tmp_path, SERIES) == 3
+    assert begun_again(tmp_path, "scenarios/multi_node/test_it.py::test_other") == 0
 
 
 def test_one_repetition_that_fails_fails_the_series_and_is_named(tmp_path: Path) -> None:
