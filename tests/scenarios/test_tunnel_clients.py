@@ -6,12 +6,17 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from evidence.events.multi_node import TunnelStarted
+from evidence.history import History, read_history
 from lab.errors import MachineError
+from provision.vpn_clients import Client, Tunnel
+from scenarios.multi_node.clients import connect_in_turn
 from scenarios.multi_node.tunnel_clients import DEVICE, TunnelClients, echo
 from tests.provision.machines import Said
 from tests.scenarios.test_multi_node_scenarios import ScriptedLab
@@ -135,3 +140,32 @@ def test_a_client_that_nothing_is_said_of_is_an_error() -> None:
 def test_an_echo_is_of_the_family_of_its_target() -> None:
     assert shlex.split(echo("fd00::1", device=DEVICE, sent=2))[:4] == ["ping", "-I", DEVICE, "-6"]
     assert "-I" not in echo(FAR_END)
+
+
+class OneAtATime:
+    """VPN clients that come up when they are waited for, if nobody else is on the way."""
+
+    def __init__(self) -> None:
+        self.on_the_way: list[str] = []
+
+    def connect_all(self, clients: Sequence[Client]) -> None:
+        assert not self.on_the_way
+        self.on_the_way = [one.name for one in clients]
+
+    def wait_up(self, names: Sequence[str], seconds: float) -> None:
+        assert seconds > 0
+        assert list(names) == self.on_the_way
+        self.on_the_way = []
+
+    def statuses(self, names: Sequence[str]) -> tuple[Tunnel, ...]:
+        return tuple(Tunnel(name, True, None, None, (), "") for name in names)
+
+
+def test_clients_that_connect_in_turn_do_not_wait_for_each_other_at_a_node(tmp_path: Path) -> None:
+    site = ScriptedLab().site
+    wanted = [Client(name, "client", f"145.0.6.{number}") for number, name in enumerate("abc", 130)]
+    with History(tmp_path / "history.jsonl", "it") as history:
+        made = connect_in_turn(cast(Any, OneAtATime()), history, site, wanted, seconds_each=1)
+    assert [*made] == ["a", "b", "c"]
+    started = read_history(tmp_path / "history.jsonl").of(TunnelStarted)
+    assert [one.client for one in started] == ["a", "b", "c"]
