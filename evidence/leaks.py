@@ -12,8 +12,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -25,6 +26,8 @@ from evidence.secret import SHORTEST, Known
 FILE_NAME = "leaks.json"
 _LONG_LINE = 24  # characters: a line of a key, and not one of its headings
 _MOST_LINES = "200"  # in which a file holds secrets; no more of it need be told
+_FILES_AT_ONCE = 500  # grep needs as long to take in the secrets as to search some MiB
+_MATCH = re.compile(rb"([^\0]+)\0(\d+):([^\n]*)\n")  # of grep: a file, where, and what
 _LEFT_OUT = (secret.FILE_NAME, FILE_NAME)
 
 
@@ -77,15 +80,19 @@ def search(directory: Path, secrets: Iterable[Known]) -> Search:
         for piece in parts:
             for form, octets in forms(piece):
                 patterns.setdefault(octets, (one.of, form))
-    files = list(_files(directory)) if patterns else []
+    files = [str(path.relative_to(directory)) for path in _files(directory)] if patterns else []
     leaks: list[Leak] = []
-    unread = []
-    for path in files:
-        name = str(path.relative_to(directory))
+    unread: list[str] = []
+    for first in range(0, len(files), _FILES_AT_ONCE):
+        some = files[first : first + _FILES_AT_ONCE]
         try:
-            leaks += _in_file(path, name, patterns)
-        except (OSError, BadEvidence) as error:
-            unread.append(f"{name}: {error}")
+            leaks += _in_files(directory, some, patterns)
+        except (OSError, BadEvidence):  # find out which
+            for name in some:
+                try:
+                    leaks += _in_files(directory, [name], patterns)
+                except (OSError, BadEvidence) as error:
+                    unread.append(f"{name}: {error}")
     names = sorted({one.of for one in known} - set(too_short))
     return Search(len(files), tuple(names), tuple(too_short), tuple(unread), tuple(leaks))
 
@@ -140,11 +147,15 @@ def _files(directory: Path) -> Iterator[Path]:
                 yield path
 
 
-def _in_file(path: Path, name: str, patterns: dict[bytes, tuple[str, str]]) -> list[Leak]:
-    """Return the first place of each form of each secret in a file."""
-    options = ["--text", "--only-matching", "--byte-offset", "--fixed-strings", "--no-filename"]
+def _in_files(
+    directory: Path, names: Sequence[str], patterns: Mapping[bytes, tuple[str, str]]
+) -> list[Leak]:
+    """Return the first place of each form of each secret in each of some files."""
+    options = ["--text", "--only-matching", "--byte-offset", "--fixed-strings"]
+    options += ["--with-filename", "--null", f"--max-count={_MOST_LINES}", "--file=-"]
     done = subprocess.run(
-        ["grep", *options, f"--max-count={_MOST_LINES}", "--file=-", "--", str(path)],
+        ["grep", *options, "--", *names],
+        cwd=directory,
         input=b"".join(one + b"\n" for one in patterns),
         env={**os.environ, "LC_ALL": "C"},
         capture_output=True,
@@ -152,9 +163,8 @@ def _in_file(path: Path, name: str, patterns: dict[bytes, tuple[str, str]]) -> l
     )
     if done.returncode > 1:
         raise BadEvidence(f"it could not be searched: {done.stderr.decode(errors='replace')}")
-    found: dict[tuple[str, str], Leak] = {}
-    for line in done.stdout.splitlines():
-        at, _, octets = line.partition(b":")
-        of, form = patterns[octets]
-        found.setdefault((of, form), Leak(of, name, form, int(at)))
+    found: dict[tuple[str, str, str], Leak] = {}
+    for file, at, octets in _MATCH.findall(done.stdout):
+        name, (of, form) = os.fsdecode(file), patterns[octets]
+        found.setdefault((name, of, form), Leak(of, name, form, int(at)))
     return list(found.values())

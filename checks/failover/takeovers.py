@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from checks.engine.in_time import Span, Watch, owe_in_time
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check, measures
 from checks.failover import whole_run
@@ -201,7 +202,10 @@ def _owe_let_go(owed: Obligations, recorded: Recorded, takeover: Takeover) -> No
     if recorded.pair.engine == "ucarp" and stopped.at_ns > taken_ns:
         late_s = (stopped.at_ns - takeover.first.at_ns) / NS
         why = f"{node.name} was still stopping {late_s:.1f} s after {takeover.peer.name} took over"
-        gone.broken(why, stopped.place)
+        span = (takeover.first.at_ns, stopped.at_ns)
+        missed(
+            gone, why, late_s - ADDRESS_GONE_S, span, {node.name}, recorded.lateness, stopped.place
+        )
     for reading in recorded.evidence.events(AddressesHeld, node.name):
         if not stopped.at_ns <= reading.at_ns <= fault.until_ns:
             continue

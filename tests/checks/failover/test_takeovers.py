@@ -238,6 +238,19 @@ def test_a_stopped_node_that_keeps_the_virtual_ip_is_rejected(tmp_path: Path) ->
     rejects(run.judge("FO-27"), "still holds the virtual IP")
 
 
+def test_a_stop_that_ends_too_late_is_rejected_unless_the_host_kept_it_from_ending(
+    tmp_path: Path,
+) -> None:
+    run = stopped(tmp_path).without("service.stopped")
+    run.event(15.7, "service.stopped", "primary")
+    run.event(15.8, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    rejects(run.judge("FO-27"), "primary was still stopping 2.5 s after secondary took over")
+    run.event(15.7, "host.late", "host", of="primary", from_ns=stamp(13.4), kept_ns=2 * NS)
+    verdict = run.judge("FO-27")
+    unsure(verdict, "still stopping", "`primary` was kept from running for 2.0 s, and it was 1.5 s")
+    assert verdict.late
+
+
 def test_a_stopped_node_that_is_looked_at_too_late_shows_nothing(tmp_path: Path) -> None:
     run = stopped(tmp_path).without("addresses.held")
     run.event(15, "addresses.held", "primary", held=[ADDRESS["primary"]])
