@@ -164,7 +164,7 @@ def read_installation(machine: str, said: str) -> InstallationShown:
     """Read what `installation` asks for; ValueError when the web server is not spoken of."""
     rows = [line.partition(" ")[::2] for line in said.splitlines()]
     told = {word: [rest for first, rest in rows if first == word] for word, _ in rows}
-    (web,) = told.get("web", ())
+    (web,) = told.get("web", [])
     (config,) = told.get("config", [""])
     return InstallationShown(
         source=machine,

@@ -12,6 +12,7 @@ from checks.multi_node.guide import DAEMON_PORT, FAMILIES, PORT, TRANSPORTS
 from checks.multi_node.rules import SSH
 from checks.multi_node.tightened import NO_COMMIT
 from evidence.events.access import GuideTextTried, Phase
+from evidence.events.access import Way as Forwarded
 from evidence.history import History
 from lab.lab import Lab
 from lab.machine import Machine
@@ -21,7 +22,7 @@ from provision.multi_node.site import Site
 from provision.platform import platform_of
 from provision.vpn_clients import Client, Tunnel, VpnClients
 from scenarios.multi_node import access
-from scenarios.multi_node.access import Forwarded, Ports
+from scenarios.multi_node.access import Ports
 from scenarios.multi_node.clients import by_ways, connect, inside, record_tunnels, ways
 from scenarios.multi_node.observe import side_by_side
 from scenarios.multi_node.tunnel_clients import DEVICE
