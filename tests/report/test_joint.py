@@ -119,7 +119,7 @@ def test_every_verdict_leads_to_its_row_in_that_combinations_own_report(three: P
         assert not anchor or f'id="{anchor}"' in html
     link = next(one for one in links if KEEPALIVED in one and "#" in one)
     row = Page((three / link.partition("#")[0]).read_text()).html.partition('id="r-1"')[2]
-    assert row.startswith(f'><th scope="row">{SAID}')
+    assert row.startswith(f'><th scope="row"><span class="id">{SAID}</span>')
 
 
 def test_elsewhere_links_lead_back_and_the_run_is_left_alone(three: Path, tmp_path: Path) -> None:
