@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "scenarios.plugin.options",
+    "scenarios.plugin.matrix",
     "scenarios.plugin.starting",
     "scenarios.plugin.collection",
     "scenarios.plugin.workers",

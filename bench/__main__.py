@@ -29,7 +29,7 @@ from lab.cache import replacing
 from lab.errors import VpnproofError
 
 _ROOT = Path(__file__).parent.parent
-BENCHMARKS = ("wire", "lab", "suite", "continuity", "takeover", "verify", "controller")
+BENCHMARKS = ("wire", "lab", "suite", "continuity", "takeover", "verify", "controller", "hosts")
 _WIDE = 130  # columns that the widest table needs: a narrow terminal folds it, and loses nothing
 
 

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from checks.combinations import verify_each
 from checks.engine.integrity import Integrity, integrity
 from checks.engine.judging import Rejudged, all_in_all, judge_again
 from checks.engine.registry import checks
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     commands: dict[str, Callable[[Console], int]] = {
         "list": show_catalogue,
-        "verify": lambda console: verify(options.run, console, options.seal),
+        "verify": lambda console: verify_each(options.run, console, options.seal, verify),
         "preflight": lambda console: preflight(options.records, console),
     }
     return ended(partial(commands[options.command], Console()))

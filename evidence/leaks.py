@@ -74,10 +74,10 @@ def search(directory: Path, secrets: Iterable[Known]) -> Search:
     patterns: dict[bytes, tuple[str, str]] = {}
     too_short = []
     for one in known:
-        pieces = list(_pieces(one.value))
-        if not pieces:
+        parts = list(pieces(one.value))
+        if not parts:
             too_short.append(one.of)
-        for piece in pieces:
+        for piece in parts:
             for form, octets in forms(piece):
                 patterns.setdefault(octets, (one.of, form))
     files = [str(path.relative_to(directory)) for path in _files(directory)] if patterns else []
@@ -127,7 +127,8 @@ def _lower_escapes(encoded: str) -> str:
     return "%".join([first, *(part[:2].lower() + part[2:] for part in rest)])
 
 
-def _pieces(value: str) -> Iterator[str]:
+def pieces(value: str) -> Iterator[str]:
+    """Yield what of a secret is looked for: each long line of a key; nothing of what is short."""
     lines = [line.strip() for line in value.strip().splitlines()]
     if len(lines) == 1:
         yield from (line for line in lines if len(line) >= SHORTEST)

@@ -15,9 +15,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from evidence.combinations import combinations_of
 from evidence.errors import EvidenceError
 from evidence.printable import visible
 from report.comparing import ALPHA, Comparison, compare, read_report
+from report.joint import make_joint
 from report.making import make_report
 from report.ranks import NAME as TEST
 from report.signing import check_signature
@@ -77,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def make(options: argparse.Namespace, console: Console) -> int:
     """Make a report, and say where it is."""
+    if combinations_of(options.run):
+        for line in make_joint(options.run, options.out, options.sign, pdf=options.pdf).lines():
+            _say(console, line)
+        return 0
     made = make_report(options.run, options.out, options.sign, pdf=options.pdf)
     _say(console, f"{made.content.summary.status}: {made.content.summary.sentence}")
     for line in made.lines():

@@ -14,8 +14,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from evidence.combinations import combinations_of
 from evidence.errors import BadEvidence
 from report.content import content_of
+from report.joint import joint_of, joint_table
 from report.ranks import holm, least_p, p_value
 from report.tables import FORMAT, table
 
@@ -73,7 +75,7 @@ class Comparison:
 def read_report(path: Path) -> Mapping[str, Any]:
     """Read a report.json, or make what it would hold of a run's directory."""
     if path.is_dir():
-        return table(content_of(path))
+        return joint_table(joint_of(path)) if combinations_of(path) else table(content_of(path))
     try:
         told = json.loads(path.read_bytes())
         found = told["format"]

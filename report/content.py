@@ -91,6 +91,11 @@ class Content:
         """The guides whose requirements are in the matrix."""
         return list(dict.fromkeys(row.guide for row in self.rows))
 
+    @property
+    def dark(self) -> list[Failover]:
+        """The failovers whose takeover cannot be told from what evidence there is."""
+        return [one for one in self.failovers if one.dark]
+
 
 def content_of(directory: Path) -> Content:
     """Make all that a report holds of a run's directory; raise BadEvidence when it is none."""

@@ -56,6 +56,14 @@ class Distribution:
         return spread(self.seconds)
 
     @property
+    def allowed(self) -> list[str]:
+        """The limits in words, each once: some differ by less than is written."""
+        limits = [
+            f"{one.minimum_s:.2f} to {one.maximum_s:.2f} s ({one.formula})" for one in self.limits
+        ]
+        return list(dict.fromkeys(limits))
+
+    @property
     def over(self) -> int:
         """How many took longer than the tightest limit, whatever the verdict makes of it."""
         limit = min((one.maximum_s for one in self.limits), default=float("inf"))

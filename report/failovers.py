@@ -26,6 +26,8 @@ from report.frames import Numbered, OfLab, numbered
 from report.measured import Measured, measured
 from report.reading import Lack, Material
 
+NOT_MOVED = "no takeover while it was watched"
+
 
 @dataclass(frozen=True)
 class Failover:
@@ -57,6 +59,11 @@ class Failover:
     def title(self) -> str:
         """What was done, to whom."""
         return f"{self.fault} of {self.victim}"
+
+    @property
+    def dark(self) -> bool:
+        """Whether its takeover cannot be told: `note` says why."""
+        return bool(self.note) and not self.note.startswith(NOT_MOVED)
 
 
 def failovers(material: Material) -> tuple[list[Failover], list[Lack]]:
@@ -147,4 +154,4 @@ def _measure(recorded: Recorded, fault: WatchedFault) -> tuple[Takeover | None, 
     if takeover.happened:
         return takeover, ""
     wanted = "" if fault.event.expects_takeover else ", and none was to come"
-    return takeover, f"no takeover while it was watched{wanted}"
+    return takeover, f"{NOT_MOVED}{wanted}"

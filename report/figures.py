@@ -76,7 +76,8 @@ def _row(axes: Axes, number: int, one: Distribution) -> None:
         axes.barh(number, width, 0.62, left, color=_BAND, alpha=0.45)
         axes.plot([limit.maximum_s] * 2, [number - 0.31, number + 0.31], color=_MUTED)
     heights = [number + shift for shift in _spread_out(len(one.samples))]
-    axes.plot(one.seconds, heights, "o", color=_DOT, markersize=4, alpha=0.75)
+    # not clipped: a dot at the edge is to be whole
+    axes.plot(one.seconds, heights, "o", color=_DOT, markersize=4, alpha=0.75, clip_on=False)
     if one.spread is not None:
         axes.plot([one.spread.median] * 2, [number - 0.4, number + 0.4], color=_MARK, lw=2)
 

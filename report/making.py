@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from evidence.combinations import OUTCOMES
 from evidence.errors import EvidenceError
 from evidence.history import FILE_NAME as HISTORY
 from report.content import Content, content_of
 from report.page import page
-from report.pdf import print_page
+from report.pdf import printed
 from report.signing import sign, verify_command
 from report.sums import write_sums
 from report.tables import as_json, as_junit
-from report.writing import ReportError, write_whole
+from report.writing import ReportError, write_all
 
 PAGE = "report.html"
+
+
+class Reported(Protocol):
+    """A report that was made, of whatever kind of run."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield what to say of it."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +39,15 @@ class Made:
 
     def lines(self) -> Iterator[str]:
         """Yield what to say of it: where it is, and how to see that it is unchanged."""
-        yield f"report: {self.page}"
-        yield f"changed since? python -m report verify {self.content.material.directory}"
-        if self.signature is not None:
-            yield f"who signed it? {verify_command(self.sums)}"
+        return lines_on(self.content.material.directory, self.page, self.sums, self.signature)
+
+
+def lines_on(run: Path, page: Path, sums: Path, signature: Path | None) -> Iterator[str]:
+    """Yield where a report is, and how to see that nothing was changed."""
+    yield f"report: {page}"
+    yield f"changed since? python -m report verify {run}"
+    if signature is not None:
+        yield f"who signed it? {verify_command(sums)}"
 
 
 def make_report(
@@ -48,26 +62,27 @@ def make_report(
     at = out or run / PAGE
     if not at.parent.is_dir():
         raise ReportError(f"{at.parent}: there is no such directory", hint="make it first")
-    written = [
-        write_whole(at, page(content)),
-        write_whole(at.with_suffix(".json"), as_json(content)),
-        write_whole(at.with_suffix(".xml"), as_junit(content)),
-    ]
+    parts: dict[Path, str | bytes] = {
+        at: (shown := page(content)),
+        at.with_suffix(".json"): as_json(content),
+        at.with_suffix(".xml"): as_junit(content),
+    }
     if pdf:
-        written.append(print_page(at))
-    sums = write_sums(run, at.parent, written)
+        parts[at.with_suffix(".pdf")] = printed(shown)
+    write_all(parts)
+    sums = write_sums(run, at.parent, parts)
     return Made(content, at, sums, sign(sums, key) if key else None)
 
 
-def report_at_end(run: Path) -> list[str]:
+def report_at_end(run: Path, make: Callable[[Path], Reported] = make_report) -> list[str]:
     """Make the report of a run that is over; return lines on it, or on why there is none.
 
     Evidence and verdicts are safe by now: whatever goes wrong here must not end the run.
     """
-    if not (run / HISTORY).exists():
+    if not any((run / name).exists() for name in (HISTORY, OUTCOMES)):
         return []
     try:
-        return list(make_report(run).lines())
+        return list(make(run).lines())
     except EvidenceError as error:
         return [f"no report could be made: {error}", f"try again: python -m report {run}"]
     except Exception as error:  # noqa: BLE001 - a report is no reason to lose what a run has to say

@@ -23,8 +23,12 @@ _ID = re.compile(r"\b[A-Z]{2,3}-\d\d\b")
 
 def page(content: Content) -> str:
     """Return the whole page."""
-    template = _environment().get_template("page.html.j2")
-    return template.render(content=content, most_reasons=MOST_REASONS, namespace=NAMESPACE)
+    return laid_out("page.html.j2", content=content, most_reasons=MOST_REASONS)
+
+
+def laid_out(template: str, **values: object) -> str:
+    """Return a page that a template makes of values."""
+    return _environment().get_template(template).render(namespace=NAMESPACE, **values)
 
 
 def shown(value: object) -> object:

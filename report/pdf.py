@@ -1,4 +1,4 @@
-"""The page as `report.pdf`, printed by Chromium where it is installed; nothing else needs it."""
+"""A page on paper, printed by Chromium where it is installed; nothing else needs it."""
 
 from __future__ import annotations
 
@@ -8,41 +8,61 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from report.writing import ReportError, write_whole
+from report.writing import ReportError, octets, write_whole
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT_S = 180
+END = b"%%EOF"
+WITHOUT = "nothing was written; leave --pdf out, and print report.html by hand"
 
 
 def print_page(page: Path) -> Path:
-    """Print a page beside itself; raise ReportError without a browser, or when it does not."""
+    """Print a page that lies there beside itself; raises as `printed`."""
+    return write_whole(page.with_suffix(".pdf"), printed(page.read_text()))
+
+
+def printed(page: str) -> bytes:
+    """Return a page as PDF; raise ReportError without a browser, or when it does not print."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         raise ReportError(
             f"no browser that prints was found: {', '.join(BROWSERS)}",
             hint="install chromium, or print report.html by the browser that shows it",
         )
-    with tempfile.TemporaryDirectory(prefix="vpnproof-print-") as place:
-        printed = Path(place) / "report.pdf"
+    try:
+        with tempfile.TemporaryDirectory(prefix="vpnproof-print-") as place:
+            return _print(found, page, Path(place))
+    except OSError as error:
+        raise ReportError(f"the report cannot be printed: {error}", hint=WITHOUT) from error
+
+
+def _print(browser: str, page: str, place: Path) -> bytes:
+    shown, on_paper = place / "report.html", place / "report.pdf"
+    shown.write_bytes(octets(page))
+    try:
         done = subprocess.run(
             [
-                found,
+                browser,
                 "--headless=new",
                 "--no-sandbox",  # it shows a page of our own, without scripts; root has no sandbox
                 "--disable-gpu",
                 f"--user-data-dir={place}/profile",
                 "--no-pdf-header-footer",
-                f"--print-to-pdf={printed}",
-                page.absolute().as_uri(),
+                f"--print-to-pdf={on_paper}",
+                shown.as_uri(),
             ],
             capture_output=True,
             check=False,
             timeout=TIMEOUT_S,
         )
-        if not printed.is_file():
-            said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            raise ReportError(f"{found} did not print {page}: {''.join(said) or 'it said nothing'}")
-        return write_whole(page.with_suffix(".pdf"), printed.read_bytes())
+    except subprocess.TimeoutExpired as error:
+        raise ReportError(f"{browser} did not print in {TIMEOUT_S} s", hint=WITHOUT) from error
+    content = on_paper.read_bytes() if on_paper.is_file() else b""
+    if not content.rstrip().endswith(END):  # on a full disk, too, Chromium ends with 0
+        said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        why = "".join(said) or "it said nothing"
+        raise ReportError(f"{browser} did not print all of it: {why}", hint=WITHOUT)
+    return content
 
 
 def pages_of(pdf: Path) -> int:

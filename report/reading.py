@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -160,13 +161,20 @@ def _looked(directory: Path) -> tuple[tuple[str, ...], list[Lack]]:
     try:
         looked = integrity(directory)
     except EvidenceError as error:
-        return (), [Lack("integrity", f"cannot be told: {error.message}")]
+        return (), [Lack("integrity", f"cannot be told: {error.message}"), *_damage(directory)]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        return (), [Lack("integrity", f"cannot be told: {error!r}")]
+        return (), [Lack("integrity", f"cannot be told: {error!r}"), *_damage(directory)]
     lacks = [Lack("damaged", one) for one in _first(looked.damaged)]
     never = "was to be judged, and never was"  # what a run does not show is told by requirement
     lacks += [Lack("not closed", one) for one in _first([o for o in looked.open if never not in o])]
     return looked.altered, lacks
+
+
+def _damage(directory: Path) -> Iterator[Lack]:
+    """Yield what is damaged in the history of a run whose verdicts cannot be read."""
+    with suppress(EvidenceError, OSError):
+        for one in _first([str(each) for each in read_history(directory / HISTORY).damage]):
+            yield Lack("damaged", one)
 
 
 def _first(found: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -118,11 +118,23 @@ def as_junit(content: Content) -> str:
 
     FAIL is a failure, UNKNOWN an error: neither is ever taken for a success.
     """
+    return junit(junit_suites(content))
+
+
+def junit(each: Iterable[ET.Element]) -> str:
+    """Return suites as the text of a file."""
     suites = ET.Element("testsuites", name="vpnproof")
+    suites.extend(each)
+    ET.indent(suites)
+    return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def junit_suites(content: Content) -> Iterator[ET.Element]:
+    """Yield a suite for each guide."""
     for guide in content.guides:
         rows = [row for row in content.rows if row.guide == guide]
         cases = [case for row in rows for case in _cases(row)]
-        suite = ET.SubElement(suites, "testsuite", name=visible(guide), tests=str(len(cases)))
+        suite = ET.Element("testsuite", name=visible(guide), tests=str(len(cases)))
         suite.set("failures", str(sum(case.find("failure") is not None for case in cases)))
         suite.set("errors", str(sum(case.find("error") is not None for case in cases)))
         properties = ET.SubElement(suite, "properties")
@@ -132,8 +144,7 @@ def as_junit(content: Content) -> str:
             told = host.trouble or f"{host.name}: {host.what}"
             ET.SubElement(properties, "property", name="Host of the run", value=visible(told))
         suite.extend(cases)
-    ET.indent(suites)
-    return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+        yield suite
 
 
 def _cases(row: Row) -> Iterator[ET.Element]:

@@ -38,7 +38,16 @@ class Durations:
     @classmethod
     def remembered(cls) -> Durations:
         """Return what earlier runs took; a damaged file is as good as none."""
-        return cls(_read(_path()))
+        return cls.of(_path())
+
+    @classmethod
+    def of(cls, path: Path) -> Durations:
+        """Return what a file says; a damaged one is as good as none."""
+        return cls(_read(path))
+
+    def knows(self, scenario: str) -> bool:
+        """Whether earlier runs have told, or it is an estimate."""
+        return bool(self._known.get(_key(scenario)))
 
     def expected_s(self, scenario: str) -> float:
         """Return how long a scenario will take, as far as anybody knows."""

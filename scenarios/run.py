@@ -148,7 +148,12 @@ class Run:
         fresh.replace(self.files.facts_file)
 
     def _point_latest_here(self) -> None:
-        """Let `latest` beside the directory point at it; what is no such link is left alone."""
+        """Let `latest` beside the directory point at it; what is no such link is left alone.
+
+        What is a part of a run has none: `latest` points at that run.
+        """
+        if RunDirectory(self.directory.parent.parent).facts_file.exists():
+            return
         link = self.directory.parent / LATEST
         if os.path.lexists(link) and not _points_at_a_run(link):
             return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.errors import LabError
+from lab.errors import ImageError, LabError
 from lab.image import Image, prepare
 from lab.image import choose as choose_image
 from lab.progress import Progress
@@ -89,14 +89,15 @@ def prepared(
 def header(config: pytest.Config) -> tuple[list[str], list[str]]:
     """Prepare what the run asks for; return the images, and a line on each guide's software.
 
-    pytest.UsageError for software that is not what its catalogue says, or cannot be built.
+    pytest.UsageError for software that is not what its catalogue says, or cannot be built, and for
+    an image that cannot be had.
     """
     images: list[str] = []
     lines: list[str] = []
     for guide in guides_of(config.args, GUIDES):
         try:
             made, image = prepared(config, guide, "ucarp", Progress())
-        except (SourceRefused, PackagingFailed) as error:
+        except (ImageError, SourceRefused, PackagingFailed) as error:
             raise pytest.UsageError(str(error)) from error
         images.append(str(image))
         lines.append(f"software of {guide}: {made.software}")

@@ -14,12 +14,18 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-mutation.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-build.lock",
+    "requirements-mutation.lock",
+    "requirements-browser.lock",
+)
 WANTED = [
     *((LOCKS[0], line) for line in PROJECT["project"]["dependencies"]),
     *((LOCKS[0], line) for line in PROJECT["project"]["optional-dependencies"]["test"]),
     *((LOCKS[1], line) for line in PROJECT["dependency-groups"]["build"]),
     *((LOCKS[2], line) for line in PROJECT["dependency-groups"]["mutation"]),
+    *((LOCKS[3], line) for line in PROJECT["dependency-groups"]["browser"]),
 ]
 
 
@@ -67,6 +73,15 @@ def test_what_locked_packages_need_is_locked_too():
             needed = Requirement(line)
             if needed.marker is None or needed.marker.evaluate({"extra": ""}):
                 assert canonicalize_name(needed.name) in names, f"{name} needs {line}"
+
+
+def test_what_is_imported_beside_the_project_is_of_the_same_version():
+    own, beside = locked("requirements.lock"), locked("requirements-browser.lock")
+    both = own.keys() & beside.keys()
+    assert both
+    assert {name: beside[name].specifier for name in both} == {
+        name: own[name].specifier for name in both
+    }
 
 
 def test_what_compiles_is_what_the_build_system_asks_for():

@@ -181,10 +181,20 @@ def test_a_compiler_is_installed_only_when_the_genuine_software_is_asked_for(
     assert "golang" in machine.setup("--genuine").stdout
 
 
+def test_a_browser_is_installed_only_when_it_is_asked_for_alone_or_with_others(machine: Machine):
+    machine.has("id", "echo 0")
+    machine.has("dpkg-query", NOTHING_INSTALLED)
+    machine.has("apt-get", 'echo "installs $*"')
+    assert "chromium" not in machine.setup("--genuine").stdout
+    both = machine.setup("--genuine", "--browser").stdout
+    assert "chromium-driver" in both
+    assert "golang" in both
+
+
 def test_another_option_is_refused(machine: Machine):
-    done = machine.setup("--genuin")
+    done = machine.setup("--browser", "--genuin")
     assert done.returncode == 1
-    assert "unknown options: --genuin" in done.stderr
+    assert "unknown option: --genuin" in done.stderr
 
 
 def test_what_is_missing_is_told_and_nothing_is_installed(machine: Machine):

@@ -76,7 +76,7 @@ class FirewallShown(Event):
 
 
 class ChangesApplied(Event):
-    """apply_changes.sh was run on the node `source`; output: the end of what it said (MN-28)."""
+    """apply_changes.sh was run on the node `source`; output: the end of what it said."""
 
     kind: Literal["changes.applied"] = "changes.applied"
     status: int

@@ -29,14 +29,14 @@ class MaintenancePlanned(Event):
 
 
 class ScriptRun(Event):
-    """A script was typed on the machine `source`, and had ended at `at_ns` (MN-14, 25 to 27).
+    """A script was typed on the machine `source`, and had ended at `at_ns` (MN-14, 25 to 27, 31).
 
     script: a file of the guide's archive, or "reboot". began_ns: when it was typed, by the host's
     clock as `at_ns`. output: the end of what it printed.
     """
 
     kind: Literal["script.run"] = "script.run"
-    script: Script | Literal["reboot", "apply_changes.sh"]
+    script: Script | Literal["reboot", "apply_changes.sh", "convert_to_controller.sh"]
     typed: Name
     began_ns: Count
     status: int

@@ -1,4 +1,4 @@
-"""Events of the portal, and of what users and administrators do there (MN-02, 03, 16 to 19)."""
+"""Events of the portal, and of what users and administrators do there (MN-02, 03, 16 to 20, 31)."""
 
 from __future__ import annotations
 
@@ -138,3 +138,30 @@ class HookRefused(Event):
     kind: Literal["hook.refused"] = "hook.refused"
     client: Name
     messages: tuple[Name, ...]
+
+
+class ConfigurationsShown(Event):
+    """What a user's page Configurations offers, and what the user has (MN-20, MN-31).
+
+    status: 0 for no answer. offered: profiles to choose from; kept: the certificates' names.
+    """
+
+    kind: Literal["configurations.shown"] = "configurations.shown"
+    user: Name
+    status: Count
+    offered: tuple[Name, ...]
+    kept: tuple[Name, ...]
+
+
+class ConfigurationAsked(Event):
+    """A user asked for a configuration of a profile (MN-20).
+
+    hosts: where it leads to. key: the SHA-256 of its TLS Crypt key's lines, "" without.
+    """
+
+    kind: Literal["configuration.asked"] = "configuration.asked"
+    user: Name
+    profile: Name
+    status: Count
+    hosts: tuple[Name, ...]
+    key: str

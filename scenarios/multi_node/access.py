@@ -33,6 +33,7 @@ from lab.answers import understood
 from lab.machine import Machine
 from lab.wait import until
 from provision.multi_node.requirements import ARCHIVE, HOME
+from scenarios.multi_node.tunnel_clients import echo
 
 _HERE = Path(__file__).parent
 _PEERS, _KNOCKING = ((_HERE / name).read_text() for name in ("daemon_peers.py", "knocking.py"))
@@ -151,11 +152,15 @@ def forward(
     target: str,
     *,
     sent: int = 1,
+    device: str = "",
 ) -> None:
-    """Send echo requests that a node is to forward, or not, and record what came of them."""
+    """Send echo requests that a node is to forward, or not, and record what came of them.
+
+    device: what they leave by, "" for what the routes say.
+    """
     family: Family = 6 if ":" in target else 4
     began_ns = time.time_ns()
-    status = sends(f"ping -{family} -n -q -c {sent} -W 3 {target}")
+    status = sends(echo(target, device=device, sent=sent))
     history.record(
         ForwardTried(
             source=source,

@@ -119,6 +119,25 @@ def connect(
     return {tunnel.name: tunnel for tunnel in tunnels}
 
 
+def connect_in_turn(
+    vpn_clients: VpnClients,
+    history: History,
+    site: Deployment,
+    wanted: Sequence[Client],
+    *,
+    seconds_each: float,
+) -> dict[str, Tunnel]:
+    """Connect clients one after the other; return what became of each.
+
+    A node's process serves nobody while it asks who may come in. Who waits for it for longer than
+    `server-poll-timeout` tries the next way: by TCP, where nothing tells a client of a dead node.
+    """
+    found: dict[str, Tunnel] = {}
+    for one in wanted:
+        found |= connect(vpn_clients, history, site, [one], seconds=seconds_each)
+    return found
+
+
 def start(
     vpn_clients: VpnClients, history: History, site: Deployment, wanted: Sequence[Client]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,8 +10,9 @@ from checks.multi_node.deployment import Deployment
 from evidence.history import History
 from lab.lab import Lab
 from provision.multi_node.download import downloaded
-from provision.vpn_clients import Client, VpnClients
+from provision.vpn_clients import VpnClients
 from scenarios.multi_node.planned import record_planned
+from scenarios.multi_node.tunnel_clients import TunnelClients
 
 
 @pytest.fixture
@@ -26,28 +27,10 @@ def site(lab: Lab, history: History) -> Deployment:
     return record_planned(history, lab.topology)
 
 
-class Leaving(VpnClients):
-    """VPN clients that remember who was connected, so that they can be sent home."""
-
-    def __init__(self, lab: Lab, site: Deployment) -> None:
-        super().__init__(lab[site.client.name], nameserver=site.services.address(4))
-        self._connected: list[str] = []
-
-    def connect_all(self, clients: Sequence[Client]) -> None:
-        """Start clients, as VpnClients does."""
-        self._connected += [client.name for client in clients]
-        super().connect_all(clients)
-
-    def leave(self) -> None:
-        """End every client that was started."""
-        self.disconnect(dict.fromkeys(self._connected))
-        self._connected.clear()
-
-
 @pytest.fixture
 def vpn_clients(multi_node: Lab, site: Deployment) -> Iterator[VpnClients]:
     """Clients on the client machine; those a scenario connects are gone when it ends."""
-    clients = Leaving(multi_node, site)
+    clients = TunnelClients(multi_node, site)
     try:
         yield clients
     finally:

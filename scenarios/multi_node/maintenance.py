@@ -190,7 +190,8 @@ def asking(
 ) -> Iterator[None]:
     """Let clients ask addresses in the tunnel twice a second, for the block.
 
-    Only the node that a client is connected to answers; what it answers is seen on the wire.
+    What shows a tunnel is OpenVPN's packets on the wire, never that somebody answers: without its
+    tunnel a client asks on the wire itself, where a node answers for its address inside, too.
     """
     try:
         for name, addresses in targets.items():

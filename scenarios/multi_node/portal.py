@@ -17,7 +17,7 @@ from evidence.events.portal import Listed
 from lab.errors import ScenarioError
 from provision.target import Target
 
-CONNECTIONS = "connections"
+CONNECTIONS, CONFIGURATIONS = "connections", "configurations"
 _SECONDS = 180  # issuing a configuration takes an emulated controller seconds of RSA
 _CURL = "curl -q -K - 2>&1"
 _END_OF_HEAD = re.compile(r"\r?\n\r?\n")
@@ -34,6 +34,8 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
     """Name and value of each button that has a name."""
+    options: dict[str, list[str]] = field(default_factory=dict)
+    """What may be chosen, by the name of the list."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Portal:
 
     def download(self, profile: str, name: str) -> Page:
         """Create a configuration of a profile."""
-        form = self.get("configurations").form("profileId", "displayName")
+        form = self.get(CONFIGURATIONS).form("profileId", "displayName")
         return self.send(form, profileId=profile, displayName=name)
 
     def act_on(self, user: str, action: str) -> Page:
@@ -116,7 +118,7 @@ class Portal:
 
     def delete_certificates(self) -> list[Page]:
         """Delete all configurations of who is logged in; return the answers."""
-        found = [form for form in self.get("configurations").forms if "commonName" in form.fields]
+        found = [form for form in self.get(CONFIGURATIONS).forms if "commonName" in form.fields]
         return [self.send(form) for form in found]
 
     def _ask(self, url: str, values: Mapping[str, str] | None) -> Page:
@@ -160,6 +162,7 @@ class _Reader(HTMLParser):
         self.connections: dict[str, list[Listed]] = {}
         self._url = url
         self._form: Form | None = None
+        self._select = ""
         self._profile = ""
         self._titles: list[str] = []
         self._addresses: list[str] = []
@@ -180,6 +183,9 @@ class _Reader(HTMLParser):
             self.forms.append(self._form)
         elif self._form is not None and "name" in has:
             _add_field(self._form, tag, has)
+            self._select = has["name"] if tag == "select" else self._select
+        elif self._form is not None and tag == "option":
+            self._form.options.setdefault(self._select, []).append(has.get("value", ""))
         if tag == "h2" and "id" in has:
             self._profile = has["id"]
             self.connections[self._profile] = []

@@ -10,7 +10,8 @@ from checks.multi_node.deployment import Deployment
 from evidence.history import History
 from lab.lab import Lab
 from provision.multi_node.site import Site
-from scenarios.multi_node import observe
+from provision.platform import platform_of
+from scenarios.multi_node import installed, observe
 
 Judge = Callable[[str], object]
 
@@ -58,3 +59,17 @@ def test_strangers_and_wrong_secrets_are_refused_by_the_api(
 ) -> None:
     ask_api_side_by_side(multi_node, history, (*site.strangers, *site.nodes))
     judge("MN-08")
+
+
+@pytest.mark.requirement("MN-09")
+def test_certificates_are_made_by_vpn_ca_and_keys_are_nobody_elses(
+    multi_node: Lab, site: Deployment, history: History, judge: Judge
+) -> None:
+    of_node = installed.credentials_of_node(platform_of(multi_node.image.name))
+    paths = dict.fromkeys(site.nodes, of_node)
+    paths[site.controller.name] = installed.credentials_of_controller()
+    observe.side_by_side(
+        (multi_node[name] for name in paths),
+        lambda machine: installed.credentials(history, machine, paths[machine.name]),
+    )
+    judge("MN-09")

@@ -12,6 +12,7 @@ from checks.multi_node.guide import DAEMON_PORT, FAMILIES, PORT, TRANSPORTS
 from checks.multi_node.rules import SSH
 from checks.multi_node.tightened import NO_COMMIT
 from evidence.events.access import GuideTextTried, Phase
+from evidence.events.access import Way as Forwarded
 from evidence.history import History
 from lab.lab import Lab
 from lab.machine import Machine
@@ -24,6 +25,7 @@ from scenarios.multi_node import access
 from scenarios.multi_node.access import Ports
 from scenarios.multi_node.clients import by_ways, connect, inside, record_tunnels, ways
 from scenarios.multi_node.observe import side_by_side
+from scenarios.multi_node.tunnel_clients import DEVICE
 
 Judge = Callable[[str], object]
 
@@ -138,7 +140,7 @@ def go_out(
     name = next(one.name for one in wanted if one.name.startswith(f"{node}-"))
     for family in FAMILIES:
         target = site.services.address(family)
-        access.forward(history, name, sender(vpn_clients, name), node, "out", target, sent=2)
+        forward(history, name, vpn_clients, node, "out", target, sent=2)
 
 
 def between_clients(
@@ -150,12 +152,11 @@ def between_clients(
 ) -> None:
     """Let a client of a node look for another of its process, and for one of the other process."""
     name = f"{node}-udp4"
-    sends = sender(vpn_clients, name)
     same, other = (inside(tunnels[f"{node}-{one}"], family) for one in ("udp6", "tcp4"))
     if same:
-        access.forward(history, name, sends, node, "to a client of the same process", same)
+        forward(history, name, vpn_clients, node, "to a client of the same process", same)
     if other:
-        access.forward(history, name, sends, node, "to a client of another", other)
+        forward(history, name, vpn_clients, node, "to a client of another", other)
 
 
 def from_outside(
@@ -176,9 +177,22 @@ def from_outside(
         access.forward(history, services.name, sends, node, "through", through)
 
 
-def sender(vpn_clients: VpnClients, name: str) -> access.Sends:
-    """Return what runs a command as a client sees the network."""
-    return lambda command: vpn_clients.run(name, command, check=False).status
+def forward(
+    history: History,
+    name: str,
+    vpn_clients: VpnClients,
+    node: str,
+    way: Forwarded,
+    target: str,
+    *,
+    sent: int = 1,
+) -> None:
+    """Let a client send by its tunnel, and by nothing else."""
+
+    def sends(command: str) -> int:
+        return vpn_clients.run(name, command, check=False).status
+
+    access.forward(history, name, sends, node, way, target, sent=sent, device=DEVICE)
 
 
 def try_ipv6_as_printed(history: History, lab: Lab, node: Machine) -> None:

@@ -12,8 +12,9 @@ from checks.protocols.round_robin import LEAST_QUERIES
 from evidence.history import History
 from lab.lab import Lab
 from provision.vpn_clients import VpnClients
-from scenarios.multi_node import observe
+from scenarios.multi_node import installed, observe, visits
 from scenarios.multi_node.clients import by_ways, clients, connect, record_tunnels, ways
+from scenarios.multi_node.portal import Portal
 
 Judge = Callable[[str], object]
 
@@ -70,3 +71,26 @@ def test_clients_that_connect_by_the_shared_name_land_on_all_nodes(
     record_tunnels(vpn_clients, history, site, wanted, tunnels, {})
     observe.connection_log(history, multi_node[site.controller.name])
     judge("MN-23")
+
+
+@pytest.mark.requirement("MN-20")
+def test_merged_profiles_are_one_to_users_with_one_name_and_one_key(
+    multi_node: Lab, site: Deployment, history: History, judge: Judge
+) -> None:
+    controller, client = multi_node[site.controller.name], site.client.name
+    observe.controller_config(history, controller)
+    installed.tls_crypt_keys(history, controller, installed.SHARED_KEY)
+    observe.side_by_side(
+        (multi_node[node] for node in site.nodes),
+        lambda node: installed.tls_crypt_keys(history, node, f"{installed.SERVER_FILES}/*.conf"),
+    )
+    passwords = visits.printed_passwords(history, controller)
+    portal = Portal.of(multi_node[client], site.controller.fqdn)
+    portal.log_in("demo", passwords["demo"])
+    visits.configurations(history, portal, client, "demo")
+    try:
+        for node in site.nodes:
+            visits.ask_configuration(history, portal, client, "demo", node)
+    finally:
+        portal.delete_certificates()
+    judge("MN-20")

@@ -10,8 +10,9 @@ from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import TRANSPORTS
 from evidence.history import History
 from lab.lab import Lab
+from lab.machine import Machine
 from provision.vpn_clients import VpnClients
-from scenarios.multi_node import observe
+from scenarios.multi_node import access, installed, observe
 from scenarios.multi_node.clients import by_ways, connect, record_tunnels, ways
 
 Judge = Callable[[str], object]
@@ -46,3 +47,19 @@ def test_a_client_gets_into_each_node_by_udp_and_tcp_over_ipv4_and_ipv6(
     tunnels = connect(vpn_clients, history, site, wanted, seconds=seconds)
     record_tunnels(vpn_clients, history, site, wanted, tunnels, {way.name: way for way in each})
     judge("MN-15")
+
+
+@pytest.mark.sign_off
+@pytest.mark.destructive
+@pytest.mark.requirement("MN-12")
+def test_a_node_deploys_the_profiles_of_its_list_and_no_others(
+    multi_node: Lab, site: Deployment, history: History, judge: Judge
+) -> None:
+    def apply(node: Machine) -> None:
+        installed.node_config(history, node)
+        access.apply_changes(history, node)
+        observe.server_state(history, node)
+
+    observe.controller_config(history, multi_node[site.controller.name])
+    observe.side_by_side((multi_node[node] for node in site.nodes), apply)
+    judge("MN-12")

@@ -23,12 +23,20 @@ from provision.multi_node.ready import wait_until_ready
 from provision.multi_node.site import Site
 from provision.vpn_clients import VpnClients
 from scenarios.multi_node import observe
-from scenarios.multi_node.clients import by_ways, clients, connect, record_tunnels, ways
+from scenarios.multi_node.clients import (
+    by_ways,
+    clients,
+    connect,
+    connect_in_turn,
+    record_tunnels,
+    ways,
+)
 from scenarios.multi_node.maintenance import asking, far_ends, run_script, switch
 
 Judge = Callable[[str], object]
 
-SECONDS_EACH = 15
+SECONDS_EACH = 15  # for all clients of a scenario together, times their number
+SECONDS_ALONE = 60.0
 CLIENTS = 6  # that connect by the shared name: whichever node dies has some
 REFUSED_S = 60.0
 STANDS_S = 20.0  # that the controller is off and clients stand, at the least
@@ -48,7 +56,7 @@ def test_clients_of_a_node_that_dies_go_to_another_by_themselves(
 ) -> None:
     wanted = clients(site, {f"client-{n}": one for n, one in enumerate(profiles[:CLIENTS])})
     names = [one.name for one in wanted]
-    tunnels = connect(vpn_clients, history, site, wanted, seconds=SECONDS_EACH * len(wanted))
+    tunnels = connect_in_turn(vpn_clients, history, site, wanted, seconds_each=SECONDS_ALONE)
     record_tunnels(vpn_clients, history, site, wanted, tunnels, {})
     at = {name: site.node_of(one.remote or "") for name, one in tunnels.items() if one.up}
     lost = Counter(node for node in at.values() if node).most_common(1)

@@ -21,6 +21,8 @@ from checks.multi_node.guide import FAMILIES
 from checks.multi_node.kept_out import REFUSED
 from evidence.events.portal import (
     AccountActed,
+    ConfigurationAsked,
+    ConfigurationsShown,
     ConnectionsShown,
     HookRefused,
     PortalLogin,
@@ -32,16 +34,17 @@ from evidence.events.portal import (
     WebRequest,
 )
 from evidence.history import History
-from evidence.secret import Secrets
+from evidence.secret import Secrets, in_profile
 from lab.answers import understood
-from lab.errors import DeadlinePassed, LabError
+from lab.errors import DeadlinePassed, LabError, ScenarioError
 from lab.machine import Machine
 from lab.wait import until
 from provision.multi_node.controller import CREDENTIALS, PASSWORD_NOTES
 from provision.vpn_clients import Client, Tunnel, VpnClients
 from scenarios.multi_node.clients import far_end, inside, start
+from scenarios.multi_node.installed import key_in
 from scenarios.multi_node.observe import read_curl
-from scenarios.multi_node.portal import CONNECTIONS, Page, Portal
+from scenarios.multi_node.portal import CONFIGURATIONS, CONNECTIONS, Page, Portal
 
 _USER = {"Regular User": "demo", "Admin User": "admin"}
 _WRONG = "not-the-password"
@@ -51,6 +54,7 @@ _ANCHOR = (
     "ls /usr/local/share/ca-certificates/vpnproof-lab.crt "
     "/etc/pki/ca-trust/source/anchors/vpnproof-lab.crt 2>/dev/null"
 )
+_REMOTE = re.compile(r"^remote (\S+)", re.MULTILINE)
 _LOGS = "/var/log/vpn-clients"
 _REFUSAL = "does not exist|account is disabled|client-connect"
 
@@ -119,6 +123,53 @@ def log_in_every_way(
                     sees=_sees(portal.get(CONNECTIONS)),
                 )
             )
+
+
+def log_in_as_printed(
+    history: History, portal: Portal, machine: str, passwords: Mapping[str, str]
+) -> None:
+    """Record a login of each user with the printed password, if there is a portal to log in to."""
+    for user, password in passwords.items():
+        status, sees = 0, _sees(Page(portal.root, 0, "", ""))
+        with contextlib.suppress(ScenarioError):  # a page without the form
+            status = portal.log_in(user, password).status
+            sees = _sees(portal.get(CONNECTIONS))
+        history.record(
+            PortalLogin(source=machine, user=user, credentials="printed", status=status, sees=sees)
+        )
+
+
+def configurations(history: History, portal: Portal, machine: str, user: str) -> None:
+    """Record what the page Configurations offers to who is logged in, and what there is."""
+    page = portal.get(CONFIGURATIONS)
+    history.record(
+        ConfigurationsShown(
+            source=machine,
+            user=user,
+            status=page.status,
+            offered=tuple(one for form in page.forms for one in form.options.get("profileId", ())),
+            kept=tuple(filter(None, (form.fields.get("commonName") for form in page.forms))),
+        )
+    )
+
+
+def ask_configuration(
+    history: History, portal: Portal, machine: str, user: str, profile: str
+) -> None:
+    """Let who is logged in ask for a configuration; its keys stay with the run's secrets."""
+    answer = portal.download(profile, "laptop")
+    text = "\n".join(answer.text.splitlines())
+    Secrets(history.path.parent).keep(in_profile(f"{user} for {profile}", text))
+    history.record(
+        ConfigurationAsked(
+            source=machine,
+            user=user,
+            profile=profile,
+            status=answer.status,
+            hosts=tuple(sorted(set(_REMOTE.findall(text)))),
+            key=key_in(text),
+        )
+    )
 
 
 def _sees(page: Page) -> Literal["connections", "refusal", "form", "else"]:

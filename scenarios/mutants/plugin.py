@@ -34,16 +34,16 @@ def every() -> Mapping[str, tuple[Mutant, ...]]:
         failover_setup,
         failover_takeovers,
         multi_node,
+        multi_node_portal,
     )
 
     parts = (failover_setup, failover_running, failover_takeovers, failover_sessions)
     failover = tuple(mutant for mutants in (part.MUTANTS for part in parts) for mutant in mutants)
-    return {"multi_node": multi_node.MUTANTS, "failover": failover}
+    nodes = (*multi_node.MUTANTS, *multi_node_portal.MUTANTS)
+    return {"multi_node": nodes, "failover": failover}
 
 
-_RECORDED_ONLY = "no deployment is broken for it yet: its mutant is recorded evidence"
 NONE: Mapping[str, str] = {
-    **dict.fromkeys(("MN-02", "MN-03", "MN-16", "MN-17", "MN-18", "MN-19"), _RECORDED_ONLY),
     "MN-26": "no deployment makes an order right: every wrong one is tried, and named",
     "FO-48": "it is a table of networks, three of which are broken: each is the others' mutant",
 }

@@ -68,8 +68,9 @@ def _labs(config: pytest.Config, progress: Progress) -> Labs:
     first = next(iter(guides_of(config.args, GUIDES)), "failover")
     image = software.prepared(config, first, heartbeat, progress)[1]
     run = config.stash[RUN]
+    wanted = config.stash.get(TO_BE_JUDGED, frozenset[str]())
     run.open(
-        requirements=config.stash.get(TO_BE_JUDGED, frozenset[str]()),
+        requirements=wanted,
         image=str(image),
         image_source=image.source,
         accelerator=str(accelerator),

@@ -14,6 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checks.engine.verdict import Status
+from tests.checks.multi_node.installed_runs import run_mn_09
 from tests.reference.drop_in import Machine
 
 STAMP = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d "
@@ -49,6 +51,21 @@ def test_files_are_readable_by_their_owner_alone(authority: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in authority.iterdir()}
     names = ("ca", "vpn-daemon-client", "vpn-daemon-node-a")
     assert modes == {f"{name}.{kind}": 0o600 for name in names for kind in ("crt", "key")}
+
+
+def test_the_check_of_certificates_objects_only_to_the_one_that_ends_too_early(
+    authority: Path, tmp_path: Path
+) -> None:
+    names = {"authority": "ca", "client": "vpn-daemon-client", "server": "vpn-daemon-node-a"}
+    run = run_mn_09()
+    for event in run.all("credentials.shown"):
+        for one in event["files"]:
+            if one["what"] == "certificate":
+                one["text"] = (authority / f"{names[one['of']]}.crt").read_text()
+    verdict = run.judge("MN-09", tmp_path)
+    assert verdict.status is Status.FAIL
+    assert len(verdict.reasons) == 3  # as it is on the controller, and on two nodes
+    assert all(" ends at " in reason for reason in verdict.reasons), verdict.text
 
 
 def test_keys_are_pkcs8(authority: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 
 from checks.engine.verdict import Status
 from checks.failover.stages import Stage
+from checks.protocols.budgets import Budget
 from evidence.capture import Capture
 from evidence.moment import NS
+from report.distributions import Distribution, Sample
 from report.failovers import Failover, failovers
+from report.figures import strips
 from report.reading import read_run
 from tests.checks.failover import recording
 from tests.checks.failover.recording import MAC, SCENARIO, Run, stamp
@@ -48,6 +52,19 @@ def test_its_stages_are_measured_against_their_limits(crash: Run) -> None:
     assert stages[Stage.SERVICE].seconds == pytest.approx(3.9)
     assert [limit.maximum_s for limit in stages[Stage.TAKEOVER].limits] == [5.0, 5.0]
     assert stages[Stage.SERVICE].limits[0].maximum_s == 10
+
+
+def test_limits_that_read_alike_are_told_once() -> None:
+    limits = tuple(Budget(0, most, "3*A + skew", "") for most in (3.511, 3.512, 3.6))
+    one = Distribution("stage", "pause", "keepalived", "", (), limits)
+    assert one.allowed == ["0.00 to 3.51 s (3*A + skew)", "0.00 to 3.60 s (3*A + skew)"]
+
+
+def test_a_dot_at_the_edge_of_a_figure_is_whole() -> None:
+    samples = tuple(Sample(seconds, 0, "") for seconds in (-0.027, -0.001, 0.0))
+    drawing = strips("d1", [Distribution("stage", "pause", "ucarp", "", samples, ())])
+    assert drawing.count("<use") >= 3
+    assert not re.search(r'<g clip-path="[^"]*">\s*<use', drawing)
 
 
 def test_a_restart_has_no_limit_of_its_own(tmp_path: Path) -> None:

@@ -59,6 +59,27 @@ def test_a_disk_that_is_full_leaves_the_former_report(
     assert not [name for name in names(good_run) if name.startswith(".report")]
 
 
+def test_a_disk_that_is_full_in_the_middle_leaves_all_parts_of_the_former_report(
+    good_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_report(good_run)
+    former = {name: (good_run / name).read_bytes() for name in PARTS}
+    facts(good_run, image="another")
+    real, room = os.fsync, [None, None]
+
+    def full(descriptor: int) -> None:
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        room.pop()
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ReportError, match=r"report\.xml: cannot be written: No space left"):
+        make_report(good_run)
+    assert {name: (good_run / name).read_bytes() for name in PARTS} == former
+    assert not [name for name in names(good_run) if name.startswith(".report")]
+
+
 def test_a_directory_that_is_not_there_is_named(good_run: Path, tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="no such directory"):
         make_report(good_run, tmp_path / "gone" / "page.html")

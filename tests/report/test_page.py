@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, Verdict
 from checks.engine.verdicts import Verdicts, tables_of, write_tables
 from evidence.events.run import ScenarioEnded
@@ -22,6 +21,7 @@ from tests.checks.engine import recorded
 from tests.checks.failover import recording
 from tests.checks.multi_node import runs
 from tests.report.conftest import facts
+from tests.report.sign_off import ten_thousand_verdicts
 
 HOSTILE = "</title><script>alert(1)</script>\x1b[31m\u202e'\"&{{ 7*7 }}"
 
@@ -224,11 +224,7 @@ def test_a_page_is_made_without_a_part_and_says_so(good_run: Path, names: tuple[
 
 
 def test_ten_thousand_verdicts_make_a_page(tmp_path: Path) -> None:
-    ids = [one.id for one in catalogue()]
-    verdict = Verdict(Status.PASS, ("as it should be",), ("history.jsonl:1",), 1, 1)
-    each = -(-10_000 // len(ids))
-    scenarios = {f"scenarios/test_it.py::test_{number}": {1: verdict} for number in range(each)}
-    write_tables(tmp_path, tables_of(Verdicts(dict.fromkeys(ids, scenarios), frozenset(ids))))
+    ten_thousand_verdicts(tmp_path)
     shown = of(tmp_path)
     assert shown.html.count('class="badge PASS"') >= 10_000
     assert len(shown.html) < 10_000_000

@@ -35,7 +35,9 @@ from checks.engine.verdicts import record_verdict
 from scenarios.run import terminal_of_run
 
 PLACE = pathlib.Path(__file__).parent
-RUN = pathlib.Path(os.environ["PRETENDED_EVIDENCE"])
+
+def run_directory():  # of a combination of a matrix, its own
+    return pathlib.Path(os.environ["VPNPROOF_EVIDENCE_OF_RUN"])
 
 def judge(requirement, evidence):
     bad = os.environ.get("PRETENDED_BAD") == evidence.scenario
@@ -68,10 +70,11 @@ def told(word, item):
 def pytest_runtest_protocol(item, nextitem):
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     told("begins", item)
-    RUN.mkdir(exist_ok=True)
+    run = run_directory()
+    run.mkdir(exist_ok=True)
     requirements = [name for mark in item.iter_markers("requirement") for name in mark.args]
-    attempt = next_attempt(RUN, item.nodeid)
-    with History(RUN / "history.jsonl", item.nodeid) as history:
+    attempt = next_attempt(run, item.nodeid)
+    with History(run / "history.jsonl", item.nodeid) as history:
         history.record(
             ScenarioStarted(source="it", lab="lab", requirements=requirements, attempt=attempt)
         )
@@ -81,7 +84,7 @@ def pytest_runtest_protocol(item, nextitem):
         for requirement in requirements:
             history.record(Judged(source="judge", requirement=requirement))
             verdict = Verdict(Status.PASS, ("as told",))
-            record_verdict(RUN, requirement, item.nodeid, verdict, attempt)
+            record_verdict(run, requirement, item.nodeid, verdict, attempt)
         history.record(ScenarioEnded(source="it", events=history.recorded))
     call = pytest.CallInfo.from_call(lambda: None, "call")
     report = pytest.TestReport.from_item_and_call(item, call)
@@ -112,24 +115,27 @@ class Pretended:
         return {worker for worker, _, _ in self.told}
 
 
+def outside() -> dict[str, str]:
+    """Return the environment of a run that is none within this one."""
+    return {name: value for name, value in os.environ.items() if name not in _OF_THIS_RUN}
+
+
 def pretend(place: Path, *arguments: str, dies: str = "", bad: str = "", **more: str) -> Pretended:
     """Run pytest in the project; `dies` names the scenario that kills its worker, once."""
     (place / "pretended_scenarios.py").write_text(_PLUGIN)
     evidence = place / "evidence"
     own = {
         "PYTHONPATH": os.pathsep.join((str(place), str(PROJECT))),
-        "PRETENDED_EVIDENCE": str(evidence),
         "PRETENDED_DIES": dies,
         "PRETENDED_BAD": bad,
         "VPNPROOF_CACHE": str(place / "cache"),
         **more,
     }
-    inherited = {name: value for name, value in os.environ.items() if name not in _OF_THIS_RUN}
     options = ["-p", "pretended_scenarios", "-p", "no:cacheprovider", f"--evidence={evidence}"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *arguments],
         cwd=PROJECT,
-        env=inherited | own,
+        env=outside() | own,
         capture_output=True,
         text=True,
         check=False,

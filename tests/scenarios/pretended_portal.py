@@ -21,7 +21,11 @@ PRINTED = (
     "#   Regular User: demo\n#   Regular User Pass: demo-password\n#\n"
     "#   Admin User: admin\n#   Admin User Pass: admin-password\n"
 )
-OVPN = "client\r\nremote nodes.frkovpn.tuxed.net 1194 udp\r\n<cert>\r\ndemo's own\r\n</cert>\r\n"
+TLS_CRYPT = "0123456789abcdef" * 2
+OVPN = (
+    "client\r\nremote nodes.frkovpn.tuxed.net 1194 udp\r\n<cert>\r\ndemo's own\r\n</cert>\r\n"
+    f"<tls-crypt>\r\n{TLS_CRYPT}\r\n</tls-crypt>\r\n"
+)
 _LOGIN = (
     '<form method="post" action="/vpn-user-portal/_form/auth/verify"><input name="userName">'
     '<input name="userPass"><input type="hidden" name="_form_auth_redirect_to" value="there">'
@@ -72,7 +76,8 @@ class PretendedPortal:
 
     def _deed(self, page: str, user: str, form: Mapping[str, str]) -> str:
         if page == "configurations":
-            return said(200, OVPN)
+            first = form["profileId"] == self.site.nodes[0]
+            return said(200, OVPN) if first else said(400, "no permission")
         if page == "deleteCertificate":
             self.deleted.add(user)
         elif form["user_action"] == "disableUser":
@@ -85,7 +90,9 @@ class PretendedPortal:
     def _page(self, page: str, user: str) -> str:
         if page == "configurations":
             return (
-                '<form method="post"><select name="profileId"></select><input name="displayName">'
+                '<form method="post"><select name="profileId">'
+                f'<option value="{self.site.nodes[0]}">Secure Internet</option></select>'
+                '<input name="displayName">'
                 '</form><form method="post" action="deleteCertificate">'
                 '<input type="hidden" name="commonName" value="0123"></form>'
             )

@@ -63,7 +63,7 @@ def test_what_is_patched_stands_in_the_drop_in_once(patched: Patched) -> None:
 def test_a_run_of_mutants_has_an_item_a_mutant_and_says_what_it_was(tmp_path: Path) -> None:
     run = pretend(tmp_path, "-n", "0", "--mutants", FILE)
     assert [name.partition("[")[2] for name in run.begun] == [
-        "MN-04]", "MN-05]", "MN-07]", "MN-08]",
+        "MN-04]", "MN-05]", "MN-07]", "MN-08]", "MN-09]",
     ]  # fmt: skip
     assert json.loads((run.evidence / "kills.json").read_text()) == []
 

@@ -106,6 +106,14 @@ def test_latest_points_at_the_run_that_was_opened_last(checkout: Path) -> None:
     assert (latest / "run.json").exists()
 
 
+def test_what_is_a_part_of_a_run_leaves_latest_to_it(checkout: Path) -> None:
+    whole = Run(checkout / "evidence" / "one", checkout)
+    whole.open()
+    Run(whole.directory / "matrix" / "part", checkout).open()
+    assert str((checkout / "evidence" / "latest").readlink()) == "one"
+    assert not (whole.directory / "matrix" / "latest").exists()
+
+
 def test_a_latest_whose_run_was_removed_is_replaced(checkout: Path) -> None:
     (checkout / "evidence").mkdir()
     (checkout / "evidence" / "latest").symlink_to("gone")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lab.errors import ImageError
 from provision.genuine.software import Software
 from scenarios import software
 from tests.scenarios.pretended import pretend
@@ -60,6 +61,18 @@ def test_the_header_says_what_each_guide_is_followed_with(tmp_path: Path) -> Non
     assert "software of multi_node: drop-in (pretended)" in run.said
     assert "software of failover: drop-in (" in run.said
     assert "not free" in run.said
+
+
+def test_an_image_that_cannot_be_had_is_a_usage_error_without_a_trace(
+    chosen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepared(*_: object) -> None:
+        raise ImageError("centos-7 cannot be had")
+
+    monkeypatch.setattr(software, "prepared", prepared)
+    config: Any = Config(stash=pytest.Stash(), args=["scenarios/failover"])
+    with pytest.raises(pytest.UsageError, match="centos-7 cannot be had"):
+        software.header(config)
 
 
 def test_software_that_is_something_else_is_refused_before_anything_begins(tmp_path: Path) -> None:

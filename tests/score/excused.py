@@ -33,7 +33,7 @@ ANY = ("",)
 VALIDATE = "FO-01 FO-06 FO-07 FO-08 FO-09 FO-45"
 AFTER = "FO-33 FO-34 FO-35 FO-36 FO-37 FO-38 FO-40 FO-46"
 MAINTENANCE = "MN-14 MN-24 MN-25 MN-26 MN-27 MN-30"
-TUNNELS = "MN-16 MN-17 MN-18 MN-19"
+TUNNELS = "MN-16 MN-17 MN-18 MN-19 MN-32"
 BY_ARP_OR_PACKETS = ("ARP", "serves")
 
 EXCUSES = (
@@ -59,10 +59,16 @@ EXCUSES = (
     Excuse("MN-05", "inverted", ANY, "options that are no numbers and ranges are MN-04's"),
     Excuse("MN-05", "a number beyond", ("profileNumber",), "any number but the other one's"),
     Excuse(
-        "MN-01 MN-02 MN-03 MN-06 MN-07 MN-08 MN-10 MN-11 MN-13 MN-15 MN-16 MN-17 MN-18 MN-19 MN-21 "
-        f"MN-22 MN-23 MN-28 MN-29 {MAINTENANCE}",
+        "MN-01 MN-02 MN-03 MN-06 MN-07 MN-08 MN-09 MN-10 MN-11 MN-12 MN-13 MN-15 MN-16 MN-17 MN-18 "
+        f"MN-19 MN-21 MN-22 MN-23 MN-28 MN-29 MN-31 MN-32 {MAINTENANCE}",
         "inverted", ("hideProfile",), "which profiles are hidden is MN-04's",
     ),
+    Excuse("MN-12", "", ("controller.config controller: ",), "of profiles their names alone"),
+    Excuse(
+        "MN-20", "inverted", ("Gateway", "enable", "blockLan", "clientToClient"),
+        "what merging does not change is MN-04's",
+    ),
+    Excuse("MN-20", "a number beyond", ("profileNumber",), "what merging does not change"),
     Excuse("MN-28 MN-29", "another machine", ("guide.text",), "any machine may be given the text"),
     Excuse("MN-11 MN-28 MN-29", "a number beyond", ("began_ns",), "an earlier one sees more"),
     Excuse(
@@ -74,7 +80,7 @@ EXCUSES = (
     Excuse(TUNNELS, "another machine", ("tunnel.tried",), "whoever asked was a client"),
     Excuse("MN-26 MN-27", "a number beyond", (": status",), "what a script says is MN-25's"),
     Excuse(
-        "MN-15 MN-16 MN-17 MN-18 MN-21 MN-23", "left out", ("tunnel.started",),
+        "MN-15 MN-16 MN-17 MN-18 MN-21 MN-23 MN-32", "left out", ("tunnel.started",),
         "it may begin with the scenario",
     ),
     Excuse("MN-18", "a silent port", ("node-a",), "node-b has the client that is disconnected"),

@@ -13,6 +13,14 @@ from tests.checks.failover.recording import MAC, Run, steady, takeover
 from tests.checks.failover.test_setup import prepared
 from tests.checks.failover.test_validating import validated
 from tests.checks.failover.test_vhids import moved
+from tests.checks.multi_node.installed_runs import (
+    made,
+    run_mn_09,
+    run_mn_12,
+    run_mn_20,
+    run_mn_31,
+    run_mn_32,
+)
 from tests.checks.multi_node.portal_runs import (
     certificate,
     run_mn_02,
@@ -260,4 +268,47 @@ def _(_: Path):
     for one in tried[-2:]:
         first = next(other for other in tried if other["client"] == one["client"])
         one.update({**first, "at_ns": one["at_ns"]})
+    return run
+
+
+@row("MN-09", "server certificate used as the client's", FAIL, "speaks for serverAuth, not for")
+def _(_: Path):
+    run = run_mn_09()
+    files = run.find("credentials.shown", "controller")["files"]
+    (own,) = (one for one in files if (one["of"], one["what"]) == ("client", "certificate"))
+    own["text"] = made("server")
+    return run
+
+
+@row("MN-12", "`profileList` left out", FAIL, "node-b has no profileList")
+def _(_: Path):
+    run = run_mn_12()
+    run.find("node.configured", "node-b")["profile_list"] = None
+    run.find("server.state", "node-b")["files"]["node-a-0.conf"] = "setenv PROFILE_ID node-a"
+    return run
+
+
+@row("MN-20", "ta.key unreadable for the web server", FAIL, "node-a was answered 500")
+def _(_: Path):
+    run = run_mn_20()
+    for one in run.all("configuration.asked"):
+        if one["profile"] == "node-a":
+            one.update(status=500, hosts=[], key="")
+    return run
+
+
+@row("MN-31", "config wiped", FAIL, "the API's configuration is gone")
+def _(_: Path):
+    run = run_mn_31()
+    run.all("installation.shown")[-1]["config"] = ""
+    return run
+
+
+@row("MN-32", "password on a command line", FAIL, "stands in command lines of controller")
+def _(_: Path):
+    run = run_mn_32()
+    found = [{"secret": "admin's password", "at": "sh"}]
+    for one in run.all("secrets.searched", "controller"):
+        if one["where"] == "command lines":
+            one["found"] = found
     return run

@@ -23,6 +23,7 @@ from tests.checks.factories import (
     udp,
 )
 from tests.checks.multi_node import access_runs, maintained
+from tests.checks.multi_node.installed_runs import good_installed
 from tests.checks.multi_node.portal_runs import good_portal
 from tests.checks.sites import GUIDE
 
@@ -203,6 +204,7 @@ GOOD: dict[str, Callable[[], Run]] = {
     "MN-27": maintained.maintenance,
     "MN-30": maintained.controller_lost,
     **good_portal(GUIDE),
+    **good_installed(GUIDE),
 }
 
 
@@ -231,6 +233,7 @@ def good_of(site: Deployment) -> dict[str, Callable[[], Run]]:
         "MN-27": lambda: maintained.maintenance(site=site),
         "MN-30": lambda: maintained.controller_lost(site),
         **good_portal(site),
+        **good_installed(site),
     }
 
 

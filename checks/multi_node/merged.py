@@ -1,0 +1,93 @@
+"""MN-20: merged profiles look like one: those of the other nodes are hidden, and all have one name.
+
+And one TLS Crypt key is served to all: it stands in what a user downloads, in each node's own
+files, and on the controller, told by its digest.
+"""
+
+from __future__ import annotations
+
+from checks.engine.obligations import Obligations
+from checks.engine.registry import check
+from checks.multi_node.deployment import Deployment, deployment, named
+from evidence.events.installed import TlsCryptKeysShown
+from evidence.events.multi_node import ControllerConfig
+from evidence.events.portal import ConfigurationAsked, ConfigurationsShown
+from evidence.scenario import Evidence
+
+REFUSED = 400
+"""vpn-user-portal 2.2.5: no permission to download a configuration for this profile."""
+
+
+@check("MN-20")
+def merged(evidence: Evidence, owed: Obligations) -> None:
+    """Judge the controller's configuration, what the portal offers and serves, and the keys."""
+    site = deployment(evidence, owed)
+    config = evidence.last(ControllerConfig, site.controller.name)
+    shown, hidden = _shown(site), set(site.nodes) - set(_shown(site))
+    if not hidden:
+        owed.open("no profile was to be hidden: nothing was to be merged", config.place)
+    owed.require(
+        config.merged, "there is a shared ta.key", "the controller has no ta.key", config.place
+    )
+    for node in site.nodes:
+        options = config.profiles.get(node, {})
+        host, hides = options.get("hostName"), options.get("hideProfile", False)
+        said = f"{node}: hostName is {host!r}, not {site.shared_name}"
+        owed.require(host == site.shared_name, f"{node} has the shared name", said, config.place)
+        said = f"{node}: hideProfile is {hides!r}, not {node in hidden!r}"
+        shows = "is hidden" if node in hidden else "is shown"
+        owed.require(hides is (node in hidden), f"{node} {shows}", said, config.place)
+    named_shown = named(shown) if shown else "nothing"
+    one = owed.owe(f"the portal offers {named_shown} alone")
+    for event in evidence.events(ConfigurationsShown, site.client.name):
+        got = f"{event.status}, and {', '.join(event.offered) or 'nothing'}"
+        good = (event.status, event.offered) == (200, shown)
+        said = f"the portal offers {event.user} {got}, not {named_shown} alone"
+        one.settle(good, said, event.place)
+    _judge_asked(evidence, site, owed)
+    _judge_keys(evidence, site, owed)
+
+
+def _shown(site: Deployment) -> tuple[str, ...]:
+    """Return the profiles that users are to see."""
+    table = site.profiles(merged=True)
+    return tuple(node for node in site.nodes if not table[node].get("hideProfile"))
+
+
+def _judge_asked(evidence: Evidence, site: Deployment, owed: Obligations) -> None:
+    """Owe that the shown profile can be had, under the shared name, and the others cannot."""
+    asked = evidence.events(ConfigurationAsked, site.client.name)
+    for node in site.nodes:
+        is_shown = node in _shown(site)
+        one = owed.owe(f"a configuration of {node} is {'' if is_shown else 'not '}to be had")
+        for event in (event for event in asked if event.profile == node):
+            if is_shown:
+                hosts = ", ".join(event.hosts) or "nowhere"
+                said = f"a configuration of {node} was answered {event.status}, and leads to"
+                said += f" {hosts}, not to {site.shared_name}"
+                good = event.status == 200 and event.hosts == (site.shared_name,)
+            else:
+                said = f"a configuration of {node}, which is hidden, was answered {event.status}"
+                good = event.status == REFUSED
+            one.settle(good, said, event.place)
+
+
+def _judge_keys(evidence: Evidence, site: Deployment, owed: Obligations) -> None:
+    """Owe that the controller's one key is the one that users and nodes are given."""
+    shown = evidence.last(TlsCryptKeysShown, site.controller.name)
+    served = {key.digest for key in shown.keys} - {""}
+    one = owed.owe("the controller has one ta.key")
+    one.settle(len(served) == 1, f"the controller serves {len(served)} keys, not 1", shown.place)
+    one = owed.owe("who downloads a configuration is given that key")
+    for asked in evidence.events(ConfigurationAsked, site.client.name):
+        if asked.profile in _shown(site):
+            said = f"the configuration of {asked.profile} has another TLS Crypt key, or none"
+            one.settle({asked.key} == served, said, asked.place)
+    for node in site.nodes:
+        one = owed.owe(f"{node} serves with that key")
+        for event in evidence.events(TlsCryptKeysShown, node):
+            if not event.keys:
+                one.doubt(f"{node} has no configuration of OpenVPN", event.place)
+            for key in event.keys:
+                said = f"{node}: {key.path} has another TLS Crypt key, or none"
+                one.settle({key.digest} == served, said, event.place)
