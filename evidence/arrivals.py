@@ -7,25 +7,22 @@ a hash of it in the history would help who guesses at a secret.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from evidence import secret
 from evidence.errors import Absent, BadEvidence
 from evidence.events.hosts import EvidenceArrived, FileArrived
-from evidence.files import inside, reading
+from evidence.files import digest_of, inside
 
 REWRITTEN = ("run.json", "verdicts.json")
 """Of a part: written anew as a whole, so another one than at an earlier arrival says nothing."""
-_PIECE = 1 << 20
 
 
 def manifest(directory: Path) -> dict[str, FileArrived]:
     """Return what each file of a part holds; no secrets, no locks, nothing that is only begun."""
     return {
-        str(path.relative_to(directory)): _read(path, None)
+        str(path.relative_to(directory)): _read(path)
         for path in sorted(directory.rglob("*"))
         if path.is_file()
         and not path.is_symlink()
@@ -81,13 +78,6 @@ def _wrong(directory: Path, name: str, said: FileArrived) -> str:
     return "" if found == said else "is not what its host read"
 
 
-def _read(path: Path, most: int | None) -> FileArrived:
-    """Read a file, or so many octets of it."""
-    digest = hashlib.sha256()
-    with reading(path, "file of a run") as file:
-        size = os.fstat(file.fileno()).st_size if most is None else most
-        left = size
-        while left and (piece := file.read(min(left, _PIECE))):
-            digest.update(piece)
-            left -= len(piece)
-    return FileArrived(size=size - left, sha256=digest.hexdigest())
+def _read(path: Path, octets: int | None = None) -> FileArrived:
+    size, digest = digest_of(path, "file of a run", octets)
+    return FileArrived(size=size, sha256=digest)

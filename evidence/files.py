@@ -7,6 +7,7 @@ name. Whatever is wrong becomes BadEvidence that names the file, and says what i
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import re
@@ -25,6 +26,7 @@ LARGEST_TABLE = 32 * 1024 * 1024
 LARGEST_TEXT = 64 * 1024 * 1024
 """Of a transcript."""
 
+_PIECE = 1 << 20
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
@@ -76,6 +78,21 @@ def read_whole(path: Path, what: str, most: int, hint: str = "") -> bytes:
             if len(content) <= most:
                 return content
     raise BadEvidence(f"{path}: no {what} has more than {most} octets, and this one does")
+
+
+def digest_of(path: Path, what: str, octets: int | None = None) -> tuple[int, str]:
+    """Return of how many octets of a file (all of it by default) this is the SHA-256, and that.
+
+    Fewer than `octets` where there are no more; raises as `reading` does.
+    """
+    digest = hashlib.sha256()
+    with reading(path, what) as file:
+        wanted = os.fstat(file.fileno()).st_size if octets is None else octets
+        left = wanted
+        while left and (piece := file.read(min(left, _PIECE))):
+            digest.update(piece)
+            left -= len(piece)
+    return wanted - left, digest.hexdigest()
 
 
 def read_table(path: Path, what: str, hint: str = "") -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import tempfile
@@ -63,8 +62,3 @@ def _print(browser: str, page: str, place: Path) -> bytes:
         why = "".join(said) or "it said nothing"
         raise ReportError(f"{browser} did not print all of it: {why}", hint=WITHOUT)
     return content
-
-
-def pages_of(pdf: Path) -> int:
-    """Count the pages of what Chromium printed."""
-    return len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes()))

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,13 +31,12 @@ from checks.engine.verdicts import (
 from evidence import history, leaks
 from evidence.capture import Capture
 from evidence.errors import Absent, BadEvidence, EvidenceError
-from evidence.files import inside, reading
+from evidence.files import digest_of, inside
 from evidence.parts import parts_of, read_histories
 from evidence.run import RunDirectory
 
 SEAL, SEALED = "seal", "sealed"
 _KEPT = (history.FILE_NAME, "run.json", leaks.FILE_NAME, "wire/*.pcapng", "transcripts/**/*")
-_PIECE = 1 << 20
 LARGEST_SEALED = 16 * 1024 * 1024 * 1024
 """Octets of one file: a capture of hours has some GiB."""
 
@@ -150,14 +148,8 @@ def _files(directory: Path) -> list[str]:
 
 def _content(path: Path, octets: int | None = None) -> dict[str, Any]:
     """Return how much of a file is meant (all of it by default), and the SHA-256 of so much."""
-    digest = hashlib.sha256()
-    with reading(path, "file of the run") as file:
-        octets = os.fstat(file.fileno()).st_size if octets is None else octets
-        left = octets
-        while left and (piece := file.read(min(left, _PIECE))):
-            digest.update(piece)
-            left -= len(piece)
-    return {"octets": octets - left, "sha256": digest.hexdigest(), "grows": False}
+    size, digest = digest_of(path, "file of the run", octets)
+    return {"octets": size, "sha256": digest, "grows": False}
 
 
 def _seal_of(tables: Mapping[str, Any]) -> str:

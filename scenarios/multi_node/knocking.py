@@ -15,7 +15,6 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Callable
 
 SECONDS = 3.0
 """How long an answer may take: one lost packet, and TCP's second try."""
@@ -88,7 +87,7 @@ def _answer(transport: str, one: socket.socket) -> str:
     return "open"
 
 
-def echo(ports: list[int], ready: Callable[[], object] = lambda: None) -> None:
+def echo(ports: list[int]) -> None:
     """Send every datagram back, over IPv4 and IPv6, until the process is ended."""
     with selectors.DefaultSelector() as waiting:
         for port in ports:
@@ -96,7 +95,6 @@ def echo(ports: list[int], ready: Callable[[], object] = lambda: None) -> None:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             one.bind(("::", port))
             waiting.register(one, selectors.EVENT_READ)
-        ready()
         while True:
             for key, _ in waiting.select():
                 assert isinstance(key.fileobj, socket.socket)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from report.making import make_report
-from report.pdf import pages_of
 from tests.browser.window import Window
+from tests.report.paper import pages_of
 from tests.report.sign_off import sign_off
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from report import pdf
 from report.making import make_report
-from report.pdf import BROWSERS, pages_of, print_page, printed
+from report.pdf import BROWSERS, print_page, printed
 from report.writing import ReportError
 from tests.checks.failover import recording
 from tests.report.conftest import facts
+from tests.report.paper import pages_of
 
 needs_a_browser = pytest.mark.skipif(
     not any(map(shutil.which, BROWSERS)), reason="no Chromium is installed, which prints"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import socket
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from checks.multi_node.guide import DAEMON_PORT
 from evidence.capture import Frame
 from evidence.events.access import FirewallShown, ForwardTried, GuideTextTried, PortsKnocked
 from evidence.history import read_history
+from lab.wait import until
 from scenarios.multi_node import access, knocking, test_access, test_firewall
 from tests.checks.factories import Run
 from tests.checks.multi_node.access_runs import knock_frames, ruleset, run_mn_10, tried
@@ -56,10 +58,16 @@ def test_an_address_that_cannot_be_reached_at_all_is_not_open() -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_an_echo_answers_datagrams_over_both_families(address: str, closed: int) -> None:
-    ready = threading.Event()
-    threading.Thread(target=knocking.echo, args=([closed], ready.set), daemon=True).start()
-    assert ready.wait(30)
-    assert knocking.knock("udp", address, [closed], seconds=30) == {closed: "open"}
+    program = [sys.executable, knocking.__file__, "echo", str(closed)]
+    with subprocess.Popen(program) as echoing:  # a process of its own: it listens until it ends
+        try:
+            until(
+                lambda: knocking.knock("udp", address, [closed], seconds=1) == {closed: "open"},
+                30,
+                "an answer",
+            )
+        finally:
+            echoing.kill()
 
 
 def test_a_machine_prints_what_its_knocks_said(
