@@ -75,9 +75,15 @@ class Line:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def close(self) -> None:
+        """Give back what it took, after the connection was closed."""
+        self.cut()
+        self._process.kill()
+        self._process.wait()
         self._thread.join(1)
         for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None:
+            if pipe is not None and not self._thread.is_alive():  # else it may be reading
                 pipe.close()
 
     def _keep(self) -> None:

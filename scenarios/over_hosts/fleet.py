@@ -208,10 +208,19 @@ class Fleet:
                 one.line.wait(within_s)
 
     def end(self, within_s: float = 10.0) -> None:
-        """End what runs on every host, and the connections; safe to call twice."""
+        """End what runs on every host, and the connections; safe to call twice.
+
+        The connections go first: a thread that reads from one still gets its end by that, and to
+        close the pipe that it reads would wait for it.
+        """
         self.cut()
         self.wait(within_s)
-        for one in self.members.values():
-            if one.coming is not None:
-                one.coming.close()
         self._connections.close()
+        for one in self.members.values():
+            one.ended.put(None)
+            if one.thread is not None:
+                one.thread.join(5)
+                if one.coming is not None and not one.thread.is_alive():
+                    one.coming.close()
+            if one.line is not None:
+                one.line.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -37,10 +38,23 @@ class Tiny:
     root: Path
     play: Path
 
-    def start(self, *options: str, **more: str) -> subprocess.Popen[str]:
+    @contextmanager
+    def started(self, *options: str, **more: str) -> Iterator[subprocess.Popen[str]]:
+        """Give a run that goes on; one that does not end in time says where it stands."""
+        with self._start(*options, **more) as process:
+            try:
+                yield process
+            except BaseException:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGABRT)  # faulthandler tells of each thread
+                    print(process.communicate()[0])
+                raise
+
+    def _start(self, *options: str, **more: str) -> subprocess.Popen[str]:
         file = self.stage.file(**{"head": "labs = 1", **more})
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--lab={file}"]
-        command += [f"--evidence={self.run}", *(options or ("test_tiny.py",))]
+        command = [sys.executable, "-X", "faulthandler", "-m", "pytest"]
+        command += ["-p", "no:cacheprovider", "-p", "no:faulthandler"]
+        command += [f"--lab={file}", f"--evidence={self.run}", *(options or ("test_tiny.py",))]
         return subprocess.Popen(
             command,
             cwd=self.root,
@@ -52,7 +66,7 @@ class Tiny:
         )
 
     def carried_out(self, *options: str, **more: str) -> tuple[int, str]:
-        with self.start(*options, **more) as process:
+        with self.started(*options, **more) as process:
             said, _ = process.communicate(timeout=300)
         return process.returncode, said
 

@@ -34,7 +34,7 @@ def test_a_host_that_is_gone_loses_its_scenario_to_another_and_is_left_with_noth
     tiny: Tiny,
 ) -> None:
     tiny.wants("something-0", "wait")
-    with tiny.start() as process:
+    with tiny.started() as process:
         tiny.until(lambda: bool(tiny.where("something-0")))
         (gone,) = tiny.where("something-0")
         tiny.stage.hosts[gone].go()

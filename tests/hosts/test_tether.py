@@ -112,6 +112,7 @@ def test_a_host_that_lost_its_tether_is_said_once(two: Stage) -> None:
         line.wait(5)
     finally:
         connections.close()
+        line.close()
 
 
 def test_a_line_that_is_cut_from_here_is_no_loss(two: Stage) -> None:
@@ -127,6 +128,7 @@ def test_a_line_that_is_cut_from_here_is_no_loss(two: Stage) -> None:
         assert (lost, line.stands()) == ([], False)
     finally:
         connections.close()
+        line.close()
 
 
 def test_what_home_may_wait_is_less_than_ten_seconds() -> None:

@@ -47,7 +47,7 @@ def test_a_scenario_that_kills_each_worker_is_not_taken_again_and_again(tiny: Ti
 
 def test_when_every_host_is_gone_the_run_ends_and_says_so(tiny: Tiny) -> None:
     tiny.wants("something-0", "wait")
-    with tiny.start() as process:
+    with tiny.started() as process:
         tiny.until(lambda: bool(tiny.where("something-0")))
         for host in tiny.stage.hosts.values():
             host.go()
@@ -59,7 +59,7 @@ def test_when_every_host_is_gone_the_run_ends_and_says_so(tiny: Tiny) -> None:
 def test_ctrl_c_ends_everything_on_every_host(tiny: Tiny) -> None:
     for name in range(6):
         tiny.wants(f"something-{name}", "wait")
-    with tiny.start() as process:
+    with tiny.started() as process:
         tiny.until(lambda: all((h.directory / "marks").exists() for h in tiny.stage.hosts.values()))
         tiny.until(lambda: bool(pids(tiny, "one")) and bool(pids(tiny, "two")))
         os.killpg(process.pid, signal.SIGINT)
