@@ -34,6 +34,7 @@ from lab.checkpoint import (
     labs_by_checkpoint,
     thaw,
 )
+from lab.elsewhere import Cached, made_once
 from lab.errors import LabError
 from lab.image import Image
 from lab.lab import Lab
@@ -176,7 +177,11 @@ class Deployer:
         waiting = (
             f"another process follows the guide of {topology.name}; waiting for what it freezes"
         )
-        with locked(f"following-{topology.name}", lambda: self.progress.say(waiting)):
+        whole = Cached("checkpoint", key_of(self._made_of(plan, topology, len(plan.steps))))
+        with (
+            locked(f"following-{topology.name}", lambda: self.progress.say(waiting)),
+            made_once(whole, self.progress.say),
+        ):
             yield
 
     def _is_frozen(self, plan: Plan, topology: Topology) -> bool:

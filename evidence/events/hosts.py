@@ -62,6 +62,16 @@ class HostMissing(Event):
     why: Name
 
 
+class HostBrought(Event):
+    """A host was brought an image or a checkpoint that another had made. octets: as they came."""
+
+    kind: Literal["host.brought"] = "host.brought"
+    host: HostName
+    giver: HostName
+    what: Name
+    octets: Count
+
+
 class HostClockMeasured(Event):
     """A host's clock was measured again while the run went on."""
 

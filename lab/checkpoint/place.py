@@ -21,9 +21,9 @@ NOTES = ".labs"
 KEY = re.compile(r"[0-9a-f]{32}")
 UNFINISHED, GONE, DAMAGED = ".unfinished-", ".gone-", ".damaged"
 
-_CONTENT = frozenset(
-    {"memory", "disks", "attached", "keys", "seeds", "checkpoint.json", "checkpoint.sha256", "used"}
-)
+#: The directories of a checkpoint that hold its files.
+PARTS = frozenset({"memory", "disks", "attached", "keys", "seeds"})
+_CONTENT = PARTS | {"checkpoint.json", "checkpoint.sha256", "used"}
 _SHOWN = 3
 
 

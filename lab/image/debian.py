@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.cache import content_key, locked, require_space
+from lab.elsewhere import Cached, made_once
 from lab.errors import ImageError
 from lab.image import aptsources
 from lab.image.archives import KEYRING, Archives
@@ -97,7 +98,7 @@ def build(say: Say, sets: Iterable[str] = ()) -> Image:
     image = _image(wanted)
     if found := images.find(image, say):
         return found
-    with locked("debian-12"):
+    with locked("debian-12"), made_once(Cached("image", image.key), say):
         if found := images.find(image, say):  # somebody else built it while we waited
             return found
         _require_tools()

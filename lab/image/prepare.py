@@ -15,6 +15,7 @@ from pathlib import Path
 from lab.accelerator import Accelerator, qemu_program
 from lab.cache import content_key, locked
 from lab.console import last_lines, tail
+from lab.elsewhere import Cached, made_once
 from lab.errors import ImageError
 from lab.image.cache import Image, entering, images_root
 from lab.image.kept import Images
@@ -113,7 +114,7 @@ def prepared(
     """Return `base` with the guides' packages, from the cache or prepared now."""
     key, images = prepared_key(base, release, sets), Images()
     image = replace(base, key=key, disk=images_root() / f"{base.name}-{key[:16]}" / "disk.qcow2")
-    with locked(f"{base.name}-prepared"):
+    with locked(f"{base.name}-prepared"), made_once(Cached("image", key), say):
         if found := images.find(image, say):
             return found
         say(f"installing the guides' packages in {base.name} (once)")

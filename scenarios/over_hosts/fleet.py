@@ -14,14 +14,18 @@ from pydantic import TypeAdapter
 from evidence.arrivals import wrong_with
 from evidence.errors import EvidenceError
 from evidence.events.hosts import FileArrived
+from lab.elsewhere import Cached
 from lab.errors import HostsError, LabError
 from lab.hosts.checkout import Checkout
 from lab.hosts.connection import Connection, Connections
 from lab.hosts.evidence import Arrived, Coming
+from lab.hosts.exchange import Exchange, Wish
 from lab.hosts.file import Host, HostsFile
 from lab.hosts.line import Line
 from lab.hosts.look import Found, Lines, look, side_by_side
+from lab.hosts.mail import Mail
 from lab.hosts.ready import make_ready
+from lab.hosts.relay import relay
 from lab.progress import Progress
 
 _MANIFEST = TypeAdapter(dict[str, FileArrived])
@@ -32,6 +36,9 @@ _MANIFEST_PROGRAM = (
 )
 Arrival = Callable[[str, str, Arrived], None]
 """Called with the host, the scenario that ended there ("" for none), and what came."""
+Brought = Callable[[str, str, str, int], None]
+"""Called with what travelled, from which host, to which, and how many octets that were."""
+_TRAVELS_WITHIN_S = 1800.0
 
 
 @dataclass
@@ -43,6 +50,7 @@ class Member:
     found: Found
     checkout: PurePosixPath
     line: Line | None = None
+    mail: Mail | None = None
     coming: Coming | None = None
     ended: queue.Queue[str | None] = field(default_factory=queue.Queue)
     thread: threading.Thread | None = None
@@ -56,8 +64,14 @@ class Member:
 
     def python(self, *arguments: str) -> str:
         """Return what runs the checkout's Python there, in the checkout."""
+        places = {"VPNPROOF_CACHE": self.host.cache, "VPNPROOF_LABS": self.host.labs_directory}
+        told = shlex.join([f"{name}={place}" for name, place in places.items()])
         command = shlex.join([".venv/bin/python", *arguments])
-        return f"cd {shlex.quote(str(self.checkout))} && exec {command}"
+        return f"cd {shlex.quote(str(self.checkout))} && exec env {told} {command}"
+
+    def goods(self, what: str, thing: Cached) -> str:
+        """Return what asks for, gives or takes something of the cache there."""
+        return self.python("-m", "lab.hosts.goods", what, thing.kind, thing.key)
 
 
 class Fleet:
@@ -71,6 +85,7 @@ class Fleet:
         """What is wrong with hosts that take no part, in one line each."""
         self._connections = Connections(file.hosts)
         self._progress = progress
+        self._exchange: Exchange | None = None
 
     @property
     def settings(self) -> Path:
@@ -127,9 +142,21 @@ class Fleet:
             self.missing[name] = "; ".join(each)
             self._progress.say(f"without {self.missing[name]}")
 
-    def start(self, part: Callable[[str], Path], arrived: Arrival) -> None:
+    def wishes(self, one: Member) -> PurePosixPath:
+        """Return the directory in which workers on a host say what they are about to make."""
+        return one.host.tether(self.run) / "wishes"
+
+    def start(
+        self, part: Callable[[str], Path], arrived: Arrival, brought: Brought = lambda *_: None
+    ) -> None:
         """Hold a line to each host, and take what it records; `part`: where that comes, by host."""
+        self._brought = brought
+        self._exchange = exchange = Exchange(
+            self.members, self._has, self._bring, self._answer, self._progress.say
+        )
         for one in self.members.values():
+            listen = one.python("-m", "lab.hosts.wishes", str(self.wishes(one)))
+            one.mail = Mail(one.connection, listen, exchange.wants, exchange.ended)
             tether, run = str(one.host.tether(self.run)), str(one.host.run(self.run))
             one.line = Line(one.connection, one.python("-m", "lab.hosts.tether", tether), self.lose)
             sender = one.python("-m", "lab.hosts.sending", run)
@@ -147,6 +174,28 @@ class Fleet:
             if one.line is not None:
                 one.line.cut()
             one.connection.close()
+            if self._exchange is not None:
+                self._exchange.lost(name)
+
+    def _has(self, host: str, thing: Cached) -> bool:
+        one = self.members[host]
+        return one.connection.run(one.goods("has", thing), within_s=600).status == 0
+
+    def _bring(self, thing: Cached, giver: str, taker: str) -> None:
+        of, to = self.members[giver], self.members[taker]
+        with self._progress.task(f"{thing} goes from {giver} to {taker}"):
+            octets = relay(
+                of.connection,
+                of.goods("give", thing),
+                to.connection,
+                to.goods("take", thing),
+                _TRAVELS_WITHIN_S,
+            )
+        self._brought(str(thing), giver, taker, octets)
+
+    def _answer(self, wish: Wish, what: str) -> None:
+        if (mail := self.members[wish.host].mail) is not None:
+            mail.answer(wish.name, what)
 
     def answers(self, name: str) -> bool:
         """Whether a host is there still; one that is not is lost from now on."""
@@ -222,5 +271,6 @@ class Fleet:
                 one.thread.join(5)
                 if one.coming is not None and not one.thread.is_alive():
                     one.coming.close()
-            if one.line is not None:
-                one.line.close()
+            for each in (one.line, one.mail):
+                if each is not None:
+                    each.close()

@@ -13,6 +13,7 @@ from evidence.event import Event
 from evidence.events.hosts import (
     ClockAgainst,
     EvidenceArrived,
+    HostBrought,
     HostClockMeasured,
     HostJoined,
     HostLost,
@@ -94,6 +95,10 @@ class Notes:
             )
         )
         take_home(self._run.directory, host)
+
+    def brought(self, what: str, giver: str, host: str, octets: int) -> None:
+        """Record that a host has an image or a checkpoint from another now."""
+        self._record(HostBrought(source=SOURCE, host=host, giver=giver, what=what, octets=octets))
 
     def lost(self, host: str, why: str, cut: tuple[str, ...]) -> None:
         """Record that a host is gone, or a worker on it, and what was cut; judge what that left."""

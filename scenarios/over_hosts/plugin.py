@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from lab.elsewhere import WISHES
 from lab.errors import LabError
 from scenarios.over_hosts import worker
 from scenarios.over_hosts.asked import arguments_for_workers
@@ -91,7 +92,7 @@ class OverHosts:
         self._xdists_way = self._dsession._clone_node
         self._dsession._clone_node = self._another
         try:
-            self.fleet.start(self.notes.part, self.notes.arrived)
+            self.fleet.start(self.notes.part, self.notes.arrived, self.notes.brought)
         except LabError as error:
             raise pytest.UsageError(f"--lab: {error}") from error
         self.notes.open(self._labs)
@@ -106,7 +107,8 @@ class OverHosts:
 
     def pytest_configure_node(self, node: WorkerController) -> None:
         """Tell a worker where things are on its host."""
-        host = self.fleet.members[_host(node)].host
+        one = self.fleet.members[_host(node)]
+        host = one.host
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -120,6 +122,7 @@ class OverHosts:
                 **{k: os.environ[k] for k in ("PYTEST_ADDOPTS",) if k in os.environ},
                 "VPNPROOF_LABS": str(host.labs_directory),
                 "VPNPROOF_CACHE": str(host.cache),
+                WISHES: str(self.fleet.wishes(one)),
                 EVIDENCE_OF_RUN: str(host.run(self.fleet.run)),
                 COMMAND_OF_RUN: os.environ.get(COMMAND_OF_RUN, ""),
                 REVISION_OF_RUN: json.dumps(asdict(Revision.here(self._root))),

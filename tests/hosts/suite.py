@@ -47,7 +47,7 @@ class Tiny:
             except BaseException:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGABRT)  # faulthandler tells of each thread
-                    print(process.communicate()[0])
+                    sys.stderr.write(process.communicate()[0])
                 raise
 
     def _start(self, *options: str, **more: str) -> subprocess.Popen[str]:

@@ -1,0 +1,135 @@
+"""Who makes a thing, and who has it from whom."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from lab.elsewhere import CAME, MAKE, Cached
+from lab.errors import LabError
+from lab.hosts.exchange import Exchange, Wish
+
+THING = Cached("checkpoint", "ab12")
+
+
+class Played:
+    """Hosts that only remember; what takes long is done when the test says so."""
+
+    def __init__(self) -> None:
+        self.has: set[str] = set()
+        self.brought: list[tuple[str, str]] = []
+        self.fails: set[str] = set()
+        self.said: list[str] = []
+        self.answers: list[tuple[Wish, str]] = []
+        self.changed = threading.Condition()
+        self.exchange = Exchange(
+            ("one", "two", "three"), self._has, self._bring, self._answer, self.said.append
+        )
+
+    def _has(self, host: str, thing: Cached) -> bool:
+        assert thing == THING
+        return host in self.has
+
+    def _bring(self, thing: Cached, giver: str, taker: str) -> None:
+        assert thing == THING
+        assert giver in self.has
+        if taker in self.fails:
+            raise LabError(f"{taker}: its image is another")
+        self.has.add(taker)
+        self.brought.append((giver, taker))
+
+    def _answer(self, wish: Wish, what: str) -> None:
+        with self.changed:
+            self.answers.append((wish, what))
+            self.changed.notify_all()
+
+    def answered(self, wish: Wish) -> str:
+        def find() -> str:
+            return next((what for one, what in self.answers if one == wish), "")
+
+        with self.changed:
+            assert self.changed.wait_for(find, 30)
+            return find()
+
+    def wants(self, host: str, name: str = "") -> Wish:
+        wish = Wish(host, name or f"of {host}")
+        self.exchange.wants(THING, wish)
+        return wish
+
+
+@pytest.fixture
+def played() -> Played:
+    return Played()
+
+
+def nothing_more(played: Played, wish: Wish) -> bool:
+    return not any(one == wish for one, _ in played.answers)
+
+
+def test_the_first_makes_it_and_the_others_have_it_from_there(played: Played) -> None:
+    one = played.wants("one")
+    assert played.answered(one) == MAKE
+    two, three = played.wants("two"), played.wants("three")
+    assert nothing_more(played, two)
+    assert nothing_more(played, three)
+    played.has.add("one")
+    played.exchange.ended(THING, one)
+    assert (played.answered(two), played.answered(three)) == (CAME, CAME)
+    assert {taker for _, taker in played.brought} == {"two", "three"}
+
+
+def test_what_another_has_from_before_is_not_made(played: Played) -> None:
+    played.has.add("three")
+    assert played.answered(played.wants("one")) == CAME
+    assert played.brought == [("three", "one")]
+
+
+def test_when_the_maker_gives_up_the_next_makes_it(played: Played) -> None:
+    one = played.wants("one")
+    assert played.answered(one) == MAKE
+    two = played.wants("two")
+    played.exchange.ended(THING, one)
+    assert played.answered(two) == MAKE
+
+
+def test_when_the_makers_host_is_lost_the_next_makes_it(played: Played) -> None:
+    one = played.wants("one")
+    assert played.answered(one) == MAKE
+    two, again = played.wants("two"), played.wants("three")
+    played.exchange.lost("one")
+    assert played.answered(two) == MAKE
+    assert nothing_more(played, again)
+    played.exchange.lost("two")
+    assert played.answered(again) == MAKE
+
+
+def test_another_worker_of_the_makers_host_takes_over(played: Played) -> None:
+    one = played.wants("one")
+    assert played.answered(one) == MAKE
+    other = played.wants("one", "its second worker")
+    assert nothing_more(played, other)
+    played.exchange.ended(THING, one)
+    assert played.answered(other) == MAKE
+    played.has.add("one")
+    played.exchange.ended(THING, other)
+    assert played.answered(played.wants("one", "a third")) == CAME
+    assert played.brought == []
+
+
+def test_one_that_cannot_take_it_makes_its_own(played: Played) -> None:
+    played.has.add("one")
+    played.fails.add("two")
+    assert played.answered(played.wants("two")) == MAKE
+    assert played.said == [f"two makes {THING} itself: two: its image is another"]
+    assert played.answered(played.wants("three")) == CAME
+
+
+def test_who_waits_no_more_is_not_waited_for(played: Played) -> None:
+    one = played.wants("one")
+    assert played.answered(one) == MAKE
+    two, three = played.wants("two"), played.wants("three")
+    played.exchange.ended(THING, two)
+    played.exchange.ended(THING, one)
+    assert played.answered(three) == MAKE
+    assert nothing_more(played, two)
