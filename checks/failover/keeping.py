@@ -12,6 +12,7 @@ from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
+from checks.failover.regained import regained_late
 from checks.failover.takeover import Takeover
 from checks.failover.whole_run import handovers, thaws
 from checks.protocols.heartbeat import Heartbeat
@@ -53,8 +54,11 @@ def settle_stays(one: Obligation, recorded: Recorded, takeover: Takeover) -> Non
     """Discharge `one` where the new holder advertised on until the watch ended.
 
     Up to a thaw, or to when the role was moved on by hand. A silence in which its peer would not
-    act is none.
+    act is none. Nor is one that begins because the old holder came back late (`regained`).
     """
+    if why := regained_late(recorded, takeover):
+        one.late(why, recorded.wire, *takeover.places)
+        return
     since_ns = takeover.taken.at_ns
     ends = [start for start, _ in thaws(recorded)]
     ends += [start for _, (start, _) in handovers(recorded)]

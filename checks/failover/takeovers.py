@@ -11,6 +11,7 @@ from checks.engine.registry import check, measures
 from checks.failover import whole_run
 from checks.failover.keeping import settle_stays
 from checks.failover.recorded import Recorded
+from checks.failover.regained import regained_late
 from checks.failover.serving import SERVICES
 from checks.failover.stages import Stage, figures, measured, owe_stage
 from checks.failover.takeover import CLEAN_STOP, RESTART, Served, Takeover, takeovers
@@ -125,6 +126,9 @@ def _owe_service(
     what = f"{takeover}: {served} answering on the virtual IP"
     if not served.asked:
         owed.open(f"{what} was not asked for after the fault")
+        return
+    if why := regained_late(recorded, takeover):
+        owed.owe(what).late(why, recorded.wire, *takeover.places)
         return
     whose = {takeover.peer.name, "wire", "scenario"}
     places = (*takeover.places, *served.places)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from checks.engine.obligations import Obligations
 from checks.failover.claims import owe_one_holder
 from checks.failover.recorded import Recorded, Steady
+from checks.failover.regained import change_was_late
 from checks.protocols import heartbeat
 from checks.protocols.heartbeat import Heartbeat, RoleChange, SplitBrain
 from evidence.events.pair import (
@@ -167,8 +168,12 @@ def owe_no_unexplained_role_change(owed: Obligations, recorded: Recorded) -> Non
     recorded.heard_of_pair()
     one = owed.owe("the role moves only when something is done to its holder")
     for found in _changes(recorded):
-        if not _explained(recorded, found):
-            change = found.change
+        if _explained(recorded, found):
+            continue
+        change = found.change
+        if late := change_was_late(recorded, change):
+            one.late(late, recorded.wire)
+        else:
             one.broken(
                 f"the role moved from {change.before} to {change.after}, and nothing that was done "
                 f"explains it (at {change.at_ns / NS:.3f})",

@@ -132,8 +132,11 @@ def test_a_standby_whose_clock_is_set_back_waits_so_much_longer(pair: Pair) -> N
     adverts = Match(protocol=HEARTBEAT, from_ports=(pair.port(standby),))
     with quiet(pair.lab.directory), pair.lab.wire.frames(adverts) as heard:
         injected = faults.during(pair.machine(active).kill)
-        pair.machine(standby).run(f'date -s "@$(( $(date +%s) - {STEP_BACK_S} ))"')
+        back = f'date -s "@$(( $(date +%s) - {STEP_BACK_S} ))"'
+        stepped = faults.during(lambda: pair.machine(standby).run(back))
         first = heard.take(STEP_BACK_S + 30)
     assert first is not None
+    if first.at_ns < stepped.latest_ns:
+        pytest.skip(f"{standby} took over before its clock was set: the host was too busy for it")
     silence_s = (first.at_ns - injected.at_ns) / NS
     assert STEP_BACK_S < silence_s < STEP_BACK_S + 8

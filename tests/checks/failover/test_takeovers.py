@@ -426,3 +426,39 @@ def test_what_a_sites_clocks_leave_open_is_a_doubt(tmp_path: Path) -> None:
 def test_what_troubled_a_sites_capture_keeps_verdicts_open(tmp_path: Path) -> None:
     run = heard_on_a_site(takeover(tmp_path), 0.01, "the clock of primary was set")
     unsure(run.judge("FO-24"), "the clock of primary was set")
+
+
+def regained(directory: Path, after: float = 1.3) -> Run:
+    """Let a node whose ucarp was killed, and started again by itself, take the role back."""
+    run = takeover(directory, "kill-ucarp").without("service.probed")
+    back = 13.2 + after
+    run.frames = [one for one in run.frames if one[0] < back or not one[1].startswith("secondary")]
+    run.beats("primary", back, 40, counter=2000)
+    run.announce("primary", back)
+    for protocol, port in SERVICES:
+        run.answer(38, port, mac=MAC["primary"], protocol=protocol)
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+def test_a_node_that_takes_the_role_back_is_rejected(tmp_path: Path, requirement: str) -> None:
+    run = regained(tmp_path)
+    rejects(run.judge(requirement))
+    rejects(busy(run, "client", 13.2, 14.6).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+@pytest.mark.parametrize("of", ["primary", "secondary", "wire"])
+def test_one_that_was_kept_from_hearing_the_other_is_the_busy_hosts(
+    tmp_path: Path, requirement: str, of: str
+) -> None:
+    verdict = busy(regained(tmp_path), of, 13.2, 14.6).judge(requirement)
+    unsure(verdict, "took the role back 1.300 s after", f"`{of}` was kept from running")
+    assert verdict.late
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+def test_one_that_had_time_to_hear_the_other_was_not_kept_from_it(
+    tmp_path: Path, requirement: str
+) -> None:
+    rejects(busy(regained(tmp_path, after=9), "primary", 18, 22.2).judge(requirement))
