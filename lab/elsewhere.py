@@ -12,6 +12,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -24,6 +25,7 @@ ANSWERS = ".answers"
 """Locked in that directory by whoever brings home's answers."""
 CAME, MAKE = "came", "make"
 _LOOKS_EVERY_S = 0.2
+_wishes = count(1)
 
 Kind = Literal["image", "checkpoint"]
 
@@ -40,10 +42,16 @@ class Cached(NamedTuple):
     @classmethod
     def named(cls, name: str) -> Cached:
         """Return what a file of a wish is about; ValueError when it is none of ours."""
-        kind, key, _ = name.split(".")
-        if kind not in get_args(Kind) or not key.isalnum():
+        if not cls.is_wish(name):
             raise ValueError(name)
+        kind, key, _ = name.split(".")
         return cls(kind, key)  # type: ignore[arg-type]  # looked at right above
+
+    @staticmethod
+    def is_wish(name: str) -> bool:
+        """Whether a file of that name is a wish."""
+        kind, *rest = name.split(".")
+        return kind in get_args(Kind) and len(rest) == 2 and all(rest) and rest[0].isalnum()
 
 
 @contextmanager
@@ -56,7 +64,7 @@ def made_once(thing: Cached, say: Say) -> Iterator[None]:
     if not directory:
         yield
         return
-    name = f"{thing.kind}.{thing.key}.{os.getpid()}"
+    name = f"{thing.kind}.{thing.key}.{os.getpid()}-{next(_wishes)}"  # each is seen by itself
     wish, answer = Path(directory) / name, answer_to(Path(directory) / name)
     with (Path(directory) / f".{name}").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -178,11 +178,12 @@ class Deployer:
             f"another process follows the guide of {topology.name}; waiting for what it freezes"
         )
         whole = Cached("checkpoint", key_of(self._made_of(plan, topology, len(plan.steps))))
-        with (
-            locked(f"following-{topology.name}", lambda: self.progress.say(waiting)),
-            made_once(whole, self.progress.say),
-        ):
-            yield
+        with locked(f"following-{topology.name}", lambda: self.progress.say(waiting)):
+            if self._is_frozen(plan, topology):  # meanwhile
+                yield
+                return
+            with made_once(whole, self.progress.say):
+                yield
 
     def _is_frozen(self, plan: Plan, topology: Topology) -> bool:
         """Whether there is a checkpoint of all steps."""

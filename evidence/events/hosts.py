@@ -83,8 +83,9 @@ class HostClockMeasured(Event):
 class HostLost(Event):
     """A host is gone in the middle of the run, or what worked for the run on it is. why: one line.
 
-    cut: the scenarios that ran there then and did not end; empty when none did. What became of
-    each is told by `ScenarioTaken`; one that nobody took stays as it was left.
+    cut: the scenarios that ran there then and did not end, and those that ended, but whose evidence
+    had not come; empty when there are none. What became of each is told by `ScenarioTaken`; one
+    that nobody took stays as it was left.
     """
 
     kind: Literal["host.lost"] = "host.lost"

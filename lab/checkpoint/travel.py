@@ -18,6 +18,7 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from lab import parcel
+from lab.cache import cache_root
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.place import PARTS
 from lab.checkpoint.saveimage import SaveImage
@@ -31,7 +32,7 @@ def send(checkpoint: Checkpoint, to: BinaryIO) -> None:
     manifest = checkpoint.manifest
     files = {name: checkpoint.directory / name for name in manifest.files}
     described = dict(manifest.files)
-    with tempfile.TemporaryDirectory(prefix="vpnproof-") as folder:
+    with tempfile.TemporaryDirectory(prefix="flat-", dir=cache_root()) as folder:
         for disk in checkpoint.disks.values():
             name = str(disk.relative_to(checkpoint.directory))
             files[name] = _right_on(manifest.image[0], disk, Path(folder))

@@ -39,6 +39,7 @@ _SETTINGS = (
     "ForwardAgent no",
     "ForwardX11 no",
     "LogLevel ERROR",
+    "ProxyCommand false",  # without the connection that stands, there is no other way there
 )
 
 
@@ -107,7 +108,7 @@ class Connection:
     def open(self) -> None:
         """Log in, for all that comes later. HostLost when the host does not let us in."""
         line = f"echo {_OPEN.decode()}; exec cat >/dev/null"
-        first = self._first = self.start(line, "-M")
+        first = self._first = self.start(line, "-M", "-o", "ProxyCommand=none")
         enough = threading.Timer(_OPENS_WITHIN_S, first.kill)
         enough.start()
         try:
@@ -174,6 +175,14 @@ class Connection:
             first.kill()
         with first:
             pass  # its pipes
+
+
+def let_go(process: subprocess.Popen[bytes]) -> None:
+    """Give back the pipes of a command that has ended; what could not be written is lost."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def _reason(said: bytes) -> str:

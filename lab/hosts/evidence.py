@@ -18,7 +18,7 @@ from typing import Any
 from evidence import secret
 from evidence.events.hosts import FileArrived
 from lab.errors import HostLost, LabError
-from lab.hosts.connection import Connection
+from lab.hosts.connection import Connection, let_go
 
 MOST_PACKED = 1 << 22
 """Octets of a piece of a file as it is sent; `lab.hosts.sending` packs a fourth of that."""
@@ -73,12 +73,7 @@ class Coming:
 
     def close(self) -> None:
         """Ask no more."""
-        for pipe in (self._sender.stdin, self._sender.stdout, self._sender.stderr):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:
-                    continue
+        let_go(self._sender)
         try:
             self._sender.wait(2)
         except subprocess.TimeoutExpired:

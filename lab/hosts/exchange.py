@@ -71,10 +71,12 @@ class Exchange:
     def ended(self, thing: Cached, wish: Wish) -> None:
         """Take note that a worker waits no more, and makes no more."""
         with self._lock:
-            known = self._things[thing]
+            known = self._things.get(thing)
+            if known is None:
+                return
             if wish in known.waiting:
                 known.waiting.remove(wish)
-            if known.maker != wish:
+            if wish.host in known.holders:
                 return
         self._beside(self._made, thing, wish)
 
@@ -82,8 +84,14 @@ class Exchange:
         """Take note that a host is gone."""
         with self._lock:
             self._hosts = [one for one in self._hosts if one != host]
-            for thing, known in self._things.items():
+            for known in self._things.values():
                 known.holders = [one for one in known.holders if one != host]
+        self.unheard(host)
+
+    def unheard(self, host: str) -> None:
+        """Take note that nothing is heard of a host's wishes any more: nobody waits for them."""
+        with self._lock:
+            for thing, known in self._things.items():
                 known.waiting = [one for one in known.waiting if one.host != host]
                 if known.maker is not None and known.maker.host == host:
                     known.maker = None
@@ -109,10 +117,9 @@ class Exchange:
         is_there = self._is_there(wish.host, thing)
         with self._lock:
             known = self._things[thing]
-            if known.maker != wish:
-                return
-            known.maker = None
-            if is_there:
+            if known.maker == wish:
+                known.maker = None
+            if is_there and wish.host in self._hosts:
                 known.holders.append(wish.host)
             self._go_on(thing)
 
@@ -137,17 +144,20 @@ class Exchange:
         why = ""
         try:
             self._bring(thing, holder, wish.host)
-        except LabError as error:
-            why = error.message
+        except Exception as error:  # noqa: BLE001 - somebody waits for the answer
+            why = error.message if isinstance(error, LabError) else repr(error)
         with self._lock:
             known = self._things[thing]
             known.coming.discard(wish.host)
-            if why:
+            if not why:
+                if wish.host in self._hosts:
+                    known.holders.append(wish.host)
+                self._answer(wish, CAME)
+            elif holder not in self._hosts:  # lost in the middle: another may have it
+                known.waiting.insert(0, wish)
+            else:
                 self._say(f"{wish.host} makes {thing} itself: {why}")
                 self._answer(wish, MAKE)
-            else:
-                known.holders.append(wish.host)
-                self._answer(wish, CAME)
             self._go_on(thing)
 
     def _is_there(self, host: str, thing: Cached) -> bool:

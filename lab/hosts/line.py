@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from lab.clock import ClockOffset
 from lab.errors import HostLost
-from lab.hosts.connection import Connection, last_line
+from lab.hosts.connection import Connection, last_line, let_go
 from lab.hosts.tether import SILENT_S
 from lab.site.offsets import Offsets
 from lab.wait import heard
@@ -42,7 +42,8 @@ class Line:
                 self._ask()
         except BaseException:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
+            let_go(self._process)
             raise
         self._thread = threading.Thread(target=self._keep, name=f"line to {self.name}", daemon=True)
         self._thread.start()
@@ -82,9 +83,8 @@ class Line:
         self._process.kill()
         self._process.wait()
         self._thread.join(1)
-        for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None and not self._thread.is_alive():  # else it may be reading
-                pipe.close()
+        if not self._thread.is_alive():  # else it may be reading
+            let_go(self._process)
 
     def _keep(self) -> None:
         while not heard(self._ending, BEAT_S):

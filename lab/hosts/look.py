@@ -92,8 +92,13 @@ def side_by_side(
     if not connections:
         return {}
     with ThreadPoolExecutor(len(connections)) as beside:
-        found = beside.map(acted, connections.values())
-        return dict(zip(connections, found, strict=True))
+        try:
+            found = beside.map(acted, connections.values())
+            return dict(zip(connections, found, strict=True))
+        except BaseException:  # Ctrl-C: what waits for a host ends with its connection
+            for one in connections.values():
+                one.close()
+            raise
 
 
 def _ask(connection: Connection) -> Found | Lines:

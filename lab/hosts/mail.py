@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+import select
 import threading
-from collections.abc import Callable
 
 from lab.elsewhere import Cached
 from lab.errors import HostLost
-from lab.hosts.connection import Connection
-from lab.hosts.exchange import Wish
+from lab.hosts.connection import Connection, let_go
+from lab.hosts.exchange import Exchange, Wish
 
 _LONGEST_LINE = 4096
-Hears = Callable[[Cached, Wish], None]
+_BEGINS_WITHIN_S = 60.0
 
 
 class Mail:
@@ -21,15 +21,17 @@ class Mail:
     HostLost when it does not begin. Once it is cut, workers there make everything themselves.
     """
 
-    def __init__(self, connection: Connection, command: str, wants: Hears, ended: Hears) -> None:
+    def __init__(self, connection: Connection, command: str, exchange: Exchange) -> None:
         self._host = connection.host.name
-        self._wants, self._ended = wants, ended
+        self._exchange = exchange
         self._writing = threading.Lock()
         self._process = connection.start(command)
         assert self._process.stdout is not None  # noqa: S101 - it has pipes
-        if not self._process.stdout.readline(_LONGEST_LINE).startswith(b'{"listens"'):
+        begins = select.select([self._process.stdout], [], [], _BEGINS_WITHIN_S)[0]
+        if not begins or b"listens" not in self._process.stdout.readline(_LONGEST_LINE):
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
+            let_go(self._process)
             raise HostLost(f"{self._host}: nothing listens there to what is wanted")
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -50,22 +52,24 @@ class Mail:
         self._process.kill()
         self._process.wait()
         self._thread.join(1)
-        pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
-        for pipe in pipes if not self._thread.is_alive() else ():
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:
-                    continue
+        if not self._thread.is_alive():
+            let_go(self._process)
 
     def _listen(self) -> None:
+        try:
+            self._hear()
+        finally:  # what its workers notice, too
+            self._exchange.unheard(self._host)
+            self._process.kill()
+
+    def _hear(self) -> None:
         assert self._process.stdout is not None  # noqa: S101
         while line := self._process.stdout.readline(_LONGEST_LINE):
             try:
                 told = json.loads(line)
                 name = str(told["name"])
                 thing = Cached.named(name)
-                heard = self._wants if told["wanted"] else self._ended
+                heard = self._exchange.wants if told["wanted"] else self._exchange.ended
             except (ValueError, KeyError, TypeError):
-                return  # no host of ours says that; its workers notice that nobody listens
+                return  # no host of ours says that
             heard(thing, Wish(self._host, name))

@@ -6,7 +6,7 @@ import subprocess
 import threading
 
 from lab.errors import LabError
-from lab.hosts.connection import Connection, last_line
+from lab.hosts.connection import Connection, last_line, let_go
 
 _CHUNK = 1 << 18
 
@@ -16,22 +16,22 @@ def relay(giver: Connection, give: str, taker: Connection, take: str, within_s: 
 
     LabError names the host that failed, and why. Neither is waited for longer than `within_s`.
     """
-    with giver.start(give) as source, taker.start(take) as sink:
+    source, sink = giver.start(give), taker.start(take)
 
-        def end() -> None:
-            source.kill()
-            sink.kill()
+    def end() -> None:
+        source.kill()
+        sink.kill()
 
-        enough = threading.Timer(within_s, end)
-        enough.start()
-        try:
-            octets = _copy(source, sink)
-            of, to = _ended(giver, source), _ended(taker, sink)
-        except BaseException:
-            end()
-            raise
-        finally:
-            enough.cancel()
+    enough = threading.Timer(within_s, end)
+    enough.start()
+    try:
+        octets = _copy(source, sink)
+        of, to = _ended(giver, source), _ended(taker, sink)
+    finally:
+        enough.cancel()
+        end()
+        for process in (source, sink):
+            let_go(process)
     # What was cut short is the giver's fault, but where the taker refused it and it was killed.
     if why := (to if source.returncode < 0 else of) or to or of:
         raise LabError(why)
@@ -42,23 +42,24 @@ def _copy(source: subprocess.Popen[bytes], sink: subprocess.Popen[bytes]) -> int
     assert source.stdin is not None  # noqa: S101 - they have pipes
     assert source.stdout is not None  # noqa: S101
     assert sink.stdin is not None  # noqa: S101
-    source.stdin.close()
     octets = 0
     try:
+        source.stdin.close()
         while piece := source.stdout.read1(_CHUNK):  # type: ignore[attr-defined]
             sink.stdin.write(piece)
             octets += len(piece)
         sink.stdin.close()
-    except BrokenPipeError:
+    except OSError:  # the taker has ended
         source.kill()
     return octets
 
 
 def _ended(connection: Connection, process: subprocess.Popen[bytes]) -> str:
     """Return why a command failed, "" when it did not."""
-    said = process.stderr.read() if process.stderr is not None else b""
     status = process.wait()
     if status == 0:
         return ""
+    # Who was killed says nothing, and another of OpenSSH's processes may hold its pipe.
+    said = process.stderr.read() if process.stderr is not None and status > 0 else b""
     told = last_line(said.decode(errors="replace"))
     return f"{connection.host.name}: {told or f'it ended with status {status}'}"

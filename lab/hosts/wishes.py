@@ -32,7 +32,7 @@ class Wishes:
         there = {
             path.name
             for path in self._directory.iterdir()
-            if not path.name.startswith(".") and not is_free(path)
+            if Cached.is_wish(path.name) and not is_free(path)
         }
         for name in sorted(there ^ self._told):
             kind, key = Cached.named(name)

@@ -98,16 +98,21 @@ def build(say: Say, sets: Iterable[str] = ()) -> Image:
     image = _image(wanted)
     if found := images.find(image, say):
         return found
-    with locked("debian-12"), made_once(Cached("image", image.key), say):
+    with locked("debian-12"):
         if found := images.find(image, say):  # somebody else built it while we waited
             return found
-        _require_tools()
-        images.make_room(_RESULT_MIB << 20, "the Debian guest")
-        require_space(Path(tempfile.gettempdir()), _BUILD_MIB, "unpacking the Debian guest")
-        with entering(image) as unfinished:
-            _bootstrap(wanted, unfinished, say)
-            say("converting the disk to qcow2")
-            _convert(unfinished / "disk.raw", unfinished / "disk.qcow2")
+        with made_once(Cached("image", image.key), say):
+            return images.find(image, say) or _built(wanted, image, say)
+
+
+def _built(wanted: Recipe, image: Image, say: Say) -> Image:
+    _require_tools()
+    Images().make_room(_RESULT_MIB << 20, "the Debian guest")
+    require_space(Path(tempfile.gettempdir()), _BUILD_MIB, "unpacking the Debian guest")
+    with entering(image) as unfinished:
+        _bootstrap(wanted, unfinished, say)
+        say("converting the disk to qcow2")
+        _convert(unfinished / "disk.raw", unfinished / "disk.qcow2")
     return image
 
 

@@ -114,13 +114,16 @@ def prepared(
     """Return `base` with the guides' packages, from the cache or prepared now."""
     key, images = prepared_key(base, release, sets), Images()
     image = replace(base, key=key, disk=images_root() / f"{base.name}-{key[:16]}" / "disk.qcow2")
-    with locked(f"{base.name}-prepared"), made_once(Cached("image", key), say):
+    with locked(f"{base.name}-prepared"):
         if found := images.find(image, say):
             return found
-        say(f"installing the guides' packages in {base.name} (once)")
-        images.make_room(_NEEDED_MIB << 20, f"preparing {base.name}")
-        with entering(image) as unfinished:
-            _boot_once(base.disk, seed_files(release, sets), unfinished, accelerator)
+        with made_once(Cached("image", key), say):
+            if found := images.find(image, say):
+                return found
+            say(f"installing the guides' packages in {base.name} (once)")
+            images.make_room(_NEEDED_MIB << 20, f"preparing {base.name}")
+            with entering(image) as unfinished:
+                _boot_once(base.disk, seed_files(release, sets), unfinished, accelerator)
     return image
 
 

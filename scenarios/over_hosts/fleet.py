@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import shlex
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -39,6 +41,8 @@ Arrival = Callable[[str, str, Arrived], None]
 Brought = Callable[[str, str, str, int], None]
 """Called with what travelled, from which host, to which, and how many octets that were."""
 _TRAVELS_WITHIN_S = 1800.0
+_COMES_WITHIN_S, _COMES_AT_ONCE_S = 1800.0, 10.0
+_LIMITS = ("VPNPROOF_CHECKPOINTS_GIB", "VPNPROOF_IMAGES_GIB")
 
 
 @dataclass
@@ -54,8 +58,15 @@ class Member:
     coming: Coming | None = None
     ended: queue.Queue[str | None] = field(default_factory=queue.Queue)
     thread: threading.Thread | None = None
+    owed: set[str] = field(default_factory=set)
+    """Scenarios that ended there, and whose evidence has not come."""
     lost: str = ""
     """Why it is lost, once it is."""
+
+    def has_ended(self, scenario: str) -> None:
+        """Let evidence of a scenario that ended come."""
+        self.owed.add(scenario)
+        self.ended.put(scenario)
 
     @property
     def name(self) -> str:
@@ -64,10 +75,12 @@ class Member:
 
     def python(self, *arguments: str) -> str:
         """Return what runs the checkout's Python there, in the checkout."""
-        places = {"VPNPROOF_CACHE": self.host.cache, "VPNPROOF_LABS": self.host.labs_directory}
-        told = shlex.join([f"{name}={place}" for name, place in places.items()])
+        told = {name: os.environ[name] for name in _LIMITS if name in os.environ}
+        told["VPNPROOF_CACHE"] = str(self.host.cache)
+        told["VPNPROOF_LABS"] = str(self.host.labs_directory)
+        environment = shlex.join([f"{name}={value}" for name, value in told.items()])
         command = shlex.join([".venv/bin/python", *arguments])
-        return f"cd {shlex.quote(str(self.checkout))} && exec env {told} {command}"
+        return f"cd {shlex.quote(str(self.checkout))} && exec env {environment} {command}"
 
     def goods(self, what: str, thing: Cached) -> str:
         """Return what asks for, gives or takes something of the cache there."""
@@ -86,6 +99,7 @@ class Fleet:
         self._connections = Connections(file.hosts)
         self._progress = progress
         self._exchange: Exchange | None = None
+        self._has_ended = False
 
     @property
     def settings(self) -> Path:
@@ -156,7 +170,7 @@ class Fleet:
         )
         for one in self.members.values():
             listen = one.python("-m", "lab.hosts.wishes", str(self.wishes(one)))
-            one.mail = Mail(one.connection, listen, exchange.wants, exchange.ended)
+            one.mail = Mail(one.connection, listen, exchange)
             tether, run = str(one.host.tether(self.run)), str(one.host.run(self.run))
             one.line = Line(one.connection, one.python("-m", "lab.hosts.tether", tether), self.lose)
             sender = one.python("-m", "lab.hosts.sending", run)
@@ -191,7 +205,10 @@ class Fleet:
                 to.goods("take", thing),
                 _TRAVELS_WITHIN_S,
             )
-        self._brought(str(thing), giver, taker, octets)
+        try:
+            self._brought(str(thing), giver, taker, octets)
+        except EvidenceError as error:  # it is there all the same
+            self._progress.say(f"that {thing} came to {taker} cannot be recorded: {error}")
 
     def _answer(self, wish: Wish, what: str) -> None:
         if (mail := self.members[wish.host].mail) is not None:
@@ -219,21 +236,30 @@ class Fleet:
                 continue
             try:
                 arrived(one.name, ended, coming.bring())
+                one.owed.discard(ended)
             except LabError as error:
                 self.lose(one.name, error.message)
             except EvidenceError as error:  # what is wrong with it is told again at the end
                 self._progress.say(f"{one.name}: what came home cannot be judged: {error}")
+            except Exception as error:  # noqa: BLE001 - of files, of what a host says
+                self.lose(one.name, f"its evidence cannot be taken: {error!r}")
 
     def finish(
         self, part: Callable[[str], Path], arrived: Arrival, *, compared: bool = True
     ) -> None:
-        """Take the rest, when nothing runs any more, and compare all of it with what hosts have."""
+        """Take the rest, when nothing runs any more, and compare all of it with what hosts have.
+
+        compared: False when the run was interrupted: then what comes at once is taken, and no more.
+        """
         for one in self.members.values():
             one.ended.put("")
             one.ended.put(None)
+        until = time.monotonic() + (_COMES_WITHIN_S if compared else _COMES_AT_ONCE_S)
         for one in self.members.values():
             if one.thread is not None:
-                one.thread.join()
+                one.thread.join(max(0.0, until - time.monotonic()))
+                if one.thread.is_alive():
+                    self.lose(one.name, "its evidence did not come in time")
         for one in self.left if compared else ():
             run = str(one.host.run(self.run))
             try:
@@ -252,9 +278,10 @@ class Fleet:
 
     def wait(self, within_s: float) -> None:
         """Wait until all has ended that was cut."""
+        until = time.monotonic() + within_s
         for one in self.members.values():
             if one.line is not None:
-                one.line.wait(within_s)
+                one.line.wait(max(0.0, until - time.monotonic()))
 
     def end(self, within_s: float = 10.0) -> None:
         """End what runs on every host, and the connections; safe to call twice.
@@ -262,6 +289,9 @@ class Fleet:
         The connections go first: a thread that reads from one still gets its end by that, and to
         close the pipe that it reads would wait for it.
         """
+        if self._has_ended:
+            return
+        self._has_ended = True
         self.cut()
         self.wait(within_s)
         self._connections.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -137,7 +138,7 @@ class OverHosts:
         if (cut := self._to_be_taken.pop(report.nodeid, None)) is not None:
             self.notes.taken(report.nodeid, cut.host, _host(node))
         if report.when == "teardown":
-            self.fleet.members[_host(node)].ended.put(report.nodeid)
+            self.fleet.members[_host(node)].has_ended(report.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_testnodedown(self, node: WorkerController, error: object) -> None:
@@ -158,10 +159,16 @@ class OverHosts:
         cut = {_running(sched, other) for other in nodes} - {""}
         for scenario in cut:
             self._cut.setdefault(scenario, Cut(name, why))
-        if answers or name not in self._told_lost:
+        if answers:
             self.notes.lost(name, why, tuple(sorted(cut)))
-        if not answers:
-            self._told_lost.add(name)
+        else:
+            self._tell_lost(one, cut)
+
+    def _tell_lost(self, one: Member, cut: set[str]) -> None:
+        """Record once that a host is gone, with what it takes along."""
+        if one.name not in self._told_lost:
+            self._told_lost.add(one.name)
+            self.notes.lost(one.name, one.lost, tuple(sorted(cut | one.owed)))
 
     def pytest_handlecrashitem(
         self, crashitem: str, report: pytest.TestReport, sched: LoadScheduling
@@ -201,9 +208,8 @@ class OverHosts:
         if self._interrupted:
             return None
         one = self.fleet.members[name]
-        if not one.lost:
-            self.notes.joined(one, self._labs[name])
-            return self._start(one)
+        if not one.lost and (again := self._start(one)) is not None:
+            return again
         sched = dsession.sched
         if node not in sched.node2collection:
             sched.numnodes -= 1  # nobody waits for what it would have collected
@@ -212,16 +218,24 @@ class OverHosts:
         if not self.fleet.left:
             dsession.shouldstop = "every host was lost"
         elif sched.pending and all(other.shutting_down for other in sched.nodes):
-            return self._start(self.fleet.left[0])
+            busy = Counter(map(_host, sched.nodes))
+            return self._start(min(self.fleet.left, key=lambda one: busy[one.name]))
         return None
 
     def _start(self, one: Member) -> object:
+        """Start one more worker on a host; None when that is gone by now."""
         import execnet
 
         dsession = self._dsession
         self._started += 1
         spec = execnet.XSpec(self._spec(one, f"again{self._started}"))
-        clone = dsession.nodemanager.setup_node(spec, dsession.queue.put)
+        try:
+            clone = dsession.nodemanager.setup_node(spec, dsession.queue.put)
+        except Exception as error:  # noqa: BLE001 - execnet has many names for it
+            self.fleet.lose(one.name, f"no worker can be started on it: {_line(error)}")
+            self._tell_lost(one, set())
+            return None
+        self.notes.joined(one, self._labs[one.name])
         dsession._active_nodes.add(clone)
         return clone
 
@@ -237,6 +251,9 @@ class OverHosts:
         if self._interrupted:
             self.fleet.wait(8)
         self.fleet.finish(self.notes.part, self.notes.arrived, compared=not self._interrupted)
+        for one in self.fleet.members.values():
+            if one.lost:
+                self._tell_lost(one, set())
         self.notes.close()
 
     def pytest_unconfigure(self) -> None:

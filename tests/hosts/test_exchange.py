@@ -125,6 +125,61 @@ def test_one_that_cannot_take_it_makes_its_own(played: Played) -> None:
     assert played.answered(played.wants("three")) == CAME
 
 
+def test_whatever_goes_wrong_is_answered(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_thing: Cached, _giver: str, _taker: str) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(played.exchange, "_bring", fail)
+    played.has.add("one")
+    assert played.answered(played.wants("two")) == MAKE
+    assert played.answered(played.wants("two", "once more")) == MAKE
+    assert "the disk is full" in played.said[0]
+
+
+def test_when_the_giver_is_lost_in_the_middle_another_gives_it(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played.has |= {"one", "two"}
+    whole = played._bring
+
+    def lose_the_first(thing: Cached, giver: str, taker: str) -> None:
+        if not played.brought and giver == "two":
+            played.has.discard("two")
+            played.exchange.lost("two")
+            raise LabError("two: the connection was cut")
+        whole(thing, giver, taker)
+
+    monkeypatch.setattr(played.exchange, "_bring", lose_the_first)
+    assert played.answered(played.wants("three")) == CAME
+    assert played.brought == [("one", "three")]
+
+
+def test_what_was_made_after_all_is_given_to_others(played: Played) -> None:
+    played.has.add("one")
+    played.fails.add("two")
+    two = played.wants("two")
+    assert played.answered(two) == MAKE
+    played.has.add("two")  # its own
+    played.exchange.ended(THING, two)
+    again = played.wants("two", "its second worker")
+    assert played.answered(again) in (CAME, MAKE)
+    played.exchange.lost("one")
+    assert played.answered(played.wants("three")) == CAME
+
+
+def test_a_host_that_is_not_heard_any_more_makes_nothing_for_others(played: Played) -> None:
+    one = played.wants("one")
+    assert played.answered(one) == MAKE
+    two = played.wants("two")
+    played.exchange.unheard("one")
+    assert played.answered(two) == MAKE
+
+
+def test_an_end_of_what_nobody_wanted_is_nothing(played: Played) -> None:
+    played.exchange.ended(THING, Wish("one", "image.x.1"))
+    assert played.answered(played.wants("one")) == MAKE
+
+
 def test_who_waits_no_more_is_not_waited_for(played: Played) -> None:
     one = played.wants("one")
     assert played.answered(one) == MAKE

@@ -102,7 +102,7 @@ def test_a_worker_gets_what_another_host_has(
     directories = {name: two.folder / f"wishes of {name}" for name in open_hosts}
     for name, one in open_hosts.items():
         command = python(Path(one.host.cache), "-m", "lab.hosts.wishes", str(directories[name]))
-        mails[name] = Mail(one, command, exchange.wants, exchange.ended)
+        mails[name] = Mail(one, command, exchange)
     worker = (
         "import sys; from lab.elsewhere import *; from lab.image.travel import there\n"
         f"with made_once(Cached(*{tuple(thing)!r}), print): print(there({thing.key!r}))"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from lab.elsewhere import ANSWERS, CAME, WISHES, Cached, made_once
 from lab.hosts.wishes import Wishes
 
 THING = Cached("checkpoint", "ab12")
-NAME = f"checkpoint.ab12.{os.getpid()}"
+NAME = rf"checkpoint\.ab12\.{os.getpid()}-\d+"
 
 
 @pytest.fixture
@@ -51,7 +52,8 @@ def test_any_other_run_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_nobody_listens_it_is_made_here(directory: Path) -> None:
     said: list[str] = []
     with made_once(THING, said.append):
-        assert [path.name for path in directory.iterdir()] == [NAME]
+        (wish,) = directory.iterdir()
+        assert re.fullmatch(NAME, wish.name)
     assert "nobody answers" in said[0]
     assert not list(directory.iterdir())
 
@@ -68,17 +70,46 @@ def test_who_wants_something_waits_for_the_answer(listened: Path) -> None:
     while not (changes := list(wishes.changes())):
         pass
     (told,) = changes
-    assert told == {"name": NAME, "kind": "checkpoint", "key": "ab12", "wanted": True}
+    name = str(told["name"])
+    assert re.fullmatch(NAME, name)
+    assert told == {"name": name, "kind": "checkpoint", "key": "ab12", "wanted": True}
     assert not list(wishes.changes())
     assert not made.is_set()
     wishes.answer("checkpoint.other.1", CAME)
-    wishes.answer(NAME, "nonsense")
+    wishes.answer(name, "nonsense")
     assert not made.is_set()
-    wishes.answer(NAME, CAME)
+    wishes.answer(name, CAME)
     worker.join(30)
     assert made.is_set()
     assert list(wishes.changes()) == [{**told, "wanted": False}]
     assert [path.name for path in listened.iterdir()] == [ANSWERS]
+
+
+def test_a_wish_right_after_another_is_seen_by_itself(listened: Path) -> None:
+    wishes, made = Wishes(listened), threading.Semaphore(0)
+
+    def want() -> None:
+        for _ in range(2):
+            with made_once(THING, lambda _: None):
+                made.release()
+
+    worker = threading.Thread(target=want)
+    worker.start()
+    names = set()
+    for _ in range(2):
+        while not (wanted := [one for one in wishes.changes() if one["wanted"]]):
+            pass
+        (told,) = wanted
+        names.add(told["name"])
+        wishes.answer(str(told["name"]), CAME)
+        assert made.acquire(timeout=30)
+    worker.join(30)
+    assert len(names) == 2
+
+
+def test_a_file_of_somebody_else_is_no_wish(listened: Path) -> None:
+    (listened / "notes").write_text("")
+    assert not list(Wishes(listened).changes())
 
 
 def test_a_worker_that_was_killed_wants_nothing_any_more(listened: Path) -> None:
