@@ -1,8 +1,9 @@
-"""The one SSH connection to a host, which everything that is done there goes through.
+"""The SSH connection to a host, which all that home does there goes through.
 
 OpenSSH's own client holds it (its control master), as pytest-xdist's workers are started by that
-client, too. Each command, each worker and each transfer is a session on it. When it is cut, all of
-them end at once; when this process dies, its end of a pipe does, and the connection with it.
+client, too. Each command and each transfer is a session on it. When it is cut, all of them end at
+once; when this process dies, its end of a pipe does, and the connection with it. A worker has a
+connection of its own: an OpenSSH server takes ten sessions on one. It ends with its host's tether.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ _SETTINGS = (
     "ForwardAgent no",
     "ForwardX11 no",
     "LogLevel ERROR",
-    "ProxyCommand false",  # without the connection that stands, there is no other way there
 )
+_WORKER = "+worker"
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,34 @@ class Connections:
 
 def _lines(connections: Iterable[Connection], folder: Path) -> Iterator[str]:
     for one in connections:
-        there = one.host.there
         yield f"Host {one.host.name}"
-        yield f"  HostName {there.address}"
-        yield f"  Port {there.port}"
-        yield f"  User {there.user}"
-        if there.key is not None:
-            yield f"  IdentityFile {_quoted(there.key)}"
-            yield "  IdentitiesOnly yes"
-        yield f"  UserKnownHostsFile {_quoted(one.host.known_hosts)}"
+        yield from _way(one.host)
         yield f"  ControlPath {_quoted(folder / one.host.name)}"
-        yield from (f"  {line}" for line in _SETTINGS)
+        yield "  ProxyCommand false"  # without the connection that stands, there is no other way
+        yield f"Host {for_worker(one.host.name)}"
+        yield from _way(one.host)
+
+
+def for_worker(host: str) -> str:
+    """Return what a host is called in the settings for one who has a connection of its own."""
+    return host + _WORKER
+
+
+def host_of_worker(name: str) -> str:
+    """Return the host that a worker's connection leads to."""
+    return name.removesuffix(_WORKER)
+
+
+def _way(host: Host) -> Iterator[str]:
+    there = host.there
+    yield f"  HostName {there.address}"
+    yield f"  Port {there.port}"
+    yield f"  User {there.user}"
+    if there.key is not None:
+        yield f"  IdentityFile {_quoted(there.key)}"
+        yield "  IdentitiesOnly yes"
+    yield f"  UserKnownHostsFile {_quoted(host.known_hosts)}"
+    yield from (f"  {line}" for line in _SETTINGS)
 
 
 def _quoted(path: Path) -> str:

@@ -19,6 +19,7 @@ from _pytest.terminal import TerminalReporter
 
 from lab.elsewhere import WISHES
 from lab.errors import LabError
+from lab.hosts.connection import for_worker, host_of_worker
 from scenarios.over_hosts import worker
 from scenarios.over_hosts.asked import arguments_for_workers
 from scenarios.over_hosts.fleet import Fleet, Member
@@ -75,7 +76,7 @@ class OverHosts:
     def _spec(self, one: Member, number: int | str) -> str:
         return "//".join(
             [
-                f"ssh={one.name}",
+                f"ssh={for_worker(one.name)}",
                 f"ssh_config={self.fleet.settings}",
                 f"python={one.checkout}/.venv/bin/python",
                 f"chdir={one.checkout}",
@@ -262,7 +263,7 @@ class OverHosts:
 
 
 def _host(node: WorkerController) -> str:
-    return str(node.gateway.spec.ssh)
+    return host_of_worker(str(node.gateway.spec.ssh))
 
 
 def _running(sched: LoadScheduling, node: WorkerController) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checks.engine.judging import broke_off
+from lab.hosts.connection import host_of_worker
 from scenarios import sites, software
 from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Durations
@@ -36,7 +37,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def pytest_configure_node(node: WorkerController) -> None:
     """Tell a worker of xdist what it may do beside the others."""
     labs = node.config.stash.get(LABS, None)
-    host = node.gateway.spec.ssh
+    host = host_of_worker(node.gateway.spec.ssh or "")
     ahead = may_thaw_ahead(node.config, host) if host else labs is not None and labs.ahead
     node.workerinput[MAY_THAW_AHEAD] = ahead
     if host or labs is not None:
