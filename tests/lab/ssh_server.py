@@ -77,8 +77,8 @@ class SshServer:
     def _start(self, work: object, *arguments: object) -> None:
         assert callable(work)
         thread = threading.Thread(target=work, args=arguments, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)  # `close` joins what has started
 
     def _serve(self) -> None:
         while True:
