@@ -25,10 +25,14 @@ def repetitions(full: bool) -> int:
 
 
 def repeat(metafunc: pytest.Metafunc, full: bool) -> None:
-    """Make an item of each repetition of a scenario that is marked `repeated`."""
-    if metafunc.definition.get_closest_marker("repeated") is None:
+    """Make an item of each repetition of a scenario that is marked `repeated`.
+
+    `repeated(full=10)`: so many in a sign-off run.
+    """
+    mark = metafunc.definition.get_closest_marker("repeated")
+    if mark is None:
         return
-    of = repetitions(full)
+    of = mark.kwargs.get("full", FULL_TIMES) if full else TIMES
     numbers = range(1, of + 1)
     metafunc.fixturenames.append("repetition")  # no scenario has to ask which one it is
     metafunc.parametrize("repetition", numbers, ids=[identity(number, of) for number in numbers])
