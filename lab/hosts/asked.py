@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import stat
 import subprocess
@@ -33,7 +34,6 @@ def found(directory: str) -> dict[str, Any]:
         "problem": _problem(Path(directory), above),
         "system": platform.platform(),
         "processor": _processor(),
-        "kvm": os.access("/dev/kvm", os.R_OK | os.W_OK),
         "qemu": _version("qemu-system-x86_64", "/usr/libexec/qemu-kvm"),
         "libvirt": _version("virtqemud", "libvirtd", "/usr/sbin/virtqemud", "/usr/sbin/libvirtd"),
     }
@@ -70,7 +70,8 @@ def _version(*programs: str) -> str:
     for program in programs:
         if path := shutil.which(program):
             said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
-            return said.stdout.strip().partition("\n")[0]
+            version = re.search(r"\d+(\.\d+)+", said.stdout)
+            return version[0] if version else ""
     return ""
 
 

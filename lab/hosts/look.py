@@ -49,7 +49,6 @@ class Found(BaseModel):
     problem: str
     system: str
     processor: str
-    kvm: bool
     qemu: str
     libvirt: str
 

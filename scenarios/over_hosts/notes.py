@@ -62,7 +62,6 @@ class Notes:
                 cores=found.cores,
                 memory_mib=max(1, found.memory_mib),
                 labs=labs,
-                accelerator="kvm" if found.kvm else "tcg",
                 qemu=found.qemu,
                 libvirt=found.libvirt,
                 processor=found.processor,
@@ -117,6 +116,7 @@ class Notes:
         take_home(self._run.directory)
         wanted: set[str] = set()
         facts: dict[str, Any] = {}
+        accelerators: dict[str, object] = {}
         for name in self._fleet.members:
             files = RunDirectory(self.part(name))
             try:
@@ -124,9 +124,13 @@ class Notes:
                 said = files.facts()
             except (Absent, BadEvidence):
                 continue  # no scenario began there
+            accelerators[name] = said.get("accelerator")
             facts = {key: said[key] for key in _OF_PARTS if key in said} | facts
         self._run.open(requirements=wanted)
-        hosts = {name: self._told(one) for name, one in self._fleet.members.items()}
+        hosts = {
+            name: {**self._told(one), "accelerator": accelerators.get(name)}
+            for name, one in self._fleet.members.items()
+        }
         self._run.note(**facts, hosts=hosts)
 
     def _told(self, one: Member) -> dict[str, object]:
