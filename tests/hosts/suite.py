@@ -85,7 +85,7 @@ class Tiny:
             h.name for h in self.stage.hosts.values() if (h.directory / "marks" / name).exists()
         ]
 
-    def until(self, so: Callable[[], bool], seconds: float = 60) -> None:
+    def until(self, so: Callable[[], bool], seconds: float = 180) -> None:
         end = time.monotonic() + seconds
         while not so():
             assert time.monotonic() < end

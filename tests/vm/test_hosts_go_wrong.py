@@ -63,7 +63,7 @@ def test_ctrl_c_ends_everything_on_every_host(tiny: Tiny) -> None:
         tiny.until(lambda: all((h.directory / "marks").exists() for h in tiny.stage.hosts.values()))
         tiny.until(lambda: bool(pids(tiny, "one")) and bool(pids(tiny, "two")))
         os.killpg(process.pid, signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=120)
     assert process.returncode == 2, said
     assert not any(alive(pid) for host in tiny.stage.hosts for pid in pids(tiny, host))
     begun = [each.of(ScenarioStarted) for part, each in read_histories(tiny.run) if part.host]
