@@ -18,7 +18,7 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from lab import parcel
-from lab.cache import cache_root
+from lab.cache import cache_root, require_space
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.place import PARTS
 from lab.checkpoint.saveimage import SaveImage
@@ -26,12 +26,16 @@ from lab.checkpoint.store import Store
 from lab.errors import LabError
 from lab.image.cache import images_root
 
+_FLAT_MIB = 1024
+"""What copies of a lab's disks may take that lie right on the image."""
+
 
 def send(checkpoint: Checkpoint, to: BinaryIO) -> None:
-    """Write a checkpoint as a parcel; LabError when its disks cannot be read."""
+    """Write a checkpoint as a parcel; LabError when there is no room, or a disk cannot be read."""
     manifest = checkpoint.manifest
     files = {name: checkpoint.directory / name for name in manifest.files}
     described = dict(manifest.files)
+    require_space(cache_root(), _FLAT_MIB, "sending a checkpoint")
     with tempfile.TemporaryDirectory(prefix="flat-", dir=cache_root()) as folder:
         for disk in checkpoint.disks.values():
             name = str(disk.relative_to(checkpoint.directory))

@@ -203,6 +203,13 @@ def let_go(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
+def discard(process: subprocess.Popen[bytes]) -> None:
+    """End a command, if it has not ended, and read no more of it: others may hold its pipes."""
+    process.kill()
+    process.wait()
+    let_go(process)
+
+
 def _reason(said: bytes) -> str:
     return last_line(said.decode(errors="replace")) or "the connection was cut"
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from lab.clock import ClockOffset
 from lab.errors import HostLost
-from lab.hosts.connection import Connection, last_line, let_go
+from lab.hosts.connection import Connection, discard, last_line, let_go
 from lab.hosts.tether import SILENT_S
 from lab.site.offsets import Offsets
 from lab.wait import heard
@@ -41,9 +41,7 @@ class Line:
             for _ in range(5):
                 self._ask()
         except BaseException:
-            self._process.kill()
-            self._process.wait()
-            let_go(self._process)
+            discard(self._process)
             raise
         self._thread = threading.Thread(target=self._keep, name=f"line to {self.name}", daemon=True)
         self._thread.start()

@@ -8,7 +8,7 @@ import threading
 
 from lab.elsewhere import Cached
 from lab.errors import HostLost
-from lab.hosts.connection import Connection, let_go
+from lab.hosts.connection import Connection, discard, let_go
 from lab.hosts.exchange import Exchange, Wish
 
 _LONGEST_LINE = 4096
@@ -29,9 +29,7 @@ class Mail:
         assert self._process.stdout is not None  # noqa: S101 - it has pipes
         begins = select.select([self._process.stdout], [], [], _BEGINS_WITHIN_S)[0]
         if not begins or b"listens" not in self._process.stdout.readline(_LONGEST_LINE):
-            self._process.kill()
-            self._process.wait()
-            let_go(self._process)
+            discard(self._process)
             raise HostLost(f"{self._host}: nothing listens there to what is wanted")
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()

@@ -6,7 +6,7 @@ import subprocess
 import threading
 
 from lab.errors import LabError
-from lab.hosts.connection import Connection, last_line, let_go
+from lab.hosts.connection import Connection, discard, last_line
 
 _CHUNK = 1 << 18
 
@@ -29,9 +29,8 @@ def relay(giver: Connection, give: str, taker: Connection, take: str, within_s: 
         of, to = _ended(giver, source), _ended(taker, sink)
     finally:
         enough.cancel()
-        end()
-        for process in (source, sink):
-            let_go(process)
+        discard(source)
+        discard(sink)
     # What was cut short is the giver's fault, but where the taker refused it and it was killed.
     if why := (to if source.returncode < 0 else of) or to or of:
         raise LabError(why)

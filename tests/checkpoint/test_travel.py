@@ -162,3 +162,13 @@ def test_what_came_is_for_nobody_else_to_read(
     travel.receive(frozen.key, io.BytesIO(parcel), store)
     keys = store.directory / frozen.key / "keys" / "content"
     assert keys.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_room_for_flat_disks_nothing_is_sent(
+    frozen: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(travel, "_FLAT_MIB", 1 << 40)
+    to = io.BytesIO()
+    with pytest.raises(LabError, match="sending a checkpoint needs"):
+        travel.send(frozen, to)
+    assert not to.getvalue()
