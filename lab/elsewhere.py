@@ -1,6 +1,6 @@
 """What takes long to make is made on one host of a run over many, and comes to the others.
 
-Who is about to make it says so by a file in a directory that home looks at (`lab.hosts.wishes`),
+Who is about to make it says so by a file in a directory that home looks at (`lab.hosts.sharing`),
 and goes on when it has come, or when home says that it is to be made here. The file is locked for
 as long as the making lasts, so one that died wants nothing any more. Any other run has no such
 directory, and nobody is asked.

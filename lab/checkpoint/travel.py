@@ -7,27 +7,32 @@ image has to be there, octet by octet the same: two builds of one recipe are two
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from pydantic import ValidationError
 
 from lab import parcel
-from lab.cache import cache_root, require_space
+from lab.cache import cache_root, locked, require_space
 from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.place import PARTS
 from lab.checkpoint.saveimage import SaveImage
 from lab.checkpoint.store import Store
+from lab.elsewhere import is_free
 from lab.errors import LabError
 from lab.image.cache import images_root
 
 _FLAT_MIB = 1024
 """What copies of a lab's disks may take that lie right on the image."""
+_FLAT, _IN_USE = "flat-", ".in-use"
+"""How a folder of such copies is called, and what its sender holds a lock on."""
 
 
 def send(checkpoint: Checkpoint, to: BinaryIO) -> None:
@@ -36,10 +41,10 @@ def send(checkpoint: Checkpoint, to: BinaryIO) -> None:
     files = {name: checkpoint.directory / name for name in manifest.files}
     described = dict(manifest.files)
     require_space(cache_root(), _FLAT_MIB, "sending a checkpoint")
-    with tempfile.TemporaryDirectory(prefix="flat-", dir=cache_root()) as folder:
+    with _folder() as folder:
         for disk in checkpoint.disks.values():
             name = str(disk.relative_to(checkpoint.directory))
-            files[name] = _right_on(manifest.image[0], disk, Path(folder))
+            files[name] = _right_on(manifest.image[0], disk, folder)
             described[name] = FrozenFile.of(files[name])
         alone = manifest.model_copy(update={"parents": (), "files": described})
         parcel.pack(to, alone.model_dump_json(), files)
@@ -88,6 +93,23 @@ def _own_image(manifest: Manifest) -> Path:
     if complaint := described.complaint(own, thorough=True):
         raise LabError(f"the image that it lies on is not the one here: {complaint}")
     return own
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a folder for copies of disks; what senders that were killed have left is removed."""
+    with locked("sending"):  # nobody sees a folder that is not locked yet
+        for left in cache_root().glob(f"{_FLAT}*"):
+            if is_free(left / _IN_USE):
+                shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=_FLAT, dir=cache_root()))
+        in_use = (folder / _IN_USE).open("w")
+        fcntl.flock(in_use, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        in_use.close()
 
 
 def _right_on(image: Path, disk: Path, folder: Path) -> Path:

@@ -21,13 +21,13 @@ from lab.errors import HostsError, LabError
 from lab.hosts.checkout import Checkout
 from lab.hosts.connection import Connection, Connections
 from lab.hosts.evidence import Arrived, Coming
-from lab.hosts.exchange import Exchange, Wish
 from lab.hosts.file import Host, HostsFile
 from lab.hosts.line import Line
 from lab.hosts.look import Found, Lines, look, side_by_side
-from lab.hosts.mail import Mail
 from lab.hosts.ready import make_ready
-from lab.hosts.relay import relay
+from lab.hosts.sharing.exchange import Exchange, Wish
+from lab.hosts.sharing.mail import Mail
+from lab.hosts.sharing.relay import relay
 from lab.progress import Progress
 
 _MANIFEST = TypeAdapter(dict[str, FileArrived])
@@ -84,7 +84,7 @@ class Member:
 
     def goods(self, what: str, thing: Cached) -> str:
         """Return what asks for, gives or takes something of the cache there."""
-        return self.python("-m", "lab.hosts.goods", what, thing.kind, thing.key)
+        return self.python("-m", "lab.hosts.sharing.goods", what, thing.kind, thing.key)
 
 
 class Fleet:
@@ -169,7 +169,7 @@ class Fleet:
             self.members, self._has, self._bring, self._answer, self._progress.say
         )
         for one in self.members.values():
-            listen = one.python("-m", "lab.hosts.wishes", str(self.wishes(one)))
+            listen = one.python("-m", "lab.hosts.sharing.wishes", str(self.wishes(one)))
             one.mail = Mail(one.connection, listen, exchange)
             tether, run = str(one.host.tether(self.run)), str(one.host.run(self.run))
             one.line = Line(one.connection, one.python("-m", "lab.hosts.tether", tether), self.lose)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import shutil
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab.cache import cache_root
 from lab.checkpoint import Store, travel
 from lab.checkpoint.freeze import freeze
 from lab.checkpoint.manifest import Checkpoint
@@ -172,3 +174,16 @@ def test_without_room_for_flat_disks_nothing_is_sent(
     with pytest.raises(LabError, match="sending a checkpoint needs"):
         travel.send(frozen, to)
     assert not to.getvalue()
+
+
+def test_what_a_killed_sender_left_goes_and_what_another_uses_stays(frozen: Checkpoint) -> None:
+    left, used = cache_root() / "flat-left", cache_root() / "flat-used"
+    for folder in (left, used):
+        folder.mkdir()
+        (folder / "disk.qcow2").touch()
+        (folder / ".in-use").touch()
+    with (used / ".in-use").open() as in_use:
+        fcntl.flock(in_use, fcntl.LOCK_EX)
+        sent(frozen)
+    assert [path.name for path in cache_root().glob("flat-*")] == ["flat-used"]
+    assert (used / "disk.qcow2").exists()

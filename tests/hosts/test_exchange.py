@@ -8,7 +8,7 @@ import pytest
 
 from lab.elsewhere import CAME, MAKE, Cached
 from lab.errors import LabError
-from lab.hosts.exchange import Exchange, Wish
+from lab.hosts.sharing.exchange import Exchange, Wish
 
 THING = Cached("checkpoint", "ab12")
 

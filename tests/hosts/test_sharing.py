@@ -14,9 +14,9 @@ import pytest
 from lab.elsewhere import WISHES, Cached
 from lab.errors import LabError
 from lab.hosts.connection import Connection, Connections
-from lab.hosts.exchange import Exchange, Wish
-from lab.hosts.mail import Mail
-from lab.hosts.relay import relay
+from lab.hosts.sharing.exchange import Exchange, Wish
+from lab.hosts.sharing.mail import Mail
+from lab.hosts.sharing.relay import relay
 from lab.image import travel
 from tests.hosts.playing import Stage
 from tests.image.made import image, make
@@ -38,7 +38,7 @@ def python(cache: Path, *arguments: str) -> str:
 def goods(host: Connection, what: str, thing: Cached) -> str:
     cache = Path(host.host.cache)
     cache.mkdir(parents=True, exist_ok=True)
-    return python(cache, "-m", "lab.hosts.goods", what, thing.kind, thing.key)
+    return python(cache, "-m", "lab.hosts.sharing.goods", what, thing.kind, thing.key)
 
 
 @pytest.fixture
@@ -101,7 +101,9 @@ def test_a_worker_gets_what_another_host_has(
     )
     directories = {name: two.folder / f"wishes of {name}" for name in open_hosts}
     for name, one in open_hosts.items():
-        command = python(Path(one.host.cache), "-m", "lab.hosts.wishes", str(directories[name]))
+        command = python(
+            Path(one.host.cache), "-m", "lab.hosts.sharing.wishes", str(directories[name])
+        )
         mails[name] = Mail(one, command, exchange)
     worker = (
         "import sys; from lab.elsewhere import *; from lab.image.travel import there\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.elsewhere import ANSWERS, CAME, WISHES, Cached, made_once
-from lab.hosts.wishes import Wishes
+from lab.hosts.sharing.wishes import Wishes
 
 THING = Cached("checkpoint", "ab12")
 NAME = rf"checkpoint\.ab12\.{os.getpid()}-\d+"

@@ -9,14 +9,14 @@ import threading
 from lab.elsewhere import Cached
 from lab.errors import HostLost
 from lab.hosts.connection import Connection, discard, let_go
-from lab.hosts.exchange import Exchange, Wish
+from lab.hosts.sharing.exchange import Exchange, Wish
 
 _LONGEST_LINE = 4096
 _BEGINS_WITHIN_S = 60.0
 
 
 class Mail:
-    """What one host's workers want. command: what runs `lab.hosts.wishes` there.
+    """What one host's workers want. command: what runs `lab.hosts.sharing.wishes` there.
 
     HostLost when it does not begin. Once it is cut, workers there make everything themselves.
     """

@@ -1,4 +1,4 @@
-"""`python -m lab.hosts.goods has|give|take KIND KEY`: on a host, what other hosts can have of it.
+"""`python -m lab.hosts.sharing.goods has|give|take KIND KEY`: what other hosts can have of one.
 
 `has` ends with status 1 when it is not there, or not sound; `give` writes a parcel to its standard
 output, and `take` puts one from its standard input into the cache.

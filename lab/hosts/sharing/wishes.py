@@ -1,4 +1,4 @@
-"""`python -m lab.hosts.wishes DIRECTORY`: on a host, tells home what workers there are to make.
+"""`python -m lab.hosts.sharing.wishes DIRECTORY`: tells home what a host's workers are to make.
 
 Says a line of JSON for each wish (`lab.elsewhere`), and for each that ended; what home answers, a
 line of JSON too, it puts beside the wish. Ends when home does.
