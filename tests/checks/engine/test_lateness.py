@@ -95,8 +95,15 @@ def test_what_was_late_before_or_after_explains_nothing(at: tuple[float, float])
 
 def test_a_record_counts_as_far_as_it_lies_in_the_span() -> None:
     records = [late("secondary", 2.5, 3.5, 0.8)]
-    assert explain(0.5, span(3, 6), PATH, records) is not None
-    assert explain(0.6, span(3, 6), PATH, records) is None
+    assert explain(0.66, span(3, 6), PATH, records) is not None
+    assert explain(0.67, span(3, 6), PATH, records) is None
+
+
+def test_a_stall_may_have_been_in_the_part_of_a_record_that_a_span_covers() -> None:
+    """Seen: keepalived 187 ms after it was due, 87 ms later than allowed, in such a record."""
+    records = [late("secondary", 3.05, 3.86, 0.15)]
+    assert explain(0.087, span(3.0, 3.187), PATH, records) is not None
+    assert explain(0.187, span(3.0, 3.187), PATH, [late("secondary", 3.05, 3.86, 0.1)]) is None
 
 
 def test_two_that_were_late_at_one_instant_explain_it_once() -> None:
