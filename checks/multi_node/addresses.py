@@ -29,6 +29,9 @@ def addresses_and_names(evidence: Evidence, owed: Obligations) -> None:
             one = owed.owe(f"{machine} has {address}/{bits}, static and up")
             for event in shown:
                 _judge_address(event, address, bits, one)
+            for event in evidence.events(InterfacesShown):
+                if event.source != machine and _holds(event, address):
+                    one.broken(f"{event.source} has {address}, too: it is {machine}'s", event.place)
         for other in site.hosts.values():
             for family in FAMILIES:
                 wanted = other.address(family)
@@ -36,6 +39,10 @@ def addresses_and_names(evidence: Evidence, owed: Obligations) -> None:
                 for place, got in _records(answered, other.fqdn, family):
                     one.settle(got == (wanted,), f"{_told(one.what, got)}, not to {wanted}", place)
     owed.tell(f"{len(site.hosts)} machines were asked for their addresses and each other's names")
+
+
+def _holds(event: InterfacesShown, address: str) -> bool:
+    return any(entry.local == address for link in event.links for entry in link.addr_info)
 
 
 def _judge_address(event: InterfacesShown, address: str, bits: int, one: Obligation) -> None:

@@ -26,6 +26,13 @@ def younger_than_their_files(
         for config in wanted:
             one = owed.owe(f"{node}: {config} was written before its process was started")
             _judge(f"{node}: {config}", config, event, one)
+        others = sorted({process.config for process in event.processes} - set(wanted))
+        owed.require(
+            not others,
+            f"{node}: no process reads another configuration",
+            f"{node}: a process reads {', '.join(others)}, which is not to be there",
+            event.place,
+        )
 
 
 def _judge(named: str, config: str, event: ServerAges, one: Obligation) -> None:

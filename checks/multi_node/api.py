@@ -33,6 +33,11 @@ def others_are_refused(evidence: Evidence, owed: Obligations) -> None:
     site = deployment(evidence, owed)
     for credentials in ("none", "wrong"):
         _judge_answers(evidence, site.strangers, credentials, _not_forbidden, owed)
+    for event in evidence.events(ApiAnswered):
+        if event.source in site.strangers and event.credentials == "right":
+            who = f"{event.source} over IPv{event.family} with a node's secret"
+            wrong = _not_forbidden(event)
+            owed.require(not wrong, f"{who} is refused", f"{who} {wrong}", event.place)
     _judge_answers(evidence, site.nodes, "wrong", _not_a_wrong_secret, owed)
 
 

@@ -33,7 +33,9 @@ def applied_twice(evidence: Evidence, owed: Obligations) -> None:
         runs = [one for one in evidence.events(ScriptRun, node) if one.script == APPLY]
         inside = [one for one in runs if _inside(one, found[0])]
         before = [one for one in runs if one.at_ns <= found[0].off.moment.earliest_ns]
-        _owe_the_same(node, before, evidence.events(ServerState, node), owed)
+        off_ns = found[0].off.moment.earliest_ns
+        states = [one for one in evidence.events(ServerState, node) if one.at_ns <= off_ns]
+        _owe_the_same(node, before, states, owed)
         one = owed.owe(f"{node}: {APPLY} fails loudly while the controller is off")
         for run in inside:
             said = run.output.strip()
@@ -56,18 +58,19 @@ def _owe_the_same(
         return
     first, second = runs[-2:]
     between = [one for one in states if first.at_ns <= one.at_ns <= second.began_ns][-1:]
-    after = [one for one in states if one.at_ns >= second.at_ns][:1]
+    after = [one for one in states if one.at_ns >= second.at_ns]
     if not between or not after:
         one.doubt(f"{node}: what ran was not looked at after each run", first.place, second.place)
         return
-    one.met(first.place, second.place, between[0].place, after[0].place)
+    one.met(first.place, second.place, between[0].place, *(state.place for state in after))
     for run in (first, second):
         if run.status != 0:
             one.broken(f"{node}: {APPLY} ended with {run.status}: {run.output[-200:]!r}", run.place)
-    for what in _differing(between[0], after[0]):
-        one.broken(f"{node}: {what} after the second run than after the first", after[0].place)
-    if not _units(after[0]):
-        one.broken(f"{node}: no OpenVPN runs after {APPLY}", after[0].place)
+    for state in after:
+        for what in _differing(between[0], state):
+            one.broken(f"{node}: {what} after the second run than after the first", state.place)
+        if not _units(state):
+            one.broken(f"{node}: no OpenVPN runs after {APPLY}", state.place)
 
 
 def _differing(one: ServerState, other: ServerState) -> Iterator[str]:

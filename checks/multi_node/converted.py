@@ -46,12 +46,13 @@ def converted(evidence: Evidence, owed: Obligations) -> None:
     )
     shown = evidence.need(InstallationShown, name)
     before = [one for one in shown if one.at_ns <= run.began_ns][-1:]
-    after = [one for one in shown if one.at_ns >= run.at_ns][:1]
+    after = [one for one in shown if one.at_ns >= run.at_ns]
     if not before or not after:
         raise Missing(f"what is on {name} was not looked at before and after {CONVERT}")
     _owe_all_in_one(before[0], owed)
-    _owe_gone(after[0], owed)
-    _owe_kept(before[0], after[0], owed)
+    for state in after:
+        _owe_gone(state, owed)
+        _owe_kept(before[0], state, owed)
     _owe_users(evidence, site, run, owed)
 
 
@@ -119,11 +120,12 @@ def _owe_users(evidence: Evidence, site: Deployment, run: ScriptRun, owed: Oblig
             got = f"{login.status}, and then {login.sees}"
             one.settle(good, f"{user} cannot log in any more: {got}", login.place)
     one = owed.owe("users' certificates are kept")
-    kept = [set(page.kept) for page in pages if page.at_ns <= run.began_ns and page.status == 200]
-    if not kept or not kept[-1]:
+    before = [page for page in pages if page.at_ns <= run.began_ns and page.status == 200]
+    kept = {page.user: set(page.kept) for page in before}
+    if not any(kept.values()):
         one.doubt("no user had a certificate before")
         return
-    for page in (page for page in pages if page.at_ns >= run.at_ns):
-        lost = kept[-1] - set(page.kept)
-        said = f"{len(lost)} of {len(kept[-1])} certificates of {page.user} are gone"
+    for page in (page for page in pages if page.at_ns >= run.at_ns and kept.get(page.user)):
+        lost = kept[page.user] - set(page.kept)
+        said = f"{len(lost)} of {len(kept[page.user])} certificates of {page.user} are gone"
         one.settle(page.status == 200 and not lost, f"{said} ({page.status})", page.place)

@@ -62,6 +62,15 @@ def made_by_vpn_ca(evidence: Evidence, owed: Obligations) -> None:
         ]
         for seen in files:
             _judge(seen, authority, one)
+    for machine, file, place in shown:
+        if file.what == "key" and (machine, file.of, file.what) not in wanted:
+            closed = not _is_open(file)
+            owed.require(
+                closed,
+                f"{machine}: nobody else reads {file.path}",
+                f"{machine}: {file.path} {_open_to(file)}",
+                place,
+            )
 
 
 _WHAT = ("certificate", "key")
@@ -106,8 +115,16 @@ def _judge(seen: Shown, authority: x509.Certificate | None, one: Obligation) -> 
 def _wrong_with_key(file: Credential) -> Iterator[str]:
     if not (file.text.startswith("-----BEGIN ") and file.text.endswith("PRIVATE KEY-----")):
         yield f"is no private key: it begins with {file.text[:40]!r}"
-    if int(file.mode, 8) & _OTHERS:
-        yield f"may be read by others: {file.mode} {file.owner}:{file.group}"
+    if _is_open(file):
+        yield _open_to(file)
+
+
+def _is_open(file: Credential) -> bool:
+    return bool(int(file.mode, 8) & _OTHERS)
+
+
+def _open_to(file: Credential) -> str:
+    return f"may be read by others: {file.mode} {file.owner}:{file.group}"
 
 
 def _wrong_with(

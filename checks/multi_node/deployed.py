@@ -52,7 +52,7 @@ def deploys_its_list(evidence: Evidence, owed: Obligations) -> None:
             one.doubt(f"the controller has no profile that {node} could leave out", config.place)
         after = [one for one in evidence.events(ServerState, node) if one.at_ns > applied.at_ns]
         one = owed.owe(f"{node} deploys {node}, and not {named(others) if others else 'another'}")
-        for state in after[-1:]:
+        for state in after:
             one.met(state.place)
             for what, found in (("files", _in_files(state)), ("units", _in_units(state))):
                 for profile in sorted(found - {node}):

@@ -57,7 +57,18 @@ def _judge_names(event: PortalShown, name: str, one: Obligation) -> None:
         one.doubt(f"the certificate that was shown cannot be read: {error}", event.place)
         return
     said = ", ".join(found) or "no name"
-    one.settle(name in found, f"the certificate is for {said}, not for {name}", event.place)
+    is_named = any(_stands_for(one, name) for one in found)
+    one.settle(is_named, f"the certificate is for {said}, not for {name}", event.place)
+
+
+def _stands_for(presented: str, name: str) -> bool:
+    """Whether a name in a certificate is for a host: letter by letter, `*` for its first label.
+
+    RFC 9525, section 6.3.
+    """
+    presented, name = presented.lower(), name.lower()
+    first, _, rest = presented.partition(".")
+    return presented == name or (first == "*" and name.partition(".")[2] == rest != "")
 
 
 def _judge_answer(event: PortalShown, name: str, one: Obligation) -> None:

@@ -32,6 +32,9 @@ def only_the_controller_reaches_the_daemon(evidence: Evidence, owed: Obligations
                     for knock in event.knocks:
                         if knock.port == DAEMON_PORT:
                             judge_knock(event, knock, lets_in, seen, site, one)
+                            if lets_in and knock.said == "reset":
+                                why = f"{machine} finds nobody at {DAEMON_PORT} of {node}"
+                                one.broken(why, event.place)
 
 
 def asked(

@@ -31,7 +31,10 @@ def secrets_are_kept(evidence: Evidence, owed: Obligations) -> None:
     site = deployment(evidence, owed)
     every = evidence.need(SecretsSearched)
     known = sorted({secret for event in every for secret in event.secrets})
-    _owe_use(evidence, site, owed)
+    if not known:
+        owed.open("no secret was looked for")
+    last = {(event.source, event.where): event.at_ns for event in every}
+    _owe_use(evidence, site, min(last.values()), owed)
     for source, places in (*((name, OF_MACHINES) for name in site.hosts), (RUN, (OF_RUN,))):
         for place in places:
             where = f"{place} of {source}" if source != RUN else place
@@ -52,15 +55,16 @@ def secrets_are_kept(evidence: Evidence, owed: Obligations) -> None:
     owed.tell(f"{len(known)} secrets were looked for: {', '.join(known)}")
 
 
-def _owe_use(evidence: Evidence, site: Deployment, owed: Obligations) -> None:
-    """Owe that passwords and keys had been used when the search was over."""
+def _owe_use(evidence: Evidence, site: Deployment, over_ns: int, owed: Obligations) -> None:
+    """Owe that passwords and keys had been used when a place was searched for the last time."""
     logins = evidence.events(PortalLogin, site.client.name)
     for user in PRINTED:
         one = owed.owe(f"{user} had logged in")
         for login in logins:
-            if (login.user, login.credentials, login.status) == (user, "printed", 302):
+            used = (login.user, login.credentials, login.status) == (user, "printed", 302)
+            if used and login.at_ns <= over_ns:
                 one.met(login.place)
-    attempts = last_attempts(evidence, site)
+    attempts = last_attempts(evidence, site, until_ns=over_ns)
     for node in site.nodes:
         one = owed.owe(f"a client was connected to {node}")
         for attempt in attempts:

@@ -1,9 +1,12 @@
 """Knocks at ports, and how they are answered, as the wire carries them.
 
-A knock is a TCP SYN or a UDP datagram. It got through to the machine when that answers for itself:
-by SYN and ACK, by a datagram, or by a refusal of its own (RST, port unreachable), which says that
-nobody listens and no firewall minded. A firewall of the guide says "prohibited" by ICMP, or
-nothing: Linux sends one ICMP error a second to each address.
+A knock is a TCP SYN or a UDP datagram. It got through to the machine when that answers for itself,
+to the port that the knock came from: by SYN and ACK, by a datagram, or by a refusal of its own
+(RST; for UDP, port unreachable), which says that nobody listens and no firewall minded. A firewall
+of the guide says "prohibited" by ICMP, or nothing: Linux sends one ICMP error a second to each
+address. Port unreachable for TCP is a firewall's, too (iptables' REJECT): a machine would reset.
+
+A knock counts when the wire carried it, an answer also when the wire did not: it was given.
 """
 
 from __future__ import annotations
@@ -39,11 +42,15 @@ Way = tuple[str, str, str, int]
 
 @dataclass(frozen=True)
 class Sighting:
-    """A knock or an answer to one; `port_owner` is the machine at whose port it came in."""
+    """A knock or an answer to one; `port_owner` is the machine at whose port it came in.
+
+    from_port: the TCP or UDP port that the knock came from.
+    """
 
     at_ns: int
     what: What
     port_owner: str
+    from_port: int
 
 
 @dataclass(frozen=True)
@@ -54,24 +61,28 @@ class Knocks:
     sightings: Mapping[Way, Sequence[Sighting]]
 
     def between(self, machine: str, owner: str, way: Way, during: Window) -> frozenset[What]:
-        """Return what was seen of one way: knocks of `machine`, answers of `owner`.
+        """Return what was seen of one way: knocks of `machine`, answers of `owner` to them.
 
         By the ports where they came in; what came in elsewhere was somebody else's.
         """
-        return frozenset(
-            one.what
-            for one in self.sightings.get(way, ())
-            if during.holds(one.at_ns)
-            and one.port_owner == (machine if one.what == "knock" else owner)
+        seen = [one for one in self.sightings.get(way, ()) if during.holds(one.at_ns)]
+        asked = [one for one in seen if one.what == "knock" and one.port_owner == machine]
+        ports = {one.from_port for one in asked}
+        answered = (
+            one
+            for one in seen
+            if one.what != "knock" and one.port_owner == owner and one.from_port in ports
         )
+        return frozenset(one.what for one in (*asked, *answered))
 
 
 def knocks(frames: Iterable[Frame], place: str) -> Knocks:
-    """Gather what frames that the wire carried show of knocks."""
+    """Gather what frames show of knocks that the wire carried, and of answers."""
     found: dict[Way, list[Sighting]] = {}
     for frame in frames:
-        for way, one in _read(frame) if frame.passed_to_all else ():
-            found.setdefault(way, []).append(one)
+        for way, one in _read(frame):
+            if frame.passed_to_all or one.what != "knock":
+                found.setdefault(way, []).append(one)
     return Knocks(place, found)
 
 
@@ -84,15 +95,17 @@ def _read(frame: Frame) -> Iterator[tuple[Way, Sighting]]:
         kind = packet.protocol, *packet.payload[:2]
         quoted = _quoted(packet.payload[_ICMP_BYTES:])
         if quoted is not None and (said := _SAYS.get(kind)) is not None:
-            yield quoted, Sighting(frame.at_ns, said, owner)
+            way, from_port = quoted
+            what: What = "prohibited" if way[2] == "tcp" else said
+            yield way, Sighting(frame.at_ns, what, owner, from_port)
         return
     if packet.source_port is None or packet.target_port is None:
         return
     transport = _TRANSPORT[packet.protocol or 0]
     for what, is_answer in _transport(frame, packet):
-        way = packet.source, packet.target, transport, packet.target_port
-        back = packet.target, packet.source, transport, packet.source_port
-        yield back if is_answer else way, Sighting(frame.at_ns, what, owner)
+        ends = (packet.source, packet.source_port), (packet.target, packet.target_port)
+        (source, from_port), (target, port) = reversed(ends) if is_answer else ends
+        yield (source, target, transport, port), Sighting(frame.at_ns, what, owner, from_port)
 
 
 def _transport(frame: Frame, packet: Packet) -> Iterator[tuple[What, bool]]:
@@ -116,8 +129,8 @@ def _tcp_flags(data: bytes, packet: Packet) -> int:
     return data[at + 13] if len(data) > at + 13 else 0
 
 
-def _quoted(inner: bytes) -> Way | None:
-    """Return whose knock an ICMP error quotes."""
+def _quoted(inner: bytes) -> tuple[Way, int] | None:
+    """Return whose knock an ICMP error quotes, and the port that it came from."""
     if not inner:
         return None
     if inner[0] >> 4 == 4:
@@ -129,5 +142,5 @@ def _quoted(inner: bytes) -> Way | None:
         return None
     half = len(addresses) // 2
     source, target = (ipaddress.ip_address(one) for one in (addresses[:half], addresses[half:]))
-    port = int.from_bytes(inner[header + 2 : header + 4], "big")
-    return str(source), str(target), transport, port
+    from_port, port = (int.from_bytes(inner[header + at : header + at + 2], "big") for at in (0, 2))
+    return (str(source), str(target), transport, port), from_port

@@ -11,8 +11,11 @@ from checks.engine.verdict import Status
 from checks.multi_node.guide import DAEMON_PORT
 from checks.protocols.knocks import knocks
 from evidence.capture import Frame
-from tests.checks.factories import Run, sent, tcp
+from evidence.moment import Window
+from evidence.packets import parse
+from tests.checks.factories import SECOND, Run, sent, tcp, udp
 from tests.checks.multi_node.access_runs import (
+    KNOCKER_PORT,
     RST_ACK,
     SYN_ACK,
     add_knocks,
@@ -164,6 +167,62 @@ def test_mn_11_an_answer_of_another_machine_lets_nobody_in(tmp_path: Path) -> No
     assert "open by what it was told, not so by the wire" in verdict.text
 
 
+def test_mn_11_who_is_kept_out_by_the_wire_alone_was_let_in_by_the_node(tmp_path: Path) -> None:
+    run = run_mn_11()
+    for one in run.all("ports.knocked", "client"):
+        if (one["node"], one["family"]) == ("node-b", 4):
+            one["knocks"] = [{"port": DAEMON_PORT, "said": "silent"}]
+    knocker = GUIDE.client.address(4), KNOCKER_PORT
+    answer = tcp(DAEMON, knocker, b"", SYN_ACK)
+    run.frames = [
+        Frame(0, one.interface, answer, "dropped by rule 1") if is_answer(one, knocker[0]) else one
+        for one in run.frames
+    ]
+    assert "client at tcp/41194 of node-b over IPv4 is let in" in judge_mutant(
+        run, "MN-11", tmp_path
+    )
+
+
+def is_answer(frame: Frame, knocker: str) -> bool:
+    """Whether node-b has sent a frame to who knocks."""
+    packet = parse(frame.data)
+    return packet is not None and (frame.interface, packet.target) == ("node-b/wire0", knocker)
+
+
+def test_mn_11_a_controller_that_is_reset_reaches_no_daemon(tmp_path: Path) -> None:
+    run = Run()
+    for node in GUIDE.nodes:
+        for machine in (one for one in GUIDE.hosts if one != node):
+            reached = "reset" if node == "node-b" else "open"
+            said = reached if machine == GUIDE.controller.name else "prohibited"
+            for family in (4, 6):
+                add_knocks(run, machine, node, family, "tcp", {DAEMON_PORT: said})
+    text = judge_mutant(run, "MN-11", tmp_path)
+    assert "controller finds nobody at 41194 of node-b" in text
+
+
+def test_mn_11_port_unreachable_for_a_segment_is_a_firewalls_refusal(tmp_path: Path) -> None:
+    """The REJECT of iptables without --reject-with; Linux says ECONNREFUSED to the knocker."""
+    run = run_mn_11()
+    run.frames = [port_unreachable(frame) for frame in run.frames]
+    for event in run.all("ports.knocked"):
+        for knock in event["knocks"]:
+            if knock["said"] == "prohibited":
+                knock["said"] = "reset"
+    verdict = run.judge("MN-11", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
+def port_unreachable(frame: Frame) -> Frame:
+    """Make "port unreachable" of a frame that says "prohibited" by ICMP."""
+    data = frame.data
+    if data[12:14] == b"\x08\x00" and data[23] == 1:
+        return replace(frame, data=data[:35] + b"\x03" + data[36:])
+    if data[12:14] == b"\x86\xdd" and data[20] == 58:
+        return replace(frame, data=data[:55] + b"\x04" + data[56:])
+    return frame
+
+
 # What the wire shows of knocks
 
 
@@ -184,3 +243,15 @@ def test_a_frame_that_ends_early_is_no_knock_and_no_trouble(length: int) -> None
     cut = [replace(one, data=one.data[:length]) for one in run.frames]
     for way in knocks(cut, "here").sightings:
         assert way[2:] in (("tcp", 22), ("tcp", 40000))
+
+
+def test_a_datagram_to_another_port_than_the_knock_came_from_is_no_answer() -> None:
+    run = Run()
+    add_knocks(run, "client", "node-a", 4, "udp", {123: "silent"})
+    client, node = GUIDE.address("client", 4), GUIDE.address("node-a", 4)
+    run.frames.append(Frame(0, "node-a/wire0", udp((node, 123), (client, 123), b"ntp"), ""))
+    during = Window(0, SECOND)
+    found = knocks(run.frames, "here").between(
+        "client", "node-a", (client, node, "udp", 123), during
+    )
+    assert found == {"knock"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checks.engine.verdict import Status
-from tests.checks.factories import SECOND, Data, Run
+from tests.checks.factories import SECOND, Data, Run, server_state
 from tests.checks.multi_node.installed_runs import (
     ENDS,
     KEY,
@@ -21,6 +21,7 @@ from tests.checks.multi_node.installed_runs import (
     run_mn_31,
     run_mn_32,
 )
+from tests.checks.multi_node.portal_runs import at
 from tests.checks.multi_node.runs import judge_mutant
 from tests.checks.sites import GUIDE
 
@@ -372,3 +373,56 @@ def test_every_machine_is_searched(tmp_path: Path) -> None:
     run.events = [one for one in run.events if (one[0], one[1]) != ("secrets.searched", "services")]
     assert set(GUIDE.hosts) > {"services"}
     assert "services" in unsure(run, "MN-32", tmp_path)
+
+
+def test_openvpn_that_is_back_at_a_later_look_is_not_gone(tmp_path: Path) -> None:
+    run = run_mn_31()
+    before, _ = run.all("installation.shown")
+    run.events.append(("installation.shown", GUIDE.controller.name, {**before, "at_ns": at(60)}))
+    assert "openvpn is still there" in judge_mutant(run, "MN-31", tmp_path)
+
+
+def test_a_page_of_a_user_without_certificates_says_nothing_of_another_users(
+    tmp_path: Path,
+) -> None:
+    run = run_mn_31()
+    for page in list(run.all("configurations.shown")):
+        other = {**page, "user": "admin", "kept": [], "at_ns": page["at_ns"] + SECOND}
+        run.events.append(("configurations.shown", GUIDE.client.name, other))
+    verdict = run.judge("MN-31", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
+def test_a_profile_that_was_deployed_and_taken_away_by_hand_was_deployed(tmp_path: Path) -> None:
+    run, state = run_mn_12(), server_state("node-b")
+    both = {
+        **state,
+        "files": {**state["files"], "node-a-0.conf": "setenv PROFILE_ID node-a\n"},
+        "units": state["units"] + "openvpn-server@node-a-0.service loaded active running it\n",
+        "at_ns": at(30.5),
+    }
+    run.events.append(("server.state", "node-b", both))
+    assert "node-b has files of node-a" in judge_mutant(run, "MN-12", tmp_path)
+
+
+def test_a_copy_of_a_key_that_everybody_may_read_keeps_no_secret(tmp_path: Path) -> None:
+    run = run_mn_09()
+    copy = file("authority", "key", "/root/ca.key", "644")
+    run.find("credentials.shown", "node-a")["files"].append(copy)
+    assert "node-a: /root/ca.key may be read by others: 644" in judge_mutant(run, "MN-09", tmp_path)
+
+
+def test_a_search_before_the_secrets_were_used_shows_nothing(tmp_path: Path) -> None:
+    run = run_mn_32()
+    for kind, seconds in (("tunnel.started", 80), ("tunnel.tried", 90), ("portal.login", 90)):
+        for one in run.all(kind):
+            one["at_ns"] = at(seconds)
+    verdict = run.judge("MN-32", tmp_path)
+    assert verdict.status is Status.UNKNOWN, verdict.text
+
+
+def test_a_search_for_no_secret_shows_nothing(tmp_path: Path) -> None:
+    run = run_mn_32()
+    for one in run.all("secrets.searched"):
+        one["secrets"] = []
+    assert "no secret was looked for" in unsure(run, "MN-32", tmp_path)

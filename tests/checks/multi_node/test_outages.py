@@ -7,7 +7,7 @@ import pytest
 
 from checks.engine.verdict import Status
 from checks.multi_node.node_lost import arrival
-from tests.checks.factories import Data, Run, sent, udp
+from tests.checks.factories import SECOND, Data, Run, sent, udp
 from tests.checks.multi_node.maintained import (
     DATA,
     RESET,
@@ -199,6 +199,14 @@ def test_what_runs_otherwise_after_the_second_run_is_named(
     run = applied()
     state_after(run)[field] = state_after(run)[field].replace(old, new, 1)
     assert f"node-a: {words}" in judge_mutant(run, "MN-14", tmp_path)
+
+
+def test_a_unit_that_dies_after_the_first_look_is_named(tmp_path: Path) -> None:
+    run, first = applied(), state_after(applied())
+    units = first["units"].replace("active running", "failed failed", 1)
+    later = {**first, "units": units, "at_ns": first["at_ns"] + SECOND}
+    run.events.append(("server.state", "node-a", later))
+    assert "node-a: other units run" in judge_mutant(run, "MN-14", tmp_path)
 
 
 def test_a_device_or_a_file_more_is_named(tmp_path: Path) -> None:

@@ -24,6 +24,15 @@ from tests.checks.multi_node.portal_runs import (
 from tests.checks.multi_node.runs import judge_mutant
 from tests.checks.sites import GUIDE
 
+NAMES = [
+    ("FRKOVPN.tuxed.net", True),
+    ("*.tuxed.net", True),
+    ("*.net", False),
+    ("*.frkovpn.tuxed.net", False),
+    ("f*.tuxed.net", False),
+]
+"""Names in a certificate, and whether they are for the portal's."""
+
 REQUIREMENTS = ("MN-02", "MN-03", "MN-16", "MN-17", "MN-18", "MN-19")
 
 
@@ -327,3 +336,14 @@ def test_mn_19_wants_both_ways_of_being_kept_out(tmp_path: Path) -> None:
     run = run_mn_19()
     run.events = [one for one in run.events if one[2].get("action") != "delete"]
     assert "a deleted certificate was not tried" in doubt_of(run, "MN-19", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "is_for"), NAMES)
+def test_a_certificate_is_for_the_names_that_it_stands_for(
+    name: str, is_for: bool, tmp_path: Path
+) -> None:
+    run = run_mn_02()
+    for one in run.all("portal.shown"):
+        one["certificate"] = certificate(name)
+    verdict = run.judge("MN-02", tmp_path)
+    assert (verdict.status is Status.PASS) is is_for, verdict.text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from checks.engine.verdict import Status
-from tests.checks.factories import SECOND
+from tests.checks.factories import SECOND, START_NS
 from tests.checks.multi_node.runs import judge_mutant, run_mn_13
 
 GENUINE = """\
@@ -193,6 +193,14 @@ def test_mn_13_without_one_of_the_ages_is_unknown(part: str, tmp_path: Path) -> 
     verdict = run.judge("MN-13", tmp_path)
     assert verdict.status is Status.UNKNOWN
     assert "node-a-1.conf" in verdict.text
+
+
+def test_mn_13_a_process_that_reads_a_file_of_before_is_named(tmp_path: Path) -> None:
+    run = run_mn_13()
+    stale = {"config": "internet-0.conf", "started_ns": START_NS - 3000 * SECOND}
+    run.find("server.ages", "node-b")["processes"].append(stale)
+    text = judge_mutant(run, "MN-13", tmp_path)
+    assert "node-b: a process reads internet-0.conf, which is not to be there" in text
 
 
 def test_mn_13_without_any_ages_is_unknown(tmp_path: Path) -> None:

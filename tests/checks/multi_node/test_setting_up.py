@@ -9,6 +9,7 @@ from tests.checks.factories import Run, good_config
 from tests.checks.multi_node.runs import (
     GOOD,
     addresses,
+    http,
     judge_mutant,
     run_config,
     run_http,
@@ -242,3 +243,24 @@ def test_nobody_can_be_left_out_who_asks_the_api(requirement, owed: int, tmp_pat
         if verdict.status is not Status.PASS:
             assert f"{machine} over IPv{data['family']}" in verdict.text
     assert missed == owed
+
+
+def test_an_address_that_two_machines_have_is_nobodys(tmp_path: Path) -> None:
+    run = run_mn_01()
+    entry = {"family": "inet", "local": GUIDE.address("node-b", 4), "prefixlen": 24}
+    run.find("interfaces.shown", "client")["links"][1]["addr_info"].append(entry)
+    text = judge_mutant(run, "MN-01", tmp_path)
+    assert "client has 145.0.6.73, too: it is node-b's" in text
+
+
+def test_a_stranger_that_shows_the_right_secret_is_refused_too(tmp_path: Path) -> None:
+    run = run_http()
+    answer = {
+        **http("client", 4, "none")[2],
+        "credentials": "right",
+        "status": 200,
+        "content_type": "application/json",
+        "body": '{"profile_list":{"ok":true,"data":{}}}',
+    }
+    run.events.append(("api.answered", "client", answer))
+    assert "got 200, not 403" in judge_mutant(run, "MN-08", tmp_path)
