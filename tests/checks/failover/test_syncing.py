@@ -244,3 +244,29 @@ def test_a_sync_that_the_host_kept_from_running_may_be_as_late_as_that(
     ]
     unsure(busy(run, of, at - 2, at - 1).judge(requirement), f"`{of}` was kept from running")
     rejects(busy(run.but(of=of), of, at - 40, at - 30).judge(requirement), "one sync period")
+
+
+def test_a_key_that_was_loaded_by_hand_on_the_new_node_did_not_come_with_the_role(
+    tmp_path: Path,
+) -> None:
+    run = synced(tmp_path)
+    assert run.events[-1][1:3] == ("subscription.shown", "secondary")
+    run.events[-1][3].update(loaded_on="secondary")
+    unsure(run.judge("FO-40"), "secondary shows the same key and limit")
+
+
+def test_a_key_that_came_with_the_role_may_be_replaced_by_hand(tmp_path: Path) -> None:
+    run = synced(tmp_path)
+    shown(run, 80, "secondary", key="K-2", loaded_on="secondary")
+    passes(run.judge("FO-40"))
+
+
+@pytest.mark.parametrize("target", ["primary", "client"])
+def test_what_was_compared_elsewhere_than_on_the_standby_shows_nothing(
+    tmp_path: Path, target: str
+) -> None:
+    run = synced(tmp_path)
+    for event in run.events:
+        if event[1] == "staged.compared" and event[3]["origin"] == "primary":
+            event[3]["target"] = target
+    unsure(run.judge("FO-32"), "not shown: users of primary")
