@@ -28,6 +28,9 @@ that is past its lifetime; `FORGED` of one that another secret made."""
 CLOCK_BEHIND_S = 120.0
 """How far the standby's clock is behind: a client that is away for longer shows a token that is
 from the past by that clock too, and has to be let in."""
+TWO_RENEWALS_S = 240.0
+"""Two of the shortest renewals that OpenVPN 2.6 starts with: twice its hand window of 60 s each. A
+token that is younger by the node's clock is not refused for its age."""
 REFUSALS = ("lifetime-over", "clock-behind")
 
 
@@ -96,7 +99,12 @@ def _judge_refusal(one: Obligation, event: TokenTried) -> None:
         one.broken(f"{case}: {event.client} was refused without a reason of its own", event.place)
     elif any(FORGED in text for text in said):
         one.broken(f"{case}: refused because another secret made it: {said[0]}", event.place)
-    elif future if case == "clock-behind" else over and not future:
+    elif case == "lifetime-over" and over and not future:
         one.met(event.place)
+    elif case == "clock-behind" and future:
+        if event.age_s < CLOCK_BEHIND_S + TWO_RENEWALS_S:
+            one.met(event.place)
+        else:
+            one.doubt(f"{case}: the token was {event.age_s} s old, and may be refused for that")
     else:
         one.doubt(f"{case}: refused, but for another cause: {'; '.join(said)}", event.place)

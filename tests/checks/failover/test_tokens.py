@@ -183,3 +183,15 @@ def test_a_token_from_the_future_that_is_accepted_is_rejected(tmp_path: Path) ->
 
 def test_a_token_that_grew_older_than_the_clock_is_behind_shows_nothing(tmp_path: Path) -> None:
     unsure(accepted_by_a_slow_clock(tmp_path, 121).judge("FO-37"), "not from the future any more")
+
+
+def test_a_token_that_was_two_renewals_old_is_not_from_the_future(tmp_path: Path) -> None:
+    past = "Timestamp (1699992700) of auth-token is out of the renewal window"
+    run = tried(crashed(tmp_path), clock_behind=(past, EXPIRED))
+    assert run.events[-1][3]["case"] == "clock-behind"
+    run.events[-1][3].update(age_s=7400)
+    unsure(run.judge("FO-37"), "clock-behind", "7400.0 s old")
+
+
+def test_a_token_too_young_to_be_two_renewals_old_is_from_the_future(tmp_path: Path) -> None:
+    passes(tried(crashed(tmp_path)).changed("token.tried", age_s=359).judge("FO-37"))
