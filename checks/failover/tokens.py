@@ -13,7 +13,7 @@ from typing import Literal
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.failover.after_takeover import of_new_holder
+from checks.failover.after_takeover import of_new_holder, served_by_the_old_alone
 from checks.failover.recorded import Recorded
 from checks.failover.takeover import takeovers
 from evidence.events.session import SessionResumed, TokenTried
@@ -61,18 +61,27 @@ def an_auto_login_needs_its_certificate_alone(evidence: Evidence, owed: Obligati
 def _resumed(
     evidence: Evidence, owed: Obligations, method: Literal["token", "certificate"]
 ) -> Iterator[tuple[Obligation, SessionResumed]]:
-    """Owe each client that it came back to the node that took over, and that one was watched."""
+    """Owe after each takeover that each client came back to the new node, and that one was watched.
+
+    Whether it is back is judged by what was seen of it last, the rest by all that is yielded: a
+    first attempt may fail, but not ask for a password.
+    """
     recorded = Recorded(evidence)
     found = takeovers(recorded, owed)
-    seen = [
-        event for event in of_new_holder(recorded, found, SessionResumed) if event.method == method
-    ]
-    if not seen:
-        owed.open(f"no client with a {method} was watched on a node that had taken over")
-    for event in seen:
-        one = owed.owe(f"{event.client} was back on {event.source} by its {method} alone")
-        one.settle(event.connected, f"{event.client} was not connected again", event.place)
-        yield one, event
+    for takeover in found:
+        node = takeover.peer.name
+        seen: dict[str, list[SessionResumed]] = {}
+        for event in of_new_holder(recorded, found, SessionResumed, only=takeover):
+            if event.method == method:
+                seen.setdefault(event.client, []).append(event)
+        if not seen:
+            owed.open(f"{takeover}: no client with a {method} was watched on {node}")
+        for client, events in seen.items():
+            one, last = owed.owe(f"{client} was back on {node} by its {method} alone"), events[-1]
+            if why := served_by_the_old_alone(recorded, takeover, last):
+                one.doubt(why, recorded.wire)
+            one.settle(last.connected, f"{client} was not connected again", last.place)
+            yield from ((one, event) for event in events)
 
 
 @check("FO-37")
