@@ -7,7 +7,7 @@ same old state for ever, keeps its promise literally, and breaks it in spirit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from checks.engine.lateness import missed
@@ -56,8 +56,8 @@ def _owe_writes(
     _judge_contents(owed.owe("each sync contains what was written before it"), writes, syncs)
     one = owed.owe(f"{len(due)} synced write(s) are on {takeover.peer.name}, as written")
     for survived in survivors:
-        _judge_survivors(one, survived, written, due)
-        gone = len(set(since) - survived.values.keys())
+        _judge_survivors(one, survived, due, evidence.events(WriteAcknowledged))
+        gone = sum(survived.values.get(serial) != written[serial] for serial in since)
         window_s = max(0.0, (writes[-1].at_ns - syncs[-1].at_ns) / NS) if writes and syncs else 0.0
         owed.tell(
             f"{len(due)} synced write(s) of users survive, and {' and '.join(sorted(KEPT))} are "
@@ -67,13 +67,25 @@ def _owe_writes(
 
 
 def _judge_survivors(
-    one: Obligation, survived: WritesFound, written: Mapping[int, str], due: Mapping[int, str]
+    one: Obligation,
+    survived: WritesFound,
+    due: Mapping[int, str],
+    acknowledged: Iterable[WriteAcknowledged],
 ) -> None:
-    """Compare serials and values both ways: nothing lost, nothing altered, nothing invented."""
+    """Compare serials and values both ways: nothing lost, nothing altered, nothing invented.
+
+    Whoever writes goes on at the node that took over: what any node had acknowledged by then was
+    written. What is due has the value of the node that was lost.
+    """
     found = survived.values
+    written: dict[int, set[str]] = {}
+    for event in acknowledged:
+        if event.moment.earliest_ns <= survived.moment.latest_ns:
+            written.setdefault(event.serial, set()).add(event.value)
+    written.update({serial: {value} for serial, value in due.items()})
     lost = sorted(due.keys() - found.keys())
     altered = sorted(
-        serial for serial in found.keys() & written if found[serial] != written[serial]
+        serial for serial in found.keys() & written if found[serial] not in written[serial]
     )
     ghosts = sorted(found.keys() - written.keys())
     one.settle(

@@ -223,8 +223,22 @@ def _owe_advertising(owed: Obligations, commit: _Commit) -> None:
     if not in_time:
         commit.missed(one, "did not advertise", next(iter(times), None), recorded.wire)
         return
-    span, limit_s = (in_time[0], recorded.window.until_ns), recorded.pair.dead_s
-    settle_kept(one, recorded, commit.node, heard, span, limit_s, before="advertised, and then ")
+    limit_s = recorded.pair.dead_s
+    begun_ns, until_ns = _begun_anew(commit, in_time, limit_s), recorded.window.until_ns
+    kept, span = heard.between(begun_ns, until_ns), (begun_ns, until_ns)
+    settle_kept(one, recorded, commit.node, kept, span, limit_s, before="advertised, and then ")
+
+
+def _begun_anew(commit: _Commit, in_time: Sequence[int], limit_s: float) -> int:
+    """Return when the node began to advertise: after the silence that ended its former run.
+
+    The commit may have ended before that: it does not wait for the restart. Where no silence is
+    heard by the limit, the first advertisement after the commit counts.
+    """
+    before = commit.recorded.passed.of(commit.node.name).before(commit.from_ns)
+    heard_ns = [before.at_ns if before else 0, *in_time]
+    anew = [later for earlier, later in pairwise(heard_ns) if later - earlier > int(limit_s * NS)]
+    return anew[0] if anew else in_time[0]
 
 
 def _owe_held(owed: Obligations, commit: _Commit) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
+from checks.failover.keeping import settle_kept
 from checks.failover.recorded import Recorded
 from evidence.events.setup import ValidateBegan, ValidateEnded, ValidateShown
 from evidence.moment import NS
@@ -17,6 +18,9 @@ WITHOUT_RSYNC = ("no-rsync", "no-rsync-on-primary")
 PREREQUISITES = ("sshd-stopped", "port-blocked", "wrong-host-key", *WITHOUT_RSYNC)
 LISTENED_BEFORE_S, LISTENED_AFTER_S = 3, 5
 """A standby that Validate starts advertises within its dead time, so listen a bit beyond."""
+SILENT_PERIODS = 2.5
+"""A heartbeat that is started anew listens for three periods before it advertises (ucarp's default
+dead ratio; RFC 5798, 6.1). One advertisement may be lost, and the next one late."""
 
 
 @check("FO-01")
@@ -155,3 +159,20 @@ def _owe_roles(owed: Obligations, recorded: Recorded, began_ns: int, ended_ns: i
     )
     gone = ", ".join(sorted(before - after))
     one.settle(not gone, f"ceased to advertise during Validate: {gone}", recorded.wire)
+    for name in sorted(before & after):
+        _owe_no_restart(owed, recorded, name, began_ns, until_ns)
+
+
+def _owe_no_restart(
+    owed: Obligations, recorded: Recorded, name: str, began_ns: int, until_ns: int
+) -> None:
+    """Owe that a node advertises on as before, without a silence as of a restart."""
+    node = recorded.pair.node(name)
+    own = recorded.sent.of(name)
+    last = own.before(began_ns)
+    from_ns = began_ns if last is None else last.at_ns
+    until_ns = min(until_ns, recorded.window.until_ns)
+    one = owed.owe(f"{name} advertises on, without a silence")
+    kept, span = own.between(from_ns, until_ns), (from_ns, until_ns)
+    limit_s = SILENT_PERIODS * node.engine.period_s
+    settle_kept(one, recorded, node, kept, span, limit_s, before="advertised, and then ")

@@ -146,3 +146,37 @@ def test_a_sync_that_the_host_kept_from_running_may_be_as_late_as_that(tmp_path:
     unsure(busy(run, "secondary", 38, 43).judge("FO-46"), "no sync for 39 s", "kept from running")
     run.without("host.late")
     rejects(busy(run, "secondary", 6, 16).judge("FO-46"), "no sync for 39 s")
+
+
+def test_a_writer_that_goes_on_at_the_node_that_took_over_passes(tmp_path: Path) -> None:
+    run = written(tmp_path)
+    run.event(98, "write.acknowledged", "secondary", serial=45, value="value 45")
+    run.changed("writes.found", values={**values(range(1, 37)), 45: "value 45"})
+    passes(run.judge("FO-46"))
+
+
+def test_a_write_that_no_sync_held_may_be_made_again_and_is_lost_all_the_same(
+    tmp_path: Path,
+) -> None:
+    run = written(tmp_path)
+    run.event(98, "write.acknowledged", "secondary", serial=40, value="made again")
+    run.changed("writes.found", values={**values(range(1, 37)), 40: "made again"})
+    verdict = run.judge("FO-46")
+    passes(verdict)
+    assert "8 of 8 write(s)" in verdict.text
+
+
+def test_a_synced_write_that_was_lost_and_made_again_is_rejected(tmp_path: Path) -> None:
+    run = written(tmp_path)
+    run.event(98, "write.acknowledged", "secondary", serial=7, value="made again")
+    run.changed("writes.found", values={**values(range(1, 37)), 7: "made again"})
+    rejects(run.judge("FO-46"), "1 write(s) have another value", "[7]")
+
+
+def test_a_write_that_was_acknowledged_after_the_look_is_one_that_nobody_wrote(
+    tmp_path: Path,
+) -> None:
+    run = written(tmp_path)
+    run.event(110, "write.acknowledged", "secondary", serial=45, value="value 45")
+    run.changed("writes.found", values={**values(range(1, 37)), 45: "value 45"})
+    rejects(run.judge("FO-46"), "that nobody wrote")

@@ -318,3 +318,32 @@ def test_a_primary_that_falls_silent_after_the_10_s_is_rejected(
     run = prepared(tmp_path)
     run.frames = [frame for frame in run.frames if not 45 < frame[0] < until]
     rejects(run.judge("FO-11"), "primary advertised, and then was silent for")
+
+
+def begun_anew(directory: Path, *runs: tuple[float, float]) -> Run:
+    """Let the primary advertise in these spans of seconds, and say MASTER at 27.2 s."""
+    run = read_at(directory, (28, BOTH)).without("log.line")
+    run.frames = []
+    for number, (start, end) in enumerate(runs):
+        run.beats("primary", start, end, counter=5000 * number)
+    text = "Switching to state: MASTER"
+    run.event(27.2, "log.line", "primary", file="openvpnas.log", text=text)
+    return run
+
+
+def test_the_run_of_before_may_advertise_once_more_after_the_commit(tmp_path: Path) -> None:
+    passes(begun_anew(tmp_path, (0.4, 21), (27.2, 60)).judge("FO-11"))
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        ((0.4, 21), (32, 60)),  # anew after the 10 s
+        ((0.4, 21), (26, 28), (34, 60)),  # silent again, beyond the 10 s
+        ((0.4, 14), (21, 23), (29, 60)),  # the former run had ended before the commit
+    ],
+)
+def test_a_silence_that_is_not_the_restarts_is_rejected(
+    tmp_path: Path, runs: tuple[tuple[float, float], ...]
+) -> None:
+    rejects(begun_anew(tmp_path, *runs).judge("FO-11"), "primary advertised, and then was silent")

@@ -9,6 +9,7 @@ import pytest
 from checks.failover.syncing import SYNCED
 from tests.checks.failover.crashes import busy, crashed, crashed_twice, never_left, unheard
 from tests.checks.failover.recording import Run, passes, rejects, unsure
+from tests.checks.failover.test_aftermath import served
 
 REQUIREMENTS = ["FO-32", "FO-33", "FO-34", "FO-35", "FO-40"]
 AFTER_A_TAKEOVER = REQUIREMENTS[1:]
@@ -244,3 +245,90 @@ def test_a_sync_that_the_host_kept_from_running_may_be_as_late_as_that(
     ]
     unsure(busy(run, of, at - 2, at - 1).judge(requirement), f"`{of}` was kept from running")
     rejects(busy(run.but(of=of), of, at - 40, at - 30).judge(requirement), "one sync period")
+
+
+def test_a_key_that_was_loaded_by_hand_on_the_new_node_did_not_come_with_the_role(
+    tmp_path: Path,
+) -> None:
+    run = synced(tmp_path)
+    assert run.events[-1][1:3] == ("subscription.shown", "secondary")
+    run.events[-1][3].update(loaded_on="secondary")
+    unsure(run.judge("FO-40"), "secondary shows the same key and limit")
+
+
+def test_a_key_that_came_with_the_role_may_be_replaced_by_hand(tmp_path: Path) -> None:
+    run = synced(tmp_path)
+    shown(run, 80, "secondary", key="K-2", loaded_on="secondary")
+    passes(run.judge("FO-40"))
+
+
+@pytest.mark.parametrize("target", ["primary", "client"])
+def test_what_was_compared_elsewhere_than_on_the_standby_shows_nothing(
+    tmp_path: Path, target: str
+) -> None:
+    run = synced(tmp_path)
+    for event in run.events:
+        if event[1] == "staged.compared" and event[3]["origin"] == "primary":
+            event[3]["target"] = target
+    unsure(run.judge("FO-32"), "not shown: users of primary")
+
+
+def compared_once(directory: Path) -> Run:
+    """Two crashes; what became of the data is looked at after the first one only."""
+    run = synced(directory)
+    twice = crashed_twice(directory)
+    run.frames = twice.frames
+    run.events = [
+        (at - 15 if at == 60 else at, *rest)
+        for at, *rest in run.events
+        if rest[0] not in ("fault.injected", "fault.watched")
+    ] + [event for event in twice.events if event[1] != "pair.configured"]
+    return run
+
+
+@pytest.mark.parametrize("requirement", AFTER_A_TAKEOVER)
+def test_two_crashes_and_only_after_the_first_was_it_looked_at(
+    tmp_path: Path, requirement: str
+) -> None:
+    unsure(compared_once(tmp_path).judge(requirement), "not shown")
+
+
+@pytest.mark.parametrize("requirement", ["FO-33", "FO-34", "FO-35"])
+def test_two_crashes_and_after_each_it_is_as_it_should_be(tmp_path: Path, requirement: str) -> None:
+    run = compared_once(tmp_path)
+    kinds = ("running.compared", "staged.compared", "profile.used")
+    run.events += [(at + 40, *rest) for at, *rest in run.events if rest[0] in kinds and at > 30]
+    passes(run.judge(requirement))
+
+
+def used(run: Run, at: float, **changed: object) -> Run:
+    profile = {"origin": "primary", "server": "secondary", "edited": False, "connected": False}
+    run.event(at, "profile.used", "client", **{"client": "alice", **profile, **changed})
+    return run
+
+
+def test_a_client_that_needs_a_second_attempt_connects(tmp_path: Path) -> None:
+    passes(used(synced(tmp_path), 45).judge("FO-35"))
+
+
+@pytest.mark.parametrize(("at", "client"), [(55, "alice"), (45, "bob")])
+def test_a_client_that_is_not_connected_in_the_end_is_rejected(
+    tmp_path: Path, at: float, client: str
+) -> None:
+    rejects(used(synced(tmp_path), at, client=client).judge("FO-35"), f"{client}'s profile of")
+
+
+def test_a_profile_that_works_once_it_was_edited_is_rejected(tmp_path: Path) -> None:
+    run = used(synced(tmp_path).changed("profile.used", edited=True), 45)
+    rejects(run.judge("FO-35"), "alice's profile of primary fails on secondary")
+
+
+def test_a_client_that_the_old_node_goes_on_serving_did_not_come_to_the_new_one(
+    tmp_path: Path,
+) -> None:
+    run = synced(tmp_path).changed("fault.injected", fault="kill-ucarp")
+    for second in range(30, 50):
+        served(run, second, "primary")
+    unsure(run.judge("FO-35"), "only primary sent from the virtual IP")
+    served(run, 49, "secondary")
+    passes(run.judge("FO-35"))

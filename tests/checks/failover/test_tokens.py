@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.failover.crashes import crashed, never_left, unheard
+from tests.checks.failover.crashes import crashed, crashed_twice, never_left, unheard
 from tests.checks.failover.recording import Run, passes, rejects, unsure
+from tests.checks.failover.test_aftermath import served
 
 REQUIREMENTS = ["FO-36", "FO-37", "FO-38"]
 EXPIRED = "--auth-gen-token: auth-token from client expired"
@@ -183,3 +184,85 @@ def test_a_token_from_the_future_that_is_accepted_is_rejected(tmp_path: Path) ->
 
 def test_a_token_that_grew_older_than_the_clock_is_behind_shows_nothing(tmp_path: Path) -> None:
     unsure(accepted_by_a_slow_clock(tmp_path, 121).judge("FO-37"), "not from the future any more")
+
+
+def test_a_token_that_was_two_renewals_old_is_not_from_the_future(tmp_path: Path) -> None:
+    past = "Timestamp (1699992700) of auth-token is out of the renewal window"
+    run = tried(crashed(tmp_path), clock_behind=(past, EXPIRED))
+    assert run.events[-1][3]["case"] == "clock-behind"
+    run.events[-1][3].update(age_s=7400)
+    unsure(run.judge("FO-37"), "clock-behind", "7400.0 s old")
+
+
+def test_a_token_too_young_to_be_two_renewals_old_is_from_the_future(tmp_path: Path) -> None:
+    passes(tried(crashed(tmp_path)).changed("token.tried", age_s=359).judge("FO-37"))
+
+
+@pytest.mark.parametrize("requirement", ["FO-36", "FO-38"])
+def test_a_client_that_the_old_node_goes_on_serving_never_came_to_the_new_one(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = resumed(tmp_path).changed("fault.injected", fault="kill-ucarp")
+    for second in range(11, 99):
+        served(run, second + 0.5, "primary")
+    unsure(run.judge(requirement), "only primary sent from the virtual IP")
+
+
+@pytest.mark.parametrize("requirement", ["FO-36", "FO-38"])
+@pytest.mark.parametrize("until", [16, 99])
+def test_what_the_old_node_still_sends_beside_the_new_one_is_no_matter_of_tokens(
+    tmp_path: Path, requirement: str, until: int
+) -> None:
+    run = resumed(tmp_path)
+    for second in range(11, until):
+        served(run, second, "primary")
+    if until > 16:
+        served(run, 70, "secondary")
+    passes(run.judge(requirement))
+
+
+def once_more(run: Run, at: float, **changed: object) -> Run:
+    """Let each client be looked at once more, at another time."""
+    run.events += [
+        (at, kind, source, {**data, **changed}, 0)
+        for _, kind, source, data, _ in run.events
+        if kind == "session.resumed"
+    ]
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-36", "FO-38"])
+def test_a_client_that_was_down_and_then_up_is_back(tmp_path: Path, requirement: str) -> None:
+    passes(once_more(resumed(tmp_path), 75, connected=False).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-36", "FO-38"])
+def test_a_client_that_was_up_and_then_down_is_not_back(tmp_path: Path, requirement: str) -> None:
+    rejects(once_more(resumed(tmp_path), 85, connected=False).judge(requirement), "not connected")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "changed", "reason"),
+    [
+        ("FO-36", {"verify_calls": 1}, "1 verify call(s)"),
+        ("FO-38", {"user_name_sent": True}, "sent a user name"),
+    ],
+)
+def test_what_a_first_attempt_asked_for_is_counted_too(
+    tmp_path: Path, requirement: str, changed: dict, reason: str
+) -> None:
+    run = once_more(resumed(tmp_path), 75, connected=False, **changed)
+    rejects(run.judge(requirement), reason)
+
+
+@pytest.mark.parametrize("requirement", ["FO-36", "FO-38"])
+def test_two_crashes_and_only_after_the_first_were_clients_watched(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = once_more(resumed(tmp_path), 45).without("fault.injected").without("fault.watched")
+    run.events = [event for event in run.events if event[0] != 80]
+    twice = crashed_twice(tmp_path)
+    run.frames = twice.frames
+    run.events += [event for event in twice.events if event[1] != "pair.configured"]
+    unsure(run.judge(requirement), "no client with a ")
+    passes(once_more(run, 90).judge(requirement))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks.failover.crashes import busy
 from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, unsure
 from tests.checks.protocols import encoder
 
@@ -200,4 +201,33 @@ def test_another_pair_with_our_vhid_and_another_password_changes_nothing(tmp_pat
     run = validated(tmp_path)
     for at in range(9, 60):
         run.frame(at, "client/wire0", encoder.carp("192.168.70.8", password="other"))
+    passes(run.judge("FO-09"))
+
+
+@pytest.mark.parametrize("silent", [(7.5, 11.2), (8.5, 12.2), (9.5, 13.5)])
+def test_a_validate_that_restarts_the_active_nodes_heartbeat_is_rejected(
+    tmp_path: Path, silent: tuple[float, float]
+) -> None:
+    run = validated(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < silent[0]]
+    run.beats("primary", silent[1], 60, counter=900_000)
+    rejects(run.judge("FO-09"), "primary advertised, and then was silent for")
+
+
+def test_a_silence_that_the_host_can_explain_is_no_matter_of_validate(tmp_path: Path) -> None:
+    run = validated(tmp_path)
+    run.frames = [frame for frame in run.frames if not 8.5 < frame[0] < 11.5]
+    unsure(busy(run, "primary", 9, 11).judge("FO-09"), "`primary` was kept from running")
+
+
+def test_an_advertisement_that_was_lost_is_no_restart(tmp_path: Path) -> None:
+    run = validated(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] != 9]
+    passes(run.judge("FO-09"))
+
+
+def test_a_node_that_became_active_just_before_validate_passes(tmp_path: Path) -> None:
+    run = validated(tmp_path)
+    run.frames = []
+    run.beats("primary", 7.9, 60)
     passes(run.judge("FO-09"))
