@@ -303,7 +303,7 @@ class Machine:
         for left in reversed(range(_LOGINS)):
             try:
                 return self._connected()
-            except (EOFError, paramiko.SSHException) as error:
+            except (EOFError, TimeoutError, paramiko.SSHException) as error:
                 hopeless = isinstance(error, paramiko.BadHostKeyException)
                 if hopeless or not left or deadline.passed:
                     raise

@@ -93,7 +93,7 @@ def _connect(access: Access, patience: float) -> paramiko.SSHClient:
     kind, _, encoded = access.host_key.partition(" ")
     pinned = paramiko.PKey.from_type_string(kind, base64.b64decode(encoded.split()[0]))
     client.get_host_keys().add(f"[127.0.0.1]:{access.port}", kind, pinned)
-    connection = socket.create_connection(("127.0.0.1", access.port), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", access.port), timeout=30)
     log_in(client, connection, ("127.0.0.1", access.port), "root", access.key, patience)
     return client
 

@@ -11,7 +11,7 @@ from typing import Any
 from lab.errors import ScenarioError, WireError
 from lab.wire.message import SOCKET_NAME, Json, line_of
 
-ANSWER_WITHIN = 20.0
+ANSWER_WITHIN = 60.0
 """Seconds for the wire to answer; it answers within milliseconds unless the machine is stuck."""
 
 _GONE = "see wire.log in the lab's directory; `python -m lab gc` ends what is left"

@@ -14,6 +14,7 @@ from checks.preflight.records import Listened, Sent, observations
 from evidence.events.pair import Profile
 from evidence.events.preflight import Observations, PreflightObserved
 from lab.answers import understood
+from lab.quiet import quiet
 from lab.wait import until
 from scenarios.failover.pair import Pair
 
@@ -28,6 +29,26 @@ def observed(pair: Pair, sender: str, receiver: str) -> Observations:
     program = Path(preflight_probe.__file__).read_text()
     for node in (sender, receiver):
         pair.machine(node).put(program, _PROGRAM)
+    listener = pair.machine(receiver)
+    with quiet(pair.lab.directory):  # nobody keeps the sender waiting while the other listens
+        said = _sent(pair, sender, receiver)
+    with understood(sender, "the preflight's record"):
+        sent = Sent.model_validate_json(said)
+    until(
+        lambda: listener.run(f"test -e {_HEARD}", check=False).status == 0,
+        _LISTEN_S + 30,
+        f"the preflight's record on {receiver}",
+        every=0.5,
+    )
+    record = listener.get(_HEARD)
+    with understood(receiver, "the preflight's record"):
+        heard = Listened.model_validate_json(record)
+    (seen,) = observations([sent, heard])
+    return seen
+
+
+def _sent(pair: Pair, sender: str, receiver: str) -> str:
+    """Let one node send while the other listens; return what it says that it sent."""
     listener = pair.machine(receiver)
     listener.run(
         f"rm -f {_HEARD} {_SAID}; setsid python3 {_PROGRAM} listen --interface "
@@ -47,20 +68,7 @@ def observed(pair: Pair, sender: str, receiver: str) -> Observations:
             *("--vhid", str(TEST_VHID), "--rounds", str(_ROUNDS), "--pause", str(_PAUSE_S)),
         ]
     )
-    said = pair.machine(sender).run(sending).stdout
-    with understood(sender, "the preflight's record"):
-        sent = Sent.model_validate_json(said)
-    until(
-        lambda: listener.run(f"test -e {_HEARD}", check=False).status == 0,
-        _LISTEN_S + 30,
-        f"the preflight's record on {receiver}",
-        every=0.5,
-    )
-    record = listener.get(_HEARD)
-    with understood(receiver, "the preflight's record"):
-        heard = Listened.model_validate_json(record)
-    (seen,) = observations([sent, heard])
-    return seen
+    return pair.machine(sender).run(sending).stdout
 
 
 def record(pair: Pair, profile: Profile) -> Observations:

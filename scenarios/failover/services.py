@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -37,6 +37,7 @@ _BEFORE_S = 60.0
 _BACK_S = 20.0  # longer than the guide's limit for the service
 _CALM_S = 1.0  # how often is asked once the service is back
 _PATIENCE_NS = NS  # no answer yet to a younger question is no silence
+_ANSWERS_WITHIN_S = 5.0  # of a service that is there, on a host that was busy
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,17 @@ class Watched:
             asking.every = _CALM_S
 
     def record(self, injected: Moment) -> None:
-        """Record the last answer before the fault, then each change, and what came last."""
+        """Record the last answer before the fault, then each change, and what came last.
+
+        An answer that is on its way is waited for: its question would look like silence.
+        """
         ended_ns = time.time_ns()
+        with suppress(DeadlinePassed):
+            until(
+                lambda: not any(_is_open(one, ended_ns) for one in self._asked.values()),
+                _ANSWERS_WITHIN_S,
+                "answers to what was asked last",
+            )
         for one, asking in self._asked.items():
             for at_ns, mac in _in_short(_seen(asking, ended_ns), injected):
                 _record(self._pair, one, self._pair.virtual_ip, at_ns, mac)
@@ -152,6 +162,12 @@ def _has_answered(asking: Asking, injected: Moment, mac: str) -> bool:
 
 
 Seen = tuple[int, str | None]  # when, and the MAC that answered; None: nobody did
+
+
+def _is_open(asking: Asking, ended_ns: int) -> bool:
+    """Whether the last question of which an answer is due has none yet."""
+    due = [one for one in asking.questions if one.at_ns < ended_ns - _PATIENCE_NS]
+    return bool(due) and not due[-1].answers
 
 
 def _seen(asking: Asking, ended_ns: int) -> list[Seen]:

@@ -127,7 +127,7 @@ def test_root_reaches_root_in_both_directions(pair: Pair, judge: Judge) -> None:
     def log_in(node: str) -> None:
         target = pair.other(node)
         said = pair.machine(node).run(
-            f"ssh -o BatchMode=yes -o ConnectTimeout=15 root@{pair.address(target)} true",
+            f"ssh -o BatchMode=yes -o ConnectTimeout=60 root@{pair.address(target)} true",
             check=False,
         )
         pair.history.record(

@@ -64,7 +64,7 @@ _DIG_HEADER = re.compile(r"->>HEADER<<- .{0,80}status: (?P<status>\w+), id: (?P<
 _DIG_QUESTION = re.compile(r"^;(?P<name>\S{1,255})\.\s+IN\s+(?P<type>\w+)$", re.MULTILINE)
 _DIG_ADDRESS = re.compile(r"^[^;\s]\S*\s+\d+\s+IN\s+(?:A|AAAA)\s+(\S+)$", re.MULTILINE)
 
-_DIG = "dig +noall +comments +question +answer +time=3 +tries=2 -f -"
+_DIG = "dig +noall +comments +question +answer +time=5 +tries=3 -f -"
 
 Question = tuple[str, RecordType]  # a name without its last dot, a record type
 
