@@ -12,16 +12,19 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from checks.engine.lateness import FRAME_LATE_S
 from checks.engine.obligations import Obligations
 from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import PORT
 from checks.protocols.openvpn import opcodes
 from evidence.capture import Frame
-from evidence.moment import Window
+from evidence.moment import NS, Window
 from evidence.packets import TCP, UDP, Packet, parse
 from evidence.scenario import Evidence
 
 HANDSHAKE_BYTES = 1000  # the server's certificate alone is more; bare TCP retries carry nothing
+FRAME_LATE_NS = round(FRAME_LATE_S * NS)
+"""How late a frame may reach the wire without anybody having noted it: see `lateness`."""
 
 _TRANSPORT = {TCP: "tcp", UDP: "udp"}
 
