@@ -112,13 +112,13 @@ class Service:
         ]
         return max(gaps, key=lambda one: one.seconds, default=None)
 
-    def octets(self, node: str, before_ns: int) -> int:
-        """Return how much the wire took between it and a node, each way, before a moment."""
+    def octets(self, node: str, during: Window) -> int:
+        """Return how much the wire took between it and a node, each way, in a stretch of time."""
         both = (*self._sent(from_server=True), *self._sent(from_server=False))
         return sum(
             one.octets
             for flow, one in both
-            if self.seen.site.node_of(flow[1]) == node and one.carried and one.at_ns < before_ns
+            if self.seen.site.node_of(flow[1]) == node and one.carried and during.holds(one.at_ns)
         )
 
     def _sent(self, *, from_server: bool) -> Iterator[tuple[Flow, Payload]]:
