@@ -87,6 +87,17 @@ class Traffic:
         }
         return max(spoke, key=spoke.__getitem__, default=None)
 
+    def last_word(self, node: str) -> int:
+        """Return when the wire took something of a node's OpenVPN to anybody last; 0 for never."""
+        said = (
+            one.at_ns
+            for flow, sent in self.from_server.items()
+            if self.site.node_of(flow[1]) == node
+            for one in sent
+            if one.carried and one.octets
+        )
+        return max(said, default=0)
+
     def judge_senders(self, owed: Obligations, of: Collection[str] = ()) -> None:
         """Owe for each node, or some, that it, and nobody else, sends from its addresses."""
         nodes = self.site.nodes
