@@ -1,17 +1,24 @@
-"""MN-27: after maintenance each node serves again, and clients come back by themselves."""
+"""MN-27: after maintenance each node serves again, and clients come back by themselves.
+
+A node that serves, and dies again, has not come back: its units stay up, and it does not leave whom
+it served without an answer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from checks.engine.in_time import Span, Watch, owe_in_time
-from checks.engine.obligations import Obligations
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.multi_node.deployment import named
 from checks.multi_node.guide import PING_RESTART_S
 from checks.multi_node.maintained import Maintained, User, cost
 from checks.multi_node.steps import START, Step
+from checks.multi_node.traffic import FRAME_LATE_NS
 from checks.multi_node.tunnels import owe_by_itself
 from checks.protocols.budgets import Budget
+from evidence.coverage import clock_text
 from evidence.errors import Missing
 from evidence.events.run import HostLate
 from evidence.moment import NS, Moment
@@ -45,7 +52,7 @@ def _owe_serving(
     one = owed.owe(f"{node} serves again")
     since = start.ended
     served = [
-        user.name
+        user
         for user in case.users
         if any(x.node == node and x.at_ns > start.began.at_ns for x in user.service.served)
     ]
@@ -57,6 +64,31 @@ def _owe_serving(
         one.broken(why, start.run.place, case.seen.capture_place)
     else:
         one.doubt(f"{node} served nobody, and was watched for only {watched_s:.0f} s")
+    for change in case.steps.ended_again(node):
+        at = clock_text(change.at_ns)
+        one.broken(f"{node}: {change.unit} {change.change} at {at}, after its start", change.place)
+    _judge_silence(node, served, case, one)
+
+
+def _judge_silence(node: str, served: Sequence[User], case: Maintained, one: Obligation) -> None:
+    """Break it if a node that served somebody says nothing to anybody any more.
+
+    Only if they asked it since: who has left says nothing either. It is silent until the wire took
+    the last of any client, whichever node that one is at.
+    """
+    said_ns = case.seen.last_word(node)
+    left = [
+        user.name
+        for user in served
+        if any(x.node == node and x.at_ns > said_ns + FRAME_LATE_NS for x in user.service.asked)
+    ]
+    heard = [x.at_ns for user in case.users for x in (*user.service.asked, *user.service.served)]
+    silent_s = (max(heard, default=said_ns) - said_ns) / NS
+    if left and silent_s > PING_RESTART_S:
+        without = f"left {named(left)} without an answer"
+        one.broken(
+            f"{node} said nothing more for {silent_s:.0f} s, and {without}", case.seen.capture_place
+        )
 
 
 def _owe_back(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from checks.engine.lateness import explain, missed
 from checks.engine.obligations import Obligation, Obligations
@@ -16,9 +17,10 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.traffic import Traffic, traffic
 from checks.multi_node.tunnels import Attempt, last_attempts
+from evidence.event import NS_BOUND
 from evidence.events.portal import AccountActed, ConnectionsShown, TunnelProbed, TunnelTurned
 from evidence.events.run import HostLate
-from evidence.moment import NS
+from evidence.moment import NS, Window
 from evidence.scenario import Evidence
 
 LIMIT_S = 5
@@ -49,7 +51,11 @@ class Pages:
         read = [page for page in self.shown if earliest_ns <= page.asked_ns <= until_ns]
         whose = (self.site.controller.name, self.site.client.name, node, "wire", "scenario")
         too_late = [
-            page for page in read if page.asked_ns > latest_ns + LIMIT_S * NS and not holds(page)
+            page
+            for page in read
+            if page.asked_ns > latest_ns + LIMIT_S * NS
+            and page.at_ns <= until_ns
+            and not holds(page)
         ]
         if too_late:
             page = too_late[-1]
@@ -152,10 +158,12 @@ def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
     client = site.client.name
     pages = evidence.need(ConnectionsShown, client)
     seen, attempts = traffic(evidence, site), last_attempts_before(evidence, site)
-    acted = [one for one in evidence.events(AccountActed, client) if one.action == "disable"]
-    if not acted:
+    acted = evidence.events(AccountActed, client)
+    disabled = [one for one in acted if one.action == "disable"]
+    if not disabled:
         owed.open("no administrator disconnected anybody")
-    for act in acted:
+    for act in disabled:
+        out = Window(act.at_ns, enabled_again(act, acted))
         attempt = attempts.get(act.client)
         if attempt is None:
             owed.open(f"{act.client} had no tunnel before it was disconnected", act.place)
@@ -169,13 +177,31 @@ def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
             act.place,
         )
         inside = (attempt.tried.tunnel4, attempt.tried.tunnel6)
-        _judge_listed_until(act, inside, pages, owed)
+        _judge_listed_until(act, out, inside, pages, owed)
         one = owed.owe(f"the tunnel of {act.client} has ended")
-        probes = evidence.events(TunnelProbed, client)
-        for probe in [p for p in probes if p.client == act.client and p.asked_ns >= act.at_ns][-1:]:
+        probes = [one for one in evidence.events(TunnelProbed, client) if one.client == act.client]
+        for probe in _read_in(probes, out)[-1:]:
             said = f"the tunnel of {act.client} still works"
             one.settle(not probe.answered, f"{said}: an echo comes back", probe.place)
             one.settle(not probe.up, f"{said}, says its client", probe.place)
+
+
+def enabled_again(act: AccountActed, acted: Sequence[AccountActed]) -> int:
+    """Return until when a client is surely kept out: somebody asks to let it in again, in ns."""
+    asked = (
+        one.asked_ns
+        for one in acted
+        if (one.client, one.action) == (act.client, "enable") and one.at_ns > act.at_ns
+    )
+    return min(asked, default=NS_BOUND)
+
+
+Read = TypeVar("Read", ConnectionsShown, TunnelProbed)
+
+
+def _read_in(every: Sequence[Read], during: Window) -> list[Read]:
+    """Return what was asked for, and came, in a stretch of time."""
+    return [one for one in every if during.holds(one.asked_ns) and during.holds(one.at_ns)]
 
 
 def judge_sender(attempt: Attempt, seen: Traffic, owed: Obligations) -> None:
@@ -200,15 +226,16 @@ def last_attempts_before(evidence: Evidence, site: Deployment) -> dict[str, Atte
 
 def _judge_listed_until(
     act: AccountActed,
+    out: Window,
     inside: tuple[str, ...],
     pages: Sequence[ConnectionsShown],
     owed: Obligations,
 ) -> None:
-    before = [page for page in pages if page.at_ns <= act.asked_ns and page.status == 200]
-    after = [page for page in pages if page.asked_ns >= act.at_ns and page.status == 200]
+    good = [page for page in pages if page.status == 200]
+    before = [page for page in good if page.at_ns <= act.asked_ns]
     one = owed.owe(f"{act.client} stood on the page before")
     for page in before[-1:]:
         one.settle(bool(page.under(inside)), f"{act.client} was not on the page", page.place)
     one = owed.owe(f"{act.client} is gone from the page")
-    for page in after[-1:]:
+    for page in _read_in(good, out)[-1:]:
         one.settle(not page.under(inside), f"{act.client} is still on the page", page.place)

@@ -1,7 +1,8 @@
 """MN-30: a controller that is down stops new connections and leaves standing ones alone.
 
 A node asks the controller about each client by a hook, and serves nobody while it waits for the
-answer. So "alone" means that the session goes on: how long it stood still is a figure.
+answer. So "alone" means that the session goes on, also once the controller is back, for as long as
+the client was watched: how long it stood still is a figure. A newcomer may get in then.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from checks.multi_node.traffic import Traffic, traffic
 from checks.multi_node.tunnels import Attempt, last_attempts
 from evidence.errors import Missing
 from evidence.events.multi_node import TunnelStarted
-from evidence.moment import NS
+from evidence.moment import NS, Window
 from evidence.scenario import Evidence
 
 
@@ -42,7 +43,12 @@ def nobody_new_and_nobody_less(evidence: Evidence, owed: Obligations) -> None:
     known = [one for one in attempts if one.tried.client in begun]
     at = {one.tried.client: begun[one.tried.client] for one in known}
     standing = [one for one in known if at[one.tried.client] < off_ns]
-    newcomers = [one for one in known if off_ns <= at[one.tried.client] < on_ns]
+    meanwhile = {one.tried.client: one for one in last_attempts(evidence, site, until_ns=on_ns)}
+    newcomers = [
+        meanwhile.get(one.tried.client, one)
+        for one in known
+        if off_ns <= at[one.tried.client] < on_ns
+    ]
     later = [one for one in known if at[one.tried.client] >= on_ns]
     if len(known) < len(attempts):
         owed.open("when some clients were sent to connect was not recorded")
@@ -71,7 +77,7 @@ def _owe_standing(
         if attempt.tried.at_ns < outage.during.until_ns:
             one.doubt(f"how {service.client} stood in the end was not recorded")
         attempt.judge(seen, one)
-        during = outage.during
+        during = Window(outage.during.from_ns, max(outage.during.until_ns, attempt.tried.at_ns))
         times = [served.at_ns for served in service.served_in(during)]
         edges = pairwise([during.from_ns, *times, during.until_ns])
         longest_s = max((other - first) / NS for first, other in edges)
@@ -87,15 +93,17 @@ def _owe_kept_out(
 ) -> None:
     for attempt in attempts:
         service, tried = Service.of(attempt, seen), attempt.tried
+        until_ns = outage.during.until_ns
+        asked = Window(attempt.during.from_ns, min(attempt.during.until_ns, until_ns))
         one = owed.owe(f"{attempt.name}: is kept out while the controller is off")
         served = service.served_in(outage.during)
-        if tried.up:
+        if tried.up and tried.at_ns <= until_ns:
             one.broken(f"{attempt.name}: it got in", tried.place)
         elif served:
             one.broken(f"{attempt.name}: {served[0].node} served it", seen.capture_place)
-        elif tried.at_ns > outage.during.until_ns:
+        elif tried.at_ns > until_ns:
             one.doubt(f"{attempt.name}: looked at after the controller's return", tried.place)
-        elif not seen.established(attempt.flow, attempt.during):
+        elif not seen.established(attempt.flow, asked):
             one.doubt(f"{attempt.name}: the node did not answer it at all", tried.place)
         else:
             one.met(tried.place, seen.capture_place)

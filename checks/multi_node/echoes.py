@@ -19,12 +19,16 @@ _REQUESTS = ((1, 8), (58, 128))
 
 @dataclass(frozen=True)
 class Echo:
-    """An echo request; `owner` is the machine at whose port it came in."""
+    """An echo request; `owner` is the machine at whose port it came in.
+
+    numbers: its identifier and its sequence number, as they stand there.
+    """
 
     at_ns: int
     owner: str
     source: str
     target: str
+    numbers: bytes
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,10 @@ class Echoes:
     place: str
     seen: tuple[Echo, ...]
 
-    def requests(self, owner: str, target: str, during: Window) -> list[str]:
-        """Return from which address each request of a machine to `target` came."""
+    def requests(self, owner: str, target: str, during: Window) -> list[Echo]:
+        """Return the requests of a machine to `target`, from whatever address."""
         return [
-            one.source
+            one
             for one in self.seen
             if (one.owner, one.target) == (owner, target) and during.holds(one.at_ns)
         ]
@@ -52,7 +56,10 @@ def echoes(evidence: Evidence) -> Echoes:
             continue
         asks = (packet.protocol, packet.payload[0]) in _REQUESTS
         if asks and packet.source and packet.target:
-            found.append(Echo(frame.at_ns, port_owner(frame), packet.source, packet.target))
+            numbers = packet.payload[4:8]
+            found.append(
+                Echo(frame.at_ns, port_owner(frame), packet.source, packet.target, numbers)
+            )
     return Echoes(evidence.capture_place, tuple(found))
 
 
@@ -61,7 +68,8 @@ def judge_leaving(event: ForwardTried, sent: Echoes, site: Deployment, one: Obli
     node, family = event.node, event.family
     profile = site.planned.profiles[node]
     inside = ipaddress.ip_network(str(profile["range" if family == 4 else "range6"]))
-    found = sent.requests(node, event.target, Window(event.began_ns, event.at_ns))
+    during = Window(event.began_ns, event.at_ns)
+    found = [one.source for one in sent.requests(node, event.target, during)]
     named = f"{event.source} by {node} to {event.target}"
     leaked = [source for source in found if ipaddress.ip_address(source) in inside]
     if leaked:

@@ -2,7 +2,7 @@
 
 Tried between clients of one process and of two, and from outside, to a client and to somewhere
 else. What is refused has no answer, and the node's own counters say that it was refused. From
-outside the wire has the last word: nothing of it leaves the node again.
+outside the wire has the last word: nothing of it leaves the node again, under whatever address.
 """
 
 from __future__ import annotations
@@ -65,9 +65,14 @@ def _judge_refused(event: ForwardTried, sent: Echoes, site: Deployment, one: Obl
         return
     during = Window(event.began_ns, event.at_ns)
     own = site.address(event.source, event.family)
-    if own in sent.requests(event.node, event.target, during):
+    by_source = sent.requests(event.source, event.target, during)
+    asked = {echo.numbers for echo in by_source if echo.source == own}
+    if any(
+        echo.source == own or echo.numbers in asked
+        for echo in sent.requests(event.node, event.target, during)
+    ):
         one.broken(f"{named}: the node sent it on", event.place, sent.place)
-    elif own not in sent.requests(event.source, event.target, during):
+    elif not asked:
         one.doubt(f"{named}: the wire carried no request", event.place)
     else:
         one.met(event.place, sent.place)

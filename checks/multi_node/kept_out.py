@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.connections import judge_sender, last_attempts_before
+from checks.multi_node.connections import enabled_again, judge_sender, last_attempts_before
 from checks.multi_node.deployment import deployment
 from checks.multi_node.traffic import Traffic, traffic
-from checks.multi_node.tunnels import Attempt, last_attempts
+from checks.multi_node.tunnels import Attempt, every_attempt
 from evidence.events.portal import AccountActed, HookRefused
 from evidence.scenario import Evidence
 
@@ -36,7 +36,7 @@ def kept_out(evidence: Evidence, owed: Obligations) -> None:
     """Refuse by the hook whom it let in, once the certificate or the user is not good."""
     site = deployment(evidence, owed)
     seen = traffic(evidence, site)
-    before, after = last_attempts_before(evidence, site), last_attempts(evidence, site)
+    before, every = last_attempts_before(evidence, site), every_attempt(evidence, site)
     acted = evidence.events(AccountActed, site.client.name)
     for action, who in KEPT_OUT.items():
         acts = [one for one in acted if one.action == action]
@@ -55,17 +55,25 @@ def kept_out(evidence: Evidence, owed: Obligations) -> None:
                 first.judge(seen, was_in)
                 judge_sender(first, seen, owed)
             refused = owed.owe(f"{act.client}, {who}, is refused")
+            after = [one for one in every if _is_kept_out(one, act, enabled_again(act, acted))]
             for attempt in after:
-                if attempt.tried.client == act.client and attempt.during.from_ns >= act.at_ns:
-                    _judge_refusal(attempt, seen, refused)
-                    _judge_reason(attempt, act, evidence, refused)
+                if attempt.tried.up:
+                    refused.broken(f"{attempt.name} got in", attempt.tried.place)
+            for attempt in after[-1:]:
+                _judge_refusal(attempt, seen, refused)
+                _judge_reason(attempt, act, evidence, refused)
+
+
+def _is_kept_out(attempt: Attempt, act: AccountActed, until_ns: int) -> bool:
+    """Whether an attempt is a client's after it was kept out, and before it was enabled again."""
+    tried = attempt.tried
+    is_between = act.at_ns <= attempt.during.from_ns and tried.at_ns <= until_ns
+    return tried.client == act.client and is_between
 
 
 def _judge_refusal(attempt: Attempt, seen: Traffic, one: Obligation) -> None:
     tried = attempt.tried
-    if tried.up:
-        one.broken(f"{attempt.name} got in", tried.place)
-    elif REFUSED not in tried.detail:
+    if REFUSED not in tried.detail:
         one.doubt(f"{attempt.name} was not refused, only not let in: {tried.detail}", tried.place)
     elif not seen.established(attempt.flow, attempt.during):
         one.doubt(f"{attempt.name}: the wire shows no handshake", seen.capture_place)

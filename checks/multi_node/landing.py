@@ -10,7 +10,8 @@ each test's false-alarm rate: clients that are spread fairly are rejected with p
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
@@ -47,10 +48,22 @@ def clients_spread(evidence: Evidence, owed: Obligations) -> None:
         if landing is not None:
             one.met(attempt.tried.place, log.place, seen.capture_place)
             landed.append(landing)
+    _owe_one_address_each(attempts, site, owed)
     places = log.place, seen.capture_place
     least = least_clients(len(site.nodes))
     if owed.at_least(least, landed, "clients that are known to have landed", *places):
         _judge_spread(landed, site, seen.capture_place, owed)
+
+
+def _owe_one_address_each(attempts: Iterable[Attempt], site: Deployment, owed: Obligations) -> None:
+    """Owe that no two clients have one address inside: the log holds one connection of it."""
+    clients: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in attempts:
+        if one.tried.up:
+            clients[site.owner_of(one.tried.remote), one.tried.tunnel4].append(one.tried.client)
+    for (node, address), names in clients.items():
+        if len(names) > 1:
+            owed.open(f"{', '.join(names)} all say that they are {address} at {node}")
 
 
 def _landing(

@@ -12,6 +12,8 @@ from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.maintained import Maintained, User, cost
 from checks.multi_node.steps import STOP, Maintenance
+from checks.multi_node.traffic import FRAME_LATE_NS
+from checks.multi_node.tunnels import last_attempts
 from evidence.coverage import clock_text
 from evidence.events.maintenance import ConnectionsLogged, LoggedConnection
 from evidence.moment import Moment, Window
@@ -31,7 +33,7 @@ def maintained_in_order(evidence: Evidence, owed: Obligations) -> None:
     _owe_order(steps, owed)
     logs = evidence.need(ConnectionsLogged, case.site.controller.name)
     _owe_log(case, logs, owed)
-    _owe_nothing_open(case, logs[-1], owed)
+    _owe_nothing_open(case, logs[-1], evidence, owed)
     for user in case.users:
         _owe_told(user, case, owed)
     owed.tell(*steps.proofs(), *cost(case))
@@ -68,7 +70,7 @@ def _owe_told(user: User, case: Maintained, owed: Obligations) -> None:
         one.doubt(f"{STOP} was not run on {user.node}")
         return
     stop = stops[0]
-    during = Window(stop.began.earliest_ns, stop.ended.latest_ns)
+    during = Window(stop.began.earliest_ns, stop.ended.latest_ns + FRAME_LATE_NS)
     was_served = user.service.last_before(during.from_ns)
     if was_served is None or was_served.node != user.node:
         one.doubt(f"{user.name} had nothing of {user.node} before it stopped", user.place)
@@ -140,7 +142,7 @@ def _judge_row(
     if row.lost or not row.bytes_transferred:
         one.broken(f"{who} was closed without its bytes", log.place)
         return
-    carried = user.service.octets(user.node, log.at_ns)
+    carried = user.service.octets(user.node, _session(user, log))
     if min(carried, row.bytes_transferred) < SAME_SHARE * max(carried, row.bytes_transferred):
         one.broken(
             f"{who}: {row.bytes_transferred} bytes are logged, and the wire took {carried}",
@@ -149,7 +151,16 @@ def _judge_row(
         )
 
 
-def _owe_nothing_open(case: Maintained, log: ConnectionsLogged, owed: Obligations) -> None:
+def _session(user: User, log: ConnectionsLogged) -> Window:
+    """Return from when a client began the session that it had before to when the log was read."""
+    before = user.before.during
+    began_ns = max((one for one in user.service.begun if before.holds(one)), default=before.from_ns)
+    return Window(began_ns - FRAME_LATE_NS, log.at_ns)
+
+
+def _owe_nothing_open(
+    case: Maintained, log: ConnectionsLogged, evidence: Evidence, owed: Obligations
+) -> None:
     """Owe that in the end the log holds as open who is connected, and nobody else."""
     one = owed.owe("in the end the log holds as open who is connected, and nobody else")
     latest = max(step.run.at_ns for step in case.steps.steps)
@@ -158,12 +169,16 @@ def _owe_nothing_open(case: Maintained, log: ConnectionsLogged, owed: Obligation
         return
     one.met(log.place)
     connected = {
-        (case.site.node_of(user.after.tried.remote) or "", user.after.tried.tunnel4): user.name
-        for user in case.users
-        if user.after.tried.up
+        (case.site.node_of(each.tried.remote) or "", each.tried.tunnel4): each.tried.client
+        for each in last_attempts(evidence, case.site, until_ns=log.at_ns)
+        if each.tried.up
     }
-    held = {(row.profile_id, row.ip4): row for row in log.rows if row.disconnected_at is None}
-    for who in sorted(held.keys() - connected.keys()):
-        one.broken(f"{_named(held[who])} is left open in the log", log.place)
+    held: dict[tuple[str, str], list[LoggedConnection]] = {}
+    for row in sorted(log.rows, key=lambda row: row.connected_at):
+        if row.disconnected_at is None:
+            held.setdefault((row.profile_id, row.ip4), []).append(row)
+    for who, rows in sorted(held.items()):
+        for row in rows[:-1] if who in connected else rows:
+            one.broken(f"{_named(row)} is left open in the log", log.place)
     for who in sorted(connected.keys() - held.keys()):
         one.doubt(f"{connected[who]} is connected, and the log does not hold it as open", log.place)

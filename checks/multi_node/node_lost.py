@@ -27,7 +27,7 @@ from checks.protocols.budgets import Budget
 from checks.protocols.spread import spread
 from evidence.errors import Missing
 from evidence.events.run import HostLate
-from evidence.moment import NS, Moment
+from evidence.moment import NS, Moment, Window
 from evidence.scenario import Evidence
 
 
@@ -56,7 +56,17 @@ def another_node_takes_them(evidence: Evidence, owed: Obligations) -> None:
         raise Missing("no node lost its power")
     for outage in found:
         owe_silence(outage, evidence, owed)
-        lost = [one for one in attempts if _had(services[one.tried.client], outage)]
+        cut_ns = outage.off.moment.earliest_ns
+        stood = {
+            one.tried.client
+            for one in last_attempts(evidence, site, until_ns=cut_ns)
+            if _stood(one, services[one.tried.client], outage)
+        }
+        lost = [
+            one
+            for one in attempts
+            if one.tried.client in stood or _had(services[one.tried.client], outage)
+        ]
         places = outage.off.place, seen.capture_place
         owed.at_least(1, lost, f"clients of {outage.machine} when its power was cut", *places)
         for attempt in lost:
@@ -70,6 +80,20 @@ def _had(service: Service, outage: Outage) -> bool:
     """Whether a client had its service of the machine that was cut off, just before."""
     last = service.last_before(outage.off.moment.earliest_ns)
     return last is not None and last.node == outage.machine
+
+
+def _stood(before: Attempt, service: Service, outage: Outage) -> bool:
+    """Whether a client was connected to the machine when it was looked at last before.
+
+    Unless it had its service of somebody since: then that is where it was.
+    """
+    tried, cut_ns = before.tried, outage.off.moment.earliest_ns
+    last = service.last_before(cut_ns)
+    if not tried.up or (last is not None and last.at_ns > tried.at_ns):
+        return False
+    until = Window(before.during.from_ns, cut_ns)
+    is_there = before.site.node_of(tried.remote) == outage.machine
+    return is_there and service.seen.established(before.flow, until)
 
 
 def _first(service: Service, outage: Outage) -> Served | None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from checks.engine.obligations import Obligations
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import deployment
 from checks.multi_node.proofs import maintenance
-from checks.multi_node.steps import ORDER
+from checks.multi_node.steps import ORDER, Maintenance
 from evidence.events.maintenance import Script
 from evidence.scenario import Evidence
 
@@ -39,13 +39,20 @@ def another_order_is_named(evidence: Evidence, owed: Obligations) -> None:
     typed = tuple(script for script, _ in groupby(step.script for step in steps.steps))
     if typed != steps.planned.order:
         one.doubt(f"it was typed in another order: {', '.join(typed)}", steps.planned.place)
-    found = steps.out_of_place
-    for first, second in steps.too_close():
+    unsure = [*steps.too_close()]
+    for first, second in unsure:
         one.doubt(f"the clocks cannot tell whether {first} had ended when {second} began")
+    if not unsure:
+        _settle(one, steps, wrong)
+    owed.tell(*filter(None, [steps.complaint()]), *steps.proofs())
+
+
+def _settle(one: Obligation, steps: Maintenance, wrong: Script) -> None:
+    """Settle whether the order is named wrong from `wrong` on, where the clocks can tell."""
+    found = steps.out_of_place
     if found is None:
         one.broken("it passes for the guide's order", steps.planned.place)
         return
     step = found[0]
     why = f"{step} is named, not {wrong}"
     one.settle(step.script == wrong, why, steps.planned.place, step.run.place, *step.places)
-    owed.tell(steps.complaint(), *steps.proofs())

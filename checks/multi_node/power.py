@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.engine.obligations import Obligations
-from checks.multi_node.traffic import port_owner
+from checks.multi_node.traffic import FRAME_LATE_NS, port_owner
 from evidence.coverage import clock_text
 from evidence.events.maintenance import PowerSwitched
 from evidence.moment import Window
@@ -36,13 +36,14 @@ def outages(evidence: Evidence, machine: str) -> Iterator[Outage]:
 
 
 def owe_silence(outage: Outage, evidence: Evidence, owed: Obligations) -> None:
-    """Owe that the machine sent frames before its outage, and none in it."""
+    """Owe that the machine sent frames before its outage, and none in it but a late one."""
+    silent = Window(outage.during.from_ns + FRAME_LATE_NS, outage.during.until_ns)
     before = during = 0
     for frame in evidence.frames():
         if port_owner(frame) == outage.machine:
             heard = frame.passed_to_all and frame.at_ns < outage.off.moment.earliest_ns
             before += heard
-            during += outage.during.holds(frame.at_ns)
+            during += silent.holds(frame.at_ns)
     one = owed.owe(f"{outage}: the wire carried nothing of it")
     if not before:
         one.doubt(f"{outage.machine} sent nothing before it was off", outage.off.place)

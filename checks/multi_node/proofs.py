@@ -56,9 +56,7 @@ def maintenance(evidence: Evidence, site: Deployment) -> Maintenance:
     changes = [
         one
         for one in evidence.events(UnitChanged)
-        if one.change != "failed"
-        and one.at_ns >= since_ns
-        and (one.unit in units or _of_web_server(one, site))
+        if one.at_ns >= since_ns and (one.unit in units or _of_web_server(one, site))
     ]
     files = evidence.events(ServerFilesWritten)
     steps = [
@@ -96,7 +94,7 @@ def _step(
 ) -> Step:
     own = [one for one in changes if one.source == run.source and within(one.moment, run)]
     if script == UPDATE_CONTROLLER and run.script == REBOOT:  # what stops is in no journal any more
-        web = {one.unit for one in changes if _of_web_server(one, site)}
+        web = {one.unit for one in changes if _of_web_server(one, site) and one.change in _BOTH}
         return _by_journal(run, script, own, {(unit, "started") for unit in web})
     if script == UPDATE_CONTROLLER:
         stopped = {one.unit for one in own if one.change == "stopped"}

@@ -68,19 +68,27 @@ def services(site: Deployment, family: int) -> set[Service]:
 def input_objections(ruleset: Ruleset, site: Deployment, family: int) -> Iterator[str]:
     """Say what of a node's INPUT chain is not the guide's."""
     rules = ruleset.rules("filter", "INPUT")
+    always = _always_let_in(family)
     let_in: set[Service] = set()
+    known: list[Mapping[str, str]] = []
     for rule in rules:
         if _refuses_the_rest(rule, family):
             break
         if rule.target != "ACCEPT":
-            if dict(rule.conditions) != {"--ctstate": "INVALID"} or rule.target != "DROP":
+            if not _drops_invalid(rule):
                 yield f"{rule} is none of the guide's"
         elif (service := _service(rule)) is not None:
             let_in.add(service)
-        elif not _always_let_in(rule, family):
+        elif (given := _by_one_name(rule, family)) in always:
+            known.append(given)
+        else:
             yield f"{rule} lets in what the guide does not"
     else:
         yield "nothing refuses what is left"
+    for given in always:
+        if given not in known:
+            told = " ".join(word for condition in given.items() for word in condition)
+            yield f"{told} is not let in"
     wanted = services(site, family)
     for transport, port, source in sorted(let_in - wanted):
         yield f"{transport}/{port} is let in from {source or 'everywhere'}"
@@ -96,21 +104,28 @@ def nat_objections(ruleset: Ruleset, site: Deployment, node: str, family: int) -
     if found != [wanted]:
         told = "; ".join(str(rule) for rule in ruleset.rules("nat", "POSTROUTING"))
         yield f"clients of {clients} do not get {wanted['--to-source']}: {told or 'no rule'}"
+    for (table, chain), rules in ruleset.chains.items():
+        if table == "nat" and chain != "POSTROUTING":
+            yield from (f"{rule} in {chain} is none of the guide's" for rule in rules)
 
 
 def forward_objections(ruleset: Ruleset, interface: str, family: int) -> Iterator[str]:
     """Say what a node forwards beside clients' packets to the outside, and answers to them."""
     outwards = {"-i": "tun+", "-o": interface}
     answers = {"-i": interface, "-o": "tun+", **_ANSWERS}
-    rules = ruleset.rules("filter", "FORWARD")
-    for rule in rules:
+    forwarded: list[Mapping[str, str]] = []
+    for rule in ruleset.rules("filter", "FORWARD"):
         if _refuses_the_rest(rule, family):
             break
-        if rule.target == "ACCEPT" and dict(rule.conditions) not in (outwards, answers, _ANSWERS):
-            yield f"{rule} forwards what it should not"
+        if rule.target == "ACCEPT":
+            forwarded.append(dict(rule.conditions))
+            if forwarded[-1] not in (outwards, answers, _ANSWERS):
+                yield f"{rule} forwards what it should not"
+        elif not _drops_invalid(rule):
+            yield f"{rule} is none of the guide's"
     else:
         yield "nothing refuses what is left"
-    if outwards not in [dict(rule.conditions) for rule in rules if rule.target == "ACCEPT"]:
+    if outwards not in forwarded:
         yield "clients are not let out"
 
 
@@ -123,9 +138,19 @@ def _service(rule: Rule) -> Service | None:
     return (transport, int(port), source) if port.isdigit() else None
 
 
-def _always_let_in(rule: Rule, family: int) -> bool:
+def _always_let_in(family: int) -> tuple[Mapping[str, str], ...]:
+    """Return what a packet must be to be let in by the guide whatever the service."""
+    return _ANSWERS, {"-i": "lo"}, {"-p": _ICMP[family][0]}
+
+
+def _by_one_name(rule: Rule, family: int) -> Mapping[str, str]:
+    """Return what a packet must be for a rule, with ICMP called by one name."""
     given = dict(rule.conditions)
-    return given in (_ANSWERS, {"-i": "lo"}, *({"-p": name} for name in _ICMP[family]))
+    return given | {"-p": _ICMP[family][0]} if given.get("-p") in _ICMP[family] else given
+
+
+def _drops_invalid(rule: Rule) -> bool:
+    return rule.target == "DROP" and dict(rule.conditions) == {"--ctstate": "INVALID"}
 
 
 def _refuses_the_rest(rule: Rule, family: int) -> bool:

@@ -20,7 +20,7 @@ from evidence.moment import NS, Window
 
 @dataclass(frozen=True)
 class Served:
-    """A data packet that the wire took to a client: when, and whose it was."""
+    """A packet that the wire took to a client, or from it: when, and which node's it was."""
 
     at_ns: int
     node: str
@@ -62,6 +62,16 @@ class Service:
             if (node := self.seen.site.node_of(flow[1])) is not None
             and one.carried
             and any(opcode in DATA for opcode in one.opcodes)
+        ]
+        return sorted(found, key=lambda one: one.at_ns)
+
+    @cached_property
+    def asked(self) -> Sequence[Served]:
+        """Every packet that the wire took from it to a node, in the order of time."""
+        found = [
+            Served(one.at_ns, node)
+            for flow, one in self._sent(from_server=False)
+            if (node := self.seen.site.node_of(flow[1])) is not None and one.carried and one.octets
         ]
         return sorted(found, key=lambda one: one.at_ns)
 
@@ -112,13 +122,13 @@ class Service:
         ]
         return max(gaps, key=lambda one: one.seconds, default=None)
 
-    def octets(self, node: str, before_ns: int) -> int:
-        """Return how much the wire took between it and a node, each way, before a moment."""
+    def octets(self, node: str, during: Window) -> int:
+        """Return how much the wire took between it and a node, each way, in a stretch of time."""
         both = (*self._sent(from_server=True), *self._sent(from_server=False))
         return sum(
             one.octets
             for flow, one in both
-            if self.seen.site.node_of(flow[1]) == node and one.carried and one.at_ns < before_ns
+            if self.seen.site.node_of(flow[1]) == node and one.carried and during.holds(one.at_ns)
         )
 
     def _sent(self, *, from_server: bool) -> Iterator[tuple[Flow, Payload]]:

@@ -80,7 +80,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Maintenance:
-    """One maintenance: what was planned, and what the evidence shows of it."""
+    """One maintenance: what was planned, and what the evidence shows of it.
+
+    changes: of OpenVPN's and the web server's units, in the order of time.
+    """
 
     site: Deployment
     planned: MaintenancePlanned
@@ -98,8 +101,11 @@ class Maintenance:
         return self.site.nodes
 
     def has_effect(self, step: Step) -> bool:
-        """Whether it has something to do: nodes run before, and what is stopped stops no more."""
-        if step.script not in (STOP, START):
+        """Whether it has something to do: nodes run before, and what is stopped stops no more.
+
+        A reboot always has: what ran is to run again.
+        """
+        if step.script not in (STOP, START) or step.run.script == REBOOT:
             return True
         earlier = [
             one.script
@@ -183,9 +189,18 @@ class Maintenance:
                 if one.phase < step.phase and apart_ns <= known_to_ns:
                     yield one, step
 
+    def ended_again(self, node: str) -> list[UnitChanged]:
+        """Return what became last of each unit of a node that was started, and did not stay so."""
+        own = [one for one in self.changes if one.source == node]
+        started = {one.unit for one in own if one.change == "started"}
+        last = {one.unit: one for one in own if one.unit in started}
+        return [one for one in last.values() if one.change != "started"]
+
     def strays(self) -> Iterator[UnitChanged]:
         """Yield what stopped or started, and not by the script that is for it."""
         for one in self.changes:
+            if one.change == "failed":
+                continue
             scripts = [UPDATE_CONTROLLER]
             if one.source in self.site.nodes:
                 scripts = [STOP] if one.change == "stopped" else [START]

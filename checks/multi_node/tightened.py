@@ -19,6 +19,7 @@ from checks.multi_node.reaching import asked, judge_knock
 from checks.multi_node.rules import SSH, Shown, input_objections, nat_objections
 from checks.multi_node.server_processes import read_sockets
 from checks.protocols.knocks import Knocks, knocks
+from evidence.event import NS_BOUND
 from evidence.events.access import (
     ChangesApplied,
     FirewallShown,
@@ -93,9 +94,12 @@ def _judge_lasting(
         else:
             one.met(*(s.event.place for s in shown if s.event.phase == "rebooted"))
     one = owed.owe(f"apply_changes.sh was run on {node} with these rules")
-    for event in evidence.events(ChangesApplied, node):
+    loaded = [state.event.at_ns for state in shown if state.event.phase == "loaded"]
+    since_ns = min(loaded, default=NS_BOUND)
+    events = [one for one in evidence.events(ChangesApplied, node) if one.at_ns > since_ns]
+    for event in events:
         one.settle(event.status == 0, f"{node}: apply_changes.sh: {event.output}", event.place)
-    applied = [event.at_ns for event in evidence.events(ChangesApplied, node)]
+    applied = [event.at_ns for event in events]
     for state in (state for state in shown if state.event.phase == "applied"):
         if not applied or state.event.at_ns < max(applied):
             one.doubt(f"{node} was shown before apply_changes.sh had run", state.event.place)

@@ -12,16 +12,19 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from checks.engine.lateness import FRAME_LATE_S
 from checks.engine.obligations import Obligations
 from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import PORT
 from checks.protocols.openvpn import opcodes
 from evidence.capture import Frame
-from evidence.moment import Window
+from evidence.moment import NS, Window
 from evidence.packets import TCP, UDP, Packet, parse
 from evidence.scenario import Evidence
 
 HANDSHAKE_BYTES = 1000  # the server's certificate alone is more; bare TCP retries carry nothing
+FRAME_LATE_NS = round(FRAME_LATE_S * NS)
+"""How late a frame may reach the wire without anybody having noted it: see `lateness`."""
 
 _TRANSPORT = {TCP: "tcp", UDP: "udp"}
 
@@ -83,6 +86,17 @@ class Traffic:
             if flow[0] in client and self.established(flow, during)
         }
         return max(spoke, key=spoke.__getitem__, default=None)
+
+    def last_word(self, node: str) -> int:
+        """Return when the wire took something of a node's OpenVPN to anybody last; 0 for never."""
+        said = (
+            one.at_ns
+            for flow, sent in self.from_server.items()
+            if self.site.node_of(flow[1]) == node
+            for one in sent
+            if one.carried and one.octets
+        )
+        return max(said, default=0)
 
     def judge_senders(self, owed: Obligations, of: Collection[str] = ()) -> None:
         """Owe for each node, or some, that it, and nobody else, sends from its addresses."""

@@ -82,12 +82,17 @@ class Attempt:
 
 
 def last_attempts(evidence: Evidence, site: Deployment, until_ns: int = NS_BOUND) -> list[Attempt]:
-    """Return how each client ended, or stood at `until_ns`; raise Missing when none was tried.
+    """Return how each client ended, or stood at `until_ns`; raise Missing when none was tried."""
+    every = every_attempt(evidence, site)
+    return [*{one.tried.client: one for one in every if one.tried.at_ns <= until_ns}.values()]
+
+
+def every_attempt(evidence: Evidence, site: Deployment) -> list[Attempt]:
+    """Return an attempt for each look at a client, in the order of time; raise Missing without one.
 
     An attempt goes on from the client's start to its next one, so that what the wire carried for
     one of them does not count for another.
     """
-    last = {one.client: one for one in evidence.need(TunnelTried) if one.at_ns <= until_ns}
     starts = evidence.events(TunnelStarted)
     whole = evidence.window
     return [
@@ -99,7 +104,7 @@ def last_attempts(evidence: Evidence, site: Deployment, until_ns: int = NS_BOUND
             ),
             site,
         )
-        for tried in last.values()
+        for tried in evidence.need(TunnelTried)
     ]
 
 

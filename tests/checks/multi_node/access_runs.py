@@ -183,10 +183,10 @@ def shown(
     return "firewall.shown", node, data
 
 
-def echo(source: str, target: str, owner: str) -> Frame:
-    """Return an echo request that came in at the port of `owner`."""
+def echo(source: str, target: str, owner: str, number: int = 1) -> Frame:
+    """Return an echo request that came in at the port of `owner`; number: its identifier."""
     protocol, kind = (58, 128) if ":" in source else (1, 8)
-    asked = ip(source, target, protocol, struct.pack("!BBHHH", kind, 0, 0, 1, 1) + bytes(8))
+    asked = ip(source, target, protocol, struct.pack("!BBHHH", kind, 0, 0, number, 1) + bytes(8))
     return Frame(0, f"{owner}/wire0", asked, "")
 
 

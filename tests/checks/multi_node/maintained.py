@@ -344,3 +344,10 @@ def applied(site: Deployment = GUIDE) -> Run:
 
 def frames_from(run: Run, machine: str) -> list[Frame]:
     return [one for one in run.frames if one.interface.startswith(f"{machine}/")]
+
+
+def on(run: Run) -> Deployed:
+    """Return a deployment in which more may happen, recorded in `run`."""
+    made = Deployed(run.site)
+    made.run = run
+    return made

@@ -370,3 +370,20 @@ def test_mn_23_counts_a_client_that_tried_twice_once(tmp_path: Path) -> None:
     verdict = run.judge("MN-23", tmp_path)
     assert verdict.status is Status.UNKNOWN
     assert "15 clients that are known to have landed" in verdict.text
+
+
+def test_mn_23_clients_that_have_one_address_are_not_that_many_connections(tmp_path: Path) -> None:
+    """As sixteen with one certificate, of whom each pushes out the one before."""
+    run = run_mn_23()
+    log = run.find("connection.log")
+    for node in GUIDE.nodes:
+        here = [one for one in run.all("tunnel.tried") if GUIDE.node_of(one["remote"]) == node]
+        for one in here:
+            one.update(tunnel4=here[0]["tunnel4"], tunnel6=here[0]["tunnel6"])
+    log["rows"] = [
+        next(row for row in log["rows"] if row["profile_id"] == node) for node in GUIDE.nodes
+    ]
+    verdict = run.judge("MN-23", tmp_path)
+    assert verdict.status is Status.UNKNOWN, verdict.text
+    assert "client-0, client-1, client-2" in verdict.text
+    assert "all say that they are 10.1.0.2 at node-a" in verdict.text

@@ -89,6 +89,14 @@ def test_a_wrong_order_that_passes_for_the_guides_is_found(tmp_path: Path) -> No
     assert "it passes for the guide's order" in judge_mutant(run, "MN-26", tmp_path)
 
 
+def test_an_order_that_the_clocks_cannot_tell_is_in_doubt(tmp_path: Path) -> None:
+    run = maintenance(WRONG)
+    for unit in (*run.all("unit.changed", "node-a"), *run.all("unit.changed", "node-b")):
+        unit["uncertainty_ns"] = 12 * SECOND
+    text = judged(run, "MN-26", tmp_path, Status.UNKNOWN)
+    assert "the clocks cannot tell whether stop_node.sh on node-a had ended" in text
+
+
 def test_three_nodes_are_all_stopped_before_the_controller(tmp_path: Path) -> None:
     run = maintenance(site=THREE)
     stop = of_script(run, STOP, "node-c")

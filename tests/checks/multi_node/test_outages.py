@@ -1,5 +1,6 @@
 """MN-14, 24 and 30: what a machine that is gone does to the others, and what it must not do."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,15 +8,19 @@ import pytest
 
 from checks.engine.verdict import Status
 from checks.multi_node.node_lost import arrival
-from tests.checks.factories import SECOND, Data, Run, sent, udp
+from evidence.capture import Frame
+from evidence.packets import parse
+from tests.checks.factories import SECOND, Data, Run, sent, tunnel, udp
 from tests.checks.multi_node.maintained import (
     DATA,
     RESET,
+    User,
     applied,
     at,
     controller_lost,
     frames_from,
     node_lost,
+    on,
     opcode,
 )
 from tests.checks.multi_node.runs import judge_mutant
@@ -26,6 +31,20 @@ def judged(run: Run, requirement: str, directory: Path, status: Status) -> str:
     verdict = run.judge(requirement, directory)
     assert verdict.status is status, verdict.text
     return verdict.text
+
+
+def without(run: Run, address: str, *, after_s: float, port: str = "") -> list[Frame]:
+    """Return the frames but those of an address after a moment, at one port or at any."""
+
+    def is_left(frame: Frame) -> bool:
+        packet = parse(frame.data)
+        assert packet is not None
+        ends = packet.source, packet.target
+        return (
+            frame.at_ns <= at(after_s) or address not in ends or port not in ("", frame.interface)
+        )
+
+    return [one for one in run.frames if is_left(one)]
 
 
 # MN-24
@@ -76,6 +95,30 @@ def test_a_client_that_was_sent_again_did_not_go_by_itself(tmp_path: Path) -> No
     run = node_lost()
     run.events.append(("tunnel.started", "client", {"client": "client-0", "at_ns": at(60)}))
     assert "client-0 was sent to connect once more" in judge_mutant(run, "MN-24", tmp_path)
+
+
+def test_a_client_that_had_nothing_to_carry_was_a_client_of_the_node(tmp_path: Path) -> None:
+    run = node_lost()
+    first, last = (one for one in run.all("tunnel.tried") if one["client"] == "client-1")
+    run.frames = without(run, first["address6"], after_s=2.2)
+    last.update(up=False, detail="Connection timed out")
+    text = judge_mutant(run, "MN-24", tmp_path)
+    assert "client-1 by udp over IPv6 to node-b: no tunnel: Connection timed out" in text
+
+
+def test_a_client_that_had_left_the_node_before_was_none_of_its_clients(tmp_path: Path) -> None:
+    """It was looked at before, and went to the other node by itself."""
+    run = node_lost()
+    made = on(run)
+    user = User(tunnel("node-a", "udp", 4, 8), "node-a")
+    made.started([user], 1)
+    made.connect(user, 2)
+    made.tried([user], 6)
+    user.data |= {"remote": GUIDE.address("node-b", 4)}
+    made.connect(user, 9)
+    made.carry(user, 19)
+    text = judged(run, "MN-24", tmp_path, Status.PASS)
+    assert "another node's service: n=2" in text
 
 
 # MN-30
@@ -133,6 +176,38 @@ def test_a_standing_client_that_gets_nothing_any_more_is_named(tmp_path: Path) -
     run.frames = [one for one in run.frames if one.at_ns < at(22) or "node" not in one.interface]
     verdict = run.judge("MN-30", tmp_path)
     assert "client-0 by udp over IPv4 to node-a: nothing for 68." in verdict.text
+
+
+def test_a_newcomer_that_gets_in_after_the_return_was_kept_out(tmp_path: Path) -> None:
+    run = controller_lost()
+    made, user = on(run), User(dict(newcomer(run)), "node-a")
+    made.connect(user, 67)
+    made.carry(user, 80)
+    run.events.append(("tunnel.tried", "client", user.data | {"up": True, "at_ns": at(78)}))
+    judged(run, "MN-30", tmp_path, Status.PASS)
+
+
+def test_a_newcomer_that_was_looked_at_after_the_return_alone_shows_nothing(
+    tmp_path: Path,
+) -> None:
+    run = controller_lost()
+    newcomer(run).update(up=True, detail="", at_ns=at(78))
+    text = judged(run, "MN-30", tmp_path, Status.UNKNOWN)
+    assert "client-2 by udp over IPv6 to node-a: looked at after the controller's return" in text
+
+
+def test_a_standing_client_that_begins_anew_after_the_return_is_named(tmp_path: Path) -> None:
+    """By ping-restart, of what it has not had since the controller went off."""
+    run = controller_lost()
+    data = next(one for one in run.all("tunnel.tried") if one["client"] == "client-0")
+    run.frames = without(run, data["address4"], after_s=22, port="node-a/wire0")
+    made, user = on(run), User(data, "node-a")
+    made.connect(user, 82)
+    made.carry(user, 94)
+    data["at_ns"] = at(95)
+    text = judge_mutant(run, "MN-30", tmp_path)
+    assert "client-0 by udp over IPv4 to node-a: it had to begin anew" in text
+    assert "client-0 by udp over IPv4 to node-a: nothing for 6" in text
 
 
 def test_whoever_gets_in_while_the_controller_stays_off_is_named(tmp_path: Path) -> None:
@@ -229,3 +304,22 @@ def test_one_run_alone_shows_nothing(tmp_path: Path) -> None:
     run.events.remove(("script.run", "node-a", run.all("script.run", "node-a")[0]))
     text = judged(run, "MN-14", tmp_path, Status.UNKNOWN)
     assert "apply_changes.sh was run 1 times with the controller up, not twice" in text
+
+
+# The last that a machine sends
+
+
+@pytest.mark.parametrize(
+    ("requirement", "make", "machine", "off_s"),
+    [
+        ("MN-14", applied, "controller", 40),
+        ("MN-24", node_lost, "node-a", 20),
+        ("MN-30", controller_lost, "controller", 20),
+    ],
+)
+def test_the_last_that_a_machine_sent_may_reach_the_wire_80_ms_late(
+    requirement: str, make: Callable[[], Run], machine: str, off_s: float, tmp_path: Path
+) -> None:
+    run = make()
+    on(run).speak(machine, [off_s + 0.18])  # off by 0.1 s after that at the latest
+    judged(run, requirement, tmp_path, Status.PASS)

@@ -266,6 +266,13 @@ def test_mn_17_excuses_what_is_missing_by_no_more_than_the_host_was_late(tmp_pat
     assert "was kept from running" in doubt_of(run, "MN-17", tmp_path / "late")
 
 
+def test_mn_17_a_page_that_came_once_a_client_had_left_need_not_list_it(tmp_path: Path) -> None:
+    run = run_mn_17()
+    run.events.append(("connections.shown", "client", page(GUIDE, 29.9, 32, [])))
+    verdict = run.judge("MN-17", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
 # MN-18, MN-19
 
 

@@ -109,6 +109,14 @@ def test_mn_28_before_apply_changes_nothing_has_survived_it(tmp_path: Path) -> N
     assert "node-b was shown before apply_changes.sh had run" in verdict.text
 
 
+def test_mn_28_what_was_applied_before_the_rules_were_loaded_shows_nothing(tmp_path: Path) -> None:
+    run = run_mn_28()
+    run.find("changes.applied", "node-b")["at_ns"] = shown(run, "node-b", "loaded")[0]["at_ns"] - 1
+    verdict = run.judge("MN-28", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "node-b was shown before apply_changes.sh had run" in verdict.text
+
+
 def test_mn_28_a_line_that_is_no_rule_is_unknown(tmp_path: Path) -> None:
     run = changed(run_mn_28(), "node-a", "ipv4", "*nat", "nat is here", "loaded")
     verdict = run.judge("MN-28", tmp_path)
@@ -245,6 +253,21 @@ def test_mn_29_rejects_what_the_node_sends_on(way: str, tmp_path: Path) -> None:
     target = forward(run, "node-b", 4, way)["target"]
     run.frames.append(echo(GUIDE.services.address(4), target, "node-b"))
     assert "the node sent it on" in judge_mutant(run, "MN-29", tmp_path)
+
+
+def test_mn_29_rejects_what_the_node_sends_on_under_its_own_address(tmp_path: Path) -> None:
+    run = run_mn_29()
+    target = forward(run, "node-b", 6, "through")["target"]
+    run.frames.append(echo(GUIDE.address("node-b", 6), target, "node-b"))
+    assert "the node sent it on" in judge_mutant(run, "MN-29", tmp_path)
+
+
+def test_mn_29_what_the_node_asks_itself_is_not_sent_on(tmp_path: Path) -> None:
+    run = run_mn_29()
+    target = forward(run, "node-b", 4, "through")["target"]
+    run.frames.append(echo(GUIDE.address("node-b", 4), target, "node-b", number=7))
+    verdict = run.judge("MN-29", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
 
 
 def test_mn_29_what_was_never_sent_was_not_refused(tmp_path: Path) -> None:

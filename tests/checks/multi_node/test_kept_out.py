@@ -1,0 +1,76 @@
+"""MN-18 and MN-19: what was done to a client holds until it is enabled again, and not longer."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checks.engine.verdict import Status
+from tests.checks.factories import Data, Run, tunnel_frames
+from tests.checks.multi_node.portal_runs import at, page, run_mn_19
+from tests.checks.multi_node.runs import judge_mutant
+from tests.checks.sites import GUIDE
+
+
+def disabled(run: Run) -> Data:
+    """Return how the client that is disabled stood at first."""
+    return next(one for one in run.all("tunnel.tried") if one["client"] == "client-1")
+
+
+def try_again(run: Run, started: float, looked: float, **how: object) -> Data:
+    """Let the client that was disabled try once more, with a handshake on the wire."""
+    again = {**disabled(run), "at_ns": at(looked), **how}
+    for number, frame in enumerate(tunnel_frames(again)):
+        run.frames.append(replace(frame, at_ns=at(started + 1) + 5_000_000 * number))
+    start = {"client": "client-1", "at_ns": at(started)}
+    run.events += [("tunnel.started", "client", start), ("tunnel.tried", "client", again)]
+    return again
+
+
+def comes_back(run: Run) -> None:
+    """Let the client that was disabled, and is enabled at 41 s, be there from 46 s on."""
+    again = try_again(run, 45, 50)
+    probe = {"client": "client-1", "asked_ns": at(52), "up": True, "answered": True}
+    run.events += [
+        ("tunnel.probed", "client", {**probe, "at_ns": at(53)}),
+        ("connections.shown", "client", page(GUIDE, 52, 53, [("node-b", again)])),
+    ]
+
+
+@pytest.mark.parametrize("requirement", ["MN-18", "MN-19"])
+def test_who_was_enabled_again_may_come_back(requirement: str, tmp_path: Path) -> None:
+    run = run_mn_19()
+    comes_back(run)
+    verdict = run.judge(requirement, tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
+@pytest.mark.parametrize("requirement", ["MN-18", "MN-19"])
+def test_who_was_not_enabled_may_not_come_back(requirement: str, tmp_path: Path) -> None:
+    run = run_mn_19()
+    comes_back(run)
+    run.events = [one for one in run.events if one[2].get("action") != "enable"]
+    judge_mutant(run, requirement, tmp_path)
+
+
+def test_that_another_was_enabled_lets_nobody_back(tmp_path: Path) -> None:
+    run = run_mn_19()
+    comes_back(run)
+    for act in run.all("account.acted"):
+        if act["action"] == "enable":
+            act["client"] = "client-0"
+    judge_mutant(run, "MN-18", tmp_path)
+
+
+def test_who_gets_in_at_once_and_is_refused_later_was_not_kept_out(tmp_path: Path) -> None:
+    run = run_mn_19()
+    try_again(run, 22, 24)
+    text = judge_mutant(run, "MN-19", tmp_path)
+    assert "client-1 by tcp over IPv4 to node-b got in" in text
+
+
+def test_who_is_refused_twice_was_kept_out(tmp_path: Path) -> None:
+    run = run_mn_19()
+    try_again(run, 22, 24, up=False, detail="AUTH: Received control message: AUTH_FAILED")
+    verdict = run.judge("MN-19", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
