@@ -1,14 +1,15 @@
 """Who holds the virtual IP: whoever claims it in any way that others believe.
 
 By an advertisement, an ARP answer, a gratuitous ARP, an ARP packet that carries it as its sender,
-or a packet that is sent from it. The port says who did (`senders` says why). One node is to hold
-it at all times; what the other claims is judged against the role, outside of elections.
+or a packet that is sent from it: the port says who did (`senders` says why). And by having it, as
+a node that was asked for its addresses said. One node is to hold it at all times; what the other
+claims is judged against the role, outside of elections.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,8 +18,11 @@ from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
 from checks.protocols import arp
 from evidence import packets
+from evidence.events.takeover import AddressesHeld
 from evidence.moment import NS
 
+CUT_OFF = ("link-cut", "carrier-loss")
+"""Faults by which a node holds whatever it holds for itself alone: nobody can reach it."""
 ANNOUNCED_BEFORE_S = 0.5
 """ucarp announces right before its first advertisement; seen within 0.1 s, the rest is slack."""
 
@@ -31,20 +35,25 @@ class How(enum.StrEnum):
     ANNOUNCES = "announces it by gratuitous ARP"
     ASKS = "sends ARP from it"
     SERVES = "sends packets from it"
+    HOLDS = "has it among its addresses"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Somebody claimed the virtual IP at a moment of the wire's clock."""
+    """Somebody claimed the virtual IP at a moment of the wire's clock.
+
+    service: IP protocol and port that a packet was sent from.
+    """
 
     at_ns: int
     who: str
     how: How
+    service: tuple[int | None, int | None] = (None, None)
 
 
 @lru_cache(maxsize=2)
 def claims(recorded: Recorded) -> Sequence[Claim]:
-    """List every claim that the wire let pass, in the order of time."""
+    """List every claim that the wire let pass, or a node told of, in the order of time."""
     found = [
         Claim(one.at_ns, one.sender, How.ADVERTISES) for one in recorded.passed if not one.resigning
     ]
@@ -58,8 +67,24 @@ def claims(recorded: Recorded) -> Sequence[Claim]:
         packet = packets.parse(frame.data)
         if packet is not None and packet.source == address and frame.passed:
             who = _who(recorded, frame.interface, packet.source_mac)
-            found.append(Claim(frame.at_ns, who, How.SERVES))
+            service = packet.protocol, packet.source_port
+            found.append(Claim(frame.at_ns, who, How.SERVES, service))
+    found += _held(recorded)
     return tuple(sorted(found, key=lambda claim: claim.at_ns))
+
+
+def _held(recorded: Recorded) -> Iterator[Claim]:
+    """Yield each reading that shows a node with the virtual IP, unless it was cut off then."""
+    cut = [fault for fault in recorded.faults() if fault.name in CUT_OFF]
+    for name in recorded.pair.nodes:
+        for reading in recorded.evidence.events(AddressesHeld, name):
+            alone = any(
+                fault.victim.name == name
+                and fault.at.earliest_ns <= reading.at_ns <= fault.until_ns
+                for fault in cut
+            )
+            if recorded.pair.virtual_ip in reading.held and not alone:
+                yield Claim(reading.at_ns, name, How.HOLDS)
 
 
 def _how(seen: arp.ArpSighting) -> How:

@@ -13,6 +13,7 @@ from checks.engine.obligations import Obligation
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
 from checks.failover.regained import regained_late
+from checks.failover.senders import believed
 from checks.failover.takeover import Takeover
 from checks.failover.whole_run import handovers, thaws
 from checks.protocols.heartbeat import Heartbeat
@@ -53,8 +54,9 @@ def settle_kept(
 def settle_stays(one: Obligation, recorded: Recorded, takeover: Takeover) -> None:
     """Discharge `one` where the new holder advertised on until the watch ended.
 
-    Up to a thaw, or to when the role was moved on by hand. A silence in which its peer would not
-    act is none. Nor is one that begins because the old holder came back late (`regained`).
+    Up to a thaw, or to when the role was moved on by hand. What nobody believes is silence, too. A
+    silence in which its peer would not act is none; nor is one that begins because the old holder
+    came back late (`regained`).
     """
     if why := regained_late(recorded, takeover):
         one.late(why, recorded.wire, *takeover.places)
@@ -63,7 +65,8 @@ def settle_stays(one: Obligation, recorded: Recorded, takeover: Takeover) -> Non
     ends = [start for start, _ in thaws(recorded)]
     ends += [start for _, (start, _) in handovers(recorded)]
     until_ns = min([takeover.until_ns, *(end for end in ends if end > since_ns)])
-    kept = recorded.passed.of(takeover.peer.name).between(since_ns, until_ns)
+    heard = recorded.passed.of(takeover.peer.name).between(since_ns, until_ns)
+    kept = Heartbeat(tuple(seen for seen in heard if believed(seen, recorded.pair)))
     settle_kept(
         one,
         recorded,

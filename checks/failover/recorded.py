@@ -96,6 +96,7 @@ class Recorded:
     def frames(self) -> tuple[Frame, ...]:
         """Every frame of heartbeat or ARP, or from the virtual IP, also those that were dropped.
 
+        In the order of time: a wire that stood still empties one port after the other.
         Raises Imprecise when there are more than a flood would be: they are kept in memory.
         """
         address = bytes(map(int, self.pair.virtual_ip.split(".")))
@@ -110,7 +111,7 @@ class Recorded:
                         f"{self.wire} holds more heartbeats, ARP and packets of the virtual IP"
                         f" than {MOST} octets: somebody flooded the network"
                     )
-        return tuple(found)
+        return tuple(sorted(found, key=lambda frame: frame.at_ns))
 
     @cached_property
     def heard(self) -> Heard:
@@ -213,7 +214,8 @@ class Recorded:
         """Read the pair's advertisements from a capture made inside a guest, at the wire's time."""
         capture = self.evidence.guest_capture(captured.path)
         behind_ns = captured.clock.behind_ns
-        frames = (Frame(one.at_ns + behind_ns, "", one.data) for one in capture)
+        frames = [Frame(one.at_ns + behind_ns, "", one.data) for one in capture]
+        frames.sort(key=lambda frame: frame.at_ns)
         return listen(frames, self.pair).pair.in_group(self.pair.vhid)
 
 

@@ -13,6 +13,7 @@ from checks.failover.recorded import Recorded
 from checks.failover.senders import verifies
 from checks.failover.stages import Stage, figures, owe_stage
 from checks.failover.takeover import RESTART, Takeover, takeovers
+from checks.failover.takeovers import unheard_s
 from checks.protocols.budgets import GUIDE_TAKEOVER_S, Budget
 from checks.protocols.heartbeat import Heartbeat
 from evidence.events.takeover import (
@@ -119,8 +120,11 @@ def _doubt_other_address(one: Obligation, recorded: Recorded, peer: Node) -> Non
 
 
 def _watched_until(recorded: Recorded, returned: NodeReturned) -> int:
-    faults = [fault.at.earliest_ns for fault in recorded.faults()]
-    later = [at_ns for at_ns in faults if at_ns > returned.at_ns]
+    """Return until when (ns) nothing else is done: no fault, no handover, no thaw."""
+    ends = [fault.at.earliest_ns for fault in recorded.faults()]
+    ends += [start for start, _ in whole_run.thaws(recorded)]
+    ends += [start for _, (start, _) in whole_run.handovers(recorded)]
+    later = [at_ns for at_ns in ends if at_ns > returned.at_ns]
     return min([*later, recorded.window.until_ns])
 
 
@@ -149,7 +153,7 @@ def a_reboot_loop_moves_nothing(evidence: Evidence, owed: Obligations) -> None:
             owed.owe(f"0 advertisements of {name}").broken(
                 f"{name} sent {count} advertisement(s) in the reboot loop", recorded.wire
             )
-        kept = sent.of(active.name).in_group(recorded.pair.vhid)
+        kept = recorded.passed.of(active.name).between(begin.at_ns, end.at_ns)
         what = f"{active.name} active in the whole reboot loop, 0 changes of role"
         _owe_unbroken(owed, recorded, what, active, kept, (begin.at_ns, end.at_ns))
     whole_run.owe_no_unexplained_role_change(owed, recorded)
@@ -169,17 +173,18 @@ def restarting_the_active_secondary_fails_back(evidence: Evidence, owed: Obligat
     planned = [plan.times for plan in evidence.events(FailbacksPlanned)]
     what = f"fail-backs by a restart of the active {secondary.name}"
     owed.at_least(sum(planned) or 1, found, what, recorded.wire)
-    engine = primary.engine
-    budget = engine.last_advert_to_takeover()
+    budget = primary.engine.last_advert_to_takeover()
     guide = Budget(0, GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-30")
     for takeover in found:
-        slack_s = engine.active_period_s
+        slack_s = unheard_s(recorded, takeover)
         owe_stage(owed, takeover, Stage.SILENCE, budget, recorded.lateness, slack_s=slack_s)
         owe_stage(owed, takeover, Stage.SILENCE, guide, recorded.lateness)
         _owe_stopped(owed, recorded, takeover)
         _owe_stay(owed, recorded, takeover)
     owed.tell(*figures(found))
     whole_run.owe_one_master(owed, recorded)
+    if found:  # of the role that a fail-back has moved
+        whole_run.owe_no_unexplained_role_change(owed, recorded)
 
 
 def _owe_stopped(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
@@ -209,10 +214,14 @@ def _owe_stay(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None
     if watched_s < old.engine.last_advert_to_takeover().maximum_s:
         stays.doubt(f"{new.name} was watched for {watched_s:.1f} s after the role had moved")
     claims = recorded.aired.of(old.name).between(since_ns, takeover.until_ns).adverts
-    claimed_s = (claims[-1].at_ns - claims[0].at_ns) / NS if claims else 0.0
-    why = f"{old.name} advertised for {claimed_s:.1f} s after the role had moved"
-    stays.settle(claimed_s <= recorded.pair.healing_s, why, *takeover.places)
-    kept = recorded.aired.of(new.name).between(since_ns, takeover.until_ns)
+    span = (claims[0].at_ns, claims[-1].at_ns) if claims else (since_ns, since_ns)
+    claimed_s = (span[1] - span[0]) / NS
+    if claimed_s > recorded.pair.healing_s:
+        why = f"{old.name} advertised for {claimed_s:.1f} s after the role had moved"
+        excess_s, whose = claimed_s - recorded.pair.healing_s, {old.name, new.name, "wire"}
+        missed(stays, why, excess_s, span, whose, recorded.lateness, recorded.wire)
+    stays.met(*takeover.places)
+    kept = recorded.passed.of(new.name).between(since_ns, takeover.until_ns)
     what = f"{takeover}: {new.name} active from then on"
     _owe_unbroken(owed, recorded, what, new, kept, (since_ns, takeover.until_ns))
 

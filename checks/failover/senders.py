@@ -88,7 +88,8 @@ def listen(frames: Iterable[Frame], pair: Pair) -> Heard:
 def verifies(advert: carp.Advertisement | vrrp.Advertisement, pair: Pair) -> bool:
     """Tell whether an advertisement is one that the pair's nodes believe.
 
-    CARP: by the digest. VRRP has no such proof: whoever uses the VRID is believed.
+    CARP: by the digest. VRRP has no such proof: whoever uses the VRID for the virtual IP is
+    believed (keepalived drops what names no address of its own).
     """
     if isinstance(advert, carp.Advertisement):
         if pair.engine != "ucarp" or advert.vhid != pair.vhid:
@@ -96,7 +97,13 @@ def verifies(advert: carp.Advertisement | vrrp.Advertisement, pair: Pair) -> boo
         return hmac.compare_digest(
             advert.digest, carp.digest(pair.secret, advert.vhid, advert.counter)
         )
-    return pair.engine == "keepalived" and advert.vrid == pair.vhid
+    ours = advert.vrid == pair.vhid and pair.virtual_ip in advert.addresses
+    return pair.engine == "keepalived" and ours
+
+
+def believed(one: Advertised, pair: Pair) -> bool:
+    """Tell whether the pair's nodes hear an advertisement, in no VLAN, and believe it."""
+    return one.vlan is None and verifies(one.advert, pair)
 
 
 def _elsewhere(frame: Frame, advert: carp.Advertisement | vrrp.Advertisement, pair: Pair) -> str:

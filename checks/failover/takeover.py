@@ -18,7 +18,7 @@ from checks.engine.obligations import Obligation, Obligations
 from checks.failover.claims import How, claims
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded, WatchedFault
-from checks.failover.senders import verifies
+from checks.failover.senders import believed
 from checks.protocols import arp
 from checks.protocols.heartbeat import Advertised, Heartbeat
 from evidence.errors import Imprecise, Missing
@@ -182,7 +182,7 @@ def measure(recorded: Recorded, fault: WatchedFault) -> Takeover:
             for one in heard.of(peer.name)
             if fault.at.earliest_ns <= one.at_ns <= fault.until_ns
             and not one.resigning
-            and verifies(one.advert, recorded.pair)
+            and believed(one, recorded.pair)
         ),
         None,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from checks.engine.in_time import Span, Watch, owe_in_time
-from checks.engine.lateness import missed
+from checks.engine.lateness import FRAME_LATE_S, explain, missed
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check, measures
 from checks.failover import whole_run
@@ -47,16 +47,13 @@ def the_crashes(evidence: Evidence) -> Mapping[str, Sequence[float]]:
 def owe_takeovers(owed: Obligations, recorded: Recorded, *, guide: bool) -> None:
     """Owe the budgets of every takeover but those of clean stops and restarts.
 
-    guide: also the guide's own limit; another engine has only its own timers. An advertisement
-    that the standby did not hear makes a takeover sooner by a period: that is no violation.
+    guide: also the guide's own limit; another engine has only its own timers.
     """
     found = takeovers(recorded, owed, but=(CLEAN_STOP, RESTART))
     for takeover in found:
         engine = takeover.peer.engine
-        budget = engine.last_advert_to_takeover()
-        owe_stage(
-            owed, takeover, Stage.SILENCE, budget, recorded.lateness, slack_s=engine.active_period_s
-        )
+        budget, slack_s = engine.last_advert_to_takeover(), unheard_s(recorded, takeover)
+        owe_stage(owed, takeover, Stage.SILENCE, budget, recorded.lateness, slack_s=slack_s)
         owe_stage(owed, takeover, Stage.TAKEOVER, _unhurried(engine), recorded.lateness)
         if guide:
             limit = Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-24")
@@ -64,6 +61,22 @@ def owe_takeovers(owed: Obligations, recorded: Recorded, *, guide: bool) -> None
         _owe_agreement(owed, recorded, takeover)
         _owe_stays(owed, recorded, takeover)
     owed.tell(*figures(found))
+
+
+def unheard_s(recorded: Recorded, takeover: Takeover) -> float:
+    """Return by how much (s) a takeover may be sooner: the last advertisement may not be heard.
+
+    By a period; by nothing where the standby's own capture holds it, and nothing kept the standby
+    from reading it.
+    """
+    period_s, name = takeover.peer.engine.active_period_s, takeover.peer.name
+    heard = any(
+        _same(seen, takeover.last)
+        for captured in recorded.evidence.events(GuestCaptured, name)
+        for seen in recorded.guest_heartbeat(captured)
+    )
+    span = takeover.last.at_ns, takeover.taken.at_ns
+    return 0.0 if heard and not explain(period_s, span, {name}, recorded.lateness) else period_s
 
 
 def _owe_stays(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
@@ -189,9 +202,12 @@ def _owe_let_go(owed: Obligations, recorded: Recorded, takeover: Takeover) -> No
     if stopped is None or takeover.first is None:
         owed.open(f"{takeover}: when the stop had ended was not recorded")
         return
-    after = recorded.sent.of(node.name).between(stopped.at_ns, fault.until_ns)
+    # The last one may be late on the wire; a goodbye claims nothing.
+    since_ns = stopped.moment.latest_ns + int(FRAME_LATE_S * NS)
+    sent = recorded.sent.of(node.name).between(since_ns, fault.until_ns)
+    after = [one for one in sent if not one.resigning]
     owed.require(
-        not len(after),
+        not after,
         f"{takeover}: no advertisement after its stop had ended",
         f"{node.name} advertised {len(after)} time(s) after its stop had ended",
         stopped.place,

@@ -7,8 +7,10 @@ requirement is registered here: the checks of single requirements owe these thin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from checks.engine.lateness import explain, missed
 from checks.engine.obligations import Obligations
 from checks.failover.claims import owe_one_holder
 from checks.failover.recorded import Recorded, Steady
@@ -25,7 +27,8 @@ from evidence.events.pair import (
     ProfileBegan,
     ProfileEnded,
 )
-from evidence.events.run import LabThawed
+from evidence.events.run import LabBooted, LabThawed
+from evidence.events.takeover import NodeReturned
 from evidence.moment import NS
 
 _DISTURBED = (
@@ -92,14 +95,60 @@ def owe_active(owed: Obligations, recorded: Recorded, steady: Steady) -> None:
 
 
 def owe_no_split_brain(owed: Obligations, recorded: Recorded) -> None:
-    """Owe that two nodes never advertised at once for longer than an election takes."""
+    """Owe that two nodes never advertised at once for longer than an election takes.
+
+    Again and again with nothing done meanwhile is one stretch: they have not agreed.
+    """
     recorded.heard_of_pair()
-    one = owed.owe(f"two masters never for more than {recorded.pair.healing_s:.2f} s")
-    for split in split_brains(recorded):
-        if split.seconds > recorded.pair.healing_s:
-            who = " and ".join(split.senders)
-            one.broken(f"{who} were masters at once for {split.seconds:.2f} s", recorded.wire)
+    healing_s = recorded.pair.healing_s
+    one = owed.owe(f"two masters never for more than {healing_s:.2f} s")
+    for those in _disagreements(recorded, split_brains(recorded)):
+        who, span = those[0].senders, (those[0].start_ns, those[-1].end_ns)
+        lasted_s = (span[1] - span[0]) / NS
+        if lasted_s > healing_s:
+            why = f"{' and '.join(who)} were masters at once for {lasted_s:.2f} s"
+            if len(those) > 1:
+                why += f", {len(those)} times, and nothing was done meanwhile"
+            excess_s, whose = lasted_s - healing_s, {*who, "wire"}
+            missed(one, why, excess_s, span, whose, recorded.lateness, recorded.wire)
     one.met(recorded.wire)
+
+
+def _disagreements(recorded: Recorded, splits: Iterable[SplitBrain]) -> list[list[SplitBrain]]:
+    """Gather splits of the same nodes between which nothing was done that explains the next."""
+    causes = _causes(recorded)
+    found: list[list[SplitBrain]] = []
+    for split in splits:
+        before = found[-1][-1] if found else None
+        if (
+            before is None
+            or before.senders != split.senders
+            or any(start <= split.start_ns and before.start_ns <= end for start, end in causes)
+            or _kept_from_hearing(recorded, split)
+        ):
+            found.append([])
+        found[-1].append(split)
+    return found
+
+
+def _causes(recorded: Recorded) -> list[Stretch]:
+    """List when something was done after which two nodes may have to agree anew."""
+    found = disturbances(recorded) + thaws(recorded)
+    found += [stretch for _, stretch in handovers(recorded)]
+    for fault in recorded.faults():
+        found += [(fault.at.earliest_ns, fault.at.latest_ns), (fault.until_ns, fault.until_ns)]
+    for kind in (LabBooted, NodeReturned):
+        moments = [event.moment for event in recorded.evidence.events(kind)]
+        found += [(moment.earliest_ns, moment.latest_ns) for moment in moments]
+    return found
+
+
+def _kept_from_hearing(recorded: Recorded, split: SplitBrain) -> bool:
+    """Tell whether the host kept the nodes from hearing each other until one of them acted."""
+    engines = [node.engine for node in recorded.pair.nodes.values()]
+    silent_s = min(engine.last_advert_to_takeover().minimum_s for engine in engines)
+    span = split.start_ns - int(recorded.pair.dead_s * NS), split.start_ns
+    return explain(silent_s, span, {*split.senders, "wire"}, recorded.lateness) is not None
 
 
 def split_brains(recorded: Recorded) -> list[SplitBrain]:

@@ -43,7 +43,11 @@ class ServiceStopped(Event):
 
 
 class AddressesHeld(Event):
-    """Every address that the node `source` held; one that is up holds some (FO-10, 11, 27, 28)."""
+    """Every address that the node `source` held; one that is up holds some.
+
+    What was read right before `at_ns`. Who has the virtual IP among them claims it (FO-10, 11, 27,
+    28, and whatever speaks of one holder).
+    """
 
     kind: Literal["addresses.held"] = "addresses.held"
     held: tuple[Name, ...] = Field(min_length=1)

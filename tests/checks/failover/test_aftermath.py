@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.checks.failover.crashes import busy
 from tests.checks.failover.recording import (
     ADDRESS,
     CLIENT,
@@ -193,3 +195,116 @@ def test_a_rogue_that_advertises_from_the_standbys_address_is_no_takeover(
         forged = encoder.carp(ADDRESS["secondary"], password="guessed", counter=2000 + at)
         run.frame(at + 0.5, "rogue/wire0", forged)
     rejects(run.judge(requirement), "secondary did not take over in")
+
+
+def late_by_a_second(directory: Path) -> Run:
+    """Let the second ARP and the log's lines come after 3.3 s."""
+    run = takeover(directory).mapped(
+        lambda at, _, raw: [(at + 1.3 if raw[12:14] == b"\x08\x06" and at > 15 else at, raw)]
+    )
+    run.events = [(16.5 if one[1] == "log.line" else one[0], *one[1:]) for one in run.events]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("requirement", "said"), [("FO-26", "1 gratuitous ARP(s)"), ("FO-31", "the MASTER line is 3.3")]
+)
+def test_what_a_busy_host_delays_after_a_takeover_says_nothing(
+    tmp_path: Path, requirement: str, said: str
+) -> None:
+    run = late_by_a_second(tmp_path)
+    rejects(run.judge(requirement), said)
+    rejects(busy(run, "primary", 13.3, 16.5).judge(requirement), said)
+    verdict = busy(run, "secondary", 13.3, 16.5).judge(requirement)
+    unsure(verdict, said, "`secondary` was kept from running")
+    assert verdict.late
+
+
+def test_a_first_announcement_that_a_busy_host_delays_says_nothing(tmp_path: Path) -> None:
+    run = takeover(tmp_path).mapped(
+        lambda at, _, raw: [(at + 0.5 if raw[12:14] == b"\x08\x06" else at, raw)]
+    )
+    rejects(run.judge("FO-26"), "came 0.500 s from the first advertisement")
+    unsure(busy(run, "wire", 13.2, 13.7).judge("FO-26"), "`wire` was kept from running")
+
+
+def test_a_takeover_watched_for_less_than_the_second_announcement_takes_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path).without("fault.watched")
+    run.event(14.9, "fault.watched", "scenario", node="primary")
+    run.event(14, "neighbour.seen", "client", address=VIRTUAL_IP, mac=MAC["secondary"])
+    unsure(run.judge("FO-26"), "watched for only 1.7 s")
+
+
+def of_another_protocol(directory: Path) -> Run:
+    """Watch a tunnel over UDP and one over TCP of one machine; only the latter comes back."""
+    run = tunnels(directory, 17, protocol="tcp")
+    run.event(6, "tunnel.watched", "client-0", client="outside", protocol="udp")
+    return run
+
+
+def of_the_inside(directory: Path) -> Run:
+    """Watch a machine's tunnel from outside and one from inside; only the latter comes back."""
+    run = tunnels(directory, None)
+    run.event(4, "tunnel.watched", "client-0", client="inside", protocol="udp")
+    for at in (61, 66):
+        carried(run, at, client="inside")
+        served(run, at - 0.001, "secondary")
+    return run
+
+
+@pytest.mark.parametrize("build", [of_another_protocol, of_the_inside])
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_packets_of_a_machines_other_tunnel_are_none_of_this_one(
+    tmp_path: Path, requirement: str, build: Callable[[Path], Run]
+) -> None:
+    rejects(build(tmp_path).judge(requirement), "never came")
+
+
+def only_the_web_service(directory: Path) -> Run:
+    """Let the web service answer on the virtual IP, and OpenVPN send nothing from it."""
+    run = tunnels(directory, 14, fault="kill-ucarp")
+    run.frames = [one for one in run.frames if one[2][23] != 17]
+    for at in (13.7, 18.7):
+        answer = struct.pack("!HHIIBBHHH", 943, 40001, 0, 0, 5 << 4, 0x12, 0, 0, 0)
+        to_client(run, at, "secondary", encoder.ipv4(answer, VIRTUAL_IP, CLIENT, protocol=6))
+    return run
+
+
+def to_client(run: Run, at: float, node: str, packet: bytes) -> None:
+    macs = encoder.octets(CLIENT_MAC) + encoder.octets(MAC[node])
+    run.frame(at, f"{node}/wire0", macs + b"\x08\x00" + packet)
+
+
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_a_web_service_on_the_virtual_ip_serves_no_tunnel(tmp_path: Path, requirement: str) -> None:
+    run = only_the_web_service(tmp_path)
+    unsure(run.judge(requirement), "nothing was sent from the virtual IP by the new node")
+
+
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_a_tunnel_that_the_old_node_serves_by_its_own_address_is_rejected(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = only_the_web_service(tmp_path)
+    for at in (13.999, 18.999):
+        datagram = struct.pack("!HHHH", 1194, 40000, 24, 0) + bytes(16)
+        own = encoder.ipv4(datagram, ADDRESS["primary"], CLIENT, protocol=17)
+        to_client(run, at, "primary", own)
+    rejects(run.judge(requirement), "served by primary, from its own address")
+
+
+def test_a_tunnel_that_nobody_is_seen_to_serve_any_more_says_nothing(tmp_path: Path) -> None:
+    run = tunnels(tmp_path, 61)
+    run.frames = [one for one in run.frames if one[2][23] != 17 or one[0] < 63]
+    unsure(run.judge("FO-39"), "nothing was sent from the virtual IP by the new node")
+
+
+def test_a_tunnel_over_tcp_is_served_from_port_443(tmp_path: Path) -> None:
+    run = tunnels(tmp_path, 20, protocol="tcp")
+    run.frames = [one for one in run.frames if one[2][23] != 17]
+    for at in (19.999, 24.999):
+        segment = struct.pack("!HHIIBBHHH", 443, 40001, 0, 0, 5 << 4, 0x18, 0, 0, 0)
+        to_client(run, at, "secondary", encoder.ipv4(segment, VIRTUAL_IP, CLIENT, protocol=6))
+    passes(run.judge("FO-39"))

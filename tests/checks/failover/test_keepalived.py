@@ -7,17 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from checks.engine import registry
+from evidence.capture import Frame
+from evidence.scenario import Evidence
+from tests.captures import capture
 from tests.checks.failover.recording import (
     ADDRESS,
+    EPOCH,
     MAC,
+    NS,
+    SCENARIO,
     VIRTUAL_IP,
     Run,
     node,
     passes,
     rejects,
+    stamp,
     takeover,
     unsure,
 )
+from tests.checks.failover.strangers import a_vrrp_router
 from tests.checks.protocols import encoder
 
 PRIORITY = {"primary": 150, "secondary": 100}
@@ -142,3 +151,43 @@ def test_a_takeover_of_keepalived_that_is_really_too_soon_is_rejected(tmp_path: 
     run = keepalived(tmp_path)
     run.mapped(lambda at, _, raw: [(at - 1.9 if 43 < at < 44 else at, raw)])
     rejects(run.judge("FO-47"), "sooner than configured")
+
+
+def of_another_virtual_ip(at: float, port: str, raw: bytes) -> list[tuple[float, bytes]]:
+    """Let what the secondary advertises name another virtual IP."""
+    if port != "secondary/wire0":
+        return [(at, raw)]
+    told = {"priority": 0 if at > 150 else 100, "mac": MAC["secondary"]}
+    return [(at, encoder.vrrp(ADDRESS["secondary"], virtual_ip="192.168.70.223", **told))]
+
+
+def test_a_standby_that_advertises_another_virtual_ip_took_nothing_over(tmp_path: Path) -> None:
+    run = keepalived(tmp_path).mapped(of_another_virtual_ip)
+    rejects(run.judge("FO-47"), "secondary did not take over in")
+
+
+def test_a_router_with_the_pairs_vrid_and_another_address_changes_nothing(tmp_path: Path) -> None:
+    passes(a_vrrp_router(keepalived(tmp_path), vrid=94).judge("FO-47"))
+
+
+def test_a_goodbye_that_is_late_on_the_wire_is_none_after_the_stop(tmp_path: Path) -> None:
+    run = keepalived(tmp_path)
+    run.events = [(150.72 if one[0] == 151 else one[0], *one[1:]) for one in run.events]
+    run.mapped(lambda at, _, raw: [(at + 0.2 if at == 150.71 else at, raw)])
+    passes(run.judge("FO-47"))
+
+
+def test_frames_of_two_ports_that_stand_in_the_capture_out_of_step_pass(tmp_path: Path) -> None:
+    """A wire that stood still for 1.6 s empties one port after the other."""
+    run = keepalived(tmp_path)
+    run.write()
+    frames = [
+        Frame(stamp(at), port, raw, comment)
+        for at, port, raw, comment in sorted(run.frames, key=lambda one: one[0])
+    ]
+    waited = [one for one in frames if stamp(149.5) < one.at_ns < stamp(151.2)]
+    first = frames.index(waited[0])
+    frames[first : first + len(waited)] = sorted(waited, key=lambda one: one.interface)
+    content = capture(frames, EPOCH - NS, stamp(run.seconds) + NS)
+    (tmp_path / "wire" / "lab.pcapng").write_bytes(content)
+    passes(registry.judge("FO-47", Evidence(tmp_path, SCENARIO, "FO-47")))

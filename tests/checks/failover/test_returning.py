@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from tests.checks.failover.crashes import busy
 from tests.checks.failover.recording import (
     ADDRESS,
     NS,
@@ -285,3 +287,62 @@ def test_a_failed_failback_among_others_is_rejected(tmp_path: Path) -> None:
     run.event(60.3, "fault.injected", "scenario", fault="service-restart", node="secondary")
     run.beats("secondary", 64, 120, counter=6000)
     rejects(run.judge("FO-30"), "primary did not take over in")
+
+
+def handed_back(run: Run) -> Run:
+    run.event(107.5, "handover.began", "scenario", node="secondary")
+    run.beats("primary", 111.2, 120, counter=3000)
+    run.event(118, "handover.ended", "scenario", node="secondary")
+    return run
+
+
+def thawed(run: Run) -> Run:
+    lab = {"lab": "lab", "generation": 2, "clock": {"behind_ns": 0}}
+    run.event(108, "lab.thawed", "scenario", **lab)
+    run.beats("primary", 108.5, 120, counter=1000)
+    return run
+
+
+@pytest.mark.parametrize("after", [handed_back, thawed])
+def test_a_role_that_is_moved_back_by_hand_after_the_60_s_passes(
+    tmp_path: Path, after: Callable[[Run], Run]
+) -> None:
+    run = returned(tmp_path)
+    run.frames = [one for one in run.frames if one[0] < 108]
+    passes(after(run).judge("FO-28"))
+
+
+def test_a_return_that_was_not_watched_before_a_handover_says_nothing(tmp_path: Path) -> None:
+    run = returned(tmp_path)
+    run.event(95, "handover.began", "scenario", node="secondary")
+    run.event(96, "handover.ended", "scenario", node="secondary")
+    unsure(run.judge("FO-28"), "watched for 50 s after its return, not 60")
+
+
+@pytest.mark.parametrize(("requirement", "build"), [("FO-29", loop), ("FO-30", failback)])
+def test_what_the_wire_drops_keeps_no_role(
+    tmp_path: Path, requirement: str, build: Callable[[Path], Run]
+) -> None:
+    run = build(tmp_path)
+    run.frames = [
+        (at, port, raw, "dropped by rule 1" if 20 < at < 24 else note)
+        for at, port, raw, note in run.frames
+    ]
+    rejects(run.judge(requirement), "was silent for 5.000 s")
+
+
+def test_a_restarted_node_that_a_busy_host_keeps_from_yielding_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = failback(tmp_path)
+    run.beats("secondary", 14.1, 20, counter=5000)
+    verdict = busy(run, "secondary", 14.1, 17).judge("FO-30")
+    unsure(verdict, "secondary advertised for 5.0 s after", "`secondary` was kept from running")
+
+
+def test_a_role_that_goes_back_by_itself_after_the_watch_is_rejected(tmp_path: Path) -> None:
+    run = failback(tmp_path)
+    run.event(25, "fault.watched", "scenario", node="secondary")
+    run.frames = [frame for frame in run.frames if frame[0] < 27]
+    run.beats("secondary", 30.2, 40, counter=5000)
+    rejects(run.judge("FO-30"), UNEXPLAINED)

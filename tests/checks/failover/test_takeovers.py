@@ -27,6 +27,7 @@ from tests.checks.failover.recording import (
     takeover,
     unsure,
 )
+from tests.checks.failover.strangers import tagged
 
 UNEXPLAINED = "nothing that was done explains it"
 
@@ -462,3 +463,46 @@ def test_one_that_had_time_to_hear_the_other_was_not_kept_from_it(
     tmp_path: Path, requirement: str
 ) -> None:
     rejects(busy(regained(tmp_path, after=9), "primary", 18, 22.2).judge(requirement))
+
+
+def test_the_last_advertisement_is_late_on_the_wire_and_the_stop_has_ended_meanwhile(
+    tmp_path: Path,
+) -> None:
+    run = stopped(tmp_path).without("service.stopped").without("addresses.held")
+    run.event(11.02, "service.stopped", "primary")
+    for at in (11.03, 15):
+        run.event(at, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    run.mapped(lambda at, _, raw: [(at + 1 if at > 12 else at, raw)])
+    run.beats("primary", 11.08, 11.1, counter=1011)
+    passes(run.judge("FO-27"))
+
+
+def test_a_standby_that_advertises_inside_a_vlan_took_nothing_over(tmp_path: Path) -> None:
+    run = takeover(tmp_path).mapped(
+        lambda at, port, raw: [
+            (at, tagged(raw) if port == "secondary/wire0" and raw[13] == 0 else raw)
+        ]
+    )
+    rejects(run.judge("FO-24"), "secondary did not take over in")
+
+
+def test_a_new_holder_that_advertises_on_inside_a_vlan_does_not_stay(tmp_path: Path) -> None:
+    run = takeover(tmp_path).mapped(
+        lambda at, _, raw: [(at, tagged(raw) if at > 25 and raw[13] == 0 else raw)]
+    )
+    rejects(run.judge("FO-24"), "secondary took over, and then was silent for")
+
+
+def too_soon_but_heard(directory: Path) -> Run:
+    """Take over 2.3 s after an advertisement that is in the standby's own capture."""
+    run = takeover(directory, silence=2.3)
+    guest_capture(run, skew=0.002)
+    return run
+
+
+def test_a_takeover_too_soon_after_what_the_standby_has_heard_is_rejected(tmp_path: Path) -> None:
+    rejects(too_soon_but_heard(tmp_path).judge("FO-24"), "sooner than configured")
+
+
+def test_one_that_a_busy_host_kept_from_reading_it_has_not_heard_it(tmp_path: Path) -> None:
+    passes(busy(too_soon_but_heard(tmp_path), "secondary", 10.0, 12.2).judge("FO-24"))

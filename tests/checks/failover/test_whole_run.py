@@ -1,0 +1,102 @@
+"""What FO-24 and others owe of a whole run: two masters, and a second holder, as each is judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.checks.failover.crashes import busy
+from tests.checks.failover.recording import (
+    ADDRESS,
+    VIRTUAL_IP,
+    Run,
+    passes,
+    rejects,
+    takeover,
+    unsure,
+)
+
+
+def test_two_masters_of_which_a_busy_host_kept_one_from_yielding_say_nothing(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path, "kill-ucarp")
+    for number, at in enumerate((14.1, 16.9, 17.9)):
+        run.beats("primary", at, at + 0.5, counter=5000 + number)
+    rejects(run.judge("FO-24"), "primary and secondary were masters at once for 3.80 s")
+    verdict = busy(run, "primary", 14.2, 16.9).judge("FO-24")
+    unsure(verdict, "masters at once for 3.80 s", "`primary` was kept from running")
+    assert verdict.late
+
+
+def masters_at_once(directory: Path, *starts: int) -> Run:
+    """Let the old node be a second master for a second, after each of `starts`."""
+    run = takeover(directory, "kill-ucarp").without("fault.watched")
+    run.seconds = 120
+    run.beats("secondary", 40.2, 120, counter=1037)
+    for start in starts:
+        run.beats("primary", start + 0.3, start + 2.2, counter=7000 + start)
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25", "FO-26"])
+def test_two_masters_again_and_again_for_a_second_each_are_rejected(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = masters_at_once(tmp_path, *range(42, 115, 6))
+    rejects(run.judge(requirement), "for 73.00 s, 13 times, and nothing was done meanwhile")
+
+
+def test_an_election_once_more_after_something_was_done_passes(tmp_path: Path) -> None:
+    run = masters_at_once(tmp_path, 42, 62)
+    run.event(55, "fault.watched", "scenario", node="primary")
+    passes(run.judge("FO-24"))
+
+
+def test_an_election_once_more_after_a_busy_host_kept_them_from_hearing_passes(
+    tmp_path: Path,
+) -> None:
+    run = masters_at_once(tmp_path, 42, 62)
+    rejects(run.judge("FO-24"), "for 21.00 s, 2 times")
+    passes(busy(run, "primary", 59.5, 62.2).judge("FO-24"))
+
+
+def test_an_election_after_each_of_twenty_faults_passes(tmp_path: Path) -> None:
+    run = Run(tmp_path, 20 * 20 + 15)
+    active, standby = "primary", "secondary"
+    run.beats(active, 0, 10.2)
+    for number in range(20):
+        at = 20 * number + 10
+        run.event(at + 0.3, "fault.injected", "scenario", fault="kill-ucarp", node=active)
+        run.beats(standby, at + 3.2, at + 20.1, counter=2000 * (number + 1))
+        run.beats(active, at + 4.1, at + 5.2, counter=2000 * (number + 1) + 1000)
+        run.event(at + 15, "fault.watched", "scenario", node=active)
+        active, standby = standby, active
+    passes(run.judge("FO-24"))
+
+
+def holding(run: Run, *seconds: float) -> Run:
+    """Let `ip addr` show the virtual IP on the old node."""
+    for at in seconds:
+        run.event(at, "addresses.held", "primary", held=[ADDRESS["primary"], VIRTUAL_IP])
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25", "FO-26"])
+def test_an_old_node_that_has_the_virtual_ip_among_its_addresses_is_rejected(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = holding(takeover(tmp_path, "kill-ucarp"), 20, 35)
+    rejects(run.judge(requirement), "primary has it among its addresses while secondary is")
+
+
+@pytest.mark.parametrize("fault", ["link-cut", "carrier-loss"])
+def test_what_a_node_has_that_is_cut_off_nobody_can_reach(tmp_path: Path, fault: str) -> None:
+    passes(holding(takeover(tmp_path, fault), 20, 35).judge("FO-24"))
+
+
+def test_the_virtual_ip_is_the_active_nodes_to_have(tmp_path: Path) -> None:
+    run = holding(takeover(tmp_path), 5, 10.2)
+    run.event(20, "addresses.held", "secondary", held=[ADDRESS["secondary"], VIRTUAL_IP])
+    passes(run.judge("FO-24"))
