@@ -91,12 +91,16 @@ def verifies(advert: carp.Advertisement | vrrp.Advertisement, pair: Pair) -> boo
     CARP: by the digest. VRRP has no such proof: whoever uses the VRID is believed.
     """
     if isinstance(advert, carp.Advertisement):
-        if pair.engine != "ucarp" or advert.vhid != pair.vhid:
-            return False
-        return hmac.compare_digest(
-            advert.digest, carp.digest(pair.secret, advert.vhid, advert.counter)
-        )
+        return advert.vhid == pair.vhid and signed(advert, pair)
     return pair.engine == "keepalived" and advert.vrid == pair.vhid
+
+
+def signed(advert: carp.Advertisement, pair: Pair) -> bool:
+    """Tell whether a digest is made with the pair's password, for its virtual IP, of any VHID."""
+    if pair.engine != "ucarp":
+        return False
+    expected = carp.digest(pair.secret, advert.vhid, advert.counter)
+    return hmac.compare_digest(advert.digest, expected)
 
 
 def _elsewhere(frame: Frame, advert: carp.Advertisement | vrrp.Advertisement, pair: Pair) -> str:
