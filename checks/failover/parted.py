@@ -137,7 +137,7 @@ def owe_healed(owed: Obligations, recorded: Recorded, apart: Apart) -> str | Non
     found = holders(recorded, healed_ns, until_ns)
     if len(found) == 1:
         (survivor,) = found
-        _settle_alone(one, recorded, survivor, (healed_ns, until_ns), apart)
+        settle_alone(one, recorded, survivor, (healed_ns, until_ns), apart)
         return survivor
     who = ", ".join(sorted(found)) or "nobody"
     why = f"{len(found)} masters {limit_s:.1f} s after the filter's end: {who}"
@@ -151,12 +151,12 @@ def owe_healed(owed: Obligations, recorded: Recorded, apart: Apart) -> str | Non
     return None
 
 
-def _settle_alone(
+def settle_alone(
     one: Obligation, recorded: Recorded, survivor: str, span: tuple[int, int], apart: Apart
 ) -> None:
-    """Owe that who is left advertises all the time, so that the other one hears it."""
-    kept = recorded.passed.of(survivor).between(*span)
+    """Discharge `one` where a node alone advertises all the time, so that the other hears it."""
     if survivor in recorded.pair.nodes:
+        kept = recorded.passed.of(survivor).between(*span)
         node, limit_s = recorded.pair.node(survivor), recorded.pair.dead_s
         settle_kept(one, recorded, node, kept, span, limit_s, places=apart.places)
     else:

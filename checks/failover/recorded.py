@@ -6,7 +6,7 @@ The value that every check of this package begins with. It judges nothing and re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -81,6 +81,12 @@ class Recorded:
     def pair(self) -> Pair:
         """The configuration that was in force last."""
         return Pair.of(self.evidence.last(PairConfigured), self.evidence.secret)
+
+    def with_vhid(self, vhid: int) -> Recorded:
+        """Read the same again, as what is recorded of a pair that has this VHID."""
+        found = Recorded(self.evidence)
+        found.pair, found.frames = replace(self.pair, vhid=vhid), self.frames
+        return found
 
     @property
     def wire(self) -> str:

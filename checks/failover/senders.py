@@ -92,11 +92,7 @@ def verifies(advert: carp.Advertisement | vrrp.Advertisement, pair: Pair) -> boo
     believed (keepalived drops what names no address of its own).
     """
     if isinstance(advert, carp.Advertisement):
-        if pair.engine != "ucarp" or advert.vhid != pair.vhid:
-            return False
-        return hmac.compare_digest(
-            advert.digest, carp.digest(pair.secret, advert.vhid, advert.counter)
-        )
+        return advert.vhid == pair.vhid and signed(advert, pair)
     ours = advert.vrid == pair.vhid and pair.virtual_ip in advert.addresses
     return pair.engine == "keepalived" and ours
 
@@ -104,6 +100,14 @@ def verifies(advert: carp.Advertisement | vrrp.Advertisement, pair: Pair) -> boo
 def believed(one: Advertised, pair: Pair) -> bool:
     """Tell whether the pair's nodes hear an advertisement, in no VLAN, and believe it."""
     return one.vlan is None and verifies(one.advert, pair)
+
+
+def signed(advert: carp.Advertisement, pair: Pair) -> bool:
+    """Tell whether a digest is made with the pair's password, for its virtual IP, of any VHID."""
+    if pair.engine != "ucarp":
+        return False
+    expected = carp.digest(pair.secret, advert.vhid, advert.counter)
+    return hmac.compare_digest(advert.digest, expected)
 
 
 def _elsewhere(frame: Frame, advert: carp.Advertisement | vrrp.Advertisement, pair: Pair) -> str:

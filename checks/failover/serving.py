@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from checks.engine.lateness import explain
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
@@ -132,12 +133,7 @@ def _owe_replies(owed: Obligations, recorded: Recorded, steady: Steady) -> None:
     if len(questions) < ASKED_TIMES:
         asked.doubt(f"{address} was asked for {len(questions)} times, {ASKED_TIMES} are needed")
     else:
-        answered = _replied_to(questions, arp.replies(recorded.arps, address))
-        asked.settle(
-            answered >= ANSWERED_SHARE * len(questions),
-            f"{address} was answered for {answered} of {len(questions)} questions",
-            *steady.places,
-        )
+        _settle_answered(asked, recorded, steady, questions)
     holder = owed.owe(f"{active.mac} of {active.name} alone answers for {address}")
     macs = sorted({seen.arp.sender_mac for seen in arp.replies(arps, address)})
     if len(macs) > 1:
@@ -153,22 +149,54 @@ def _arps_during(recorded: Recorded, steady: Steady) -> list[arp.ArpSighting]:
     return [seen for seen in recorded.arps if steady.start_ns <= seen.at_ns < steady.end_ns]
 
 
-def _replied_to(questions: Sequence[arp.ArpSighting], replies: Sequence[arp.ArpSighting]) -> int:
-    """Count the questions that got a reply of their own, to who asked, in time."""
-    left = list(replies)
-    answered = 0
-    for question in questions:
-        latest_ns = question.at_ns + int(REPLY_S * NS)
-        reply = next(
-            (
-                seen
-                for seen in left
-                if question.at_ns <= seen.at_ns <= latest_ns
-                and seen.frame_target == question.frame_source
-            ),
-            None,
-        )
-        if reply is not None:
-            left.remove(reply)
-            answered += 1
-    return answered
+def _settle_answered(
+    one: Obligation, recorded: Recorded, steady: Steady, questions: Sequence[arp.ArpSighting]
+) -> None:
+    """Discharge `one` where nearly every question got a reply of its own in time.
+
+    A reply that the host delayed says nothing of who holds the address.
+    """
+    address = recorded.pair.virtual_ip
+    left = arp.replies(recorded.arps, address)
+    limit_ns = int(REPLY_S * NS)
+    unanswered = [
+        question
+        for question in questions
+        if _taken(left, question, question.at_ns + limit_ns) is None
+    ]
+    excuses = [
+        excuse
+        for question in unanswered
+        if (excuse := _excuse(recorded, steady.active, question, left))
+    ]
+    answered = len(questions) - len(unanswered)
+    why = f"{address} was answered for {answered} of {len(questions)} questions"
+    needed = ANSWERED_SHARE * len(questions)
+    if answered < needed <= answered + len(excuses):
+        one.late(f"{why}, but {excuses[0]}", *steady.places)
+    else:
+        one.settle(answered >= needed, why, *steady.places)
+
+
+def _taken(
+    left: list[arp.ArpSighting], question: arp.ArpSighting, until_ns: int
+) -> arp.ArpSighting | None:
+    """Take the first reply to who asked, until a moment, from those that are left."""
+    for seen in left:
+        to_asker = seen.frame_target == question.frame_source
+        if to_asker and question.at_ns <= seen.at_ns <= until_ns:
+            left.remove(seen)
+            return seen
+    return None
+
+
+def _excuse(
+    recorded: Recorded, active: Node, question: arp.ArpSighting, left: list[arp.ArpSighting]
+) -> str | None:
+    """Say what kept the active node from a reply in time, or None when nothing can have."""
+    end_ns = recorded.window.until_ns
+    reply = _taken(left, question, end_ns)
+    answered_ns = end_ns if reply is None else reply.at_ns
+    late_s = (answered_ns - question.at_ns) / NS - REPLY_S
+    span, whose = (question.at_ns, answered_ns), {active.name, "wire"}
+    return explain(late_s, span, whose, recorded.lateness) if late_s > 0 else None

@@ -18,6 +18,7 @@ from checks.failover.parted import (
     owe_healed,
     owe_split,
     profiles,
+    settle_alone,
     split_to_the_end,
 )
 from checks.failover.recorded import Recorded
@@ -51,12 +52,23 @@ def a_filtered_heartbeat_splits_and_is_diagnosed(evidence: Evidence, owed: Oblig
     _owe_diagnosis(owed, evidence, "vrrp-filter", Cause.VRRP_FILTERED)
     inside = filters(recorded) if recorded.pair.engine == "ucarp" else []
     for apart in owe_effective(owed, inside, GUEST_FIREWALL):
-        found = holders(recorded, apart.begin.earliest_ns, apart.end.latest_ns)
-        owed.require(
-            len(found) == 1,
-            "a guest's own firewall splits nothing",
-            f"a guest's own firewall gave {len(found)} masters",
-            recorded.wire,
+        _owe_no_split(owed, recorded, apart)
+
+
+def _owe_no_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
+    """Owe one master under a guest's own firewall.
+
+    Where it was on for less than a standby waits, that one says nothing.
+    """
+    one = owed.owe("a guest's own firewall splits nothing")
+    found = holders(recorded, apart.begin.earliest_ns, apart.end.latest_ns)
+    seconds, dead_s = (apart.end.earliest_ns - apart.begin.latest_ns) / NS, recorded.pair.dead_s
+    if len(found) < 2 and seconds < dead_s:
+        why = f"a guest's own firewall was on for {seconds:.1f} s, a standby may wait {dead_s:.1f}"
+        one.doubt(f"{why} s", *apart.places)
+    else:
+        one.settle(
+            len(found) == 1, f"a guest's own firewall gave {len(found)} masters", recorded.wire
         )
 
 
@@ -119,7 +131,7 @@ def nodes_in_two_segments_cannot_pair(evidence: Evidence, owed: Obligations) -> 
 
 
 def _owe_report(owed: Obligations, evidence: Evidence, apart: Apart) -> None:
-    """Owe that Validate, where all rows were good before, has a bad one while they are apart."""
+    """Owe that Validate, all rows good before, shows as bad what the parting turns bad."""
     one = owed.owe("Validate reports that the nodes are apart")
     shown = evidence.events(ValidateShown)
     before = [event for event in shown if event.at_ns < apart.begin.earliest_ns][-1:]
@@ -131,10 +143,14 @@ def _owe_report(owed: Obligations, evidence: Evidence, apart: Apart) -> None:
     for event in shown:
         if not apart.begin.at_ns <= event.at_ns <= apart.end.at_ns:
             continue
+        places = (event.place, *(was.place for was in before))
         why = "all rows read GOOD although the nodes are apart"
         if old:
             why = "no row reads BAD with the nodes apart but what was bad before"
-        one.settle(bool(_bad(event) - old), why, event.place, *(was.place for was in before))
+        one.settle(bool(_bad(event) - old), why, *places)
+        good = sorted(set(event.expected_bad) - event.bad)
+        if good:
+            one.broken(f"with the nodes apart these read GOOD: {', '.join(good)}", *places)
 
 
 def _bad(shown: ValidateShown) -> set[str]:
@@ -162,11 +178,16 @@ def _owe_one_master(owed: Obligations, recorded: Recorded, apart: Apart) -> None
     since_ns = apart.begin.latest_ns + int(SPLIT_S * NS)
     if apart.end.at_ns < since_ns + 2 * NS:
         one.doubt(f"the profile {apart.name} was on for too short a time", *apart.places)
+        return
     if apart.hits:
         one.doubt(f"the profile {apart.name} dropped {apart.hits} frame(s)", *apart.places)
     found = holders(recorded, since_ns, apart.end.at_ns)
-    why = f"{apart.name}: {len(found)} master(s), expected 1"
-    one.settle(len(found) == 1, why, recorded.wire, *apart.places)
+    if len(found) == 1:
+        (holder,) = found
+        settle_alone(one, recorded, holder, (since_ns, apart.end.at_ns), apart)
+    else:
+        why = f"{apart.name}: {len(found)} master(s), expected 1"
+        one.broken(why, recorded.wire, *apart.places)
 
 
 def _owe_diagnosis(owed: Obligations, evidence: Evidence, profile: str, cause: Cause) -> None:

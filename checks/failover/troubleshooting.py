@@ -17,6 +17,8 @@ from evidence.scenario import Evidence
 
 HEARD_LINES, HEARD_S = 4, 5.0
 """"Listen 5 s", at least 4 packets."""
+TWICE_S = 0.001
+"""A packet that comes to a node by two interfaces, or twice over the network, is one."""
 _DAY_S = 86_400.0
 
 
@@ -45,12 +47,18 @@ def a_stopped_secondary_sees_the_heartbeat(evidence: Evidence, owed: Obligations
 
 
 def _heard(recorded: Recorded, printed: TcpdumpPrinted, peer: Node) -> list[float]:
-    """Return when the peer's advertisements were heard, in seconds of the day."""
-    return [
-        line.at_s
-        for line in tcpdump.advertisement_lines(printed.text)
-        if (line.source, line.vrid) == (peer.address, recorded.pair.vhid)
-    ]
+    """Return when the peer's advertisements were heard, each once, in seconds of the day.
+
+    What a node sends itself ("Out") it has not heard.
+    """
+    found: list[float] = []
+    for line in tcpdump.advertisement_lines(printed.text):
+        of_peer = (line.source, line.vrid) == (peer.address, recorded.pair.vhid)
+        if not of_peer or line.direction == "Out":
+            continue
+        if not found or (line.at_s - found[-1]) % _DAY_S > TWICE_S:
+            found.append(line.at_s)
+    return found
 
 
 def _too_few(

@@ -28,9 +28,14 @@ SILENT_PERIODS = 3
 
 @check("FO-22")
 def the_vhid_is_94_and_can_be_moved(evidence: Evidence, owed: Obligations) -> None:
-    """Judge that 94 is seen before, only the new VHID after both restarts, and one master."""
-    recorded = Recorded(evidence)
+    """Judge that 94 is seen before, only the new VHID after both restarts, and one master.
+
+    What comes before the change is that of a pair with 94, what comes after it that of one with
+    the new VHID, whenever its configuration was read.
+    """
+    configured = Recorded(evidence)
     moved = evidence.last(VhidMoved)
+    by_default, recorded = configured.with_vhid(DEFAULT_VHID), configured.with_vhid(moved.vhid)
     end_ns = evidence.window.until_ns
     if not len(recorded.sent):
         raise Missing(f"{recorded.wire} holds no advertisement of the pair")
@@ -38,19 +43,14 @@ def the_vhid_is_94_and_can_be_moved(evidence: Evidence, owed: Obligations) -> No
         owed.open(f"the VHID was moved to {moved.vhid}, which it is by default", moved.place)
     if moved.moment.latest_ns + WATCHED_S * NS > end_ns:
         owed.open(f"recorded for less than {WATCHED_S:.0f} s after the change", moved.place)
-    before = recorded.sent.between(evidence.window.from_ns, moved.at_ns)
+    before = by_default.sent.between(evidence.window.from_ns, moved.at_ns)
     after = recorded.sent.between(moved.at_ns, end_ns + 1)
-    default = owed.owe(f"VHID {DEFAULT_VHID} before")
-    first = before.first()
-    if first is None:
-        default.doubt("nothing was recorded before the change", recorded.wire)
-    else:
-        why = f"the default VHID is {first.group}, not {DEFAULT_VHID}"
-        default.settle(first.group == DEFAULT_VHID, why, recorded.wire)
+    _owe_default(owed, recorded, before, moved)
+    seen = after.groups() | by_default.sent.between(moved.at_ns, end_ns + 1).groups()
     owed.require(
-        after.groups() == {moved.vhid},
+        seen == {moved.vhid},
         f"only VHID {moved.vhid} after",
-        f"after the change VHIDs {sorted(after.groups())} are seen, only {moved.vhid} may be",
+        f"after the change VHIDs {sorted(seen)} are seen, only {moved.vhid} may be",
         moved.place,
         recorded.wire,
     )
@@ -59,10 +59,30 @@ def the_vhid_is_94_and_can_be_moved(evidence: Evidence, owed: Obligations) -> No
     whole_run.tell_strangers(owed, recorded)
 
 
+def _owe_default(owed: Obligations, recorded: Recorded, before: Heartbeat, to: VhidMoved) -> None:
+    """Owe that the pair begins with the default VHID, and has none but the new one besides."""
+    default = owed.owe(f"VHID {DEFAULT_VHID} before")
+    first, strange = before.first(), sorted(before.groups() - {DEFAULT_VHID, to.vhid})
+    if first is None:
+        default.doubt("nothing was recorded before the change", recorded.wire)
+    elif first.group != DEFAULT_VHID:
+        why = f"the default VHID is {first.group}, not {DEFAULT_VHID}"
+        default.broken(why, recorded.wire)
+    else:
+        default.settle(not strange, f"before the change VHIDs {strange} are seen", recorded.wire)
+
+
 def _owe_one_active(owed: Obligations, recorded: Recorded, after: Heartbeat, end_ns: int) -> None:
-    """Owe that one node is the master after the change, and still is when the window ends."""
+    """Owe one master after the change, until the window ends.
+
+    Where both nodes begin at once, it takes them an election to know which.
+    """
     one = owed.owe("one master after it, to the end")
-    masters = sorted(after.senders())
+    first = after.first()
+    elected_ns = (end_ns if first is None else first.at_ns) + int(recorded.pair.healing_s * NS)
+    kept = after.between(elected_ns, end_ns + 1)
+    intruders = after.senders() - recorded.pair.nodes.keys()
+    masters = sorted((kept if len(kept) else after).senders() | intruders)
     if len(masters) != 1:
         one.broken(f"{len(masters)} masters after it: {', '.join(masters)}", recorded.wire)
         return
@@ -70,6 +90,8 @@ def _owe_one_active(owed: Obligations, recorded: Recorded, after: Heartbeat, end
     silent_s = (end_ns - intervals[-1].end_ns) / NS if intervals else 0.0
     if len(intervals) != 1 or silent_s > SILENT_PERIODS * after.adverts[-1].advert.period_s:
         one.broken(f"{masters[0]} was the master after it, and fell silent", recorded.wire)
+    elif intervals[0].start_ns >= elected_ns:
+        one.broken(f"{masters[0]} became the master long after it", recorded.wire)
     one.met(recorded.wire)
 
 
@@ -144,19 +166,20 @@ def _all_the_time(seen: Sequence[tuple[int, float]], span: tuple[int, int]) -> b
 
 
 def _moves(recorded: Recorded, start_ns: int, end_ns: int, other: int) -> int:
-    """Count how often a virtual MAC came in at another port than the time before.
+    """Count how often a virtual MAC of the two pairs came in at another port than before.
 
     What belongs to neither of the two pairs is left out: it shows nothing of them.
     """
     theirs = {(one.at_ns, one.port) for one in _neighbours(recorded, other)}
     strange = {(one.at_ns, one.port) for one in recorded.strangers} - theirs
+    macs = {b"\0\0\x5e\0\0" + bytes([vhid]) for vhid in (recorded.pair.vhid, other)}
     ports: dict[bytes, str] = {}
     moves = 0
     for frame in recorded.frames:
         source = frame.data[6:12]
         if (frame.at_ns, frame.interface) in strange or not start_ns <= frame.at_ns < end_ns:
             continue
-        if source.startswith(b"\0\0\x5e\0"):
+        if source in macs:
             moves += ports.get(source, frame.interface) != frame.interface
             ports[source] = frame.interface
     return moves

@@ -27,6 +27,7 @@ _LINE = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
+_SENT = re.compile(r"\s(?P<source>\d[\d.]*)\s+>\s+[\d.]+:\s", re.ASCII)
 
 _COOKED_BYTES = {"SLL": 72, "SLL2": 76}
 
@@ -94,3 +95,13 @@ def advertisement_lines(output: str) -> list[AdvertisementLine]:
     """Every advertisement in a tcpdump's whole output; other lines are passed over."""
     parsed = (parse_line(line) for line in output.splitlines())
     return [line for line in parsed if line is not None]
+
+
+def senders_of_other_lines(output: str) -> list[str]:
+    """Return the IPv4 source of each line that is no advertisement in either form.
+
+    What stands behind the last line end is left out: tcpdump was stopped while it printed that.
+    """
+    whole, _, _ = output.rpartition("\n")
+    others = (_SENT.search(line) for line in whole.splitlines() if parse_line(line) is None)
+    return [match["source"] for match in others if match]

@@ -88,17 +88,17 @@ def read(frame: bytes) -> carp.Advertisement | Advertisement | None:
     The rule: high nibble 3 is VRRPv3; 36 bytes whose byte 3 does not fit a VRRPv2 of five
     addresses is CARP (a genuine one has byte 3 == 7; another value there is a defective CARP, for
     `carp.findings` to name); everything else is VRRPv2. Raises MalformedFrame when a packet of
-    protocol 112 is none of them.
+    protocol 112 is none of them, is cut short, or is a fragment.
     """
     try:
         ethernet = parse_ethernet(frame)
-        if ethernet.ethertype != IPV4:
-            return None
-        packet = parse_ipv4(ethernet.payload)
     except MalformedFrame:
-        return None  # not IPv4 at all: nothing was claimed to be a heartbeat
-    if packet.protocol != carp.PROTOCOL or packet.fragment:
+        return None  # no frame at all: nothing was claimed to be a heartbeat
+    if ethernet.ethertype != IPV4 or ethernet.payload[9:10] != bytes([carp.PROTOCOL]):
         return None
+    packet = parse_ipv4(ethernet.payload)
+    if packet.fragment:
+        raise MalformedFrame("a fragment of a heartbeat")
     message = packet.payload
     if len(message) < 8:
         raise MalformedFrame(f"a heartbeat of {len(message)} bytes is neither VRRP nor CARP")

@@ -223,6 +223,7 @@ def test_an_answer_is_read_or_the_machine_is_named(what: str) -> None:
 
 NEVER_RAISE: dict[str, tuple[Callable[[str], object], list[str]]] = {
     "what tcpdump printed": (tcpdump.advertisement_lines, [TCPDUMP]),
+    "what else tcpdump printed": (tcpdump.senders_of_other_lines, [TCPDUMP]),
     "sockets": (lambda said: list(read_sockets(said)), [STATE["sockets"]]),
     "a body of the API": (json_of_api, ['{"error": "missing authentication information"}']),
     "a number of PHP's": (_number, ["12", "1.5"]),

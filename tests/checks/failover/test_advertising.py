@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,6 +147,48 @@ def test_too_few_advertisements_of_a_sender_that_was_kept_from_running_are_late(
     assert verdict.late
 
 
+def long_steady(directory: Path, *parts: tuple[float, float]) -> Run:
+    """Keep the primary active for 93 s; each part has its end, and its period until then."""
+    run, at, counter = Run(directory, 100), 0.5, 1000
+    for end, period in parts:
+        counter = run.beats("primary", at, end, period=period, counter=counter)
+        at = run.frames[-1][0] + period
+    run.event(2, "steady.began", "scenario", active="primary")
+    run.event(95, "steady.ended", "scenario", active="primary")
+    return run
+
+
+@pytest.mark.parametrize("period", [0.5, 1.15])
+@pytest.mark.parametrize(("since", "until"), [(33, 100), (65.5, 100), (33, 65)])
+def test_a_period_that_is_another_for_30_s_of_a_longer_span_is_rejected(
+    tmp_path: Path, since: float, until: float, period: float
+) -> None:
+    run = long_steady(tmp_path, (since, 1.0), (until, period), (100, 1.0))
+    rejects(run.judge("FO-16"), "advertisements of primary in 30 s, configured are 30")
+
+
+@pytest.mark.parametrize("period", [0.9991, 1.0, 1.0009])
+@pytest.mark.parametrize("seed", range(3))
+def test_clocks_that_are_off_and_frames_late_by_80_ms_pass(
+    tmp_path: Path, period: float, seed: int
+) -> None:
+    late = random.Random(seed)  # noqa: S311 - noise, no secret
+    run = long_steady(tmp_path, (100, period))
+    run.mapped(lambda at, _, raw: [(at + late.choice((0, 0.08)), raw)])
+    passes(run.judge("FO-16"))
+
+
+def test_advertisements_that_a_busy_wire_lets_through_at_once_are_late(tmp_path: Path) -> None:
+    run = long_steady(tmp_path, (100, 1.0))
+    run.mapped(lambda at, _, raw: [(42.6 + at / 1e6 if 40 < at < 42.6 else at, raw)])
+    rejects(run.judge("FO-16"), "a gap of 3.100 s")
+    for since in (40.5, 41.5):
+        late(run, "wire", since=since, until=since + 1, kept=1.0)
+    verdict = run.judge("FO-16")
+    unsure(verdict, "33 advertisements", "27 advertisements", "`wire` was kept from running")
+    assert verdict.late
+
+
 def test_advertisements_that_are_tagged_with_a_vlan_reach_no_peer(tmp_path: Path) -> None:
     run = steady(tmp_path).mapped(lambda at, _, raw: [(at, tagged(raw))])
     rejects(run.judge("FO-16"), "0 advertisements of primary")
@@ -192,6 +235,26 @@ def test_a_standby_that_sends_vrrp_or_what_is_broken_is_rejected(tmp_path: Path)
     rejects(run.judge("FO-17"), "1 advertisement(s), VHID 94", "1 malformed packet(s)")
 
 
+BROKEN: dict[str, Callable[[bytes], bytes]] = {
+    "it is cut short": lambda raw: raw[:-16],
+    "a fragment": lambda raw: raw[:20] + b"\x20\x00" + raw[22:],
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.parametrize(("requirement", "of"), [("FO-17", "secondary"), ("FO-18", "primary")])
+def test_a_nodes_packet_that_is_no_whole_one_is_rejected(
+    tmp_path: Path, requirement: str, of: str, what: str
+) -> None:
+    run = steady(tmp_path)
+    for second in range(10, 20):
+        raw = encoder.carp(ADDRESS[of], counter=2000 + second)
+        run.frame(second + 0.7, f"{of}/wire0", BROKEN[what](raw))
+    rejects(run.judge(requirement), what)
+    run.frames = [(at, port.replace(of, "other"), *rest) for at, port, *rest in run.frames]
+    assert "malformed" not in run.judge(requirement).text
+
+
 def test_a_standby_beside_nobody_who_is_active_says_nothing(tmp_path: Path) -> None:
     run = steady(tmp_path)
     run.frames = [frame for frame in run.frames if frame[0] < 2]
@@ -223,6 +286,22 @@ def test_a_broken_frame_is_rejected_for_its_defect(tmp_path: Path, change, reaso
 
 def test_an_unrelated_hosts_broken_vrrp_packet_is_none_of_the_pairs(tmp_path: Path) -> None:
     passes(a_broken_packet(steady(tmp_path)).judge("FO-18"))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "reason"), [("FO-18", "2 x source MAC"), ("FO-19", "2 digest(s) of primary")]
+)
+def test_another_vhid_in_an_advertisement_does_not_hide_it(
+    tmp_path: Path, requirement: str, reason: str
+) -> None:
+    altered = patched(35, b"\x5f")
+    run = steady(tmp_path).mapped(
+        lambda at, port, raw: altered(at, port, raw) if at in (10.5, 20.5) else [(at, raw)]
+    )
+    rejects(run.judge(requirement), reason)
+    whole = steady(tmp_path)
+    whole.beats("secondary", 10.7, 20, vhid=95)
+    passes(whole.judge(requirement))
 
 
 def test_another_password_on_one_node_is_rejected(tmp_path: Path) -> None:
@@ -259,10 +338,31 @@ def test_the_guides_lines_pass_with_their_erratum(tmp_path: Path) -> None:
         (("192.168.70.1 >", f"{VIRTUAL_IP} >"), f"sent by the virtual IP {VIRTUAL_IP}"),
         (("192.168.70.1 >", "192.168.70.7 >"), "0 line(s)"),
         (("VRRPv2", "VRRPv3"), "0 line(s)"),
+        (("224.0.0.18", "239.192.0.1"), "sent to 239.192.0.1"),
     ],
 )
 def test_other_lines_are_rejected(tmp_path: Path, change, reason: str) -> None:
     rejects(printed(tmp_path, lines(change=change)).judge("FO-21"), reason)
+
+
+KEEPALIVED = {
+    "address": ("192.168.70.1 >", "192.168.70.2 >"),
+    "mac": ("00:00:5e:00:00:5e", MAC["secondary"]),
+    "cooked": ("length 72", "length 56"),
+    "prio": ("prio 0", "prio 100"),
+    "length": ("length 36", "length 20"),
+}
+
+
+def test_lines_of_a_node_that_speaks_vrrp_are_rejected(tmp_path: Path) -> None:
+    text = f"{lines()}\n{lines(**KEEPALIVED)}\n"
+    rejects(printed(tmp_path, text).judge("FO-21"), "7 line(s) of 192.168.70.2")
+    strange = text.replace("192.168.70.2 >", "192.168.70.254 >")
+    passes(printed(tmp_path, strange).judge("FO-21"))
+
+
+def test_a_last_line_that_the_end_has_torn_is_none(tmp_path: Path) -> None:
+    passes(printed(tmp_path, lines()[:-10]).judge("FO-21"))
 
 
 def test_an_unrelated_carp_pair_printed_by_the_same_tcpdump_passes(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ from tests.checks.failover.recording import (
     CLIENT,
     CLIENT_MAC,
     MAC,
+    NS,
     VIRTUAL_IP,
     Run,
     passes,
     rejects,
+    stamp,
     steady,
     unsure,
 )
@@ -161,6 +163,35 @@ def test_one_answer_that_is_lost_is_no_violation(tmp_path: Path) -> None:
     run.asked(20, "primary")
     run.asked(21)
     passes(run.judge("FO-15"))
+
+
+def answered_late(directory: Path) -> Run:
+    """Let the active node answer the first two of five questions after more than 2 s."""
+    run = steady(directory)
+    run.frames = [frame for frame in run.frames if not 10 < frame[0] < 13.4]
+    for number in range(5):
+        at = 10.0 + number
+        reply = encoder.arp(2, MAC["primary"], VIRTUAL_IP, CLIENT, to=CLIENT_MAC)
+        run.asked(at)
+        run.frame(max(at + 0.001, 13.5 + number / 100), "primary/wire0", reply)
+    return run
+
+
+def test_answers_that_a_busy_host_delays_say_nothing(tmp_path: Path) -> None:
+    run = answered_late(tmp_path)
+    rejects(run.judge("FO-15"), "3 of 5 questions")
+    for since, kept in ((10, 1.0), (11, 1.0), (12, 1.0), (13, 0.4)):
+        late = {"of": "primary", "from_ns": stamp(since), "kept_ns": int(kept * NS)}
+        run.event(since + kept, "host.late", "host", **late)
+    unsure(run.judge("FO-15"), "3 of 5 questions", "was kept from running")
+
+
+def test_answers_that_never_come_are_rejected_on_a_busy_host_too(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    for second in range(5):
+        run.asked(10 + second, *(["primary"] if second == 4 else []))
+    run.event(11, "host.late", "host", of="primary", from_ns=stamp(10), kept_ns=NS)
+    rejects(run.judge("FO-15"), "1 of 5 questions")
 
 
 def test_a_question_that_the_holder_asks_itself_needs_no_answer(tmp_path: Path) -> None:

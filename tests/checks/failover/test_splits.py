@@ -168,6 +168,15 @@ def test_a_guests_own_firewall_must_not_split_the_pair(tmp_path: Path) -> None:
     rejects(run.judge("FO-42"), "firewall gave 2 masters")
 
 
+def test_a_guests_own_firewall_that_no_standby_waits_out_says_nothing(tmp_path: Path) -> None:
+    run = split(tmp_path)
+    run.event(40, "filter.began", "scenario", filter="guest-firewall")
+    run.event(42, "filter.ended", "scenario", filter="guest-firewall", hits=2)
+    unsure(run.judge("FO-42"), "on for 2.0 s")
+    run.beats("secondary", 41.5, 42)
+    rejects(run.judge("FO-42"), "firewall gave 2 masters")
+
+
 def test_a_split_that_does_not_heal_is_rejected(tmp_path: Path) -> None:
     run = split(tmp_path)
     run.beats("secondary", 31.5, 60, password="other")
@@ -215,6 +224,26 @@ def test_a_profile_that_splits_a_plain_network_is_rejected(tmp_path: Path) -> No
     run = platforms(tmp_path)
     run.beats("secondary", 12.5, 20)
     rejects(run.judge("FO-48"), "plain: 2 master(s), expected 1")
+
+
+def test_a_master_that_falls_silent_on_a_plain_network_is_rejected(tmp_path: Path) -> None:
+    run = platforms(tmp_path)
+    run.frames = [frame for frame in run.frames if not 11.5 < frame[0] < 18.5]
+    rejects(run.judge("FO-48"), "primary was silent for 8.000 s")
+
+
+def test_an_intruder_as_the_only_master_of_a_plain_network_is_rejected(tmp_path: Path) -> None:
+    run = platforms(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] > 21]
+    for second in range(21):
+        run.frame(second, "elsewhere/wire0", encoder.carp(ADDRESS["primary"], counter=second))
+    rejects(run.judge("FO-48"), "elsewhere/wire0 holds the virtual IP, and neither node")
+
+
+def test_a_plain_network_that_was_watched_too_shortly_says_nothing(tmp_path: Path) -> None:
+    run = platforms(tmp_path).but(profile="plain", hits=0)
+    run.event(9, "profile.ended", "scenario", profile="plain", hits=0)
+    unsure(run.judge("FO-48"), "plain was on for too short a time")
 
 
 def test_a_profile_with_two_masters_one_after_the_other_is_rejected(tmp_path: Path) -> None:
@@ -383,6 +412,22 @@ def test_a_validate_that_was_not_asked_shows_nothing(tmp_path: Path, at: int) ->
     run = split(tmp_path, "isolation")
     run.events = [one for one in run.events if one[1] != "validate.shown" or one[0] != at]
     unsure(run.judge("FO-45"), "Validate")
+
+
+def test_an_isolation_that_turns_the_wrong_row_is_rejected(tmp_path: Path) -> None:
+    rows = ("SSH from primary to secondary", "rsync on primary", "rsync on secondary")
+    expected = (rows[0], rows[2])
+    run = split(tmp_path, "isolation").without("validate.shown")
+    run.event(4, "validate.shown", "primary", broken="", rows=read(rows))
+    shown = {"broken": "isolation", "expected_bad": expected}
+    run.event(20, "validate.shown", "primary", rows=read(rows, *expected), **shown)
+    passes(run.judge("FO-45"))
+    run.event(21, "validate.shown", "primary", rows=read(rows, rows[1]), **shown)
+    rejects(run.judge("FO-45"), f"these read GOOD: {', '.join(expected)}")
+
+
+def read(rows: tuple[str, ...], *bad: str) -> list[dict[str, object]]:
+    return [{"name": name, "good": name not in bad} for name in rows]
 
 
 @pytest.mark.parametrize("profile", OBSERVED)

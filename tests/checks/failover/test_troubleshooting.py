@@ -62,3 +62,13 @@ def test_what_others_advertise_neither_helps_nor_harms(
     others = lines(change=change)
     passes(printed(tmp_path, f"{lines()}\n{others}").judge("FO-41"))
     rejects(printed(tmp_path, others).judge("FO-41"), "saw 0 advertisement(s)")
+
+
+def test_a_line_that_is_printed_twice_is_one_packet(tmp_path: Path) -> None:
+    twice = [at for second in range(0, 8, 2) for at in (second, second + 0.0004)]
+    rejects(printed(tmp_path, lines(*twice)).judge("FO-41"), "3 in the 5 s from 18:15:53")
+
+
+def test_what_a_node_sends_itself_it_does_not_hear(tmp_path: Path) -> None:
+    sent = lines(change=(" M ", " Out "))
+    rejects(printed(tmp_path, sent).judge("FO-41"), "saw 0 advertisement(s)")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, unsure
-from tests.checks.failover.strangers import STRANGERS, a_carp_pair, a_vrrp_router
+from tests.checks.failover.strangers import OTHER, STRANGERS, a_carp_pair, a_vrrp_router
 from tests.checks.protocols import encoder
 
 
@@ -60,6 +61,59 @@ def test_a_pair_that_is_silent_after_the_move_is_rejected(tmp_path: Path) -> Non
     run = moved(tmp_path)
     run.frames = [frame for frame in run.frames if frame[0] < 11]
     rejects(run.judge("FO-22"), "0 masters after it")
+
+
+def into_the_other_role(directory: Path) -> Run:
+    """Let the other node be the master after the move; the configuration is that of before."""
+    run = Run(directory, 40)
+    run.beats("primary", 0, 10)
+    run.beats("secondary", 12, 40, vhid=77)
+    run.event(15, "vhid.moved", "scenario", vhid=77)
+    run.asked(25, "secondary")
+    return run
+
+
+def started_at_once(directory: Path, both_until: float = 17.7) -> Run:
+    run = Run(directory, 40, vhid=77)
+    run.beats("primary", 0, 10)
+    run.event(15, "vhid.moved", "scenario", vhid=77)
+    run.beats("secondary", 16.6, both_until, vhid=77, counter=5000)
+    run.beats("primary", 16.9, 40, vhid=77, counter=5001)
+    return run
+
+
+@pytest.mark.parametrize("build", [into_the_other_role, started_at_once])
+def test_either_node_may_be_the_master_after_the_move(
+    tmp_path: Path, build: Callable[[Path], Run]
+) -> None:
+    passes(build(tmp_path).judge("FO-22"))
+
+
+def test_two_masters_for_longer_than_an_election_after_the_move_are_rejected(
+    tmp_path: Path,
+) -> None:
+    rejects(started_at_once(tmp_path, both_until=22).judge("FO-22"), "2 masters after it")
+
+
+def test_a_role_that_moves_after_the_move_is_rejected(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 15.5]
+    run.beats("secondary", 19.5, 40, vhid=77)
+    rejects(run.judge("FO-22"), "secondary became the master long after it")
+
+
+@pytest.mark.parametrize("vhid", [77, 94])
+def test_an_intruder_after_the_move_is_rejected(tmp_path: Path, vhid: int) -> None:
+    run = into_the_other_role(tmp_path)
+    raw = encoder.carp(ADDRESS["primary"], counter=1005, vhid=vhid)
+    run.frame(16.5, "elsewhere/wire0", raw)
+    rejects(run.judge("FO-22"), "elsewhere/wire0" if vhid == 77 else "[77, 94]")
+
+
+def test_a_standby_with_a_vhid_of_its_own_before_the_move_is_rejected(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    run.beats("secondary", 0.5, 9, vhid=95)
+    rejects(run.judge("FO-22"), "before the change VHIDs [95] are seen")
 
 
 def test_a_move_that_was_not_watched_says_nothing(tmp_path: Path) -> None:
@@ -125,6 +179,14 @@ def test_a_role_that_moves_meanwhile_moves_the_virtual_mac(tmp_path: Path) -> No
     run.frames = [frame for frame in run.frames if frame[0] < 30 or frame[1] == "other/wire0"]
     run.beats("secondary", 31, 70)
     rejects(run.judge("FO-23"), "moved between ports 1 time(s)")
+
+
+def test_a_strangers_virtual_mac_that_moves_is_none_of_the_two_pairs(tmp_path: Path) -> None:
+    run = neighbours(tmp_path)
+    for at, router in ((5, "a"), (20, "a"), (30, "b"), (50, "b")):
+        raw = encoder.gratuitous("00:00:5e:00:01:33", OTHER)
+        run.frame(at + 0.2, f"router-{router}/wire0", raw)
+    passes(run.judge("FO-23"))
 
 
 @pytest.mark.parametrize("port", ["other/wire0", "primary/wire0"])

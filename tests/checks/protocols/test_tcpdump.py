@@ -50,6 +50,12 @@ def test_advertisements_are_picked_out_of_a_whole_output() -> None:
     assert len(tcpdump.advertisement_lines(output)) == 2
 
 
+@pytest.mark.parametrize(("end", "others"), [("\n", ["192.168.70.1"]), ("", [])])
+def test_who_sent_lines_of_another_form_is_read_but_of_a_torn_one(end: str, others: list) -> None:
+    output = f"listening on any\n{SLL}\n{SLL2}\n{SLL[:-10]}{end}"
+    assert tcpdump.senders_of_other_lines(output) == others
+
+
 @pytest.mark.parametrize(
     ("was", "becomes"),
     [("vrid 94", "vrid " + "9" * 5000), ("prio 0", "prio " + "9" * 5000), ("intvl 1s", "intvl ٣s")],

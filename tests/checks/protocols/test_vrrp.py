@@ -97,6 +97,20 @@ def test_a_cut_message_is_malformed() -> None:
         read(V2[:-1])
 
 
+@pytest.mark.parametrize(
+    ("frame", "why"),
+    [
+        (encoder.carp()[:-16], "cut short"),
+        (encoder.carp()[:30], "header needs 20 bytes"),
+        (encoder.carp()[:20] + b"\x20\x00" + encoder.carp()[22:], "fragment"),
+    ],
+    ids=["cut", "cut in its header", "fragment"],
+)
+def test_a_packet_of_protocol_112_that_is_not_whole_is_malformed(frame: bytes, why: str) -> None:
+    with pytest.raises(MalformedFrame, match=why):
+        vrrp.read(frame)
+
+
 def test_a_frame_without_a_heartbeat_is_none() -> None:
     assert vrrp.read(encoder.gratuitous("02:00:00:00:00:01")) is None
     assert vrrp.read(b"") is None
