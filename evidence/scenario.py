@@ -169,7 +169,7 @@ class Evidence:
         """
         found = [str(one) for one in self._within.damage]
         found += _hit_nothing(self._within, self.scenario)
-        clocks = [(line.event.place, line.host_clock) for line in self._within.lines]
+        clocks = [(one.event.place, one.host_clock, one.event.at_ns) for one in self._within.lines]
         found += complaints(clocks)
         if self._read_frames:
             found += [what for one in self.events(SiteHeard) for what in one.troubles]
