@@ -16,6 +16,7 @@ from pathlib import Path
 from checks.engine.attempts import Attempt, attempts_of, begun_twice, counted_twice
 from checks.engine.coming_home import told_otherwise
 from checks.engine.seal import SEAL, SEALED, broken, sealed, to_judge
+from checks.engine.series import left_unjudged
 from checks.engine.verdicts import FILE_NAME, read_tables, read_verdicts, tables_of
 from evidence.arrivals import hosts_of, other_than_arrived, wrong_at_arrival
 from evidence.capture import verify
@@ -165,7 +166,7 @@ def _open(directory: Path, histories: Histories, attempts: list[Attempt]) -> Ite
         yield error.message
         wanted = {}
     for requirement, place in wanted.items():
-        if requirement not in said.attempts:
+        if not said.attempts.get(requirement):
             yield f"{place}: {requirement} was to be judged, and never was"
     for requirement in said.never_judged:
         yield f"{FILE_NAME}: {requirement} was to be judged, and never was"
@@ -176,6 +177,11 @@ def _open(directory: Path, histories: Histories, attempts: list[Attempt]) -> Ite
                     f"{one.place}: attempt {one.number} of {one.scenario} was to be judged"
                     f" for {requirement}, and never was"
                 )
+    for series in left_unjudged(histories, attempts):
+        yield (
+            f"{FILE_NAME}: {series.requirement} was to be judged over the repetitions of"
+            f" {series.name}, and never was over all that began"
+        )
     yield from _lost_and_not_taken(histories, attempts)
     if not sealed(directory):
         yield f"{FILE_NAME}: no seal: the run did not end, or the seal was removed"
