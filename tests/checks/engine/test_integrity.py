@@ -240,11 +240,15 @@ def test_what_the_marks_of_a_capture_say_is_told(tmp_path: Path, monkeypatch) ->
     assert altered(tmp_path) == "wire/lab.pcapng: the mark of 12:00:01 differs"
 
 
-@pytest.mark.parametrize("name", ["run.json", "transcripts/lab/node-a.log", "wire/lab.pcapng"])
+@pytest.mark.parametrize(
+    "name",
+    ["run.json", "transcripts/lab/node-a.log", "wire/lab.pcapng", "guest-secondary-17.pcap"],
+)
 def test_every_file_that_a_verdict_may_rest_on_is_sealed(tmp_path: Path, name: str) -> None:
     (tmp_path / "run.json").write_text("{}")
     (tmp_path / "transcripts" / "lab").mkdir(parents=True)
     (tmp_path / "transcripts" / "lab" / "node-a.log").write_text("typed")
+    (tmp_path / "guest-secondary-17.pcap").write_bytes(b"octets")
     good_run(tmp_path)
     path = tmp_path / name
     good = path.read_bytes()
