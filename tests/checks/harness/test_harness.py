@@ -40,6 +40,11 @@ OPEN: dict[str, tuple[str, Change, str]] = {
         visited_twice({"after": ["file /run/a: new"]}, {"after": ["file /run/b: new"]}),
         "never the same",
     ),
+    "what one visit left is there still": (
+        "LAB-01",
+        visited_twice({"after": ["file /run/a: new"]}, {"still": ["file /run/a: new"]}),
+        "after a lab, and still after the next: file /run/a: new",
+    ),
     "nothing was received": ("LAB-02", without("frames.received"), "not shown"),
     "no rule hit anything": ("LAB-02", nothing_dropped, "hit none"),
     "what was judged lacked more": (
