@@ -18,7 +18,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from evidence.clock import complaints
+from evidence.clock import steps
 from evidence.errors import BadEvidence
 from evidence.files import reading
 from evidence.mark import BEGIN, LAST, STOPPED, Mark, mark_of
@@ -141,9 +141,10 @@ def _read(path: Path, _: tuple[int, int, int]) -> Coverage:
             f"{path}: no marks of coverage: recorded before format 2",
             hint="judge it with the revision that its run.json names",
         )
+    holes = _holes(marks)
     return Coverage(
         path=path,
-        spans=tuple(_spans(marks)),
+        spans=tuple(_spans(marks, holes)),
         ended=bool(marks) and marks[-1].mark in LAST,
         stopped="".join(_stopped(*pair) for pair in pairwise(marks[-2:])),
         problems=tuple(problems),
@@ -152,7 +153,7 @@ def _read(path: Path, _: tuple[int, int, int]) -> Coverage:
             for one, other in pairwise(marks)
             if other.late_ns >= LATE_NS
         ),
-        known_holes=tuple(hole for pair in pairwise(marks) for hole in _holes_between(*pair)),
+        known_holes=tuple(dict.fromkeys(chain.from_iterable(holes))),
         digests=tuple((mark.wall_ns, mark.sha256) for mark in marks),
         unmarked_ns=scan.unmarked_ns,
     )
@@ -215,8 +216,19 @@ def _stopped(one: Mark, other: Mark) -> str:
     return f"the wire stopped recording after {clock_text(one.wall_ns)}: {other.why}"
 
 
+def _holes(marks: list[Mark]) -> list[list[Hole]]:
+    """Return what keeps each stretch from one mark to the next from being covered."""
+    found = [list(_holes_between(*pair)) for pair in pairwise(marks)]
+    for first, last, what in steps((one.clock, one.monotonic_ns) for one in marks):
+        from_ns, until_ns = sorted((marks[first].wall_ns, marks[last].wall_ns))
+        before, after = clock_text(marks[first].wall_ns), clock_text(marks[last].wall_ns)
+        for stretch in found[first:last]:
+            stretch.append(Hole(from_ns, until_ns, f"{what}, between {before} and {after}"))
+    return found
+
+
 def _holes_between(one: Mark, other: Mark) -> Iterator[Hole]:
-    """Yield what keeps the stretch between two marks from being covered."""
+    """Yield what was lost between two marks."""
     from_ns, until_ns = sorted((one.wall_ns, other.wall_ns))
     if why := _stopped(one, other):
         yield Hole(from_ns, until_ns, why)
@@ -229,16 +241,13 @@ def _holes_between(one: Mark, other: Mark) -> Iterator[Hole]:
         frames = "frame" if dropped == 1 else "frames"
         why = f"the kernel dropped {dropped} {frames} between {before} and {after}"
         yield Hole(from_ns, until_ns, why)
-    for complaint in complaints([(before, one.clock), (after, other.clock)]):
-        yield Hole(from_ns, until_ns, complaint)
 
 
-def _spans(marks: list[Mark]) -> Iterator[Span]:
+def _spans(marks: list[Mark], holes_of: list[list[Hole]]) -> Iterator[Span]:
     """Yield the stretches without a hole but for drops; those without drops are joined."""
     joined: Span | None = None
-    for one, other in pairwise(marks):
+    for (one, other), holes in zip(pairwise(marks), holes_of, strict=True):
         dropped = other.dropped - one.dropped
-        holes = list(_holes_between(one, other))
         if joined is not None and not holes:
             joined = replace(joined, until_ns=other.wall_ns)
             continue

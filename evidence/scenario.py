@@ -9,18 +9,19 @@ whatever was read: a verdict on such evidence is UNKNOWN. Nothing here writes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from evidence.capture import Capture, Frame, without_duplicates
 from evidence.clock import complaints
-from evidence.errors import Missing
+from evidence.errors import BadEvidence, Missing
 from evidence.event import NS_BOUND, Event
 from evidence.events.pair import FilterEnded, ProfileEnded
 from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted, SiteHeard
 from evidence.events.takeover import FaultInjected
-from evidence.files import LARGEST_TEXT, inside, is_there, read_whole
+from evidence.files import LARGEST_TEXT, digest_of, inside, is_there, read_whole
 from evidence.history import FILE_NAME, Recording, read_history
 from evidence.moment import Window
 from evidence.run import RunDirectory
@@ -55,6 +56,7 @@ class Evidence:
         self._history = history
         self._attempt = attempt
         self._read_frames = False
+        self._guests: set[str] = set()
 
     @cached_property
     def _whole(self) -> Recording:
@@ -144,6 +146,11 @@ class Evidence:
 
     def guest_capture(self, name: str) -> Capture:
         """Return a capture that was made inside a guest; BadEvidence for a name outside the run."""
+        self._guests.add(name)
+        return self.wire_capture(name)
+
+    def wire_capture(self, name: str) -> Capture:
+        """Return the capture of a lab that the history names; BadEvidence as above."""
         return Capture(inside(self.directory, name))
 
     def frames(self) -> Iterator[Frame]:
@@ -169,7 +176,7 @@ class Evidence:
         """
         found = [str(one) for one in self._within.damage]
         found += _hit_nothing(self._within, self.scenario)
-        clocks = [(line.event.place, line.host_clock) for line in self._within.lines]
+        clocks = [(one.event.place, one.host_clock, one.event.at_ns) for one in self._within.lines]
         found += complaints(clocks)
         if self._read_frames:
             found += [what for one in self.events(SiteHeard) for what in one.troubles]
@@ -180,12 +187,18 @@ class Evidence:
         return list(dict.fromkeys(found))
 
     def digests(self) -> Mapping[str, str]:
-        """Return the SHA-256 of what was read, by file: a line's chain, a capture's last mark."""
+        """Return the SHA-256 of what was read, by file: a line's chain, a capture's last mark.
+
+        A guest's capture has no marks: of that it is the whole file's, where it can be read.
+        """
         end = self._bounds[1].line
         found = {self.place(f"{FILE_NAME}:{end}"): self._whole.hash_at(end)}
         if self._read_frames:
             digest = self._capture.coverage().last_digest(self.window.until_ns)
             found[self.capture_place] = digest
+        for name in sorted(self._guests):
+            with suppress(BadEvidence):
+                found[self.place(name)] = digest_of(inside(self.directory, name), "capture")[1]
         return found
 
     def secret(self, reference: SecretReference) -> str:

@@ -205,7 +205,7 @@ def _captures(part: Part, recording: Recording) -> Iterator[Lack]:
 
 def _clocks(recording: Recording) -> Iterator[Lack]:
     """Yield when a host's clock was set, or it slept, anywhere in its part of the run."""
-    clocks = [(line.event.place, line.host_clock) for line in recording.lines]
+    clocks = [(one.event.place, one.host_clock, one.event.at_ns) for one in recording.lines]
     for one in _first(complaints(clocks)):
         yield Lack("clock", one)
 

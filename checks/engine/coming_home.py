@@ -16,10 +16,11 @@ from checks.engine.attempts import Attempt, attempts_of, earlier_elsewhere
 from checks.engine.judging import judge_attempt, unmarked
 from checks.engine.verdict import Status, Verdict, unknown
 from checks.engine.verdicts import FILE_NAME, Verdicts, read_verdicts, record_verdict
-from evidence.arrivals import since_arrival
+from evidence.arrivals import hosts_of, since_arrival
 from evidence.errors import EvidenceError
 from evidence.events.hosts import EvidenceArrived, HostLost
 from evidence.events.run import SeriesJudged
+from evidence.files import is_there
 from evidence.history import read_history
 from evidence.parts import Histories, Part, parts_of, prefix_of
 from evidence.run import RunDirectory
@@ -45,19 +46,17 @@ def take_home(directory: Path, host: str = "") -> CameHome:
     is UNKNOWN. wrong: lines of a history that are damaged, but for an end that may yet
     come, and files that are not what their host read.
     """
-    if len(parts_of(directory)) == 1:
+    if len(parts_of(directory)) == 1 and not is_there(RunDirectory(directory).history):
         return CameHome({}, ())
     histories = _histories(directory, host)
     kept = read_verdicts(directory).attempts
     made: dict[Key, Verdict] = {}
-    wrong: list[str] = []
+    wrong = list(_since_it_came(directory, histories, host))
     attempts = attempts_of(histories)
     for part, recording in histories:
         if not part.host or (host and part.host != host):
             continue
         wrong += [str(one) for one in recording.damage if not one.is_torn_end]
-        arrived = histories.own.of(EvidenceArrived)
-        wrong += [part.prefix + one for one in since_arrival(part.directory, part.host, arrived)]
         try:
             said = _said_there(histories, part)
         except EvidenceError as error:
@@ -69,6 +68,16 @@ def take_home(directory: Path, host: str = "") -> CameHome:
             made[key] = verdict
             record_verdict(directory, requirement, scenario, verdict, number)
     return CameHome(made, tuple(wrong))
+
+
+def _since_it_came(directory: Path, histories: Histories, host: str) -> Iterator[str]:
+    """Yield what is not as it came any more, of one host, or of all of which some came."""
+    arrived = histories.own.of(EvidenceArrived)
+    for name in hosts_of(arrived):
+        if host in ("", name):
+            prefix = prefix_of(name)
+            for one in since_arrival(directory / prefix, name, arrived):
+                yield prefix + one
 
 
 def _histories(directory: Path, host: str) -> Histories:

@@ -16,11 +16,12 @@ from pathlib import Path
 from checks.engine.attempts import Attempt, attempts_of, begun_twice, counted_twice
 from checks.engine.coming_home import told_otherwise
 from checks.engine.seal import SEAL, SEALED, broken, sealed, to_judge
+from checks.engine.series import left_unjudged
 from checks.engine.verdicts import FILE_NAME, read_tables, read_verdicts, tables_of
-from evidence.arrivals import since_arrival, wrong_at_arrival
+from evidence.arrivals import hosts_of, other_than_arrived, wrong_at_arrival
 from evidence.capture import verify
 from evidence.errors import EvidenceError
-from evidence.events.hosts import EvidenceArrived, HostLost
+from evidence.events.hosts import EvidenceArrived, HostJoined, HostLost
 from evidence.files import inside
 from evidence.parts import Histories, Part, prefix_of, read_histories
 from evidence.pcapng import CUT
@@ -55,7 +56,8 @@ def integrity(directory: Path, seal: str = "", histories: Histories | None = Non
     altered = (
         *_without_verdict(directory, attempts),
         *begun_twice(histories, attempts),
-        *_other_than_arrived(histories),
+        *_other_than_it_came(directory, histories, lost=False),
+        *_unheard_of(histories),
         *_summary(directory),
         *broken(directory, seal),
     )
@@ -64,8 +66,9 @@ def integrity(directory: Path, seal: str = "", histories: Histories | None = Non
     cut = tuple(one.what for one in found if one.is_end and one.part in lost)
     damaged = [one.what for one in found if not (one.is_end and one.part in lost)]
     damaged += _wrong_when_it_came(histories)
+    damaged += _other_than_it_came(directory, histories, lost=True)
     damaged += told_otherwise(histories, read_verdicts(directory))
-    return Integrity(altered, tuple(damaged), tuple(_open(directory, attempts)), cut)
+    return Integrity(altered, tuple(damaged), tuple(_open(directory, histories, attempts)), cut)
 
 
 def _without_verdict(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
@@ -80,16 +83,31 @@ def _without_verdict(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
                 )
 
 
-def _other_than_arrived(histories: Histories) -> Iterator[str]:
+def _other_than_it_came(directory: Path, histories: Histories, *, lost: bool) -> Iterator[str]:
+    """Yield what is not as it came last, of the hosts that were lost, or of the others.
+
+    What came last of a host that was lost may have been cut in the middle.
+    """
     arrived = histories.own.of(EvidenceArrived)
+    gone = {one.host for one in histories.own.of(HostLost)}
+    for host in hosts_of(arrived):
+        if (host in gone) is lost:
+            prefix = prefix_of(host)
+            for one in other_than_arrived(directory / prefix, host, arrived):
+                yield prefix + one
+
+
+def _unheard_of(histories: Histories) -> Iterator[str]:
+    known = {one.host for one in histories.own.of(HostJoined)}
+    known.update(hosts_of(histories.own.of(EvidenceArrived)))
     for part, _ in histories:
-        for one in since_arrival(part.directory, part.host, arrived):
-            yield part.prefix + one
+        if part.host and part.host not in known:
+            yield f"{part.prefix}: the history of the run knows of no such host"
 
 
 def _wrong_when_it_came(histories: Histories) -> Iterator[str]:
     arrived = histories.own.of(EvidenceArrived)
-    for host in dict.fromkeys(one.host for one in arrived):
+    for host in hosts_of(arrived):
         for told in wrong_at_arrival(host, arrived):
             yield f"what came from {host}: {told}"
 
@@ -140,7 +158,7 @@ def _summary(directory: Path) -> Iterator[str]:
         yield f"{FILE_NAME}: what it says of the whole run is not what its parts say"
 
 
-def _open(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
+def _open(directory: Path, histories: Histories, attempts: list[Attempt]) -> Iterator[str]:
     said = read_verdicts(directory)
     try:
         wanted = to_judge(directory, attempts)
@@ -148,7 +166,7 @@ def _open(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
         yield error.message
         wanted = {}
     for requirement, place in wanted.items():
-        if requirement not in said.attempts:
+        if not said.attempts.get(requirement):
             yield f"{place}: {requirement} was to be judged, and never was"
     for requirement in said.never_judged:
         yield f"{FILE_NAME}: {requirement} was to be judged, and never was"
@@ -159,5 +177,22 @@ def _open(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
                     f"{one.place}: attempt {one.number} of {one.scenario} was to be judged"
                     f" for {requirement}, and never was"
                 )
+    for series in left_unjudged(histories, attempts):
+        yield (
+            f"{FILE_NAME}: {series.requirement} was to be judged over the repetitions of"
+            f" {series.name}, and never was over all that began"
+        )
+    yield from _lost_and_not_taken(histories, attempts)
     if not sealed(directory):
         yield f"{FILE_NAME}: no seal: the run did not end, or the seal was removed"
+
+
+def _lost_and_not_taken(histories: Histories, attempts: list[Attempt]) -> Iterator[str]:
+    begun = {one.scenario for one in attempts}
+    for lost in histories.own.of(HostLost):
+        for scenario in lost.cut:
+            if scenario not in begun:
+                yield (
+                    f"{lost.place}: {scenario} was cut with {lost.host}:"
+                    " nothing of it came home, and nobody took it"
+                )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_NAME = re.compile(r"(?P<test>[^\[]+)\[(?:(?P<case>.*)-)?(?P<number>\d+)/(?P<of>\d+)\]")
+_NAME = re.compile(r"(?P<test>[^\[]+)\[(?:(?P<case>.*)-)?(?P<number>\d{1,9})/(?P<of>\d{1,9})\]")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Repetition:
 
     @classmethod
     def named(cls, scenario: str) -> Repetition | None:
-        """Read a scenario's name; None when it is no repetition's."""
+        """Read a scenario's name; None when it is no repetition's, or has more digits than any."""
         if (found := _NAME.fullmatch(scenario)) is None:
             return None
         case = f"[{found['case']}]" if found["case"] else ""

@@ -6,7 +6,7 @@ with the SHA-256 of what it held; the seal is the SHA-256 of `verdicts.json` its
 changes a file, or a verdict, is found; whoever rewrites all of it alike (history, captures,
 verdicts and seal) is not, by any hash kept beside what it speaks of. The seal is printed at the end
 of a run: who keeps it elsewhere finds that, too.
-`secrets.json` is not sealed, as it is not shared.
+`secrets.json` is not sealed, as it is not shared; consoles and errata, as no verdict rests on them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,14 @@ from evidence.parts import parts_of, read_histories
 from evidence.run import RunDirectory
 
 SEAL, SEALED = "seal", "sealed"
-_KEPT = (history.FILE_NAME, "run.json", leaks.FILE_NAME, "wire/*.pcapng", "transcripts/**/*")
+_KEPT = (
+    history.FILE_NAME,
+    "run.json",
+    leaks.FILE_NAME,
+    "wire/*.pcapng",
+    "guest-*.pcap",
+    "transcripts/**/*",
+)
 LARGEST_SEALED = 16 * 1024 * 1024 * 1024
 """Octets of one file: a capture of hours has some GiB."""
 

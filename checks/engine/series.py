@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
@@ -130,6 +131,15 @@ def _note_parts(path: Path, histories: Histories) -> None:
         history.record(PartsJudged(source="judge", lines=lines))
 
 
+def left_unjudged(histories: Histories, attempts: Iterable[Attempt]) -> Iterator[Series]:
+    """Yield each series with repetitions that began and are in no verdict over all of them."""
+    marks = {(one.scenario, one.requirement): one.line for one in _marks(histories)}
+    for series in series_in(attempts):
+        line = marks.get((series.name, series.requirement), 0)
+        if not line or series not in series_in(attempts_of(histories.before(line))):
+            yield series
+
+
 def judge_marked_series(
     histories: Histories, known: Mapping[Mark, Verdict] = _NONE
 ) -> Iterator[SeriesVerdict]:
@@ -138,13 +148,7 @@ def judge_marked_series(
     known: verdicts of repetitions that were made of the same: they need not be made twice.
     """
     times: dict[tuple[str, str], int] = {}
-    marks = histories.own.of(SeriesJudged)
-    if len(marks) > MOST_MARKS:
-        raise BadEvidence(
-            f"{FILE_NAME}: {len(marks)} series are said to be judged, and no run has more than"
-            f" {MOST_MARKS}"
-        )
-    for mark in marks:
+    for mark in _marks(histories):
         key = (mark.scenario, mark.requirement)
         times[key] = times.get(key, 0) + 1
         before = histories.before(mark.line)
@@ -153,6 +157,16 @@ def judge_marked_series(
         found = [series for series in every if (series.name, series.requirement) == key]
         for series in found or [Series(*key, of=1, begun={})]:
             yield _judge(series, before, attempts, times[key], known)
+
+
+def _marks(histories: Histories) -> list[SeriesJudged]:
+    marks = histories.own.of(SeriesJudged)
+    if len(marks) > MOST_MARKS:
+        raise BadEvidence(
+            f"{FILE_NAME}: {len(marks)} series are said to be judged, and no run has more than"
+            f" {MOST_MARKS}"
+        )
+    return marks
 
 
 def _judge(
@@ -197,14 +211,15 @@ def _is_judged(last: Attempt, verdicts: Mapping[int, Verdict]) -> bool:
 def _over_all(
     series: Series, judged: Mapping[int, Verdict], measured: list[str], repeated: int
 ) -> Verdict:
-    missing = [number for number in range(1, series.of + 1) if number not in judged]
+    there = sorted(number for number in judged if 1 <= number <= series.of)
+    missing = series.of - len(there)
     parts = list(judged.values())
     status = worst([one.status for one in parts] + [Status.UNKNOWN] * bool(missing))
     count = f"{len(judged)} of {series.of} repetitions"
     if repeated:
         count += f", {repeated} of them repeated because the host was late"
     if missing:
-        count += f"; not judged: {_ranges(missing)}"
+        count += f"; not judged: {_gaps(there, series.of)}"
     reasons = [
         f"{identity(number, series.of)}: {reason}"
         for number, one in judged.items()
@@ -218,7 +233,7 @@ def _over_all(
         status,
         (count, *reasons, *measured),
         tuple(dict.fromkeys(place for one in parts for place in one.evidence)),
-        sum(one.owed for one in parts) + len(missing),
+        sum(one.owed for one in parts) + missing,
         sum(one.discharged for one in parts),
         status is Status.UNKNOWN and not missing and all(one.late for one in doubted),
         {file: digest for one in parts for file, digest in one.digests.items()},
@@ -231,12 +246,8 @@ def _common(verdicts: list[Verdict]) -> list[str]:
     return [reason for reason in first.reasons if all(reason in other.reasons for other in others)]
 
 
-def _ranges(numbers: list[int]) -> str:
-    """Write sorted numbers as "1, 4 to 6"."""
-    parts: list[tuple[int, int]] = []
-    for number in numbers:
-        if parts and parts[-1][1] == number - 1:
-            parts[-1] = (parts[-1][0], number)
-        else:
-            parts.append((number, number))
-    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in parts)
+def _gaps(numbers: list[int], of: int) -> str:
+    """Write those from 1 to `of` that are not among sorted numbers as "1, 4 to 6"."""
+    found = pairwise((0, *numbers, of + 1))
+    gaps = [(before + 1, after - 1) for before, after in found if after - before > 1]
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in gaps)

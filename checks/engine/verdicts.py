@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from filelock import FileLock
 from checks.engine.attempts import over_attempts
 from checks.engine.repetition import Repetition
 from checks.engine.tables import wrong_with
-from checks.engine.verdict import Status, Verdict, combine, worst
+from checks.engine.verdict import Status, Verdict, combine, unknown, worst
 from evidence.errors import Absent, BadEvidence
 from evidence.files import read_table
 
@@ -57,16 +58,16 @@ class Verdicts:
     @property
     def never_judged(self) -> list[str]:
         """The requirements that were to be judged, and of which nobody said anything."""
-        return sorted(self.to_judge - set(self.attempts))
+        return sorted(one for one in self.to_judge if not self.attempts.get(one))
 
     def of(self, requirement_id: str) -> Verdict:
         """Return a requirement's verdict over all its scenarios; UNKNOWN when none judged it.
 
         Repetitions don't count beside the verdict over all of them, which knows more; unless one
-        is worse: then it came after that verdict, and was not part of it.
+        is worse: then it came after that verdict, and was not part of it. Fewer than are planned
+        are UNKNOWN without such a verdict.
         """
-        parts = self.by_requirement.get(requirement_id, {})
-        return combine(part for name, part in parts.items() if not _is_covered(name, parts))
+        return combine(_that_count(self.by_requirement.get(requirement_id, {})))
 
     def including(
         self, requirement_id: str, scenario: str, verdict: Verdict, attempt: int = 1
@@ -83,16 +84,32 @@ class Verdicts:
         )
 
 
-def _is_covered(scenario: str, parts: Mapping[str, Verdict]) -> bool:
-    one = Repetition.named(scenario)
-    if one is None or one.series not in parts:
-        return False
-    said, over_all = parts[scenario].status, parts[one.series].status
-    if said is over_all or worst((said, over_all)) is over_all:
-        return True
-    others = (Repetition.named(name) for name in parts)
-    planned = max(other.of for other in others if other and other.series == one.series)
-    return said is not Status.FAIL and one.of < planned
+def _that_count(parts: Mapping[str, Verdict]) -> Iterator[Verdict]:
+    """Yield what a requirement's verdict is made of, of what each scenario said."""
+    repeated = {name: one for name in parts if (one := Repetition.named(name))}
+    planned: dict[str, int] = {}
+    for one in repeated.values():
+        planned[one.series] = max(one.of, planned.get(one.series, 0))
+    for name, verdict in parts.items():
+        it = repeated.get(name)
+        over_all = parts.get(it.series) if it else None
+        if not (it and over_all and _is_covered(verdict, over_all, it.of < planned[it.series])):
+            yield verdict
+    numbers = {
+        (one.series, one.number) for one in repeated.values() if one.of == planned[one.series]
+    }
+    for series, count in Counter(series for series, _ in numbers).items():
+        if series not in parts and count < planned[series]:
+            yield unknown(
+                f"{count} of {planned[series]} repetitions of {series}, judged one by one"
+            )
+
+
+def _is_covered(one: Verdict, over_all: Verdict, of_fewer: bool) -> bool:
+    said = one.status
+    return worst((said, over_all.status)) is over_all.status or (
+        of_fewer and said is not Status.FAIL
+    )
 
 
 def read_verdicts(directory: Path) -> Verdicts:

@@ -1,7 +1,8 @@
 """LAB-01: a lab is an ordinary user's, and leaves the machine that it runs on as it was.
 
 Who changed a thing cannot be told: whatever else works on that machine is seen, too. So what was
-other in one visit of a lab, and not in another, was somebody else's.
+other in one visit of a lab, and not in another, was somebody else's; unless it is so still: then it
+was not new to the other, and whose it is cannot be told.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def the_host_is_left_alone(evidence: Evidence, owed: Obligations) -> None:
             there.doubt(f"it had {visit.processes} processes, not {FEWEST}", visit.place)
         there.met(visit.place)
     _owe_unchanged(owed, visits, "while a lab runs", lambda one: one.during)
-    _owe_unchanged(owed, visits, "after a lab", lambda one: one.after)
+    _owe_unchanged(owed, visits, "after a lab", lambda one: one.after, visits[-1].still)
 
 
 def _owe_unchanged(
@@ -44,6 +45,7 @@ def _owe_unchanged(
     visits: Sequence[HostVisited],
     when: str,
     changes: Callable[[HostVisited], tuple[str, ...]],
+    still: Sequence[str] = (),
 ) -> None:
     one = owed.owe(f"{when} the host is as before")
     each: list[set[str]] = [set(changes(visit)) for visit in visits]
@@ -51,6 +53,8 @@ def _owe_unchanged(
     always = each[0].intersection(*each)
     for line in sorted(always):
         one.broken(f"{when}: {line}", *places)
+    for line in sorted(set(still) - always):
+        one.doubt(f"{when}, and still after the next: {line}", *places)
     if all(each):
         one.doubt(f"{when} something was other each time, and never the same", *places)
     one.met(*places)

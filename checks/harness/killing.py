@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from evidence.events.harness import ProcessesKilled, RunFollowed
+from evidence.events.run import HostLate
+from evidence.moment import NS
 from evidence.scenario import Evidence
 
 KINDS = ("owner", "wire", "libvirt", "QEMU")
@@ -19,8 +22,7 @@ def nothing_is_left(evidence: Evidence, owed: Obligations) -> None:
     owed.each(KINDS, {kind for one in killed for kind in one.kinds}, "killed")
     for one in killed:
         who = f"{' and '.join(one.kinds)} killed after {one.after_s:.1f} s"
-        gone = one.gone_s is not None and one.gone_s <= GONE_S and not one.left
-        owed.require(gone, f"{who}: nothing is left", f"{who}: {_left(one)}", one.place)
+        _owe_gone(evidence, owed, one, who)
         torn = f"{who}: the history is torn"
         owed.require(one.whole, f"{who}: the history is whole", torn, one.place)
     after = owed.owe("the run after each of them starts clean")
@@ -30,6 +32,19 @@ def nothing_is_left(evidence: Evidence, owed: Obligations) -> None:
         after.settle(run.status == 0 and not run.left, why, run.place)
     if len(followed) < len(killed):
         after.doubt(f"{len(followed)} runs followed {len(killed)} kills")
+
+
+def _owe_gone(evidence: Evidence, owed: Obligations, one: ProcessesKilled, who: str) -> None:
+    """Owe that nothing is left in time: who watches may have been kept from seeing that."""
+    gone = owed.owe(f"{who}: nothing is left")
+    why = f"{who}: {_left(one)}"
+    if one.gone_s is None or one.left:
+        gone.broken(why, one.place)
+    elif one.gone_s > GONE_S:
+        span, late = (one.at_ns - int(one.gone_s * NS), one.at_ns), evidence.events(HostLate)
+        missed(gone, why, one.gone_s - GONE_S, span, {"scenario"}, late, one.place)
+    else:
+        gone.met(one.place)
 
 
 def _left(one: ProcessesKilled) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from evidence.capture import Frame
+from evidence.coverage import Coverage
 from evidence.errors import Imprecise
 from evidence.events.harness import (
     FramesDropped,
@@ -17,6 +18,7 @@ from evidence.events.harness import (
     SaidOnWire,
     VerdictGiven,
 )
+from evidence.moment import Window
 from evidence.scenario import Evidence
 
 HIT_NO_FRAME, WOULD_PASS = "hit no frame", "it would be PASS"
@@ -30,8 +32,10 @@ def each_frame_is_recorded_once(evidence: Evidence, owed: Obligations) -> None:
     for sent in evidence.need(FramesSent):
         seen, dropped = _numbers(frames, sent)
         once = owed.owe(f"each of {sent.count} frames of {sent.port} is recorded exactly once")
-        missing = sent.count - len(seen)
+        known = sum(number < sent.count for number in seen)
+        missing, strange = sent.count - known, len(seen) - known
         once.settle(not missing, f"{missing} of {sent.count} frames are not recorded", sent.place)
+        once.settle(not strange, f"{strange} recorded frames were never sent", sent.place)
         again = [number for number, times in seen.items() if times > 1]
         once.settle(not again, f"{len(again)} frames are recorded more than once", sent.place)
         _owe_dropped(evidence, owed, sent, dropped)
@@ -89,28 +93,50 @@ def _owe_unknown(evidence: Evidence, owed: Obligations) -> None:
 def labs_do_not_see_each_other(evidence: Evidence, owed: Obligations) -> None:
     """Judge that what is said in one of two labs with equal addresses is in its capture alone."""
     said = evidence.need(SaidOnWire)
-    labs = {one.lab: one for one in said}
-    same = {one.address for one in labs.values()}
+    labs = {one.lab for one in said}
+    same = {one.address for one in said}
     if not owed.at_least(2, labs, "labs side by side", *(one.place for one in said)):
         return
     if len(same) > 1:
         owed.open(f"the labs have different addresses: {', '.join(sorted(same))}")
-    for own in labs.values():
-        capture = evidence.guest_capture(own.capture)
-        if capture.coverage().problems:
-            raise Imprecise(f"{own.capture} {'; '.join(capture.coverage().problems)}")
-        heard = b"\n".join(frame.data for frame in capture)
-        for other in labs.values():
-            there = other.nonce.encode() in heard
-            if other is own:
-                one = owed.owe(f"what {own.lab} says is recorded in {own.capture}")
-                if there:
-                    one.met(own.place, evidence.place(own.capture))
-            else:
-                owed.require(
-                    not there,
-                    f"{own.lab} hears nothing of {other.lab}",
-                    f"what was said in {other.lab} is in {own.capture}",
-                    other.place,
-                    evidence.place(own.capture),
-                )
+    for lab, name in dict.fromkeys((one.lab, one.capture) for one in said):
+        _owe_apart(evidence, owed, lab, name)
+
+
+def _owe_apart(evidence: Evidence, owed: Obligations, lab: str, name: str) -> None:
+    """Owe that a lab's capture holds each word that was said in it, and none that was elsewhere."""
+    capture, said = evidence.wire_capture(name), evidence.need(SaidOnWire)
+    coverage = capture.coverage()
+    if coverage.problems:
+        raise Imprecise(f"{name} {'; '.join(coverage.problems)}")
+    for why in _holes(coverage, evidence.window, said):
+        owed.open(f"what {lab} heard is not known: {why}", evidence.place(name))
+    heard = b"\n".join(frame.data for frame in capture)
+    for word in said:
+        there = word.nonce.encode() in heard
+        if word.lab != lab:
+            owed.require(
+                not there,
+                f"{lab} hears nothing of {word.lab}",
+                f"what was said in {word.lab} is in {name}",
+                word.place,
+                evidence.place(name),
+            )
+        elif word.capture == name:
+            one = owed.owe(f"what {lab} says is recorded in {name}")
+            if there:
+                one.met(word.place, evidence.place(name))
+
+
+def _holes(coverage: Coverage, window: Window, said: Iterable[SaidOnWire]) -> list[str]:
+    """Return what may hide a word: a hole of the capture, or that it does not go on until then.
+
+    A lab may come and go within the scenario: it need not be recorded for all of it.
+    """
+    holes = [
+        one
+        for one in coverage.known_holes
+        if one.from_ns < window.until_ns and one.until_ns > window.from_ns
+    ]
+    holes += [hole for word in said for hole in coverage.holes(word.at_ns, word.at_ns + 1)]
+    return list(dict.fromkeys(one.why for one in holes))

@@ -15,7 +15,8 @@ class HostVisited(Event):
 
     uid, capabilities: of the process that made the lab (the latter: effective ones, as bits).
     processes: how many the lab had. during, after: what was other than before, a line each.
-    reachable: sockets of the lab that others than this host could reach.
+    reachable: sockets of the lab that others than this host could reach. still: of what was other
+    after the visits before this one, what is other after it still than before the first of them.
     """
 
     kind: Literal["host.visited"] = "host.visited"
@@ -25,6 +26,7 @@ class HostVisited(Event):
     during: tuple[Name, ...]
     after: tuple[Name, ...]
     reachable: tuple[Name, ...]
+    still: tuple[Name, ...] = ()
 
 
 class FramesSent(Event):

@@ -61,23 +61,27 @@ class Host:
 
     def changes_until(self, later: Host, *, but: Collection[str] = ()) -> list[str]:
         """Return a line for each fact that is not `later` as it was; `but` are kinds left out."""
-        return [
-            line
+        return list(self.changed_until(later, but=but).values())
+
+    def changed_until(self, later: Host, *, but: Collection[str] = ()) -> dict[str, str]:
+        """Return the same, by what it is about."""
+        return {
+            thing: line
             for kind in self.facts
             if kind not in but
-            for line in _changes(kind, self.facts[kind], later.facts[kind])
-        ]
+            for thing, line in _changes(kind, self.facts[kind], later.facts[kind])
+        }
 
 
-def _changes(kind: str, before: Facts, after: Facts) -> Iterator[str]:
+def _changes(kind: str, before: Facts, after: Facts) -> Iterator[tuple[str, str]]:
     for name in sorted(before.keys() | after.keys()):
-        was, is_now = before.get(name), after.get(name)
+        thing, was, is_now = f"{kind} {name}", before.get(name), after.get(name)
         if was is None:
-            yield f"{kind} {name}: new ({is_now})"
+            yield thing, f"{thing}: new ({is_now})"
         elif is_now is None:
-            yield f"{kind} {name}: gone ({was})"
+            yield thing, f"{thing}: gone ({was})"
         elif was != is_now:
-            yield f"{kind} {name}: was {was}, is {is_now}"
+            yield thing, f"{thing}: was {was}, is {is_now}"
 
 
 def _services(but: Collection[int]) -> Facts:

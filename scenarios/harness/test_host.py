@@ -16,7 +16,7 @@ from lab.paths import lab_directories
 from lab.wire import processes_of
 from scenarios.harness.host import Host
 from scenarios.harness.network import off_loopback
-from scenarios.harness.visit import visiting
+from scenarios.harness.visit import make_private, visiting
 
 SYSTEM = tuple(map(Path, ("/etc", "/usr", "/var/lib/libvirt", "/run")))
 HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)  # some programs ask for it here
@@ -29,30 +29,45 @@ VISITS = 2
 def test_a_lab_needs_no_privilege_and_leaves_the_host_as_it_was(
     lab: Lab, history: History, tmp_path: Path, judge: Callable[[str], object]
 ) -> None:
+    make_private(tmp_path)
+    first, other = look(tmp_path), dict[str, str]()
     for _ in range(VISITS):
-        visited = visit(lab, tmp_path)
+        visited = visit(lab, tmp_path, first, other)
         history.record(visited)
         if not (visited.during or visited.after):
             break
     judge("LAB-01")
 
 
-def visit(lab: Lab, place: Path) -> HostVisited:
-    """Look at the host before another lab comes, while it runs, and when it is gone."""
+def look(place: Path) -> Host:
+    """Look at the host, and at what a visitor has in `place`."""
     watched = (*SYSTEM, *(HOME / name for name in AT_HOME), place)
-    before = Host.now(watched, but=of_labs())
+    return Host.now(watched, but=of_labs())
+
+
+def visit(lab: Lab, place: Path, first: Host, other: dict[str, str]) -> HostVisited:
+    """Look at the host before another lab comes, while it runs, and when it is gone.
+
+    first: the host before the first visit. other: what was other after visits so far, by what it is
+    about; what is other after this one is added.
+    """
+    before = look(place)
     with visiting(place, lab.image.name, lab.accelerator.name) as visitor:
         during = Host.now(but=of_labs())
         reachable = off_loopback(visitor.pids)
-    after = Host.now(watched, but=of_labs())
+    after = look(place)
+    left, since_first = before.changed_until(after), first.changed_until(after)
+    still = tuple(line for thing, line in other.items() if thing in since_first)
+    other |= left
     return HostVisited(
         source="host",
         uid=visitor.uid,
         capabilities=visitor.capabilities,
         processes=len(visitor.pids),
         during=tuple(before.changes_until(during, but=("file",))),
-        after=tuple(before.changes_until(after)),
+        after=tuple(left.values()),
         reachable=tuple(reachable),
+        still=still,
     )
 
 

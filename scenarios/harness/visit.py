@@ -59,9 +59,18 @@ def main(image: str, accelerator: str) -> None:
         sys.stdin.readline()
 
 
+def make_private(place: Path) -> None:
+    """Make the directories in `place` that a visitor takes for its own."""
+    for name in PRIVATE:
+        (place / name).mkdir(mode=0o700)
+
+
 @contextmanager
 def visiting(place: Path, image: str, accelerator: str) -> Iterator[Visitor]:
-    """Let a lab run while the block does; its home, and what is temporary, are in `place`."""
+    """Let a lab run while the block does; its home, and what is temporary, are in `place`.
+
+    `make_private` has made these.
+    """
     command = [sys.executable, "-m", "scenarios.harness.visit", image, accelerator]
     if os.getuid() == 0:  # an ordinary user has none to give up
         command = [*_NO_PRIVILEGE, "--", *command]
@@ -97,10 +106,7 @@ def _private(place: Path) -> Mapping[str, str]:
     """Return an environment whose home, temporary and runtime directories are in `place`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     kept["VPNPROOF_CACHE"] = str(cache_root().absolute())  # the lab's own stays
-    for name in PRIVATE:
-        (place / name).mkdir(mode=0o700, exist_ok=True)
-        kept[name] = str(place / name)
-    return kept
+    return kept | {name: str(place / name) for name in PRIVATE}
 
 
 if __name__ == "__main__":

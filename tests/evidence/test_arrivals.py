@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.arrivals import manifest, since_arrival, wrong_with
+from evidence.arrivals import manifest, other_than_arrived, since_arrival, wrong_with
 from evidence.events.hosts import EvidenceArrived, FileArrived
 
 
@@ -90,3 +90,36 @@ def test_a_file_that_was_wrong_when_it_came_is_no_measure(part: Path) -> None:
     before = arrived(part, "history.jsonl: is cut: 6 octets of 8")
     (part / "history.jsonl").write_bytes(b"one\ntw")
     assert list(since_arrival(part, "beta", [before])) == []
+
+
+def test_once_a_run_is_over_what_grew_or_was_written_anew_is_other(part: Path) -> None:
+    before = arrived(part)
+    assert list(other_than_arrived(part, "beta", [before])) == []
+    with (part / "history.jsonl").open("ab") as file:
+        file.write(b"three\n")
+    (part / "verdicts.json").write_bytes(b"[]")
+    (part / "wire" / "more.pcapng").write_bytes(b"")
+    assert list(other_than_arrived(part, "beta", [before])) == [
+        "history.jsonl: was added to since it came",
+        "verdicts.json: is not what its host read",
+        "wire/more.pcapng: did not come from its host",
+    ]
+    assert list(other_than_arrived(part, "beta", [before, arrived(part)])) == []
+
+
+def test_a_file_that_came_wrong_last_is_held_against_what_came_before(part: Path) -> None:
+    first = arrived(part)
+    with (part / "history.jsonl").open("ab") as file:
+        file.write(b"thr")
+    (part / "verdicts.json").write_bytes(b"{")
+    wrong = ("history.jsonl: is cut: 11 octets of 14", "verdicts.json: is cut: 1 octets of 9")
+    came = [first, arrived(part, *wrong)]
+    assert list(other_than_arrived(part, "beta", came)) == []
+    (part / "history.jsonl").write_bytes(b"ONE\ntwo\nthr")
+    assert list(other_than_arrived(part, "beta", came)) == [
+        "history.jsonl: is not what its host read"
+    ]
+
+
+def test_of_a_host_of_which_nothing_came_nothing_is_other(part: Path) -> None:
+    assert list(other_than_arrived(part, "beta", [arrived(part, host="alpha")])) == []

@@ -26,8 +26,10 @@ def moved(*, set_by: int = 0, slept: int = 0) -> HostClock:
     return HostClock(AWAKE.epoch_ns + set_by + slept, AWAKE.asleep_ns + slept)
 
 
-def said(*readings: HostClock | None) -> list[str]:
-    return list(complaints((f"history.jsonl:{n}", one) for n, one in enumerate(readings, start=1)))
+def said(*readings: HostClock | None, every_s: float = 0) -> list[str]:
+    """Return the complaints about readings that were made so far apart."""
+    each = enumerate(readings, start=1)
+    return list(complaints((f"history.jsonl:{n}", one, int(n * every_s * NS)) for n, one in each))
 
 
 def test_clocks_that_go_on_together_are_no_reason_for_complaint() -> None:
@@ -60,9 +62,39 @@ def test_every_step_larger_than_the_noise_is_found(step: int) -> None:
     assert bool(said(AWAKE, moved(set_by=step))) == (abs(step) > TOLERANCE_NS)
 
 
+def test_small_steps_add_up() -> None:
+    stepped = [moved(set_by=-45_000_000 * number) for number in range(5)]
+    assert said(*stepped, every_s=0.5) == [
+        "the host's clock was set by -0.090 s, between history.jsonl:1 and history.jsonl:3",
+        "the host's clock was set by -0.090 s, between history.jsonl:3 and history.jsonl:5",
+    ]
+
+
+def test_a_host_that_sleeps_again_and_again_is_found() -> None:
+    assert len(said(*(moved(slept=45_000_000 * number) for number in range(5)), every_s=1)) == 2
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_clock_that_is_slewed_for_hours_was_not_set(sign: int) -> None:
+    slewed = [moved(set_by=sign * 500_000 * second) for second in range(3 * 3600)]
+    assert said(*slewed, every_s=1) == []
+
+
+def test_a_step_in_the_middle_of_a_slew_is_found_where_it_is() -> None:
+    slewed = [moved(set_by=400_000 * second) for second in range(3600)]
+    stepped = [moved(set_by=400_000 * second + 80_000_000) for second in range(3600, 3700)]
+    (told,) = said(*slewed, *stepped, every_s=1)
+    assert told.endswith("between history.jsonl:3600 and history.jsonl:3601")
+
+
+def test_readings_that_scatter_are_no_steps() -> None:
+    scattered = [moved(set_by=(-1) ** number * 20_000_000) for number in range(1000)]
+    assert said(*scattered, every_s=0.5) == []
+
+
 def test_this_hosts_clocks_are_read_as_they_are() -> None:
     readings = [HostClock.now() for _ in range(50)]
-    assert list(complaints((str(n), one) for n, one in enumerate(readings))) == []
+    assert list(complaints((str(n), one, n) for n, one in enumerate(readings))) == []
 
 
 def show(evidence: Evidence, owed: Obligations) -> None:
@@ -102,6 +134,15 @@ def test_over_a_step_of_the_clock_every_verdict_is_unknown(
     assert judged.status is Status.UNKNOWN
     assert "the host's clock was set by -4.000 s" in judged.reasons[0]
     assert f"it would be {status}" in judged.reasons
+
+
+def test_over_small_steps_that_add_up_a_verdict_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by(monkeypatch, show)
+    stepped = [moved(set_by=-45_000_000 * number) for number in range(80)]
+    judged = judge("LAB-08", write(tmp_path, *stepped, monkeypatch=monkeypatch))
+    assert judged.status is Status.UNKNOWN, judged.text
 
 
 def test_without_a_step_the_same_evidence_passes(

@@ -101,6 +101,25 @@ def test_a_clock_that_was_set_is_a_hole_and_named(step, tmp_path):
     assert why.startswith(f"the host's clock was set by {step:+.3f} s, between 22:13:25.000Z and ")
 
 
+def test_a_clock_that_is_set_in_small_steps_is_a_hole_all_along(tmp_path):
+    marks = [
+        replace(one, monotonic_ns=one.monotonic_ns + number * 45_000_000)
+        for number, one in enumerate(marks_of(at(0), at(10)))
+    ]
+    coverage = covered(tmp_path, capture(FRAMES, marks=marks))
+    assert len(whys(coverage, 3, 4)) == 1
+    assert "the host's clock was set by -0.090 s, between " in whys(coverage, 3, 4)[0]
+    assert coverage.spans == ()
+
+
+def test_a_clock_that_is_slewed_is_no_hole(tmp_path):
+    marks = [
+        replace(one, monotonic_ns=one.monotonic_ns + number * 250_000)
+        for number, one in enumerate(marks_of(at(0), at(600)))
+    ]
+    assert whys(covered(tmp_path, capture(FRAMES, marks=marks)), 1, 599) == []
+
+
 def test_a_host_that_was_suspended_is_a_hole_and_named(tmp_path):
     marks = [
         replace(one, monotonic_ns=one.monotonic_ns - 3 * NS, asleep_ns=3 * NS)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.checks.cases.row import FAIL, row
-from tests.checks.harness.changes import Change, frames, setting, visited_twice
-from tests.checks.harness.runs import GOOD, OWN, Run, said
+from tests.checks.harness.changes import Change, frames, says_more, setting, visited_twice
+from tests.checks.harness.runs import GOOD, NONCE, OWN, Run, said
 
 FILE = "file /etc/x: new"
 ROUTE = "route 192.0.2.0/24: new"
@@ -38,6 +38,11 @@ BROKEN: dict[str, tuple[str, Change, str]] = {
         "after a lab: file /etc/x: new",
     ),
     "a frame is not recorded": ("LAB-02", frames(lambda run: run.frames[:-1]), "1 of 20 frames"),
+    "a frame is recorded as another": (
+        "LAB-02",
+        lambda run: run.frames.__setitem__(7, said(f"{NONCE}:27;", 2.7)),
+        "1 recorded frames were never sent",
+    ),
     "a frame is recorded twice": (
         "LAB-02",
         frames(lambda run: [*run.frames, run.frames[-1]]),
@@ -66,6 +71,11 @@ BROKEN: dict[str, tuple[str, Change, str]] = {
     "a lab hears the other": (
         "LAB-04",
         lambda run: run.others["twin"].append(said(OWN, 5)),
+        "what was said in lab is in wire/twin.pcapng",
+    ),
+    "a lab hears the first word of the other": (
+        "LAB-04",
+        says_more,
         "what was said in lab is in wire/twin.pcapng",
     ),
     "memory is another": ("LAB-05", setting("nonces.found", 3, memory="x"), "memory of two in tw"),

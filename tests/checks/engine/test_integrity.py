@@ -183,6 +183,17 @@ def test_a_requirement_that_the_run_was_for_is_missed(tmp_path: Path) -> None:
     assert main(["verify", str(tmp_path)]) == 2
 
 
+def test_a_requirement_that_no_scenario_speaks_of_was_never_judged(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"requirements": ["FO-24", "MN-05"]}')
+    attempt(tmp_path, "good")
+    said = read_verdicts(tmp_path).attempts
+    write_tables(tmp_path, tables_of(Verdicts({**said, SEEN: {}}, frozenset((SAID, SEEN)))))
+    seal(tmp_path)
+    assert read_tables(tmp_path)["never_judged"] == [SEEN]
+    assert f"run.json: {SEEN} was to be judged, and never was" in integrity(tmp_path).open
+    assert main(["verify", str(tmp_path)]) == 2
+
+
 def test_an_attempt_that_was_never_judged_is_missed(tmp_path: Path) -> None:
     attempt(tmp_path, "good")
     attempt(tmp_path, "good", number=2, judged=False)
@@ -229,11 +240,15 @@ def test_what_the_marks_of_a_capture_say_is_told(tmp_path: Path, monkeypatch) ->
     assert altered(tmp_path) == "wire/lab.pcapng: the mark of 12:00:01 differs"
 
 
-@pytest.mark.parametrize("name", ["run.json", "transcripts/lab/node-a.log", "wire/lab.pcapng"])
+@pytest.mark.parametrize(
+    "name",
+    ["run.json", "transcripts/lab/node-a.log", "wire/lab.pcapng", "guest-secondary-17.pcap"],
+)
 def test_every_file_that_a_verdict_may_rest_on_is_sealed(tmp_path: Path, name: str) -> None:
     (tmp_path / "run.json").write_text("{}")
     (tmp_path / "transcripts" / "lab").mkdir(parents=True)
     (tmp_path / "transcripts" / "lab" / "node-a.log").write_text("typed")
+    (tmp_path / "guest-secondary-17.pcap").write_bytes(b"octets")
     good_run(tmp_path)
     path = tmp_path / name
     good = path.read_bytes()

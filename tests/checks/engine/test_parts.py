@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,13 @@ from checks.engine.repetition import identity
 from checks.engine.seal import seal
 from checks.engine.series import judge_series
 from checks.engine.verdict import Status, Verdict
-from checks.engine.verdicts import Verdicts, read_verdicts, record_verdict
+from checks.engine.verdicts import (
+    Verdicts,
+    read_verdicts,
+    record_verdict,
+    tables_of,
+    write_tables,
+)
 from evidence.events.hosts import PartsJudged
 from evidence.events.run import ScenarioEnded
 from evidence.history import read_history
@@ -445,3 +453,123 @@ def test_hosts_of_which_nothing_came_have_no_verdict(run: Path) -> None:
     assert come_home(run).verdicts == {}
     assert read_verdicts(run) == Verdicts()
     assert take_home(run, "beta").verdicts == {}
+
+
+def only_said(run: Path, *scenarios: str) -> None:
+    """Leave what these scenarios said in the run's verdicts, and seal it anew."""
+    said = read_verdicts(run).attempts.get(SAID, {})
+    kept = {name: said[name] for name in scenarios}
+    write_tables(run, tables_of(Verdicts({SAID: kept}, frozenset((SAID,)))))
+    seal(run)
+
+
+def test_a_host_whose_evidence_came_and_is_gone_is_named(run: Path) -> None:
+    attempt(written_on(run, "alpha"), "good")
+    attempt(written_on(run, "beta"), "bad", scenario=OTHER)
+    at_home(run, arrived(run, "alpha", SCENARIO), arrived(run, "beta", OTHER))
+    come_home(run)
+    assert main(["verify", str(run)]) == 1
+    shutil.rmtree(run / "hosts" / "beta")
+    only_said(run, SCENARIO)
+    assert main(["verify", str(run)]) == 2
+    gone = "hosts/beta/history.jsonl: is not there"
+    assert gone in integrity(run).altered
+    assert gone in take_home(run).wrong
+    assert take_home(run, "alpha").wrong == ()
+
+
+def test_also_when_no_part_is_left(run: Path) -> None:
+    attempt(written_on(run, "beta"), "bad")
+    at_home(run, arrived(run, "beta", SCENARIO))
+    come_home(run)
+    shutil.rmtree(run / "hosts")
+    assert "hosts/beta/history.jsonl: is not there" in take_home(run).wrong
+
+
+def test_a_scenario_that_was_cut_and_of_which_nothing_came_is_open(run: Path) -> None:
+    attempt(written_on(run, "alpha"), "good")
+    written_on(run, "beta")
+    at_home(run, lost("beta", OTHER))
+    come_home(run)
+    (left,) = integrity(run).open
+    assert left.startswith(f"history.jsonl:3: {OTHER} was cut with beta: nothing of it came home")
+    assert main(["verify", str(run)]) == 2
+
+
+def failed(part: Path) -> None:
+    attempt(part, "good")
+    record_verdict(part, SAID, SCENARIO, BAD)
+
+
+def shown_nothing(part: Path) -> None:
+    attempt(part, "dark")
+
+
+def own_verdict_rewritten(part: Path) -> None:
+    write_tables(part, tables_of(Verdicts({SAID: {SCENARIO: {1: GOOD}}}, frozenset((SAID,)))))
+
+
+def attempt_added(part: Path) -> None:
+    attempt(part, "good", number=2)
+
+
+def capture_added(part: Path) -> None:
+    (part / "wire").mkdir()
+    (part / "wire" / "lab.pcapng").write_bytes(b"")
+
+
+ALTERED: dict[str, tuple[Callable[[Path], None], Callable[[Path], None], str]] = {
+    "its own verdict": (failed, own_verdict_rewritten, "verdicts.json: is "),
+    "an attempt": (shown_nothing, attempt_added, "history.jsonl: was added to since it came"),
+    "a capture": (shown_nothing, capture_added, "wire/lab.pcapng: did not come from its host"),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_evidence_that_became_other_at_home_is_named(run: Path, what: str) -> None:
+    before, change, told = ALTERED[what]
+    beta = written_on(run, "beta")
+    before(beta)
+    at_home(run, arrived(run, "beta", SCENARIO))
+    change(beta)
+    write_tables(run, tables_of(Verdicts()))
+    come_home(run)
+    assert main(["verify", str(run)]) != 0
+    assert any(one.startswith(f"hosts/beta/{told}") for one in integrity(run).altered)
+
+
+def test_evidence_that_came_home_several_times_is_as_it_came_last(run: Path) -> None:
+    beta = written_on(run, "beta")
+    for number, scenario in enumerate((SCENARIO, OTHER)):
+        (beta / "run.json").write_text(f'{{"scenarios": {number}}}')
+        attempt(beta, "good", scenario=scenario)
+        came = arrived(run, "beta", scenario)
+        at_home(run, came)
+        take_home(run, "beta")
+    files = {name: came.files[name] for name in ("history.jsonl", "verdicts.json")}
+    at_home(run, came.model_copy(update={"files": files, "ended": ""}))
+    (beta / "secrets.json").write_text("{}")
+    come_home(run)
+    assert main(["verify", str(run)]) == 0
+
+
+def test_of_a_host_that_was_lost_what_came_in_part_is_damage(run: Path) -> None:
+    beta = written_on(run, "beta")
+    attempt(beta, "good")
+    at_home(run, arrived(run, "beta", SCENARIO))
+    attempt(beta, "good", scenario=OTHER)
+    at_home(run, lost("beta", OTHER))
+    come_home(run)
+    told = integrity(run)
+    assert "hosts/beta/history.jsonl: was added to since it came" in told.damaged
+    assert told.altered == ()
+    assert main(["verify", str(run)]) == 2
+
+
+def test_evidence_of_a_host_that_home_never_heard_of_is_named(run: Path) -> None:
+    attempt(written_on(run, "alpha"), "good")
+    attempt(written_on(run, "gamma"), "good", scenario=OTHER)
+    come_home(run)
+    (told,) = integrity(run).altered
+    assert told == "hosts/gamma/: the history of the run knows of no such host"
+    assert main(["verify", str(run)]) == 2

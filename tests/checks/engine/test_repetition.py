@@ -15,7 +15,10 @@ def test_a_repetition_is_told_by_its_name(scenario: str, series: str) -> None:
     assert Repetition.named(scenario) == Repetition(series, 3, 20)
 
 
-@pytest.mark.parametrize("scenario", ["f.py::test_it", "f.py::test_it[vrrp-v3]", "a/b[3/20] more"])
+@pytest.mark.parametrize(
+    "scenario",
+    ["f.py::test_it", "f.py::test_it[vrrp-v3]", "a/b[3/20] more", "f.py::test_it[1/9999999999]"],
+)
 def test_other_scenarios_are_no_repetitions(scenario: str) -> None:
     assert Repetition.named(scenario) is None
 

@@ -8,15 +8,23 @@ from pathlib import Path
 import pytest
 
 from checks.cli import main
+from checks.engine.integrity import integrity
 from checks.engine.judging import begun_again, judge_again
 from checks.engine.repetition import identity
 from checks.engine.seal import seal
 from checks.engine.series import judge_series
 from checks.engine.verdict import Status, Verdict, unknown
-from checks.engine.verdicts import read_verdicts, record_verdict
+from checks.engine.verdicts import (
+    Verdicts,
+    read_verdicts,
+    record_verdict,
+    tables_of,
+    write_tables,
+)
 from evidence.events.run import SeriesJudged
-from evidence.history import read_history
+from evidence.history import History, read_history
 from tests.checks.engine.recorded import SAID, attempt
+from tests.checks.engine.verdicts import GOOD
 
 pytestmark = pytest.mark.usefixtures("own_checks")
 
@@ -264,3 +272,71 @@ def test_a_repetition_that_was_recorded_by_nobody_counts_for_nothing(tmp_path: P
         repetition(tmp_path, number)
     record_verdict(tmp_path, SAID, name(3), unknown("of another time"))
     assert combined(tmp_path).reasons[0] == "2 of 3 repetitions; not judged: 3"
+
+
+def without_series(directory: Path) -> None:
+    """Remove the mark of the series (the last line) and its verdict, and seal the run anew."""
+    history = directory / "history.jsonl"
+    history.write_bytes(b"".join(history.read_bytes().splitlines(keepends=True)[:-1]))
+    attempts = dict(read_verdicts(directory).attempts[SAID])
+    del attempts[SERIES]
+    write_tables(directory, tables_of(Verdicts({SAID: attempts}, frozenset((SAID,)))))
+    seal(directory)
+
+
+def unjudged(directory: Path) -> list[str]:
+    return [one for one in integrity(directory).open if "over the repetitions of" in one]
+
+
+def test_a_series_whose_verdict_was_removed_with_its_mark_does_not_pass(tmp_path: Path) -> None:
+    for number in (1, 2):
+        repetition(tmp_path, number)
+    assert combined(tmp_path).status is Status.UNKNOWN
+    without_series(tmp_path)
+    assert read_verdicts(tmp_path).of(SAID).status is Status.UNKNOWN
+    assert main(["verify", str(tmp_path)]) == 2
+
+
+def test_a_series_that_was_judged_by_nobody_is_open_though_all_of_it_is_there(
+    tmp_path: Path,
+) -> None:
+    for number in (1, 2, 3):
+        repetition(tmp_path, number)
+    seal(tmp_path)
+    (left,) = unjudged(tmp_path)
+    assert f"{SAID} was to be judged over the repetitions of {SERIES}" in left
+    assert main(["verify", str(tmp_path)]) == 2
+
+
+def test_a_series_that_went_on_after_it_was_judged_is_open(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        repetition(tmp_path, number)
+    combined(tmp_path)
+    assert unjudged(tmp_path) == []
+    repetition(tmp_path, 1, of=20)
+    seal(tmp_path)
+    assert len(unjudged(tmp_path)) == 1
+    assert main(["verify", str(tmp_path)]) == 2
+
+
+def test_as_many_repetitions_as_are_planned_need_no_verdict_over_all(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        verdicts = record_verdict(tmp_path, SAID, name(number), GOOD)
+        assert verdicts.of(SAID).status is (Status.PASS if number == 3 else Status.UNKNOWN)
+
+
+def test_the_gaps_of_a_series_are_told_without_counting_to_its_end(tmp_path: Path) -> None:
+    for number in (1, 3, 70_000_000):
+        repetition(tmp_path, number, of=999_999_999)
+    verdict = combined(tmp_path)
+    gaps = "not judged: 2, 4 to 69999999, 70000001 to 999999999"
+    assert verdict.reasons == (f"3 of 999999999 repetitions; {gaps}",)
+    assert verdict.owed == 999_999_999
+
+
+def test_a_scenario_with_a_number_that_is_none_is_no_repetition(tmp_path: Path) -> None:
+    attempt(tmp_path, "good", scenario=f"{SERIES}[1/{'9' * 5000}]")
+    with History(tmp_path / "history.jsonl", SERIES) as history:
+        history.record(SeriesJudged(source="judge", requirement=SAID))
+    seal(tmp_path)
+    assert main(["verify", str(tmp_path)]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -211,6 +212,13 @@ def test_a_guests_own_capture_may_agree_on_another_clock(tmp_path: Path) -> None
     run = takeover(tmp_path)
     guest_capture(run, skew=0.004)
     passes(run.judge("FO-24"))
+
+
+def test_a_verdict_names_the_hash_of_a_guests_own_capture(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    guest_capture(run)
+    octets = (tmp_path / "guest.pcap").read_bytes()
+    assert run.judge("FO-24").digests["guest.pcap"] == hashlib.sha256(octets).hexdigest()
 
 
 def test_captures_that_disagree_by_more_than_10_ms_say_nothing(tmp_path: Path) -> None:

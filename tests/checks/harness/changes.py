@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.checks.harness.runs import Run, visited
+from evidence.mark import Mark
+from tests.checks.harness.runs import NS, OWN, START_NS, Run, said, visited
 
 Change = Callable[[Run], object]
 
@@ -39,3 +40,31 @@ def nothing_dropped(run: Run) -> None:
     run.frames = [replace(frame, comment="") for frame in run.frames]
     run.find("frames.received").update(different=len(run.frames), count=len(run.frames))
     run.find("frames.dropped").update(hits=0)
+
+
+def says_more(run: Run) -> None:
+    """Let the first lab say something else as well, which is not heard: its first word is."""
+    word = {**run.find("said.on.wire"), "nonce": "m0rem0re"}
+    run.events.append(("said.on.wire", "one", word))
+    run.frames.append(said("m0rem0re", 6))
+    run.others["twin"].append(said(OWN, 5))
+
+
+def watcher_kept(kept_s: float, gone_s: float) -> Change:
+    """Let who watches be kept from running, and see only then that nothing is left."""
+
+    def change(run: Run) -> None:
+        run.find("processes.killed").update(gone_s=gone_s)
+        late = {"of": "scenario", "from_ns": START_NS + 2 * NS, "kept_ns": round(kept_s * NS)}
+        run.events.insert(0, ("host.late", "host", {**late, "at_ns": START_NS + 4 * NS}))
+
+    return change
+
+
+def covered_by(marks: list[Mark]) -> Change:
+    """Let the second lab's capture have these marks."""
+
+    def change(run: Run) -> None:
+        run.marks["twin"] = marks
+
+    return change

@@ -15,6 +15,7 @@ from evidence.capture import Frame
 from evidence.events import read_event
 from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import History
+from evidence.mark import Mark
 from evidence.scenario import Evidence
 from tests.captures import capture
 from tests.checks.protocols import encoder
@@ -29,11 +30,15 @@ COUNT, DROPPED = 20, 5
 
 @dataclass
 class Run:
-    """Events (kind, source, data) and frames of one scenario; captures of other labs by name."""
+    """Events (kind, source, data) and frames of one scenario; captures of other labs by name.
+
+    marks: of a capture by name, where they are others than of one that covers all.
+    """
 
     events: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     others: dict[str, list[Frame]] = field(default_factory=dict)
+    marks: dict[str, list[Mark]] = field(default_factory=dict)
 
     def find(self, kind: str, number: int = 0) -> dict[str, Any]:
         """Return the data of an event, to be changed in place."""
@@ -43,7 +48,7 @@ class Run:
         (directory / "wire").mkdir(exist_ok=True)
         end_ns = START_NS + SECONDS * NS
         for name, frames in {"lab": self.frames, **self.others}.items():
-            content = capture(frames, START_NS - NS, end_ns + NS)
+            content = capture(frames, START_NS - NS, end_ns + NS, marks=self.marks.get(name))
             (directory / "wire" / f"{name}.pcapng").write_bytes(content)
         with History(directory / "history.jsonl", SCENARIO) as history:
             history.record(ScenarioStarted(source="pytest", at_ns=START_NS, lab="lab"))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from checks.engine.verdict import Status
+from tests.captures import marks_of
 from tests.checks.harness.changes import (
     Change,
+    covered_by,
     frames,
     nothing_dropped,
     setting,
     visited_twice,
+    watcher_kept,
     without,
 )
-from tests.checks.harness.runs import GOOD
+from tests.checks.harness.runs import GOOD, NS, SECONDS, START_NS
 
 
 @pytest.mark.parametrize("requirement", GOOD)
@@ -24,12 +28,22 @@ def test_a_promise_that_is_kept_passes(tmp_path: Path, requirement: str) -> None
     assert verdict.status is Status.PASS, verdict.text
 
 
+DROPS = [
+    replace(one, dropped=12 if one.wall_ns > START_NS + 11 * NS // 4 else 0)
+    for one in marks_of(START_NS - NS, START_NS + (SECONDS + 1) * NS)
+]
+
 OPEN: dict[str, tuple[str, Change, str]] = {
     "no lab ran": ("LAB-01", setting("host.visited", processes=1), "1 processes, not 3"),
     "something is other each time, and never the same": (
         "LAB-01",
         visited_twice({"after": ["file /run/a: new"]}, {"after": ["file /run/b: new"]}),
         "never the same",
+    ),
+    "what one visit left is there still": (
+        "LAB-01",
+        visited_twice({"after": ["file /run/a: new"]}, {"still": ["file /run/a: new"]}),
+        "after a lab, and still after the next: file /run/a: new",
     ),
     "nothing was received": ("LAB-02", without("frames.received"), "not shown"),
     "no rule hit anything": ("LAB-02", nothing_dropped, "hit none"),
@@ -47,6 +61,17 @@ OPEN: dict[str, tuple[str, Change, str]] = {
         "different addresses",
     ),
     "a lab recorded nothing": ("LAB-04", frames(lambda _: []), "not shown: what lab says"),
+    "frames of a lab were dropped": ("LAB-04", covered_by(DROPS), "kernel dropped 12 frames"),
+    "a lab is not recorded yet when the other speaks": (
+        "LAB-04",
+        covered_by(marks_of(START_NS + 6 * NS, START_NS + 9 * NS)),
+        "what twin heard is not known: twin.pcapng begins at",
+    ),
+    "a lab is not recorded any more when the other speaks": (
+        "LAB-04",
+        covered_by(marks_of(START_NS, START_NS + 9 * NS // 2)),
+        "what twin heard is not known: the wire ended at",
+    ),
     "a case was left out": ("LAB-06", lambda run: run.events.pop(), "not tried: images that"),
     "there was no verdict yet": ("LAB-07", setting("judged.again", compared=0), "no verdict yet"),
 }
@@ -91,3 +116,25 @@ def test_what_was_other_in_one_visit_of_two_was_somebody_elses(tmp_path: Path) -
     verdict = run.judge("LAB-01", tmp_path)
     assert verdict.status is Status.PASS, verdict.text
     assert "after a lab, once of 2 times: file /run/a: new" in verdict.text
+
+
+def test_what_is_seen_late_because_who_watches_was_kept_is_late(tmp_path: Path) -> None:
+    run = GOOD["LAB-03"]()
+    watcher_kept(2.0, gone_s=11.0)(run)
+    verdict = run.judge("LAB-03", tmp_path)
+    assert verdict.status is Status.UNKNOWN, verdict.text
+    assert verdict.late
+    assert "`scenario` was kept from running for 2.0 s" in verdict.text
+
+
+def test_what_is_left_for_longer_than_who_watches_was_kept_is_left(tmp_path: Path) -> None:
+    run = GOOD["LAB-03"]()
+    watcher_kept(0.5, gone_s=11.0)(run)
+    assert run.judge("LAB-03", tmp_path).status is Status.FAIL
+
+
+def test_a_lab_that_is_there_for_a_part_of_the_scenario_is_enough(tmp_path: Path) -> None:
+    run = GOOD["LAB-04"]()
+    covered_by(marks_of(START_NS + 2 * NS, START_NS + 9 * NS))(run)
+    verdict = run.judge("LAB-04", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
