@@ -83,6 +83,9 @@ def _came(host: str, arrived: Iterable[EvidenceArrived]) -> tuple[dict[str, File
             told = {name for name in every if any(it.startswith(f"{name}: ") for it in one.wrong)}
             files |= {name: said for name, said in one.files.items() if name not in told}
             wrong = (wrong - one.files.keys()) | told
+            for name in one.gone:
+                files.pop(name, None)
+                wrong.discard(name)
     return files, wrong
 
 

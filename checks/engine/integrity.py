@@ -18,7 +18,7 @@ from checks.engine.coming_home import told_otherwise
 from checks.engine.seal import SEAL, SEALED, broken, sealed, to_judge
 from checks.engine.series import left_unjudged
 from checks.engine.verdicts import FILE_NAME, read_tables, read_verdicts, tables_of
-from evidence.arrivals import hosts_of, other_than_arrived, wrong_at_arrival
+from evidence.arrivals import hosts_of, other_than_arrived, since_arrival, wrong_at_arrival
 from evidence.capture import verify
 from evidence.errors import EvidenceError
 from evidence.events.hosts import EvidenceArrived, HostJoined, HostLost
@@ -56,19 +56,21 @@ def integrity(directory: Path, seal: str = "", histories: Histories | None = Non
     altered = (
         *_without_verdict(directory, attempts),
         *begun_twice(histories, attempts),
-        *_other_than_it_came(directory, histories, lost=False),
+        *_other_than_it_came(directory, histories),
         *_unheard_of(histories),
         *_summary(directory),
         *broken(directory, seal),
     )
     found = [one for part, recording in histories for one in _damaged(part, recording)]
-    lost = {prefix_of(one.host) for one in histories.own.of(HostLost)}
-    cut = tuple(one.what for one in found if one.is_end and one.part in lost)
+    lost = {prefix_of(host) for host in _lost(histories)}
+    cut = [one.what for one in found if one.is_end and one.part in lost]
     damaged = [one.what for one in found if not (one.is_end and one.part in lost)]
     damaged += _wrong_when_it_came(histories)
-    damaged += _other_than_it_came(directory, histories, lost=True)
+    for sure, what in _came_last_of_lost(directory, histories):
+        (damaged if sure else cut).append(what)
     damaged += told_otherwise(histories, read_verdicts(directory))
-    return Integrity(altered, tuple(damaged), tuple(_open(directory, histories, attempts)), cut)
+    still_open = tuple(_open(directory, histories, attempts))
+    return Integrity(altered, tuple(damaged), still_open, tuple(cut))
 
 
 def _without_verdict(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
@@ -83,18 +85,32 @@ def _without_verdict(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
                 )
 
 
-def _other_than_it_came(directory: Path, histories: Histories, *, lost: bool) -> Iterator[str]:
-    """Yield what is not as it came last, of the hosts that were lost, or of the others.
-
-    What came last of a host that was lost may have been cut in the middle.
-    """
-    arrived = histories.own.of(EvidenceArrived)
-    gone = {one.host for one in histories.own.of(HostLost)}
+def _other_than_it_came(directory: Path, histories: Histories) -> Iterator[str]:
+    """Yield what is not as it came last, of the hosts that were not lost."""
+    arrived, lost = histories.own.of(EvidenceArrived), _lost(histories)
     for host in hosts_of(arrived):
-        if (host in gone) is lost:
+        if host not in lost:
             prefix = prefix_of(host)
             for one in other_than_arrived(directory / prefix, host, arrived):
                 yield prefix + one
+
+
+def _came_last_of_lost(directory: Path, histories: Histories) -> Iterator[tuple[bool, str]]:
+    """Yield what is not as it came last, of the hosts that were lost, and whether that is damage.
+
+    What was on its way then came in part: it is more than what came before, and no damage.
+    """
+    arrived, lost = histories.own.of(EvidenceArrived), _lost(histories)
+    for host in hosts_of(arrived):
+        if host in lost:
+            prefix = prefix_of(host)
+            sure = {*since_arrival(directory / prefix, host, arrived)}
+            for one in other_than_arrived(directory / prefix, host, arrived):
+                yield one in sure, prefix + one
+
+
+def _lost(histories: Histories) -> set[str]:
+    return {one.host for one in histories.own.of(HostLost)}
 
 
 def _unheard_of(histories: Histories) -> Iterator[str]:

@@ -34,9 +34,9 @@ def after(
             for takeover in found
             if takeover.first and takeover.first.at_ns <= event.moment.earliest_ns
         ]
-        latest = recorded.passed.before(event.at_ns)
         if not earlier or only not in (None, earlier[-1]):
             continue
+        latest = recorded.passed.before(event.at_ns)
         if latest and latest.sender == earlier[-1].peer.name:
             yield earlier[-1], event
 

@@ -187,7 +187,12 @@ def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
 
 
 def enabled_again(act: AccountActed, acted: Sequence[AccountActed]) -> int:
-    """Return until when a client is surely kept out: somebody asks to let it in again, in ns."""
+    """Return until when a client is surely kept out: somebody asks to let it in again, in ns.
+
+    Nothing brings a deleted certificate back.
+    """
+    if act.action != "disable":
+        return NS_BOUND
     asked = (
         one.asked_ns
         for one in acted

@@ -119,13 +119,13 @@ def _owe_users(evidence: Evidence, site: Deployment, run: ScriptRun, owed: Oblig
             good = (login.status, login.sees) == (302, wanted)
             got = f"{login.status}, and then {login.sees}"
             one.settle(good, f"{user} cannot log in any more: {got}", login.place)
-    one = owed.owe("users' certificates are kept")
     before = [page for page in pages if page.at_ns <= run.began_ns and page.status == 200]
     kept = {page.user: set(page.kept) for page in before}
     if not any(kept.values()):
-        one.doubt("no user had a certificate before")
-        return
-    for page in (page for page in pages if page.at_ns >= run.at_ns and kept.get(page.user)):
-        lost = kept[page.user] - set(page.kept)
-        said = f"{len(lost)} of {len(kept[page.user])} certificates of {page.user} are gone"
-        one.settle(page.status == 200 and not lost, f"{said} ({page.status})", page.place)
+        owed.open("no user had a certificate before")
+    for user, had in ((user, had) for user, had in kept.items() if had):
+        one = owed.owe(f"the certificates of {user} are kept")
+        for page in (page for page in pages if page.user == user and page.at_ns >= run.at_ns):
+            lost = had - set(page.kept)
+            said = f"{len(lost)} of {len(had)} certificates of {user} are gone"
+            one.settle(page.status == 200 and not lost, f"{said} ({page.status})", page.place)

@@ -15,20 +15,21 @@ from evidence.scenario import Evidence
 
 _REQUESTS = ((1, 8), (58, 128))
 """Protocol and type."""
+_CONTENT_AT = 4
 
 
 @dataclass(frozen=True)
 class Echo:
     """An echo request; `owner` is the machine at whose port it came in.
 
-    numbers: its identifier and its sequence number, as they stand there.
+    content: its identifier, its sequence number and its data, which all go with it.
     """
 
     at_ns: int
     owner: str
     source: str
     target: str
-    numbers: bytes
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ def echoes(evidence: Evidence) -> Echoes:
             continue
         asks = (packet.protocol, packet.payload[0]) in _REQUESTS
         if asks and packet.source and packet.target:
-            numbers = packet.payload[4:8]
+            content = packet.payload[_CONTENT_AT:]
             found.append(
-                Echo(frame.at_ns, port_owner(frame), packet.source, packet.target, numbers)
+                Echo(frame.at_ns, port_owner(frame), packet.source, packet.target, content)
             )
     return Echoes(evidence.capture_place, tuple(found))
 

@@ -66,9 +66,9 @@ def _judge_refused(event: ForwardTried, sent: Echoes, site: Deployment, one: Obl
     during = Window(event.began_ns, event.at_ns)
     own = site.address(event.source, event.family)
     by_source = sent.requests(event.source, event.target, during)
-    asked = {echo.numbers for echo in by_source if echo.source == own}
+    asked = {echo.content for echo in by_source if echo.source == own}
     if any(
-        echo.source == own or echo.numbers in asked
+        echo.source == own or echo.content in asked
         for echo in sent.requests(event.node, event.target, during)
     ):
         one.broken(f"{named}: the node sent it on", event.place, sent.place)

@@ -59,11 +59,11 @@ def _owe_one_address_each(attempts: Iterable[Attempt], site: Deployment, owed: O
     """Owe that no two clients have one address inside: the log holds one connection of it."""
     clients: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for one in attempts:
-        if one.tried.up:
+        if one.tried.up and one.tried.tunnel4:
             clients[site.owner_of(one.tried.remote), one.tried.tunnel4].append(one.tried.client)
     for (node, address), names in clients.items():
         if len(names) > 1:
-            owed.open(f"{', '.join(names)} all say that they are {address} at {node}")
+            owed.open(f"{named(names)} say that they have one address at {node}: {address}")
 
 
 def _landing(

@@ -115,7 +115,8 @@ class EvidenceArrived(Event):
 
     ended: the scenario; "" when it was not for one. files: those that are new or other than at the
     last arrival, relative to the part. wrong: those that did not come as their host read them, and
-    what is wrong with each; these are at home as they are.
+    what is wrong with each; these are at home as they are. gone: those that the host removed since
+    they came: the recording of a lab that nobody needed, for instance.
     """
 
     kind: Literal["evidence.arrived"] = "evidence.arrived"
@@ -123,6 +124,7 @@ class EvidenceArrived(Event):
     ended: str = ""
     files: Mapping[FileName, FileArrived]
     wrong: tuple[Name, ...] = ()
+    gone: tuple[FileName, ...] = ()
 
 
 class PartsJudged(Event):

@@ -27,10 +27,14 @@ _LONGEST_LINE = 1 << 20
 
 @dataclass(frozen=True)
 class Arrived:
-    """What came: files that are new or other, and what is wrong with some. No secrets are named."""
+    """What came: files that are new or other, and what is wrong with some. No secrets are named.
+
+    gone: those that came before, and that the host has removed since.
+    """
 
     files: Mapping[str, FileArrived] = field(default_factory=dict)
     wrong: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 class Coming:
@@ -44,6 +48,8 @@ class Coming:
         self._target = target
         self._sender = connection.start(command)
         self._read: dict[str, Any] = {}
+        self.came = Arrived()
+        """What came whole of what was asked for last, also when the host is gone meanwhile."""
 
     def bring(self) -> Arrived:
         """Take what is new; HostLost when the host is gone meanwhile."""
@@ -51,6 +57,7 @@ class Coming:
         assert sender.stdin is not None  # noqa: S101 - it has pipes
         files: dict[str, FileArrived] = {}
         wrong: list[str] = []
+        self.came = Arrived()
         try:
             sender.stdin.write(b"\n")
             sender.stdin.flush()
@@ -63,13 +70,14 @@ class Coming:
                 own = self._read[name].hexdigest()
                 if own != said.sha256:
                     wrong.append(f"{name}: is not what its host read")
+                self.came = Arrived(dict(files), tuple(wrong))
             gone = [str(name) for name in told["gone"]]
         except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
             raise HostLost(f"{self._name}: its evidence does not come: {error}") from error
         for name in gone:
             self._place(name).unlink(missing_ok=True)
             self._read.pop(name, None)
-        return Arrived(files, tuple(wrong))
+        return Arrived(files, tuple(wrong), tuple(gone))
 
     def close(self) -> None:
         """Ask no more."""

@@ -128,6 +128,7 @@ def test_root_reaches_root_in_both_directions(pair: Pair, judge: Judge) -> None:
         target = pair.other(node)
         said = pair.machine(node).run(
             f"ssh -o BatchMode=yes -o ConnectTimeout=60 root@{pair.address(target)} true",
+            timeout=150,
             check=False,
         )
         pair.history.record(

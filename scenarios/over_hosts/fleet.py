@@ -8,6 +8,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -238,6 +239,8 @@ class Fleet:
                 arrived(one.name, ended, coming.bring())
                 one.owed.discard(ended)
             except LabError as error:
+                with suppress(EvidenceError):
+                    arrived(one.name, "", coming.came)
                 self.lose(one.name, error.message)
             except EvidenceError as error:  # what is wrong with it is told again at the end
                 self._progress.say(f"{one.name}: what came home cannot be judged: {error}")

@@ -86,13 +86,9 @@ class Notes:
 
     def arrived(self, host: str, ended: str, came: Arrived) -> None:
         """Record what came home, and judge by it."""
-        if not (ended or came.files or came.wrong):
+        if not (ended or came.files or came.wrong or came.gone):
             return
-        self._record(
-            EvidenceArrived(
-                source=SOURCE, host=host, ended=ended, files=came.files, wrong=came.wrong
-            )
-        )
+        self._record(EvidenceArrived(source=SOURCE, host=host, ended=ended, **vars(came)))
         take_home(self._run.directory, host)
 
     def brought(self, what: str, giver: str, host: str, octets: int) -> None:

@@ -123,3 +123,12 @@ def test_a_file_that_came_wrong_last_is_held_against_what_came_before(part: Path
 
 def test_of_a_host_of_which_nothing_came_nothing_is_other(part: Path) -> None:
     assert list(other_than_arrived(part, "beta", [arrived(part, host="alpha")])) == []
+
+
+def test_what_its_host_removed_is_not_missed(part: Path) -> None:
+    before = arrived(part)
+    (part / "wire" / "lab.pcapng").unlink()
+    after = EvidenceArrived(source="pytest", host="beta", files={}, gone=("wire/lab.pcapng",))
+    assert list(other_than_arrived(part, "beta", [before])) == ["wire/lab.pcapng: is not there"]
+    assert list(other_than_arrived(part, "beta", [before, after])) == []
+    assert list(since_arrival(part, "beta", [before, after])) == []

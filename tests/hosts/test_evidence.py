@@ -99,8 +99,19 @@ def test_what_was_removed_is_removed(there: Path, home: Path, coming: Coming) ->
     (there / "wire" / "ahead.pcapng").write_bytes(b"nothing")
     coming.bring()
     (there / "wire" / "ahead.pcapng").unlink()
-    coming.bring()
+    assert coming.bring() == Arrived({}, (), ("wire/ahead.pcapng",))
     assert not (home / "wire" / "ahead.pcapng").exists()
+
+
+def test_what_came_before_its_host_was_lost_is_known(tmp_path: Path, home: Path) -> None:
+    packed = zlib.compress(b"x")
+    digest = hashlib.sha256(b"x").hexdigest()
+    told = {"name": "run.json", "offset": 0, "packed": len(packed), "size": 1, "sha256": digest}
+    coming = Coming(here(), says(tmp_path, (told, packed)), home)
+    with pytest.raises(LabError, match="its evidence does not come"):
+        coming.bring()
+    coming.close()
+    assert list(coming.came.files) == ["run.json"]
 
 
 def test_secrets_come_for_their_owner_alone_and_are_named_nowhere(

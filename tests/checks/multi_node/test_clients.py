@@ -386,4 +386,4 @@ def test_mn_23_clients_that_have_one_address_are_not_that_many_connections(tmp_p
     verdict = run.judge("MN-23", tmp_path)
     assert verdict.status is Status.UNKNOWN, verdict.text
     assert "client-0, client-1, client-2" in verdict.text
-    assert "all say that they are 10.1.0.2 at node-a" in verdict.text
+    assert "say that they have one address at node-a: 10.1.0.2" in verdict.text

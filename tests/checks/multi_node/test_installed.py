@@ -426,3 +426,11 @@ def test_a_search_for_no_secret_shows_nothing(tmp_path: Path) -> None:
     for one in run.all("secrets.searched"):
         one["secrets"] = []
     assert "no secret was looked for" in unsure(run, "MN-32", tmp_path)
+
+
+def test_the_page_of_one_user_shows_nothing_of_another(tmp_path: Path) -> None:
+    run = run_mn_31()
+    first = next(iter(run.all("configurations.shown")))
+    other = {**first, "user": "admin", "at_ns": first["at_ns"] + SECOND}
+    run.events.append(("configurations.shown", GUIDE.client.name, other))
+    assert "not shown: the certificates of admin are kept" in unsure(run, "MN-31", tmp_path)

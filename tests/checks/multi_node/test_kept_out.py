@@ -11,6 +11,9 @@ from tests.checks.multi_node.portal_runs import at, page, run_mn_19
 from tests.checks.multi_node.runs import judge_mutant
 from tests.checks.sites import GUIDE
 
+OF_A_CLIENT = ("client", "remote", "address4", "address6", "tunnel4", "tunnel6", "ping")
+"""What tells clients apart in how they stood."""
+
 
 def disabled(run: Run) -> Data:
     """Return how the client that is disabled stood at first."""
@@ -60,6 +63,15 @@ def test_that_another_was_enabled_lets_nobody_back(tmp_path: Path) -> None:
         if act["action"] == "enable":
             act["client"] = "client-0"
     judge_mutant(run, "MN-18", tmp_path)
+
+
+def test_nothing_brings_a_deleted_certificate_back(tmp_path: Path) -> None:
+    run = run_mn_19()
+    first = next(one for one in run.all("tunnel.tried") if one["client"] == "client-0")
+    (enabled,) = [one for one in run.all("account.acted") if one["action"] == "enable"]
+    run.events.append(("account.acted", "client", {**enabled, "client": "client-0"}))
+    try_again(run, 45, 50, **{name: first[name] for name in OF_A_CLIENT})
+    assert "client-0" in judge_mutant(run, "MN-19", tmp_path)
 
 
 def test_who_gets_in_at_once_and_is_refused_later_was_not_kept_out(tmp_path: Path) -> None:
