@@ -236,7 +236,8 @@ def _owe_tunnel(
     ]
     places = (*takeover.places, watched.place, *(one.place for one in carried[:1]))
     what = f"{takeover}: the tunnel of {watched.source} carrying traffic again"
-    whose = {takeover.peer.name, watched.source, "wire", "scenario"}
+    # A tunnel's name is not its machine's; all but the old node are on its way.
+    whose = {one.of for one in recorded.lateness} - {takeover.victim.name}
     start, due = takeover.injected, takeover.taken
     watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
     measured = Span(start, carried[0].moment) if carried else None
