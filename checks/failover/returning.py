@@ -170,9 +170,10 @@ def restarting_the_active_secondary_fails_back(evidence: Evidence, owed: Obligat
     recorded = Recorded(evidence)
     secondary, primary = recorded.pair.secondary, recorded.pair.primary
     found = takeovers(recorded, owed, only=(RESTART,), of=secondary.name)
+    tried = [one for one in recorded.faults() if (one.name, one.victim) == (RESTART, secondary)]
     planned = [plan.times for plan in evidence.events(FailbacksPlanned)]
     what = f"fail-backs by a restart of the active {secondary.name}"
-    owed.at_least(sum(planned) or 1, found, what, recorded.wire)
+    owed.at_least(sum(planned) or 1, tried, what, recorded.wire)
     budget = primary.engine.last_advert_to_takeover()
     guide = Budget(0, GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-30")
     for takeover in found:

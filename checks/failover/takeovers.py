@@ -5,24 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from checks.engine.in_time import Span, Watch, owe_in_time
-from checks.engine.lateness import FRAME_LATE_S, explain, missed
-from checks.engine.obligations import Obligations
+from checks.engine.lateness import FRAME_LATE_S, explain, missed, unclear
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check, measures
 from checks.failover import whole_run
 from checks.failover.keeping import settle_stays
 from checks.failover.recorded import Recorded
 from checks.failover.regained import regained_late
+from checks.failover.served import Served
 from checks.failover.serving import SERVICES
 from checks.failover.stages import Stage, figures, measured, owe_stage
-from checks.failover.takeover import CLEAN_STOP, RESTART, Served, Takeover, takeovers
+from checks.failover.takeover import CLEAN_STOP, RESTART, Takeover, takeovers
 from checks.protocols import budgets
 from checks.protocols.budgets import Budget
 from checks.protocols.heartbeat import Advertised
-from evidence.events.takeover import AddressesHeld, GuestCaptured, ServiceStopped
+from evidence.events.takeover import (
+    AddressesHeld,
+    GuestCaptured,
+    ServiceProbed,
+    ServiceStopped,
+)
 from evidence.moment import NS
 from evidence.scenario import Evidence
 
 ADDRESS_GONE_S = 1.0
+ANSWERS_S = 1.0
+"""FO-25: a younger question without an answer is no silence."""
 STAYS_S = 5.0
 """FO-25: a service that is back answers again so long after its first answer, at the least."""
 CAPTURES_AGREE_S = 0.010
@@ -147,15 +155,48 @@ def _owe_service(
     places = (*takeover.places, *served.places)
     start, due = takeover.injected, takeover.taken
     watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
-    owe_in_time(owed, watch, None if served.back is None else Span(start, served.back), limit)
+    lost_late = _lost_late(watch, served)
+    back = served.back if lost_late else served.back_for_good
+    owe_in_time(owed, watch, None if back is None else Span(start, back), limit)
     one = owed.owe(f"{what} until the watch ended")
-    for elsewhere in served.elsewhere:
-        one.broken(f"{what}: {elsewhere}, not {takeover.peer.mac}", *places)
-    if served.back is not None and served.last is not None:
-        stayed_s = (served.last.at_ns - served.back.at_ns) / NS
+    if lost_late:
+        one.late(lost_late, *places)
+    for other in served.elsewhere:
+        _settle_elsewhere(one, recorded, takeover, what, other)
+    if back is not None and served.last is not None:
+        stayed_s = (served.last.at_ns - back.at_ns) / NS
         if stayed_s < STAYS_S:
-            one.doubt(f"{what}: seen for {stayed_s:.1f} s only, {STAYS_S:.0f} s are needed")
+            why = f"{what}: seen for {stayed_s:.1f} s only, {STAYS_S:.0f} s are needed"
+            span = served.last.at_ns, takeover.until_ns
+            unclear(one, why, STAYS_S - stayed_s, span, whose, recorded.lateness)
         one.met(*places)
+
+
+def _lost_late(watch: Watch, served: Served) -> str | None:
+    """Say that the last questions got no answer, and why they may have got none yet.
+
+    None where they were answered, or nothing kept anybody from that for as long as it took.
+    """
+    if served.lost is None:
+        return None
+    since_ns, until_ns = served.lost.at_ns, watch.until_ns
+    excess_s = max((until_ns - since_ns) / NS - ANSWERS_S, 1 / NS)
+    excuse = explain(excess_s, (since_ns, until_ns), watch.whose, watch.late)
+    return excuse and f"{watch.what}: no answer in the end, but {excuse}"
+
+
+def _settle_elsewhere(
+    one: Obligation, recorded: Recorded, takeover: Takeover, what: str, other: ServiceProbed
+) -> None:
+    """Break an obligation by an answer of another node, unless the old one's was late."""
+    why = f"{what}: {other.mac} answered, not {takeover.peer.mac}"
+    if other.mac != takeover.victim.mac:
+        one.broken(why, other.place)
+        return
+    span = takeover.taken.at_ns, other.at_ns
+    excess_s = max(span[1] - span[0], 1) / NS
+    whose = {takeover.victim.name, takeover.peer.name, "wire", "scenario"}
+    missed(one, why, excess_s, span, whose, recorded.lateness, other.place)
 
 
 @measures("FO-25")

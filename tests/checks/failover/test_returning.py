@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tests.checks.failover.crashes import busy
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import (
     ADDRESS,
     NS,
@@ -346,3 +346,14 @@ def test_a_role_that_goes_back_by_itself_after_the_watch_is_rejected(tmp_path: P
     run.frames = [frame for frame in run.frames if frame[0] < 27]
     run.beats("secondary", 30.2, 40, counter=5000)
     rejects(run.judge("FO-30"), UNEXPLAINED)
+
+
+def test_a_failback_that_a_busy_host_delays_until_the_restarted_node_is_back_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = failback(tmp_path)
+    run.frames.clear()
+    run.beats("secondary", 0, 10.2)
+    run.beats("secondary", 15.3, 40, counter=5000)
+    rejects(busy(run, "primary", 20, 25).judge("FO-30"), "primary did not take over in")
+    is_late(run, "FO-30", "primary", 13.0, 15.3)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from checks.engine.registry import figures
 from checks.failover.serving import SERVICES
 from evidence.scenario import Evidence
-from tests.checks.failover.crashes import busy
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import (
     ADDRESS,
     MAC,
@@ -506,3 +506,60 @@ def test_a_takeover_too_soon_after_what_the_standby_has_heard_is_rejected(tmp_pa
 
 def test_one_that_a_busy_host_kept_from_reading_it_has_not_heard_it(tmp_path: Path) -> None:
     passes(busy(too_soon_but_heard(tmp_path), "secondary", 10.0, 12.2).judge("FO-24"))
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+def test_a_peer_that_a_busy_host_keeps_until_the_old_holder_is_back_says_nothing(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = takeover(tmp_path, "kill-ucarp").without("service.probed")
+    run.frames = [one for one in run.frames if not one[1].startswith("secondary")]
+    run.beats("primary", 15.3, 40, counter=5000)
+    rejects(busy(run, "secondary", 20, 25).judge(requirement), "secondary did not take over in")
+    is_late(run, requirement, "secondary", 13.0, 15.3)
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+@pytest.mark.parametrize("of", ["primary", "wire"])
+def test_who_takes_the_role_back_hears_the_other_a_second_late_on_any_host(
+    tmp_path: Path, requirement: str, of: str
+) -> None:
+    is_late(regained(tmp_path), requirement, of, 13.7, 14.5)
+
+
+def unanswered_in_the_end(directory: Path) -> Run:
+    run = takeover(directory).but(port=443)
+    run.answer(9, 443, mac=MAC["primary"])
+    for second in (14.2, 36):
+        run.answer(second, 443, mac=MAC["secondary"])
+    run.answer(37.5, 443, answered=False)
+    return run
+
+
+@pytest.mark.parametrize("of", ["secondary", "scenario"])
+def test_a_last_question_that_a_busy_host_leaves_without_an_answer_says_nothing(
+    tmp_path: Path, of: str
+) -> None:
+    run = unanswered_in_the_end(tmp_path)
+    rejects(run.judge("FO-25"), "tcp 443 answering on the virtual IP never came")
+    rejects(busy(run, of, 30, 36).judge("FO-25"), "never came")
+    is_late(run, "FO-25", of, 37.5, 39)
+
+
+def test_an_answer_of_the_old_holder_that_a_busy_host_delays_says_nothing(tmp_path: Path) -> None:
+    run = takeover(tmp_path, fault="kill-ucarp")
+    run.answer(13.9, 443, mac=MAC["primary"])
+    rejects(run.judge("FO-25"), f"{MAC['primary']} answered, not {MAC['secondary']}")
+    is_late(run, "FO-25", "primary", 13.1, 13.9)
+
+
+def test_a_service_that_a_busy_host_keeps_from_being_seen_for_longer_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path)
+    run.events = [one for one in run.events if one[0] != 38]
+    for protocol, port in SERVICES:
+        run.answer(17, port, mac=MAC["secondary"], protocol=protocol)
+    run.without("fault.watched").event(20, "fault.watched", "scenario", node="primary")
+    unsure(run.judge("FO-25"), "seen for 2.8 s only")
+    is_late(run, "FO-25", "secondary", 17.2, 20)
