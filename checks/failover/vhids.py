@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 
+from checks.engine.lateness import unclear
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
@@ -149,20 +149,24 @@ def _owe_both_active(
         for one in _neighbours(recorded, other)
         if one.advert is not None
     ]
-    for whose, seen in (("the pair", ours), (f"the other pair, VHID {other},", theirs)):
-        one = owed.owe(f"{whose} advertises all the time")
-        if not _all_the_time(seen, span):
-            one.doubt(f"{whose} was not active all the time, two pairs have two active nodes")
+    for pair, seen, senders in (
+        ("the pair", ours, recorded.pair.nodes),
+        (f"the other pair, VHID {other},", theirs, {"scenario"}),
+    ):
+        one = owed.owe(f"{pair} advertises all the time")
+        why = f"{pair} was not active all the time, two pairs have two active nodes"
+        within = [(at_ns, period_s) for at_ns, period_s in seen if span[0] <= at_ns < span[1]]
+        if not within:
+            one.doubt(why)
+        edges_ns = [span[0], *(at_ns for at_ns, _ in within), span[1]]
+        period_s = max((period_s for _, period_s in within), default=0.0)
+        for before_ns, after_ns in pairwise(edges_ns):
+            excess_s = (after_ns - before_ns) / NS - SILENT_PERIODS * period_s
+            if excess_s > 0 and within:
+                due_ns = before_ns + int(period_s * NS)
+                whose = {*senders, "wire"}
+                unclear(one, why, excess_s, (due_ns, after_ns), whose, recorded.lateness)
         one.met(recorded.wire)
-
-
-def _all_the_time(seen: Sequence[tuple[int, float]], span: tuple[int, int]) -> bool:
-    within = [(at_ns, period_s) for at_ns, period_s in seen if span[0] <= at_ns < span[1]]
-    if not within:
-        return False
-    longest_ns = SILENT_PERIODS * max(period_s for _, period_s in within) * NS
-    moments = [span[0], *(at_ns for at_ns, _ in within), span[1]]
-    return all(later - earlier <= longest_ns for earlier, later in pairwise(moments))
 
 
 def _moves(recorded: Recorded, start_ns: int, end_ns: int, other: int) -> int:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from checks.engine.registry import figures
+from checks.engine.verdict import Status
 from checks.failover.serving import SERVICES
 from evidence.scenario import Evidence
 from tests.checks.failover.crashes import busy, is_late
@@ -563,3 +564,40 @@ def test_a_service_that_a_busy_host_keeps_from_being_seen_for_longer_says_nothin
     run.without("fault.watched").event(20, "fault.watched", "scenario", node="primary")
     unsure(run.judge("FO-25"), "seen for 2.8 s only")
     is_late(run, "FO-25", "secondary", 17.2, 20)
+
+
+def test_a_stop_whose_end_a_busy_host_lets_be_seen_late_says_nothing(tmp_path: Path) -> None:
+    run = stopped(tmp_path).without("service.stopped")
+    run.event(15.7, "service.stopped", "primary")
+    run.event(15.8, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    is_late(run, "FO-27", "scenario", 13.2, 15.7)
+
+
+def test_an_advertisement_that_a_busy_wire_reads_after_the_stop_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = stopped(tmp_path)
+    run.mapped(lambda at, _, raw: [(11.2 if at == 10.0 else at, raw)])
+    rejects(run.judge("FO-27"), "primary advertised 1 time(s) after its stop had ended")
+    is_late(run, "FO-27", "wire", 10.0, 11.2)
+
+
+@pytest.mark.parametrize(("held", "before"), [(False, Status.UNKNOWN), (True, Status.FAIL)])
+def test_a_stopped_node_that_a_busy_host_lets_look_late_is_looked_at_again(
+    tmp_path: Path, held: bool, before: Status
+) -> None:
+    run = stopped(tmp_path).without("addresses.held")
+    virtual = [VIRTUAL_IP] if held else []
+    run.event(12.5, "addresses.held", "primary", held=[ADDRESS["primary"], *virtual])
+    verdict = run.judge("FO-27")
+    assert (verdict.status, verdict.late) == (before, False), verdict.text
+    is_late(run, "FO-27", "primary", 10.9, 12.4)
+
+
+def test_captures_that_a_busy_host_takes_apart_are_made_again(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    guest_capture(run, skew=-0.4)
+    before = run.judge("FO-24")
+    unsure(before, "400.0 ms apart")
+    assert not before.late
+    is_late(run, "FO-24", "secondary", 12.7, 13.2)
