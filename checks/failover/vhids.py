@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
-from checks.engine.lateness import unclear
-from checks.engine.obligations import Obligations
+from checks.engine.lateness import missed, unclear
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
 from checks.failover.claims import owe_one_holder
+from checks.failover.keeping import longest_gap
 from checks.failover.recorded import Recorded
+from checks.failover.regained import unheard
 from checks.failover.senders import Stranger
 from checks.protocols import carp
-from checks.protocols.heartbeat import Heartbeat, master_intervals
+from checks.protocols.heartbeat import Advertised, Heartbeat
 from evidence.errors import Missing
 from evidence.events.pair import NeighboursBegan, NeighboursEnded, VhidMoved
 from evidence.moment import NS
@@ -84,15 +87,34 @@ def _owe_one_active(owed: Obligations, recorded: Recorded, after: Heartbeat, end
     intruders = after.senders() - recorded.pair.nodes.keys()
     masters = sorted((kept if len(kept) else after).senders() | intruders)
     if len(masters) != 1:
-        one.broken(f"{len(masters)} masters after it: {', '.join(masters)}", recorded.wire)
+        why = f"{len(masters)} masters after it: {', '.join(masters)}"
+        _settle_moved(one, recorded, why, () if intruders else kept.adverts)
         return
-    intervals = master_intervals(after, masters[0])
-    silent_s = (end_ns - intervals[-1].end_ns) / NS if intervals else 0.0
-    if len(intervals) != 1 or silent_s > SILENT_PERIODS * after.adverts[-1].advert.period_s:
+    own = Heartbeat(tuple(seen for seen in after.of(masters[0]) if not seen.resigning))
+    if not len(own):
         one.broken(f"{masters[0]} was the master after it, and fell silent", recorded.wire)
-    elif intervals[0].start_ns >= elected_ns:
-        one.broken(f"{masters[0]} became the master long after it", recorded.wire)
+        return
+    begun_ns, period_s = own.adverts[0].at_ns, after.adverts[-1].advert.period_s
+    silent_s, gap = longest_gap(own, begun_ns, end_ns)
+    if silent_s > SILENT_PERIODS * period_s:
+        why = f"{masters[0]} was the master after it, and fell silent"
+        span, whose = (gap[0] + int(period_s * NS), gap[1]), {masters[0], "wire"}
+        excess_s = silent_s - SILENT_PERIODS * period_s
+        missed(one, why, excess_s, span, whose, recorded.lateness, recorded.wire)
+    elif begun_ns >= elected_ns:
+        _settle_moved(one, recorded, f"{masters[0]} became the master long after it", after.adverts)
     one.met(recorded.wire)
+
+
+def _settle_moved(
+    one: Obligation, recorded: Recorded, why: str, adverts: Sequence[Advertised]
+) -> None:
+    """Break an obligation, unless a busy host is why another node than the first advertised."""
+    second = next((seen for seen in adverts if seen.sender != adverts[0].sender), None)
+    if second is not None and (excuse := unheard(recorded, second.at_ns)):
+        one.late(f"{why}, but {excuse}", recorded.wire)
+    else:
+        one.broken(why, recorded.wire)
 
 
 @check("FO-23")

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checks.engine.lateness import explain, missed
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.failover.claims import owe_one_holder
 from checks.failover.recorded import Recorded, Steady
-from checks.failover.regained import change_was_late
+from checks.failover.regained import change_was_late, unheard
 from checks.protocols import heartbeat
 from checks.protocols.heartbeat import Heartbeat, RoleChange, SplitBrain
 from evidence.events.pair import (
@@ -124,7 +124,7 @@ def _disagreements(recorded: Recorded, splits: Iterable[SplitBrain]) -> list[lis
             before is None
             or before.senders != split.senders
             or any(start <= split.start_ns and before.start_ns <= end for start, end in causes)
-            or _kept_from_hearing(recorded, split)
+            or unheard(recorded, split.start_ns)
         ):
             found.append([])
         found[-1].append(split)
@@ -141,14 +141,6 @@ def _causes(recorded: Recorded) -> list[Stretch]:
         moments = [event.moment for event in recorded.evidence.events(kind)]
         found += [(moment.earliest_ns, moment.latest_ns) for moment in moments]
     return found
-
-
-def _kept_from_hearing(recorded: Recorded, split: SplitBrain) -> bool:
-    """Tell whether the host kept the nodes from hearing each other until one of them acted."""
-    engines = [node.engine for node in recorded.pair.nodes.values()]
-    silent_s = min(engine.last_advert_to_takeover().minimum_s for engine in engines)
-    span = split.start_ns - int(recorded.pair.dead_s * NS), split.start_ns
-    return explain(silent_s, span, {*split.senders, "wire"}, recorded.lateness) is not None
 
 
 def split_brains(recorded: Recorded) -> list[SplitBrain]:

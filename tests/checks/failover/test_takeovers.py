@@ -601,3 +601,31 @@ def test_captures_that_a_busy_host_takes_apart_are_made_again(tmp_path: Path) ->
     unsure(before, "400.0 ms apart")
     assert not before.late
     is_late(run, "FO-24", "secondary", 12.7, 13.2)
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+def test_an_old_holder_that_gives_way_at_once_took_nothing_back(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = takeover(tmp_path, "kill-ucarp")
+    run.beats("primary", 14.3, 15.4, counter=5000)
+    passes(busy(run, "secondary", 13.3, 14.2).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+def test_a_new_holder_that_a_busy_host_keeps_loses_the_role_and_it_says_nothing(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = regained(tmp_path, after=9)
+    run.frames = [one for one in run.frames if one[1][0] != "s" or one[0] < 19]
+    rejects(run.judge(requirement))
+    is_late(run, requirement, "secondary", 18.5, 22.5)
+
+
+def test_a_last_advertisement_that_a_busy_wire_reads_late_makes_no_takeover_too_soon(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path, silence=2.4)
+    run.mapped(lambda at, _, raw: [(11.4 if at == 10.0 else at, raw)])
+    rejects(busy(run, "secondary", 9.9, 11.4).judge("FO-24"), "sooner than configured")
+    is_late(run, "FO-24", "wire", 9.9, 11.4)

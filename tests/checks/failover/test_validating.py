@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.failover.crashes import busy
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, unsure
 from tests.checks.protocols import encoder
 
@@ -231,3 +231,13 @@ def test_a_node_that_became_active_just_before_validate_passes(tmp_path: Path) -
     run.frames = []
     run.beats("primary", 7.9, 60)
     passes(run.judge("FO-09"))
+
+
+def test_a_role_that_moves_because_a_busy_host_keeps_its_holder_is_no_matter_of_validate(
+    tmp_path: Path,
+) -> None:
+    run = validated(tmp_path)
+    run.frames = [frame for frame in run.frames if not 8.5 < frame[0] < 12.5]
+    run.beats("secondary", 11.9, 13.5, counter=5000)
+    rejects(run.judge("FO-09"), "began to advertise during Validate: secondary")
+    is_late(run, "FO-09", "primary", 8.5, 12.6)
