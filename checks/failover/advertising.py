@@ -11,8 +11,8 @@ from checks.engine.lateness import CLOCK_RATE, FRAME_LATE_S, missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
+from checks.failover.hearing import moved_late
 from checks.failover.recorded import Recorded, Steady
-from checks.failover.regained import moved_late
 from checks.failover.senders import signed
 from checks.protocols import carp, tcpdump, vrrp
 from checks.protocols.heartbeat import Advertised

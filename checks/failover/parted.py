@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.failover.claims import claims
+from checks.failover.hearing import unheard
 from checks.failover.keeping import settle_kept
 from checks.failover.recorded import Recorded
 from checks.protocols import heartbeat
@@ -97,9 +98,9 @@ def owe_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
     begin_ns = apart.begin.earliest_ns
     before = holders(recorded, begin_ns - _alone_ns(recorded), begin_ns)
     if len(before) != 1:
-        one.doubt(
-            f"{len(before)} holder(s) of the virtual IP before {apart.name}, so it shows nothing"
-        )
+        why = f"{len(before)} holder(s) of the virtual IP before {apart.name}, so it shows nothing"
+        excuse = unheard(recorded, begin_ns)
+        one.late(f"{why}, but {excuse}") if excuse else one.doubt(why)
     one.met(recorded.wire)
     two = owed.owe(f"{apart.name}: two masters at once, within {SPLIT_S:.0f} s and to its end")
     limit_ns = apart.begin.latest_ns + int(SPLIT_S * NS)

@@ -1,44 +1,22 @@
-"""A role that moves because a busy host kept the nodes from hearing each other: no verdict.
+"""A node that repairs itself, and takes the role back from a peer that it did not hear.
 
-A standby acts when it has heard nothing for its dead time. So it does where the host kept the
-active node from advertising for so long, or itself from hearing. Likewise after `kill-ucarp`: the
-service starts ucarp again, which may not hear in time that its peer is active, and as the lower
-address it wins.
+After `kill-ucarp` the service starts ucarp again. It listens, and hears that its peer is active; so
+it stays the standby. On a host that keeps one of them from running it may not hear in time: it
+advertises, and as the lower address it wins. That is the host's doing, and no verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from checks.engine.lateness import explain
+from checks.failover.hearing import unheard
 from checks.failover.recorded import Recorded
 from checks.failover.takeover import Takeover, measure
 from checks.protocols.budgets import PCAP_READ_TIMEOUT_S
-from checks.protocols.heartbeat import Advertised, Heartbeat, RoleChange
+from checks.protocols.heartbeat import Advertised, RoleChange
 from evidence.errors import Imprecise, Missing
 from evidence.moment import NS
-
-
-def unheard(recorded: Recorded, at_ns: int, whose: Collection[str] = ()) -> str | None:
-    """Say what kept a node from hearing the other for so long that it acted at a moment, or None.
-
-    whose: who may have been kept from running; both nodes, and the wire, unless it is said.
-    """
-    nodes = recorded.pair.nodes
-    quiet_s = min(node.engine.fault_to_takeover().minimum_s for node in nodes.values())
-    span = at_ns - int(recorded.pair.dead_s * NS), at_ns
-    return explain(max(quiet_s, 1 / NS), span, whose or {*nodes, "wire"}, recorded.lateness)
-
-
-def moved_late(recorded: Recorded, sent: Heartbeat) -> str | None:
-    """Say what kept a node from hearing the other until it advertised first, or None.
-
-    sent: its advertisements of the pair; those of another group are no matter of hearing.
-    """
-    first = sent.first()
-    if first is None or sent.groups() != {recorded.pair.vhid}:
-        return None
-    return unheard(recorded, first.at_ns)
 
 
 def regained_late(recorded: Recorded, takeover: Takeover) -> str | None:

@@ -7,10 +7,11 @@ from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
 from checks.failover.claims import ANNOUNCED_BEFORE_S, announced
+from checks.failover.hearing import moved_late
 from checks.failover.keeping import longest_gap, settle_kept
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
-from checks.failover.regained import moved_late, regained_late
+from checks.failover.regained import regained_late
 from checks.failover.senders import verifies
 from checks.failover.stages import Stage, figures, owe_stage
 from checks.failover.takeover import RESTART, Takeover, takeovers

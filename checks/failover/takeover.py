@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.failover.claims import How, claims
+from checks.failover.hearing import unheard
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded, WatchedFault
 from checks.failover.senders import believed
@@ -119,6 +120,9 @@ def takeovers(
         peer = recorded.pair.peer_of(fault.victim.name)
         one = owed.owe(f"{fault}: the role moved to {peer.name}")
         try:
+            if not_clear := _not_held_late(recorded, fault):
+                one.late(not_clear, fault.event.place)
+                continue
             takeover = measure(recorded, fault)
         except (Missing, Imprecise) as error:
             one.doubt(error.message, fault.event.place)
@@ -190,6 +194,16 @@ def measure(recorded: Recorded, fault: WatchedFault) -> Takeover:
         (fault.event.place, recorded.wire),
         recorded.unsure_ns,
     )
+
+
+def _not_held_late(recorded: Recorded, fault: WatchedFault) -> str | None:
+    """Say why a busy host is why the victim did not hold the role before a fault, or None."""
+    try:
+        _owned_before(recorded, fault)
+    except (Missing, Imprecise) as error:
+        excuse = unheard(recorded, fault.at.earliest_ns)
+        return excuse and f"{error.message}, but {excuse}"
+    return None
 
 
 def _owned_before(recorded: Recorded, fault: WatchedFault) -> None:

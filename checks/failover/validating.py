@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
+from checks.failover.hearing import moved_late
 from checks.failover.keeping import settle_kept
 from checks.failover.recorded import Recorded
-from checks.failover.regained import moved_late
 from evidence.events.setup import ValidateBegan, ValidateEnded, ValidateShown
 from evidence.moment import NS
 from evidence.scenario import Evidence

@@ -10,9 +10,9 @@ from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
 from checks.failover.claims import owe_one_holder
+from checks.failover.hearing import unheard
 from checks.failover.keeping import longest_gap
 from checks.failover.recorded import Recorded
-from checks.failover.regained import unheard
 from checks.failover.senders import Stranger
 from checks.protocols import carp
 from checks.protocols.heartbeat import Advertised, Heartbeat

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.failover.claims import owe_one_holder
+from checks.failover.hearing import unheard
 from checks.failover.recorded import Recorded, Steady
-from checks.failover.regained import change_was_late, unheard
+from checks.failover.regained import change_was_late
 from checks.protocols import heartbeat
 from checks.protocols.heartbeat import Heartbeat, RoleChange, SplitBrain
 from evidence.events.pair import (

@@ -490,3 +490,14 @@ def test_two_masters_of_which_a_busy_host_silences_one_leave_something_to_heal(
     unsure(before, "no two masters to heal after vrrp")
     assert not before.late
     is_late(run, "FO-43", "secondary", 28.4, 30.4)
+
+
+def test_a_role_that_a_busy_host_moves_before_a_filter_says_nothing(tmp_path: Path) -> None:
+    run = split(tmp_path)
+    run.frames = [frame for frame in run.frames if not 5.5 < frame[0] < 10]
+    run.beats("secondary", 8.3, 9.9, counter=5000)
+    run.beats("primary", 9.5, 10, counter=6000)
+    before = run.judge("FO-42")
+    unsure(before, "2 holder(s) of the virtual IP before vrrp")
+    assert not before.late
+    is_late(run, "FO-42", "primary", 5.5, 9.5)

@@ -629,3 +629,13 @@ def test_a_last_advertisement_that_a_busy_wire_reads_late_makes_no_takeover_too_
     run.mapped(lambda at, _, raw: [(11.4 if at == 10.0 else at, raw)])
     rejects(busy(run, "secondary", 9.9, 11.4).judge("FO-24"), "sooner than configured")
     is_late(run, "FO-24", "wire", 9.9, 11.4)
+
+
+def test_a_role_that_a_busy_host_moves_before_a_fault_says_nothing(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.frames = [one for one in run.frames if one[1][0] != "p" or not 5.5 < one[0] < 9.5]
+    run.beats("secondary", 8.3, 9.2, counter=5000)
+    before = run.judge("FO-25")
+    unsure(before, "secondary advertises: who held the role is not clear")
+    assert not before.late
+    is_late(run, "FO-25", "primary", 5.5, 9.5)
