@@ -94,7 +94,7 @@ def _window(recorded: Recorded, fault: WatchedFault, takeover: Takeover | None) 
     backs = [fault.at.at_ns + LEAST_NS - AFTER_NS]
     if takeover is not None and takeover.first is not None:
         backs.append(takeover.first.at_ns)
-        backs += [one.back.at_ns for one in takeover.served if one.back is not None]
+        backs += [back.at_ns for one in takeover.served if (back := one.back_for_good)]
     backs += [
         one.at_ns
         for one in recorded.evidence.events(TunnelCarried)

@@ -39,7 +39,8 @@ class Watch:
     """What was measured, who had to run for it, and until when it was watched.
 
     due: when it could have come at the earliest. Nobody is kept from what is not due yet, so what
-    the host did before that explains nothing.
+    the host did before that explains nothing. begins_by: who may have been late with what it begins
+    with, so that it looks shorter than it was.
     """
 
     what: str
@@ -49,6 +50,7 @@ class Watch:
     until_ns: int
     places: tuple[str, ...]
     late: Sequence[HostLate]
+    begins_by: Collection[str] = ()
 
 
 def owe_in_time(
@@ -72,7 +74,10 @@ def owe_in_time(
         excess_s = least - budget.maximum_s
         missed(one, why, excess_s, span, watch.whose, watch.late, *watch.places)
     elif most < lower_bound_s(budget.minimum_s) - slack_s:
-        one.broken(f"{took}: sooner than configured, {budget}", *watch.places)
+        why, early_s = f"{took}: sooner than configured, {budget}", budget.minimum_s - seen.seconds
+        excess_s = lower_bound_s(budget.minimum_s) - slack_s - most
+        span = seen.start.at_ns - int(early_s * NS), seen.start.at_ns
+        missed(one, why, excess_s, span, watch.begins_by, watch.late, *watch.places)
     elif most > budget.maximum_s:
         doubt = f"{took} +- {seen.uncertainty_s:.3f} s: too coarse for {budget.maximum_s:.2f} s"
         excuse = explain(most - budget.maximum_s, span, watch.whose, watch.late)

@@ -104,6 +104,23 @@ def missed(
         one.late(f"{why}, but {excuse}", *evidence)
 
 
+def unclear(
+    one: Obligation,
+    why: str,
+    excess_s: float,
+    span: tuple[int, int],
+    whose: Collection[str],
+    records: Iterable[Kept],
+    *evidence: str,
+) -> None:
+    """Keep an obligation open: as late where the host's lateness explains it, else in doubt."""
+    excuse = explain(excess_s, span, whose, records)
+    if excuse is None:
+        one.doubt(why, *evidence)
+    else:
+        one.late(f"{why}, but {excuse}", *evidence)
+
+
 def lower_bound_s(minimum_s: float, uncertainty_s: float = 0.0) -> float:
     """Return the shortest time that a clock and a wire may show for what lasted `minimum_s`.
 

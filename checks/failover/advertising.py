@@ -11,6 +11,7 @@ from checks.engine.lateness import CLOCK_RATE, FRAME_LATE_S, missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
+from checks.failover.hearing import moved_late
 from checks.failover.recorded import Recorded, Steady
 from checks.failover.senders import signed
 from checks.protocols import carp, tcpdump, vrrp
@@ -143,7 +144,11 @@ def owe_silence(owed: Obligations, recorded: Recorded) -> None:
         sent = recorded.sent.of(standby).between(steady.start_ns, steady.end_ns)
         if len(sent):
             groups = ", ".join(map(str, sorted(sent.groups())))
-            one.broken(f"the standby sent {len(sent)} advertisement(s), VHID {groups}")
+            why = f"the standby sent {len(sent)} advertisement(s), VHID {groups}"
+            if excuse := moved_late(recorded, sent):
+                one.late(f"{why}, but {excuse}", recorded.wire)
+            else:
+                one.broken(why)
         broken = [
             packet
             for packet in recorded.heard.malformed
@@ -246,5 +251,10 @@ def _owe_lines(owed: Obligations, recorded: Recorded, printed: TcpdumpPrinted, c
     why = f"{count} line(s) like the guide's, {TCPDUMP_LINES} are needed"
     if count < TCPDUMP_LINES and printed.seconds < needed_s:
         one.doubt(f"{why}, in {printed.seconds:.0f} s of listening", printed.place)
+    elif count < TCPDUMP_LINES:
+        late_s = (TCPDUMP_LINES - count) * recorded.pair.slowest_period_s
+        span = printed.at_ns - int(printed.seconds * NS), printed.at_ns
+        whose = {*recorded.pair.nodes, "wire"}
+        missed(one, why, late_s, span, whose, recorded.lateness, printed.place)
     else:
-        one.settle(count >= TCPDUMP_LINES, why, printed.place)
+        one.met(printed.place)

@@ -33,8 +33,8 @@ OUTSIDE = "outside"
 TUNNEL_STAYS_S = 4.0
 """A tunnel that is back carries traffic so long after its first packet, at the least: it is looked
 at 5 s later, and a client asks twice a second."""
-OPENVPN = ((packets.UDP, 1194), (packets.TCP, 443))
-"""IP protocols and ports that tunnels are served from; TCP 943 is the web service's alone."""
+OPENVPN = {"udp": (packets.UDP, 1194), "tcp": (packets.TCP, 443)}
+"""IP protocol and port that tunnels are served from; TCP 943 is the web service's alone."""
 SERVED_WITHIN_S = 1.0
 """How far from a tunnel's packet its server's may be seen: clocks are off, and frames late."""
 LIMITS: Mapping[str, Budget] = {
@@ -203,7 +203,7 @@ def owe_tunnels(owed: Obligations, recorded: Recorded, client: str | None = None
     watched = [
         one for one in recorded.evidence.events(TunnelWatched) if client in (None, one.client)
     ]
-    sent = [claim for claim in claims(recorded) if claim.service in OPENVPN]
+    sent = [claim for claim in claims(recorded) if claim.service in OPENVPN.values()]
     for takeover in takeovers(recorded, owed, but=(RESTART,)):
         before = {_tunnel(one): one for one in watched if one.at_ns < takeover.injected.at_ns}
         if not before:
@@ -236,7 +236,8 @@ def _owe_tunnel(
     ]
     places = (*takeover.places, watched.place, *(one.place for one in carried[:1]))
     what = f"{takeover}: the tunnel of {watched.source} carrying traffic again"
-    whose = {takeover.peer.name, watched.source, "wire", "scenario"}
+    # A tunnel's name is not its machine's; all but the old node are on its way.
+    whose = {one.of for one in recorded.lateness} - {takeover.victim.name}
     start, due = takeover.injected, takeover.taken
     watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
     measured = Span(start, carried[0].moment) if carried else None
@@ -268,20 +269,24 @@ def _settle_served(
     old, new, slack_ns = takeover.victim, takeover.peer, int(SERVED_WITHIN_S * NS)
     since_ns = min(line.at_ns, line.sent_ns or line.at_ns) - line.uncertainty_ns - slack_ns
     span = max(since_ns, takeover.taken.at_ns), line.moment.latest_ns + slack_ns
-    by = {claim.who for claim in sent if span[0] <= claim.at_ns <= span[1]}
+    near = [claim for claim in sent if span[0] <= claim.at_ns <= span[1]]
+    by, service = {claim.who for claim in near}, OPENVPN[line.protocol]
+    alike = {claim.who for claim in near if claim.service == service}
     what = f"{takeover}: the tunnel of {line.source} carrying traffic again"
-    if new.name in by:
-        one.met(recorded.wire)
-    elif not by and _serves_by_own_address(recorded, old, span):
+    if new.name not in alike and _serves_by_own_address(recorded, old, span, service):
         one.broken(f"{what}: served by {old.name}, from its own address", recorded.wire)
+    elif new.name in by:
+        one.met(recorded.wire)
     else:
         others = f", only by {' and '.join(sorted(by))}" if by else ""
         why = f"{what}: nothing was sent from the virtual IP by the new node{others}"
         one.doubt(why, recorded.wire)
 
 
-def _serves_by_own_address(recorded: Recorded, node: Node, span: tuple[int, int]) -> bool:
-    """Tell whether OpenVPN of a node sent something from the node's own address in a span."""
+def _serves_by_own_address(
+    recorded: Recorded, node: Node, span: tuple[int, int], service: tuple[int, int]
+) -> bool:
+    """Tell whether a service of a node sent something from the node's own address in a span."""
     sent = (
         packets.parse(frame.data)
         for frame in recorded.evidence.frames()
@@ -290,6 +295,6 @@ def _serves_by_own_address(recorded: Recorded, node: Node, span: tuple[int, int]
     return any(
         packet is not None
         and packet.source == node.address
-        and (packet.protocol, packet.source_port) in OPENVPN
+        and (packet.protocol, packet.source_port) == service
         for packet in sent
     )

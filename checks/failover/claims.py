@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
@@ -150,20 +151,25 @@ def owe_one_holder(
     one = owed.owe("one holder of the virtual IP at a time, by every kind of claim")
     slack_ns = int(recorded.pair.healing_s * NS)
     held = _without_elections(tenures(recorded), slack_ns)
-    wrong: dict[tuple[str, How, str], list[Claim]] = {}
+    wrong: dict[tuple[str, How, str], list[tuple[Claim, Tenure]]] = {}
     for claim in claims(recorded):
         if any(start <= claim.at_ns <= end for start, end in excused):
             continue
         tenure = _during(held, claim.at_ns, slack_ns)
         if tenure is not None and claim.who != tenure.who:
-            wrong.setdefault((claim.who, claim.how, tenure.who), []).append(claim)
+            wrong.setdefault((claim.who, claim.how, tenure.who), []).append((claim, tenure))
     for (who, how, holder), those in wrong.items():
-        lasted_s = (those[-1].at_ns - those[0].at_ns) / NS
-        one.broken(
+        (first, _), (last, tenure) = those[0], those[-1]
+        why = (
             f"{who} {how} while {holder} is the active node: {len(those)} time(s) "
-            f"over {lasted_s:.1f} s",
-            recorded.wire,
+            f"over {(last.at_ns - first.at_ns) / NS:.1f} s"
         )
+        if who in recorded.pair.nodes:
+            excess_s = (last.at_ns - tenure.start_ns - slack_ns) / NS
+            span, whose = (tenure.start_ns, last.at_ns), {who, holder, "wire"}
+            missed(one, why, excess_s, span, whose, recorded.lateness, recorded.wire)
+        else:
+            one.broken(why, recorded.wire)
     if not held:
         one.doubt("nobody held the role for long enough to be told from an election")
     one.met(recorded.wire)

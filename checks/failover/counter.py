@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from checks.engine.lateness import unclear
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
@@ -34,10 +35,13 @@ def the_counter_runs_on_over_a_takeover(evidence: Evidence, owed: Obligations) -
     one = owed.owe("each counter is the one before plus 1")
     for stretch in undisputed:
         for broken in heartbeat.counter_breaks(stretch):
-            _tell_break(one, stretch, broken)
+            _tell_break(one, recorded, stretch, broken)
     for split in whole_run.split_brains(recorded):
         if split.seconds > recorded.pair.healing_s:
-            one.doubt(f"two masters for {split.seconds:.1f} s: whose counter counts is not clear")
+            why = f"two masters for {split.seconds:.1f} s: whose counter counts is not clear"
+            excess_s = split.seconds - recorded.pair.healing_s
+            span, whose = (split.start_ns, split.end_ns), {*split.senders, "wire"}
+            unclear(one, why, excess_s, span, whose, recorded.lateness)
     one.met(recorded.wire)
     for takeover in takeovers(recorded, owed):
         over = owed.owe(f"{takeover}: the counter runs on over the takeover")
@@ -63,12 +67,16 @@ def _owe_no_replay(
     one.met(recorded.wire)
 
 
-def _tell_break(one: Obligation, stretch: Heartbeat, broken: CounterBreak) -> None:
+def _tell_break(
+    one: Obligation, recorded: Recorded, stretch: Heartbeat, broken: CounterBreak
+) -> None:
     """Break an obligation, unless a standby may just not have heard what came last before it."""
     before = stretch.before(broken.at_ns)
-    again = before is not None and before.sender != broken.sender
-    if again and broken.seen == broken.expected - 1:
-        one.doubt(f"counter {broken.seen} of {broken.sender}: the one before was not heard there")
+    unheard = broken.seen == broken.expected - 1
+    if before is not None and before.sender != broken.sender and unheard:
+        why = f"counter {broken.seen} of {broken.sender}: the one before was not heard there"
+        span, whose = (before.at_ns, broken.at_ns), {broken.sender, "wire"}
+        unclear(one, why, before.advert.period_s, span, whose, recorded.lateness)
     else:
         one.broken(str(broken))
 

@@ -8,9 +8,10 @@ from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
 from checks.failover.advertising import owe_period, owe_silence
+from checks.failover.clean_stops import owe_clean_stops
 from checks.failover.recorded import Recorded
 from checks.failover.returning import owe_return
-from checks.failover.takeovers import owe_clean_stops, owe_takeovers
+from checks.failover.takeovers import owe_takeovers
 from checks.protocols import vrrp
 from checks.protocols.heartbeat import Advertised
 from evidence.events.pair import PairConfigured

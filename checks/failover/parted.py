@@ -7,16 +7,17 @@ known by its port. Judges, and registers no check.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.failover.claims import claims
+from checks.failover.hearing import unheard
 from checks.failover.keeping import settle_kept
 from checks.failover.recorded import Recorded
 from checks.protocols import heartbeat
-from checks.protocols.heartbeat import SplitBrain
+from checks.protocols.heartbeat import Heartbeat, SplitBrain
 from evidence.events.pair import (
     FilterBegan,
     FilterEnded,
@@ -97,19 +98,22 @@ def owe_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
     begin_ns = apart.begin.earliest_ns
     before = holders(recorded, begin_ns - _alone_ns(recorded), begin_ns)
     if len(before) != 1:
-        one.doubt(
-            f"{len(before)} holder(s) of the virtual IP before {apart.name}, so it shows nothing"
-        )
+        why = f"{len(before)} holder(s) of the virtual IP before {apart.name}, so it shows nothing"
+        excuse = unheard(recorded, begin_ns)
+        one.late(f"{why}, but {excuse}") if excuse else one.doubt(why)
     one.met(recorded.wire)
     two = owed.owe(f"{apart.name}: two masters at once, within {SPLIT_S:.0f} s and to its end")
     limit_ns = apart.begin.latest_ns + int(SPLIT_S * NS)
     if apart.end.at_ns < limit_ns + _still_ns(recorded):
         two.doubt(f"{apart.name} was on for too short a time", *apart.places)
         return
-    split, why = split_to_the_end(recorded, apart), f"{apart.name}: not two masters at once"
+    split, why = last_split(recorded, apart), f"{apart.name}: not two masters at once"
+    to_the_end = f"{why} from {SPLIT_S:.0f} s after its begin to its end"
     if split is None:
-        two.broken(f"{why} from {SPLIT_S:.0f} s after its begin to its end", recorded.wire)
-    elif split.start_ns > limit_ns:
+        two.broken(to_the_end, recorded.wire)
+    elif cut_short := ended_early(recorded, apart, split):
+        missed(two, to_the_end, *cut_short, recorded.lateness, recorded.wire)
+    if split is not None and split.start_ns > limit_ns:
         late_s = (split.start_ns - limit_ns) / NS
         why += f" {SPLIT_S:.0f} s after its begin, {late_s:.1f} s later"
         span, whose = (_due_ns(recorded, apart), split.start_ns), {*recorded.pair.nodes, "wire"}
@@ -117,13 +121,32 @@ def owe_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
     two.met(recorded.wire, *apart.places)
 
 
-def split_to_the_end(recorded: Recorded, apart: Apart) -> SplitBrain | None:
-    """Find since when both nodes were masters at once without a break, to the end."""
-    sent = recorded.sent.in_group(recorded.pair.vhid)
+def last_split(recorded: Recorded, apart: Apart) -> SplitBrain | None:
+    """Find when both nodes were masters at once without a break, for the last time."""
+    splits, nodes = heartbeat.split_brains(_sent(recorded, apart)), set(recorded.pair.nodes)
+    return next((one for one in reversed(splits) if nodes <= {*one.senders}), None)
+
+
+def ended_early(
+    recorded: Recorded, apart: Apart, split: SplitBrain
+) -> tuple[float, tuple[int, int], Collection[str]] | None:
+    """Say by how much (s) two masters were too few before the end, in what span, by whose silence.
+
+    None where both went on advertising to the end, as far as their period tells.
+    """
     until_ns = apart.end.at_ns - _still_ns(recorded)
-    splits = heartbeat.split_brains(sent.between(apart.begin.at_ns, apart.end.at_ns))
-    nodes = set(recorded.pair.nodes)
-    return next((one for one in splits if one.end_ns >= until_ns and nodes <= {*one.senders}), None)
+    if split.end_ns >= until_ns:
+        return None
+    nodes, sent = recorded.pair.nodes, _sent(recorded, apart)
+    silent = {name for name in nodes if not len(sent.of(name).between(until_ns, apart.end.at_ns))}
+    due_ns = split.end_ns + int(recorded.pair.slowest_period_s * NS)
+    return (until_ns - split.end_ns) / NS, (due_ns, apart.end.at_ns), {*silent, "wire"}
+
+
+def _sent(recorded: Recorded, apart: Apart) -> Heartbeat:
+    """Select what was advertised while the nodes were apart, dropped or not."""
+    group = recorded.sent.in_group(recorded.pair.vhid)
+    return group.between(apart.begin.at_ns, apart.end.at_ns)
 
 
 def owe_healed(owed: Obligations, recorded: Recorded, apart: Apart) -> str | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from checks.engine.lateness import missed
+from checks.engine.lateness import missed, unclear
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
-from checks.failover.claims import announced
+from checks.failover.claims import ANNOUNCED_BEFORE_S, announced
+from checks.failover.hearing import moved_late
 from checks.failover.keeping import longest_gap, settle_kept
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
+from checks.failover.regained import regained_late
 from checks.failover.senders import verifies
 from checks.failover.stages import Stage, figures, owe_stage
 from checks.failover.takeover import RESTART, Takeover, takeovers
@@ -61,22 +63,35 @@ def _owe_standby(owed: Obligations, recorded: Recorded, returned: NodeReturned) 
         silent.doubt(f"{node.name} was watched for {watched_s:.0f} s after its return, not 60")
     sent = recorded.sent.of(node.name).between(_gone_until(recorded, returned), end_ns)
     why = f"{node.name} sent {len(sent)} advertisement(s) on its return"
-    silent.settle(not len(sent), why, returned.place, recorded.wire)
+    if late := moved_late(recorded, sent):
+        silent.late(f"{why}, but {late}", returned.place, recorded.wire)
+        end_ns = sent.adverts[0].at_ns - int(ANNOUNCED_BEFORE_S * NS)  # what follows is not judged
+    else:
+        silent.settle(not len(sent), why, returned.place, recorded.wire)
     active = owed.owe(f"{peer.name} active while {node.name} is back")
     kept = recorded.passed.of(peer.name).between(returned.at_ns, end_ns)
     longest = longest_gap(kept, returned.at_ns, end_ns)
     if longest[0] > recorded.pair.dead_s:
-        active.doubt(f"nobody was active for {longest[0]:.1f} s after {node.name} came back")
+        why = f"nobody was active for {longest[0]:.1f} s after {node.name} came back"
+        span = longest[1][0] + int(peer.engine.period_s * NS), longest[1][1]
+        excess_s, whose = longest[0] - recorded.pair.dead_s, {peer.name, "wire"}
+        unclear(active, why, excess_s, span, whose, recorded.lateness)
     active.met(recorded.wire)
-    _owe_without_virtual_ip(owed, recorded, returned, peer, end_ns)
+    _owe_without_virtual_ip(owed, recorded, returned, peer, end_ns, late)
 
 
 def _owe_without_virtual_ip(
-    owed: Obligations, recorded: Recorded, returned: NodeReturned, peer: Node, end_ns: int
+    owed: Obligations,
+    recorded: Recorded,
+    returned: NodeReturned,
+    peer: Node,
+    end_ns: int,
+    late: str | None,
 ) -> None:
     """Owe that a returned node holds no virtual IP: neither the configured nor the announced one.
 
     It has it when it takes the role, not before: a reading sooner than that shows nothing.
+    late: why it had to take the role at `end_ns`, if it had to.
     """
     node, configured = recorded.pair.node(returned.node), recorded.pair.virtual_ip
     one = owed.owe(f"{node.name} back without the virtual IP")
@@ -109,7 +124,8 @@ def _owe_without_virtual_ip(
         why = f"{node.name} claimed the virtual IP by ARP {len(claimed)} time(s) after its return"
         one.broken(why, recorded.wire)
     if not one.shown:
-        one.doubt(f"{node.name}'s addresses were not read after it could have taken the role")
+        why = f"{node.name}'s addresses were not read after it could have taken the role"
+        one.late(f"{why}, but {late}") if late else one.doubt(why)
 
 
 def _doubt_other_address(one: Obligation, recorded: Recorded, peer: Node) -> None:
@@ -147,15 +163,18 @@ def a_reboot_loop_moves_nothing(evidence: Evidence, owed: Obligations) -> None:
         places = (begin.place, end.place, recorded.wire)
         owed.at_least(CYCLES, range(end.cycles), "reboot cycles", *places)
         active = recorded.pair.peer_of(begin.node)
-        sent = recorded.sent.between(begin.at_ns, end.at_ns)
+        sent, end_ns = recorded.sent.between(begin.at_ns, end.at_ns), end.at_ns
         for name in sorted(sent.senders() - {active.name}):
-            count = len(sent.of(name))
-            owed.owe(f"0 advertisements of {name}").broken(
-                f"{name} sent {count} advertisement(s) in the reboot loop", recorded.wire
-            )
-        kept = recorded.passed.of(active.name).between(begin.at_ns, end.at_ns)
+            own, one = sent.of(name), owed.owe(f"0 advertisements of {name}")
+            why = f"{name} sent {len(own)} advertisement(s) in the reboot loop"
+            if name == begin.node and (late := moved_late(recorded, own)):
+                one.late(f"{why}, but {late}", recorded.wire)
+                end_ns = own.adverts[0].at_ns  # what follows is not judged
+            else:
+                one.broken(why, recorded.wire)
+        kept = recorded.passed.of(active.name).between(begin.at_ns, end_ns)
         what = f"{active.name} active in the whole reboot loop, 0 changes of role"
-        _owe_unbroken(owed, recorded, what, active, kept, (begin.at_ns, end.at_ns))
+        _owe_unbroken(owed, recorded, what, active, kept, (begin.at_ns, end_ns))
     whole_run.owe_no_unexplained_role_change(owed, recorded)
     whole_run.owe_one_master(owed, recorded)
 
@@ -170,9 +189,10 @@ def restarting_the_active_secondary_fails_back(evidence: Evidence, owed: Obligat
     recorded = Recorded(evidence)
     secondary, primary = recorded.pair.secondary, recorded.pair.primary
     found = takeovers(recorded, owed, only=(RESTART,), of=secondary.name)
+    tried = [one for one in recorded.faults() if (one.name, one.victim) == (RESTART, secondary)]
     planned = [plan.times for plan in evidence.events(FailbacksPlanned)]
     what = f"fail-backs by a restart of the active {secondary.name}"
-    owed.at_least(sum(planned) or 1, found, what, recorded.wire)
+    owed.at_least(sum(planned) or 1, tried, what, recorded.wire)
     budget = primary.engine.last_advert_to_takeover()
     guide = Budget(0, GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-30")
     for takeover in found:
@@ -216,6 +236,9 @@ def _owe_stay(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None
     claims = recorded.aired.of(old.name).between(since_ns, takeover.until_ns).adverts
     span = (claims[0].at_ns, claims[-1].at_ns) if claims else (since_ns, since_ns)
     claimed_s = (span[1] - span[0]) / NS
+    if late := regained_late(recorded, takeover):
+        stays.late(late, recorded.wire)
+        return
     if claimed_s > recorded.pair.healing_s:
         why = f"{old.name} advertised for {claimed_s:.1f} s after the role had moved"
         excess_s, whose = claimed_s - recorded.pair.healing_s, {old.name, new.name, "wire"}

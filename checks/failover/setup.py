@@ -219,26 +219,29 @@ def _owe_advertising(owed: Obligations, commit: _Commit) -> None:
     one = owed.owe(f"{name} advertises within {COMMIT_LIMIT_S:.0f} s, and goes on")
     heard = recorded.passed.of(name).between(commit.from_ns, recorded.window.until_ns)
     times = [advert.at_ns for advert in heard if not advert.resigning]
-    in_time = [at_ns for at_ns in times if at_ns <= commit.until_ns]
-    if not in_time:
-        commit.missed(one, "did not advertise", next(iter(times), None), recorded.wire)
-        return
     limit_s = recorded.pair.dead_s
-    begun_ns, until_ns = _begun_anew(commit, in_time, limit_s), recorded.window.until_ns
+    begun_ns, until_ns = _begun_anew(commit, times, limit_s), recorded.window.until_ns
+    if begun_ns is None or begun_ns > commit.until_ns:
+        commit.missed(one, "did not advertise", begun_ns, recorded.wire)
+        return
     kept, span = heard.between(begun_ns, until_ns), (begun_ns, until_ns)
     settle_kept(one, recorded, commit.node, kept, span, limit_s, before="advertised, and then ")
 
 
-def _begun_anew(commit: _Commit, in_time: Sequence[int], limit_s: float) -> int:
+def _begun_anew(commit: _Commit, times: Sequence[int], limit_s: float) -> int | None:
     """Return when the node began to advertise: after the silence that ended its former run.
 
-    The commit may have ended before that: it does not wait for the restart. Where no silence is
-    heard by the limit, the first advertisement after the commit counts.
+    The commit may have ended before that: it does not wait for the restart. Where no silence begins
+    by the limit, the first advertisement after the commit counts; None when there is none.
     """
     before = commit.recorded.passed.of(commit.node.name).before(commit.from_ns)
-    heard_ns = [before.at_ns if before else 0, *in_time]
-    anew = [later for earlier, later in pairwise(heard_ns) if later - earlier > int(limit_s * NS)]
-    return anew[0] if anew else in_time[0]
+    heard_ns = [before.at_ns if before else 0, *times]
+    anew = [
+        later
+        for earlier, later in pairwise(heard_ns)
+        if earlier <= commit.until_ns and later - earlier > int(limit_s * NS)
+    ]
+    return anew[0] if anew else next(iter(times), None)
 
 
 def _owe_held(owed: Obligations, commit: _Commit) -> None:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
+from checks.engine.lateness import unclear
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.failover.pair import Node
 from checks.failover.parted import (
     SPLIT_S,
     Apart,
+    ended_early,
     filters,
     holders,
+    last_split,
     owe_effective,
     owe_filtered,
     owe_healed,
     owe_split,
     profiles,
     settle_alone,
-    split_to_the_end,
 )
 from checks.failover.recorded import Recorded
 from checks.preflight.diagnosis import Cause, diagnose
@@ -77,8 +79,7 @@ def healing_ends_in_one_master(evidence: Evidence, owed: Obligations) -> None:
     """Judge that 3 s after a filter's end one node advertises alone: the one the engine prefers."""
     recorded = Recorded(evidence)
     for apart in owe_filtered(owed, recorded, "vrrp", "source-mac", "isolation"):
-        if split_to_the_end(recorded, apart) is None:
-            owed.open(f"there were no two masters to heal after {apart.name}", recorded.wire)
+        if not _owe_two_to_heal(owed, recorded, apart):
             continue
         survivor, expected = owe_healed(owed, recorded, apart), _preferred(recorded)
         if survivor is not None:
@@ -88,6 +89,19 @@ def healing_ends_in_one_master(evidence: Evidence, owed: Obligations) -> None:
                 f"{survivor} survived, expected {expected}",
                 recorded.wire,
             )
+
+
+def _owe_two_to_heal(owed: Obligations, recorded: Recorded, apart: Apart) -> bool:
+    """Owe that there were two masters when a filter ended; tell whether there were."""
+    one, split = owed.owe(f"two masters to heal after {apart.name}"), last_split(recorded, apart)
+    why = f"there were no two masters to heal after {apart.name}"
+    if split is None:
+        one.doubt(why, recorded.wire)
+    elif cut_short := ended_early(recorded, apart, split):
+        unclear(one, why, *cut_short, recorded.lateness, recorded.wire)
+    else:
+        one.met(recorded.wire)
+    return one.shown
 
 
 def _preferred(recorded: Recorded) -> str:

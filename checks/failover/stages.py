@@ -79,5 +79,6 @@ def owe_stage(
         takeover.until_ns,
         takeover.places,
         late,
+        {takeover.victim.name, "wire"} if stage is Stage.SILENCE else (),
     )
     owe_in_time(owed, watch, span(takeover, stage), budget, slack_s=slack_s)

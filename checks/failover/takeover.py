@@ -14,44 +14,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.failover.claims import How, claims
+from checks.failover.hearing import unheard
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded, WatchedFault
 from checks.failover.senders import believed
+from checks.failover.served import Served, served
 from checks.protocols import arp
 from checks.protocols.heartbeat import Advertised, Heartbeat
 from evidence.errors import Imprecise, Missing
 from evidence.events.run import LabBooted, LabThawed
-from evidence.events.takeover import ServiceProbed
 from evidence.moment import NS, Moment
 
 CLEAN_STOP = "service-stop"
 RESTART = "service-restart"
 RECENTLY_PERIODS = 3
 """Before a fault: so many periods are looked at to say who held the role."""
-
-Service = tuple[str, int]
-"""Protocol and port."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """How one service was asked for on the virtual IP after a fault, and by whom it answered.
-
-    back: the first answer of the new holder after which no question was left without one, or
-    answered by another. last: the last answer within the watch.
-    """
-
-    service: Service
-    asked: int
-    back: Moment | None = None
-    last: Moment | None = None
-    elsewhere: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.service[0]} {self.service[1]}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +82,7 @@ class Takeover:
     @property
     def answered(self) -> Moment | None:
         """When the last service that was asked for was back; None while one is not."""
-        backs = [one.back for one in self.served]
+        backs = [one.back_for_good for one in self.served]
         if not backs or None in backs:
             return None
         return max((one for one in backs if one is not None), key=lambda moment: moment.at_ns)
@@ -140,28 +120,43 @@ def takeovers(
         peer = recorded.pair.peer_of(fault.victim.name)
         one = owed.owe(f"{fault}: the role moved to {peer.name}")
         try:
+            if not_clear := _not_held_late(recorded, fault):
+                one.late(not_clear, fault.event.place)
+                continue
             takeover = measure(recorded, fault)
         except (Missing, Imprecise) as error:
             one.doubt(error.message, fault.event.place)
             continue
-        if _moved(one, takeover):
+        if _moved(one, recorded, takeover):
             found.append(takeover)
     return found
 
 
-def _moved(one: Obligation, takeover: Takeover) -> bool:
+def _moved(one: Obligation, recorded: Recorded, takeover: Takeover) -> bool:
     if takeover.happened:
         one.met(*takeover.places)
         return True
-    limit_s = takeover.peer.engine.last_advert_to_takeover().maximum_s
+    peer, budget = takeover.peer.name, takeover.peer.engine.last_advert_to_takeover()
     since_ns = max(takeover.injected.latest_ns, takeover.last.at_ns)
     watched_s = (takeover.until_ns - since_ns) / NS
-    if watched_s > limit_s:
-        why = f"{takeover}: {takeover.peer.name} did not take over in {watched_s:.1f} s"
-        one.broken(f"{why}, at most {limit_s:.1f} s are configured", *takeover.places)
+    if watched_s > budget.maximum_s:
+        why = f"{takeover}: {peer} did not take over in {watched_s:.1f} s"
+        why += f", at most {budget.maximum_s:.1f} s are configured"
+        due_ns = takeover.last.at_ns + int(budget.minimum_s * NS)
+        end_ns = _free_until(recorded, takeover)
+        excess_s = max(1, end_ns - since_ns - int(budget.maximum_s * NS)) / NS
+        span, late = (due_ns, end_ns), recorded.lateness
+        missed(one, why, excess_s, span, {peer, "wire"}, late, *takeover.places)
     else:
         one.doubt(f"{takeover}: watched for only {watched_s:.1f} s", *takeover.places)
     return False
+
+
+def _free_until(recorded: Recorded, takeover: Takeover) -> int:
+    """Return until when (ns) the role was to be had: until its old holder advertised again."""
+    own = recorded.heard_of_pair().of(takeover.victim.name)
+    back = own.between(takeover.last.at_ns + 1, takeover.until_ns).first()
+    return takeover.until_ns if back is None else back.at_ns
 
 
 def measure(recorded: Recorded, fault: WatchedFault) -> Takeover:
@@ -195,10 +190,20 @@ def measure(recorded: Recorded, fault: WatchedFault) -> Takeover:
         last,
         first,
         tuple(_announcements(recorded, fault, peer, first)),
-        tuple(_served(recorded, fault, peer, first)),
+        tuple(served(recorded, fault, peer, first)),
         (fault.event.place, recorded.wire),
         recorded.unsure_ns,
     )
+
+
+def _not_held_late(recorded: Recorded, fault: WatchedFault) -> str | None:
+    """Say why a busy host is why the victim did not hold the role before a fault, or None."""
+    try:
+        _owned_before(recorded, fault)
+    except (Missing, Imprecise) as error:
+        excuse = unheard(recorded, fault.at.earliest_ns)
+        return excuse and f"{error.message}, but {excuse}"
+    return None
 
 
 def _owned_before(recorded: Recorded, fault: WatchedFault) -> None:
@@ -253,51 +258,3 @@ def _announcements(
         for seen in arp.announcements(recorded.arps, recorded.pair.virtual_ip)
         if recorded.pair.node_at(seen.port) == peer and window_start <= seen.at_ns <= fault.until_ns
     ]
-
-
-def _served(
-    recorded: Recorded, fault: WatchedFault, peer: Node, first: Advertised | None
-) -> Iterable[Served]:
-    """Follow every service that was asked for on the virtual IP after the fault."""
-    asked = [
-        one
-        for one in recorded.evidence.events(ServiceProbed)
-        if one.address == recorded.pair.virtual_ip
-    ]
-    for service in sorted({(one.protocol, one.port) for one in asked}):
-        after = [
-            one
-            for one in asked
-            if (one.protocol, one.port) == service
-            and one.moment.earliest_ns > fault.at.latest_ns
-            and one.at_ns <= fault.until_ns
-        ]
-        yield _followed(service, after, peer, first)
-
-
-def _followed(
-    service: Service, asked: Sequence[ServiceProbed], peer: Node, first: Advertised | None
-) -> Served:
-    """Find since when the peer has answered every question; of whom the MAC is unknown, by time."""
-    back: ServiceProbed | None = None
-    last: ServiceProbed | None = None
-    elsewhere = []
-    for one in asked:
-        taken = first is not None and one.at_ns >= first.at_ns
-        ours = one.answered and (one.mac == peer.mac or (one.mac is None and taken))
-        if ours:
-            back, last = back or one, one
-        elif one.answered and not taken:
-            continue  # the old holder, which is yet to be found dead
-        elif one.answered:
-            elsewhere.append(f"{one.mac} answered")
-        else:
-            back = None
-    return Served(
-        service,
-        len(asked),
-        back.moment if back else None,
-        last.moment if last else None,
-        tuple(elsewhere),
-        tuple(one.place for one in (back, last) if one is not None),
-    )

@@ -1,28 +1,33 @@
-"""FO-24, 25, 27: how fast the standby takes over, after a crash and after a clean stop."""
+"""FO-24, 25: how fast the standby takes over after a crash, and the service is back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from checks.engine.in_time import Span, Watch, owe_in_time
-from checks.engine.lateness import FRAME_LATE_S, explain, missed
-from checks.engine.obligations import Obligations
+from checks.engine.lateness import explain, missed, unclear
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check, measures
 from checks.failover import whole_run
 from checks.failover.keeping import settle_stays
 from checks.failover.recorded import Recorded
 from checks.failover.regained import regained_late
+from checks.failover.served import Served
 from checks.failover.serving import SERVICES
 from checks.failover.stages import Stage, figures, measured, owe_stage
-from checks.failover.takeover import CLEAN_STOP, RESTART, Served, Takeover, takeovers
+from checks.failover.takeover import CLEAN_STOP, RESTART, Takeover, takeovers
 from checks.protocols import budgets
 from checks.protocols.budgets import Budget
 from checks.protocols.heartbeat import Advertised
-from evidence.events.takeover import AddressesHeld, GuestCaptured, ServiceStopped
+from evidence.events.takeover import (
+    GuestCaptured,
+    ServiceProbed,
+)
 from evidence.moment import NS
 from evidence.scenario import Evidence
 
-ADDRESS_GONE_S = 1.0
+ANSWERS_S = 1.0
+"""FO-25: a younger question without an answer is no silence."""
 STAYS_S = 5.0
 """FO-25: a service that is back answers again so long after its first answer, at the least."""
 CAPTURES_AGREE_S = 0.010
@@ -59,7 +64,7 @@ def owe_takeovers(owed: Obligations, recorded: Recorded, *, guide: bool) -> None
             limit = Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-24")
             owe_stage(owed, takeover, Stage.TAKEOVER, limit, recorded.lateness)
         _owe_agreement(owed, recorded, takeover)
-        _owe_stays(owed, recorded, takeover)
+        owe_stays(owed, recorded, takeover)
     owed.tell(*figures(found))
 
 
@@ -79,7 +84,8 @@ def unheard_s(recorded: Recorded, takeover: Takeover) -> float:
     return 0.0 if heard and not explain(period_s, span, {name}, recorded.lateness) else period_s
 
 
-def _owe_stays(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+def owe_stays(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+    """Owe that the new holder stays active until the watch ends."""
     one = owed.owe(f"{takeover}: {takeover.peer.name} active until the watch ended")
     settle_stays(one, recorded, takeover)
 
@@ -103,11 +109,15 @@ def _owe_agreement(owed: Obligations, recorded: Recorded, takeover: Takeover) ->
             continue
         ours = (takeover.first.at_ns - takeover.last.at_ns) / NS
         theirs = (first.at_ns - last.at_ns) / NS
-        if abs(ours - theirs) > CAPTURES_AGREE_S:
-            one.doubt(
+        apart_s = abs(ours - theirs)
+        if apart_s > CAPTURES_AGREE_S:
+            why = (
                 f"{takeover}: the wire says {ours:.3f} s, the guest {theirs:.3f} s: "
-                f"{abs(ours - theirs) * 1000:.1f} ms apart, so neither is trusted"
+                f"{apart_s * 1000:.1f} ms apart, so neither is trusted"
             )
+            span = takeover.last.at_ns - int(apart_s * NS), takeover.first.at_ns
+            whose, excess_s = {takeover.peer.name, "wire"}, apart_s - CAPTURES_AGREE_S
+            unclear(one, why, excess_s, span, whose, recorded.lateness)
         one.met(captured.place, recorded.wire)
 
 
@@ -147,90 +157,51 @@ def _owe_service(
     places = (*takeover.places, *served.places)
     start, due = takeover.injected, takeover.taken
     watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
-    owe_in_time(owed, watch, None if served.back is None else Span(start, served.back), limit)
+    lost_late = _lost_late(watch, served)
+    back = served.back if lost_late else served.back_for_good
+    owe_in_time(owed, watch, None if back is None else Span(start, back), limit)
     one = owed.owe(f"{what} until the watch ended")
-    for elsewhere in served.elsewhere:
-        one.broken(f"{what}: {elsewhere}, not {takeover.peer.mac}", *places)
-    if served.back is not None and served.last is not None:
-        stayed_s = (served.last.at_ns - served.back.at_ns) / NS
+    if lost_late:
+        one.late(lost_late, *places)
+    for other in served.elsewhere:
+        _settle_elsewhere(one, recorded, takeover, what, other)
+    if back is not None and served.last is not None:
+        stayed_s = (served.last.at_ns - back.at_ns) / NS
         if stayed_s < STAYS_S:
-            one.doubt(f"{what}: seen for {stayed_s:.1f} s only, {STAYS_S:.0f} s are needed")
+            why = f"{what}: seen for {stayed_s:.1f} s only, {STAYS_S:.0f} s are needed"
+            span = served.last.at_ns, takeover.until_ns
+            unclear(one, why, STAYS_S - stayed_s, span, whose, recorded.lateness)
         one.met(*places)
+
+
+def _lost_late(watch: Watch, served: Served) -> str | None:
+    """Say that the last questions got no answer, and why they may have got none yet.
+
+    None where they were answered, or nothing kept anybody from that for as long as it took.
+    """
+    if served.lost is None:
+        return None
+    since_ns, until_ns = served.lost.at_ns, watch.until_ns
+    excess_s = max((until_ns - since_ns) / NS - ANSWERS_S, 1 / NS)
+    excuse = explain(excess_s, (since_ns, until_ns), watch.whose, watch.late)
+    return excuse and f"{watch.what}: no answer in the end, but {excuse}"
+
+
+def _settle_elsewhere(
+    one: Obligation, recorded: Recorded, takeover: Takeover, what: str, other: ServiceProbed
+) -> None:
+    """Break an obligation by an answer of another node, unless the old one's was late."""
+    why = f"{what}: {other.mac} answered, not {takeover.peer.mac}"
+    if other.mac != takeover.victim.mac:
+        one.broken(why, other.place)
+        return
+    span = takeover.taken.at_ns, other.at_ns
+    excess_s = max(span[1] - span[0], 1) / NS
+    whose = {takeover.victim.name, takeover.peer.name, "wire", "scenario"}
+    missed(one, why, excess_s, span, whose, recorded.lateness, other.place)
 
 
 @measures("FO-25")
 def the_takeovers_of_services(evidence: Evidence) -> Mapping[str, Sequence[float]]:
     """Measure the takeovers after which services are asked for."""
     return measured(takeovers(Recorded(evidence), Obligations(), but=(RESTART,)))
-
-
-@measures("FO-27")
-def the_clean_stops(evidence: Evidence) -> Mapping[str, Sequence[float]]:
-    """Measure the takeovers after clean stops."""
-    return measured(takeovers(Recorded(evidence), Obligations(), only=(CLEAN_STOP,)))
-
-
-@check("FO-27")
-def a_clean_stop_hands_over(evidence: Evidence, owed: Obligations) -> None:
-    """Judge that after a clean stop the peer takes over and the old node drops the virtual IP."""
-    recorded = Recorded(evidence)
-    owe_clean_stops(owed, recorded, guide=True)
-    whole_run.owe_one_master(owed, recorded)
-
-
-def owe_clean_stops(owed: Obligations, recorded: Recorded, *, guide: bool) -> None:
-    """Owe the budgets of every clean stop, and that the old node lets go of the virtual IP."""
-    found = takeovers(recorded, owed, only=(CLEAN_STOP,))
-    for takeover in found:
-        budget = takeover.peer.engine.clean_stop_to_takeover()
-        # The stop command takes its time; ucarp goes on advertising until it ends.
-        limits = [Budget(0, budget.maximum_s, budget.formula, budget.source)]
-        if guide:
-            limits.append(Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's limit", "FO-27"))
-        for limit in limits:
-            owe_stage(owed, takeover, Stage.SILENCE, limit, recorded.lateness)
-        _owe_let_go(owed, recorded, takeover)
-        _owe_stays(owed, recorded, takeover)
-    owed.tell(*(f"{CLEAN_STOP}, {figure}" for figure in figures(found)))
-
-
-def _owe_let_go(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
-    """Owe that the stopped node is silent, and without the virtual IP within 1 s, for good."""
-    node, fault = takeover.victim, takeover.fault
-    stops = recorded.evidence.events(ServiceStopped, node.name)
-    stopped = next((one for one in stops if fault.at.at_ns <= one.at_ns <= fault.until_ns), None)
-    if stopped is None or takeover.first is None:
-        owed.open(f"{takeover}: when the stop had ended was not recorded")
-        return
-    # The last one may be late on the wire; a goodbye claims nothing.
-    since_ns = stopped.moment.latest_ns + int(FRAME_LATE_S * NS)
-    sent = recorded.sent.of(node.name).between(since_ns, fault.until_ns)
-    after = [one for one in sent if not one.resigning]
-    owed.require(
-        not after,
-        f"{takeover}: no advertisement after its stop had ended",
-        f"{node.name} advertised {len(after)} time(s) after its stop had ended",
-        stopped.place,
-        recorded.wire,
-    )
-    gone = owed.owe(f"{takeover}: the virtual IP is gone within {ADDRESS_GONE_S:.0f} s, for good")
-    virtual_ip = recorded.pair.virtual_ip
-    limit_ns = stopped.at_ns + int(ADDRESS_GONE_S * NS)
-    taken_ns = takeover.first.at_ns + int(ADDRESS_GONE_S * NS)
-    # keepalived drops the address, and says goodbye, as the first thing; the rest of the service
-    # may take its time. With ucarp the address goes with the end of the stop.
-    if recorded.pair.engine == "ucarp" and stopped.at_ns > taken_ns:
-        late_s = (stopped.at_ns - takeover.first.at_ns) / NS
-        why = f"{node.name} was still stopping {late_s:.1f} s after {takeover.peer.name} took over"
-        span = (takeover.first.at_ns, stopped.at_ns)
-        missed(
-            gone, why, late_s - ADDRESS_GONE_S, span, {node.name}, recorded.lateness, stopped.place
-        )
-    for reading in recorded.evidence.events(AddressesHeld, node.name):
-        if not stopped.at_ns <= reading.at_ns <= fault.until_ns:
-            continue
-        if virtual_ip not in reading.held and reading.at_ns <= limit_ns:
-            gone.met(reading.place)
-        elif virtual_ip in reading.held and reading.at_ns > limit_ns:
-            why = f"{node.name} still holds the virtual IP more than 1 s after its stop"
-            gone.broken(why, reading.place)

@@ -39,7 +39,7 @@ def a_stopped_secondary_sees_the_heartbeat(evidence: Evidence, owed: Obligations
         if printed.seconds < HEARD_S:
             one.doubt(f"listened for {printed.seconds:.0f} s, {HEARD_S:.0f} s are needed")
         span = printed.at_ns - int(printed.seconds * NS), printed.at_ns
-        whose = {printed.source, peer.name}
+        whose = {printed.source, peer.name, "wire"}
         for why, missing in _too_few(printed, _heard(recorded, printed, peer), peer):
             late_s = missing * peer.engine.period_s
             missed(one, why, late_s, span, whose, recorded.lateness, printed.place)

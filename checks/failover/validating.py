@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
+from checks.failover.hearing import moved_late
 from checks.failover.keeping import settle_kept
 from checks.failover.recorded import Recorded
 from evidence.events.setup import ValidateBegan, ValidateEnded, ValidateShown
@@ -154,10 +155,16 @@ def _owe_roles(owed: Obligations, recorded: Recorded, began_ns: int, ended_ns: i
     new = recorded.sent.between(began_ns, until_ns).senders() & nodes - before
     if not before:
         one.doubt("no node was heard before Validate, so none could cease")
+    begun = {name: recorded.sent.of(name).between(began_ns, until_ns) for name in new}
+    moved = {name: late for name, sent in begun.items() if (late := moved_late(recorded, sent))}
+    for name, late in moved.items():
+        one.late(f"{name} began to advertise during Validate, but {late}", recorded.wire)
+        until_ns = min(until_ns, begun[name].adverts[0].at_ns)  # who yields to it is not judged
+    new -= moved.keys()
     one.settle(
         not new, f"began to advertise during Validate: {', '.join(sorted(new))}", recorded.wire
     )
-    gone = ", ".join(sorted(before - after))
+    gone = "" if moved else ", ".join(sorted(before - after))
     one.settle(not gone, f"ceased to advertise during Validate: {gone}", recorded.wire)
     for name in sorted(before & after):
         _owe_no_restart(owed, recorded, name, began_ns, until_ns)
@@ -174,5 +181,10 @@ def _owe_no_restart(
     until_ns = min(until_ns, recorded.window.until_ns)
     one = owed.owe(f"{name} advertises on, without a silence")
     kept, span = own.between(from_ns, until_ns), (from_ns, until_ns)
-    limit_s = SILENT_PERIODS * node.engine.period_s
+    waits_s, period_s = node.engine.dead_s, node.engine.period_s
+    # One that begins anew listens for its dead time first.
+    limit_s = min(SILENT_PERIODS * period_s, waits_s - period_s / 2)
+    if limit_s < 1.2 * period_s:
+        one.doubt(f"{name} waits for only {waits_s:.1f} s at its start: a restart cannot be told")
+        return
     settle_kept(one, recorded, node, kept, span, limit_s, before="advertised, and then ")

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from checks.engine.obligations import Obligations
+from checks.engine.lateness import missed, unclear
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
 from checks.failover.claims import owe_one_holder
+from checks.failover.hearing import unheard
+from checks.failover.keeping import longest_gap
 from checks.failover.recorded import Recorded
 from checks.failover.senders import Stranger
 from checks.protocols import carp
-from checks.protocols.heartbeat import Heartbeat, master_intervals
+from checks.protocols.heartbeat import Advertised, Heartbeat
 from evidence.errors import Missing
 from evidence.events.pair import NeighboursBegan, NeighboursEnded, VhidMoved
 from evidence.moment import NS
@@ -84,15 +87,34 @@ def _owe_one_active(owed: Obligations, recorded: Recorded, after: Heartbeat, end
     intruders = after.senders() - recorded.pair.nodes.keys()
     masters = sorted((kept if len(kept) else after).senders() | intruders)
     if len(masters) != 1:
-        one.broken(f"{len(masters)} masters after it: {', '.join(masters)}", recorded.wire)
+        why = f"{len(masters)} masters after it: {', '.join(masters) or 'nobody'}"
+        _settle_moved(one, recorded, why, () if intruders else kept.adverts)
         return
-    intervals = master_intervals(after, masters[0])
-    silent_s = (end_ns - intervals[-1].end_ns) / NS if intervals else 0.0
-    if len(intervals) != 1 or silent_s > SILENT_PERIODS * after.adverts[-1].advert.period_s:
+    own = Heartbeat(tuple(seen for seen in after.of(masters[0]) if not seen.resigning))
+    if not len(own):
         one.broken(f"{masters[0]} was the master after it, and fell silent", recorded.wire)
-    elif intervals[0].start_ns >= elected_ns:
-        one.broken(f"{masters[0]} became the master long after it", recorded.wire)
+        return
+    begun_ns, period_s = own.adverts[0].at_ns, after.adverts[-1].advert.period_s
+    silent_s, gap = longest_gap(own, begun_ns, end_ns)
+    if silent_s > SILENT_PERIODS * period_s:
+        why = f"{masters[0]} was the master after it, and fell silent"
+        span, whose = (gap[0] + int(period_s * NS), gap[1]), {masters[0], "wire"}
+        excess_s = silent_s - SILENT_PERIODS * period_s
+        missed(one, why, excess_s, span, whose, recorded.lateness, recorded.wire)
+    elif begun_ns >= elected_ns:
+        _settle_moved(one, recorded, f"{masters[0]} became the master long after it", after.adverts)
     one.met(recorded.wire)
+
+
+def _settle_moved(
+    one: Obligation, recorded: Recorded, why: str, adverts: Sequence[Advertised]
+) -> None:
+    """Break an obligation, unless a busy host is why another node than the first advertised."""
+    second = next((seen for seen in adverts if seen.sender != adverts[0].sender), None)
+    if second is not None and (excuse := unheard(recorded, second.at_ns)):
+        one.late(f"{why}, but {excuse}", recorded.wire)
+    else:
+        one.broken(why, recorded.wire)
 
 
 @check("FO-23")
@@ -149,20 +171,24 @@ def _owe_both_active(
         for one in _neighbours(recorded, other)
         if one.advert is not None
     ]
-    for whose, seen in (("the pair", ours), (f"the other pair, VHID {other},", theirs)):
-        one = owed.owe(f"{whose} advertises all the time")
-        if not _all_the_time(seen, span):
-            one.doubt(f"{whose} was not active all the time, two pairs have two active nodes")
+    for pair, seen, senders in (
+        ("the pair", ours, recorded.pair.nodes),
+        (f"the other pair, VHID {other},", theirs, {"scenario"}),
+    ):
+        one = owed.owe(f"{pair} advertises all the time")
+        why = f"{pair} was not active all the time, two pairs have two active nodes"
+        within = [(at_ns, period_s) for at_ns, period_s in seen if span[0] <= at_ns < span[1]]
+        if not within:
+            one.doubt(why)
+        edges_ns = [span[0], *(at_ns for at_ns, _ in within), span[1]]
+        period_s = max((period_s for _, period_s in within), default=0.0)
+        for before_ns, after_ns in pairwise(edges_ns):
+            excess_s = (after_ns - before_ns) / NS - SILENT_PERIODS * period_s
+            if excess_s > 0 and within:
+                due_ns = before_ns + int(period_s * NS)
+                whose = {*senders, "wire"}
+                unclear(one, why, excess_s, (due_ns, after_ns), whose, recorded.lateness)
         one.met(recorded.wire)
-
-
-def _all_the_time(seen: Sequence[tuple[int, float]], span: tuple[int, int]) -> bool:
-    within = [(at_ns, period_s) for at_ns, period_s in seen if span[0] <= at_ns < span[1]]
-    if not within:
-        return False
-    longest_ns = SILENT_PERIODS * max(period_s for _, period_s in within) * NS
-    moments = [span[0], *(at_ns for at_ns, _ in within), span[1]]
-    return all(later - earlier <= longest_ns for earlier, later in pairwise(moments))
 
 
 def _moves(recorded: Recorded, start_ns: int, end_ns: int, other: int) -> int:

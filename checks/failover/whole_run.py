@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checks.engine.lateness import explain, missed
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.failover.claims import owe_one_holder
+from checks.failover.hearing import unheard
 from checks.failover.recorded import Recorded, Steady
 from checks.failover.regained import change_was_late
 from checks.protocols import heartbeat
@@ -106,9 +107,11 @@ def owe_no_split_brain(owed: Obligations, recorded: Recorded) -> None:
         who, span = those[0].senders, (those[0].start_ns, those[-1].end_ns)
         lasted_s = (span[1] - span[0]) / NS
         if lasted_s > healing_s:
-            why = f"{' and '.join(who)} were masters at once for {lasted_s:.2f} s"
+            why = f"{' and '.join(who)} were masters at once"
             if len(those) > 1:
-                why += f", {len(those)} times, and nothing was done meanwhile"
+                why += f" {len(those)} times in {lasted_s:.2f} s, and nothing was done meanwhile"
+            else:
+                why += f" for {lasted_s:.2f} s"
             excess_s, whose = lasted_s - healing_s, {*who, "wire"}
             missed(one, why, excess_s, span, whose, recorded.lateness, recorded.wire)
     one.met(recorded.wire)
@@ -124,7 +127,7 @@ def _disagreements(recorded: Recorded, splits: Iterable[SplitBrain]) -> list[lis
             before is None
             or before.senders != split.senders
             or any(start <= split.start_ns and before.start_ns <= end for start, end in causes)
-            or _kept_from_hearing(recorded, split)
+            or unheard(recorded, split.start_ns)
         ):
             found.append([])
         found[-1].append(split)
@@ -141,14 +144,6 @@ def _causes(recorded: Recorded) -> list[Stretch]:
         moments = [event.moment for event in recorded.evidence.events(kind)]
         found += [(moment.earliest_ns, moment.latest_ns) for moment in moments]
     return found
-
-
-def _kept_from_hearing(recorded: Recorded, split: SplitBrain) -> bool:
-    """Tell whether the host kept the nodes from hearing each other until one of them acted."""
-    engines = [node.engine for node in recorded.pair.nodes.values()]
-    silent_s = min(engine.last_advert_to_takeover().minimum_s for engine in engines)
-    span = split.start_ns - int(recorded.pair.dead_s * NS), split.start_ns
-    return explain(silent_s, span, {*split.senders, "wire"}, recorded.lateness) is not None
 
 
 def split_brains(recorded: Recorded) -> list[SplitBrain]:

@@ -49,7 +49,8 @@ class Pages:
         """Discharge `one` if a page that holds came in time, and all later ones held."""
         earliest_ns, latest_ns = since
         read = [page for page in self.shown if earliest_ns <= page.asked_ns <= until_ns]
-        whose = (self.site.controller.name, self.site.client.name, node, "wire", "scenario")
+        machines = self.site.controller, self.site.client, self.site.services
+        whose = {*(machine.name for machine in machines), node, "wire", "scenario"}
         too_late = [
             page
             for page in read

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation
 from checks.multi_node.deployment import Deployment
 from checks.multi_node.traffic import port_owner
 from evidence.events.access import ForwardTried
+from evidence.events.run import HostLate
 from evidence.moment import Window
 from evidence.packets import parse
 from evidence.scenario import Evidence
@@ -16,6 +19,8 @@ from evidence.scenario import Evidence
 _REQUESTS = ((1, 8), (58, 128))
 """Protocol and type."""
 _CONTENT_AT = 4
+ANSWERS_S = 3.0
+"""An answer is waited for so long, at the least."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,14 @@ class Echo:
 
 @dataclass(frozen=True)
 class Echoes:
-    """Those that the wire carried; `place` is the capture's."""
+    """Those that the wire carried; `place` is the capture's.
+
+    late: when the host kept processes from running meanwhile.
+    """
 
     place: str
     seen: tuple[Echo, ...]
+    late: Sequence[HostLate] = ()
 
     def requests(self, owner: str, target: str, during: Window) -> list[Echo]:
         """Return the requests of a machine to `target`, from whatever address."""
@@ -61,7 +70,7 @@ def echoes(evidence: Evidence) -> Echoes:
             found.append(
                 Echo(frame.at_ns, port_owner(frame), packet.source, packet.target, content)
             )
-    return Echoes(evidence.capture_place, tuple(found))
+    return Echoes(evidence.capture_place, tuple(found), evidence.events(HostLate))
 
 
 def judge_leaving(event: ForwardTried, sent: Echoes, site: Deployment, one: Obligation) -> None:
@@ -76,7 +85,9 @@ def judge_leaving(event: ForwardTried, sent: Echoes, site: Deployment, one: Obli
     if leaked:
         one.broken(f"{named} left as {leaked[0]}", event.place, sent.place)
     elif not event.received:
-        one.broken(f"{named} had no answer", event.place)
+        span, why = (event.began_ns, event.at_ns), f"{named} had no answer"
+        whose = {event.source, site.client.name, node, site.owner_of(event.target), "wire"}
+        missed(one, why, ANSWERS_S, span, whose, sent.late, event.place)
     elif found.count(site.address(node, family)) < event.sent:
         told = ", ".join(sorted(set(found))) or "nobody"
         one.doubt(f"{named}: the wire shows {len(found)} requests, of {told}", event.place)

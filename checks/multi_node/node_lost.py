@@ -114,7 +114,7 @@ def _owe_arrival(
     name, site, start = service.client, attempt.site, outage.off.moment
     first = _first(service, outage)
     others = [node for node in site.nodes if node != outage.machine]
-    whose = {site.client.name, site.controller.name, *others, "wire"}
+    whose = {site.client.name, site.controller.name, site.services.name, *others, "wire"}
     places = outage.off.place, service.seen.capture_place
     watch = Watch(
         f"{name} served by another node than {outage.machine}",

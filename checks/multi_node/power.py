@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from checks.engine.lateness import unclear
 from checks.engine.obligations import Obligations
 from checks.multi_node.traffic import FRAME_LATE_NS, port_owner
 from evidence.coverage import clock_text
 from evidence.events.maintenance import PowerSwitched
-from evidence.moment import Window
+from evidence.events.run import HostLate
+from evidence.moment import NS, Window
 from evidence.scenario import Evidence
 
 
@@ -38,16 +40,19 @@ def outages(evidence: Evidence, machine: str) -> Iterator[Outage]:
 def owe_silence(outage: Outage, evidence: Evidence, owed: Obligations) -> None:
     """Owe that the machine sent frames before its outage, and none in it but a late one."""
     silent = Window(outage.during.from_ns + FRAME_LATE_NS, outage.during.until_ns)
-    before = during = 0
+    before, during = 0, list[int]()
     for frame in evidence.frames():
         if port_owner(frame) == outage.machine:
             heard = frame.passed_to_all and frame.at_ns < outage.off.moment.earliest_ns
             before += heard
-            during += silent.holds(frame.at_ns)
+            during += [frame.at_ns] * silent.holds(frame.at_ns)
     one = owed.owe(f"{outage}: the wire carried nothing of it")
     if not before:
         one.doubt(f"{outage.machine} sent nothing before it was off", outage.off.place)
     elif during:
-        one.doubt(f"{outage}, and it sent {during} frames meanwhile", outage.off.place)
+        why = f"{outage}, and it sent {len(during)} frames meanwhile"
+        excess_s, span = (max(during) - silent.from_ns) / NS, (outage.during.from_ns, max(during))
+        late, places = evidence.events(HostLate), (outage.off.place,)
+        unclear(one, why, max(excess_s, 1 / NS), span, {"wire"}, late, *places)
     else:
         one.met(outage.off.place, evidence.capture_place)

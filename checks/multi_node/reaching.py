@@ -6,14 +6,19 @@ is none by its firewall: the daemon might listen again the next minute.
 
 from __future__ import annotations
 
+from checks.engine.lateness import missed, unclear
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import DAEMON_PORT, FAMILIES
 from checks.protocols.knocks import Knocks, knocks
 from evidence.events.access import Knock, PortsKnocked
+from evidence.events.run import HostLate
 from evidence.moment import Window
 from evidence.scenario import Evidence
+
+ANSWERS_S = 3.0
+"""A knock without an answer for so long is silent."""
 
 
 @check("MN-11")
@@ -21,7 +26,7 @@ def only_the_controller_reaches_the_daemon(evidence: Evidence, owed: Obligations
     """Every machine knocks at 41194 of every node; the controller alone is let in."""
     site = deployment(evidence, owed)
     evidence.need(PortsKnocked)
-    seen = knocks(evidence.frames(), evidence.capture_place)
+    seen = knocks(evidence.frames(), evidence.capture_place, evidence.events(HostLate))
     for node in site.nodes:
         for machine in (one for one in site.hosts if one != node):
             for family in FAMILIES:
@@ -72,13 +77,31 @@ def judge_knock(
         told = knock.said in ("open", "reset")
         if through and told:
             one.met(event.place, seen.place)
-        elif through or told:
+        elif told:
             one.doubt(f"{named}: {knock.said} by what it was told, not so by the wire", event.place)
         else:
-            one.broken(f"{named} is not let in: {knock.said}", event.place)
+            _judge_unanswered(event, knock, bool(through), named, seen, one)
     elif "let in" in through or knock.said == "open":
         one.broken(f"{named} is let in", event.place)
     elif through:
         one.broken(f"{named} got past the firewall: the node itself answers", event.place)
     else:
         one.met(event.place, seen.place)
+
+
+def _judge_unanswered(
+    event: PortsKnocked, knock: Knock, through: bool, named: str, seen: Knocks, one: Obligation
+) -> None:
+    """Break an obligation by a knock that was not let in, unless its answer came too late.
+
+    through: whether the wire carried an answer; who was not told of it leaves a doubt.
+    """
+    span, whose = (event.began_ns, event.at_ns), {event.source, event.node, "wire"}
+    if through:
+        why = f"{named}: {knock.said} by what it was told, not so by the wire"
+        unclear(one, why, ANSWERS_S, span, whose, seen.late, event.place)
+    elif knock.said == "silent":
+        why = f"{named} is not let in: silent"
+        missed(one, why, ANSWERS_S, span, whose, seen.late, event.place)
+    else:
+        one.broken(f"{named} is not let in: {knock.said}", event.place)

@@ -29,6 +29,7 @@ from evidence.events.access import (
     Phase,
     PortsKnocked,
 )
+from evidence.events.run import HostLate
 from evidence.moment import Window
 from evidence.scenario import Evidence
 
@@ -48,7 +49,7 @@ def tightened_firewall(evidence: Evidence, owed: Obligations) -> None:
     """Each node has the guide's own rules for good, and they do what they say."""
     site = deployment(evidence, owed)
     evidence.need(FirewallShown)
-    seen = knocks(evidence.frames(), evidence.capture_place)
+    seen = knocks(evidence.frames(), evidence.capture_place, evidence.events(HostLate))
     sent = echoes(evidence)
     for node in site.nodes:
         shown = [Shown.of(event) for event in evidence.events(FirewallShown, node)]

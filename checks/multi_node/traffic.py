@@ -9,7 +9,7 @@ was sent, but not carried.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from checks.engine.lateness import FRAME_LATE_S
@@ -18,6 +18,7 @@ from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import PORT
 from checks.protocols.openvpn import opcodes
 from evidence.capture import Frame
+from evidence.events.run import HostLate
 from evidence.moment import NS, Window
 from evidence.packets import TCP, UDP, Packet, parse
 from evidence.scenario import Evidence
@@ -54,12 +55,13 @@ class Payload:
 
 @dataclass
 class Traffic:
-    """What OpenVPN's port carried, flow by flow, each way."""
+    """What OpenVPN's port carried, flow by flow, each way, and when the host was late."""
 
     capture_place: str
     site: Deployment
     to_server: defaultdict[Flow, list[Payload]] = field(default_factory=lambda: defaultdict(list))
     from_server: defaultdict[Flow, list[Payload]] = field(default_factory=lambda: defaultdict(list))
+    late: Sequence[HostLate] = ()
 
     def established(self, flow: Flow, during: Window) -> bool:
         """Whether a TLS handshake can have taken place."""
@@ -127,7 +129,7 @@ def _octets(sent: Iterable[Payload], during: Window, wanted: Callable[[Payload],
 
 def traffic(evidence: Evidence, site: Deployment) -> Traffic:
     """Gather what clients and port 1194 sent each other in the scenario's capture."""
-    seen = Traffic(evidence.capture_place, site)
+    seen = Traffic(evidence.capture_place, site, late=evidence.events(HostLate))
     for frame, packet in _packets(evidence):
         transport = _TRANSPORT[packet.protocol or 0]
         source, target = packet.source or "", packet.target or ""

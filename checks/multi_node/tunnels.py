@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
@@ -16,8 +17,13 @@ from checks.multi_node.guide import FAMILIES, TRANSPORTS
 from checks.multi_node.traffic import Flow, Traffic, traffic
 from evidence.event import NS_BOUND
 from evidence.events.multi_node import TunnelStarted, TunnelTried
-from evidence.moment import Moment, Window
+from evidence.moment import NS, Moment, Window
 from evidence.scenario import Evidence
+
+ECHO_S = 3.0
+"""An echo is waited for so long, at the least."""
+ECHO_WITHIN_S = 10.0
+"""An attempt is recorded so long after its echo request was sent, at the most."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,12 @@ class Attempt:
 
     def judge(self, seen: Traffic, one: Obligation) -> None:
         """Discharge an obligation by this tunnel, or say what keeps it from working."""
-        wrong = list(self._wrong())
-        for why in wrong:
+        before = len(one.violations)
+        for why in self._wrong():
             one.broken(f"{self.name}: {why}", self.tried.place)
-        if wrong:
+        if self.tried.up and not self.tried.ping.received:
+            self._judge_unanswered(seen, one)
+        if len(one.violations) > before:
             return
         asked, arrived, dropped = (
             count(self.flow, self.during) for count in (seen.asked, seen.arrived, seen.dropped)
@@ -67,13 +75,20 @@ class Attempt:
                 seen.capture_place,
             )
 
+    def _judge_unanswered(self, seen: Traffic, one: Obligation) -> None:
+        """Break an obligation by an echo without an answer, unless the host can explain it."""
+        tried = self.tried
+        why = f"{self.name}: no answer through the tunnel from {tried.ping.target}"
+        span = tried.at_ns - int(ECHO_WITHIN_S * NS), tried.at_ns
+        node = self.site.node_of(tried.remote) or ""
+        whose = {self.site.client.name, node, "wire"}
+        missed(one, why, ECHO_S, span, whose, seen.late, tried.place)
+
     def _wrong(self) -> Iterator[str]:
         one, node = self.tried, self.site.node_of(self.tried.remote)
         if not one.up:
             yield f"no tunnel: {one.detail}"
             return
-        if not one.ping.received:
-            yield f"no answer through the tunnel from {one.ping.target}"
         if node is not None and one.transport:
             ranges = self.site.process_ranges(node)[TRANSPORTS.index(one.transport)]
             for address, network in zip((one.tunnel4, one.tunnel6), ranges, strict=True):

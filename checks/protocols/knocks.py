@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evidence.capture import Frame
+from evidence.events.run import HostLate
 from evidence.moment import Window
 from evidence.packets import ETHERNET_HEADER, IPV4, TCP, UDP, Packet, parse
 
@@ -55,10 +56,14 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Knocks:
-    """What the wire carried of knocks and answers, way by way; `place` is the capture's."""
+    """What the wire carried of knocks and answers, way by way; `place` is the capture's.
+
+    late: when the host kept processes from running meanwhile.
+    """
 
     place: str
     sightings: Mapping[Way, Sequence[Sighting]]
+    late: Sequence[HostLate] = ()
 
     def between(self, machine: str, owner: str, way: Way, during: Window) -> frozenset[What]:
         """Return what was seen of one way: knocks of `machine`, answers of `owner` to them.
@@ -76,14 +81,14 @@ class Knocks:
         return frozenset(one.what for one in (*asked, *answered))
 
 
-def knocks(frames: Iterable[Frame], place: str) -> Knocks:
+def knocks(frames: Iterable[Frame], place: str, late: Sequence[HostLate] = ()) -> Knocks:
     """Gather what frames show of knocks that the wire carried, and of answers."""
     found: dict[Way, list[Sighting]] = {}
     for frame in frames:
         for way, one in _read(frame):
             if frame.passed_to_all or one.what != "knock":
                 found.setdefault(way, []).append(one)
-    return Knocks(place, found)
+    return Knocks(place, found, late)
 
 
 def _read(frame: Frame) -> Iterator[tuple[Way, Sighting]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.checks.failover.recording import NS, Run, stamp
+from tests.checks.failover.recording import NS, Run, stamp, unsure
 
 SILENCE_S = 3.2
 """From the old node's last advertisement to the new one's first."""
@@ -51,3 +51,10 @@ def busy(run: Run, of: str, start: float, end: float) -> Run:
     kept = {"of": of, "from_ns": stamp(start), "kept_ns": round((end - start) * NS)}
     run.event(end, "host.late", "host", **kept)
     return run
+
+
+def is_late(run: Run, requirement: str, of: str, start: float, end: float) -> None:
+    """Judge a run once more, with a host that kept a process from running in all of that time."""
+    verdict = busy(run, of, start, end).judge(requirement)
+    unsure(verdict, f"`{of}` was kept from running")
+    assert verdict.late, verdict.text

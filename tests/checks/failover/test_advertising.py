@@ -10,6 +10,7 @@ import pytest
 
 from checks.failover import recorded
 from checks.protocols import tcpdump
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.printed import lines, printed
 from tests.checks.failover.recording import (
     ADDRESS,
@@ -411,3 +412,33 @@ def test_carp_is_wrong_where_keepalived_is_configured(tmp_path: Path) -> None:
 def test_a_flood_of_what_concerns_the_pair_is_no_proof_of_anything(tmp_path, monkeypatch):
     monkeypatch.setattr(recorded, "MOST", 5000)
     unsure(steady(tmp_path).judge("FO-16"), "than 5000 octets: somebody flooded the network")
+
+
+def taken_from_a_busy_holder(directory: Path) -> Run:
+    run = steady(directory)
+    run.frames = [one for one in run.frames if not 15 < one[0] < 19.2]
+    run.beats("secondary", 18.2, 20, counter=5000)
+    return run
+
+
+def test_a_standby_that_a_busy_host_keeps_from_hearing_the_active_node_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = taken_from_a_busy_holder(tmp_path)
+    rejects(run.judge("FO-17"), "the standby sent 2 advertisement(s), VHID 94")
+    rejects(busy(run, "primary", 14.9, 15.9).judge("FO-17"), "the standby sent")
+    is_late(run, "FO-17", "primary", 14.9, 19.4)
+
+
+def test_a_standby_that_sends_another_vhid_was_not_kept_from_hearing(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.beats("secondary", 18.2, 20, counter=5000, vhid=95)
+    rejects(busy(run, "primary", 14.9, 19.4).judge("FO-17"), "VHID 95")
+
+
+def test_too_few_lines_of_a_node_that_a_busy_host_keeps_from_sending_say_nothing(
+    tmp_path: Path,
+) -> None:
+    run = printed(tmp_path, lines(0, 1))
+    rejects(run.judge("FO-21"), "2 line(s) like the guide's, 3 are needed")
+    is_late(run, "FO-21", "primary", 1, 4.9)

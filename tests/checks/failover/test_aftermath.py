@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.failover.crashes import busy
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import (
     ADDRESS,
     CLIENT,
@@ -308,3 +308,14 @@ def test_a_tunnel_over_tcp_is_served_from_port_443(tmp_path: Path) -> None:
         segment = struct.pack("!HHIIBBHHH", 443, 40001, 0, 0, 5 << 4, 0x18, 0, 0, 0)
         to_client(run, at, "secondary", encoder.ipv4(segment, VIRTUAL_IP, CLIENT, protocol=6))
     passes(run.judge("FO-39"))
+
+
+@pytest.mark.parametrize("of", ["client", "gateway"])
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_a_tunnel_that_a_busy_host_delays_at_its_client_or_on_its_way_says_nothing(
+    tmp_path: Path, requirement: str, of: str
+) -> None:
+    run = tunnels(tmp_path, 27, protocol="tcp")
+    rejects(run.judge(requirement), "took 16.700 s")
+    rejects(busy(run, "primary", 20, 23).judge(requirement), "took 16.700 s")
+    is_late(run, requirement, of, 20, 23)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks.failover.crashes import is_late
 from tests.checks.failover.recording import Run, passes, rejects, steady, takeover, unsure
 from tests.checks.failover.strangers import from_address
 
@@ -141,3 +142,27 @@ def test_a_counter_begun_anew_is_rejected(tmp_path: Path) -> None:
     run.frames = [frame for frame in run.frames if frame[1] != "secondary/wire0"]
     run.beats("secondary", 13.2, 40, counter=7_000_000)
     rejects(run.judge("FO-20"), "missing")
+
+
+def test_a_last_advertisement_that_a_busy_host_keeps_from_being_heard_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path)
+    run.frames = [one for one in run.frames if one[1] != "secondary/wire0"]
+    run.beats("secondary", 13.2, 40, counter=1010)
+    before = run.judge("FO-20")
+    unsure(before, "was not heard there")
+    assert not before.late
+    is_late(run, "FO-20", "secondary", 10.0, 13.1)
+
+
+def test_two_masters_of_which_a_busy_host_keeps_one_from_yielding_are_counted_again(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path, "kill-ucarp")
+    for number, at in enumerate((14.1, 16.9, 17.9)):
+        run.beats("primary", at, at + 0.5, counter=5000 + number)
+    before = run.judge("FO-20")
+    unsure(before, "two masters for 3.8 s")
+    assert not before.late
+    is_late(run, "FO-20", "primary", 14.2, 16.9)

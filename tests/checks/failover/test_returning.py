@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tests.checks.failover.crashes import busy
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import (
     ADDRESS,
     NS,
@@ -346,3 +346,79 @@ def test_a_role_that_goes_back_by_itself_after_the_watch_is_rejected(tmp_path: P
     run.frames = [frame for frame in run.frames if frame[0] < 27]
     run.beats("secondary", 30.2, 40, counter=5000)
     rejects(run.judge("FO-30"), UNEXPLAINED)
+
+
+def test_a_failback_that_a_busy_host_delays_until_the_restarted_node_is_back_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = failback(tmp_path)
+    run.frames.clear()
+    run.beats("secondary", 0, 10.2)
+    run.beats("secondary", 15.3, 40, counter=5000)
+    rejects(busy(run, "primary", 20, 25).judge("FO-30"), "primary did not take over in")
+    is_late(run, "FO-30", "primary", 13.0, 15.3)
+
+
+def to_a_returned_node(directory: Path) -> Run:
+    """Let the returned node take the role, which has the lower address, and so keeps it."""
+    run = returned(directory)
+    run.frames = [frame for frame in run.frames if frame[0] < 60.5]
+    run.beats("primary", 63.9, 120, counter=5000)
+    run.announce("primary", 63.9)
+    run.beats("secondary", 64.7, 65.2, counter=6000)
+    run.events = [one for one in run.events if one[0] != 90]
+    run.event(90, "addresses.held", "primary", held=[ADDRESS["primary"], VIRTUAL_IP])
+    return run
+
+
+def in_a_reboot_loop(directory: Path) -> Run:
+    run = loop(directory)
+    run.frames = [frame for frame in run.frames if frame[0] < 50.5]
+    run.beats("primary", 53.9, 100, counter=5000)
+    run.beats("secondary", 54.7, 55.2, counter=6000)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("requirement", "build", "start"),
+    [("FO-28", to_a_returned_node, 60), ("FO-29", in_a_reboot_loop, 50)],
+)
+def test_a_role_that_moves_because_a_busy_host_keeps_its_holder_says_nothing(
+    tmp_path: Path, requirement: str, build: Callable[[Path], Run], start: float
+) -> None:
+    run = build(tmp_path)
+    rejects(run.judge(requirement), UNEXPLAINED)
+    rejects(busy(run, "secondary", start + 0.5, start + 1.5).judge(requirement), UNEXPLAINED)
+    is_late(run, requirement, "secondary", start + 0.5, start + 4.6)
+
+
+def test_what_a_returned_node_does_before_a_busy_host_moves_the_role_is_rejected(
+    tmp_path: Path,
+) -> None:
+    run = to_a_returned_node(tmp_path)
+    run.asked(50, "primary", "secondary")
+    verdict = busy(run, "secondary", 60.5, 64.6).judge("FO-28")
+    rejects(verdict, "primary claimed the virtual IP by ARP 1 time(s)")
+
+
+def test_a_return_while_a_busy_host_silences_the_active_node_says_nothing(tmp_path: Path) -> None:
+    run = returned(tmp_path)
+    run.frames = [frame for frame in run.frames if not 60 < frame[0] < 66]
+    unsure(run.judge("FO-28"), "nobody was active for")
+    is_late(run, "FO-28", "secondary", 60, 66)
+
+
+def test_a_failback_that_is_lost_because_a_busy_host_keeps_the_primary_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = failback(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 25]
+    run.beats("secondary", 27.9, 40, counter=5000)
+    rejects(run.judge("FO-30"), "secondary advertised for 12.0 s after the role had moved")
+    is_late(run, "FO-30", "primary", 24.5, 28)
+
+
+def test_a_restarted_node_that_gives_way_at_once_passes_on_a_busy_host_too(tmp_path: Path) -> None:
+    run = failback(tmp_path, silence=3.92)
+    run.beats("secondary", 15.03, 16.9, counter=5000)
+    passes(busy(run, "secondary", 13.9, 15.0).judge("FO-30"))

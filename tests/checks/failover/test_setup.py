@@ -338,7 +338,6 @@ def test_the_run_of_before_may_advertise_once_more_after_the_commit(tmp_path: Pa
 @pytest.mark.parametrize(
     "runs",
     [
-        ((0.4, 21), (32, 60)),  # anew after the 10 s
         ((0.4, 21), (26, 28), (34, 60)),  # silent again, beyond the 10 s
         ((0.4, 14), (21, 23), (29, 60)),  # the former run had ended before the commit
     ],
@@ -347,3 +346,15 @@ def test_a_silence_that_is_not_the_restarts_is_rejected(
     tmp_path: Path, runs: tuple[tuple[float, float], ...]
 ) -> None:
     rejects(begun_anew(tmp_path, *runs).judge("FO-11"), "primary advertised, and then was silent")
+
+
+def test_one_that_begins_anew_after_the_10_s_is_rejected(tmp_path: Path) -> None:
+    run = begun_anew(tmp_path, (0.4, 21), (32, 60))
+    rejects(run.judge("FO-11"), "primary did not advertise within 10 s")
+
+
+def test_one_that_a_busy_host_lets_begin_anew_too_late_is_late(tmp_path: Path) -> None:
+    run = busy(begun_anew(tmp_path, (0.4, 21), (31, 60)), "primary", 21, 31)
+    verdict = run.judge("FO-11")
+    unsure(verdict, "kept from running")
+    assert verdict.late

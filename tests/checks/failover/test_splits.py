@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import (
     ADDRESS,
     NS,
@@ -460,3 +461,43 @@ def test_a_survivor_whom_nobody_can_hear_has_not_healed_the_pair(tmp_path: Path)
 
 def test_a_plain_network_that_drops_frames_shows_nothing(tmp_path: Path) -> None:
     unsure(platforms(tmp_path).changed("profile.ended", hits=3).judge("FO-48"), "dropped 3 frame")
+
+
+def thinned_at_the_end(directory: Path, name: str) -> Run:
+    """Let the secondary send nothing in the last 2.5 s of a filter, and go on after it."""
+    run = split(directory, name)
+    run.frames = [one for one in run.frames if one[1][0] == "p" or not 28 < one[0] < 30]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("requirement", "name"), [("FO-42", "vrrp"), ("FO-44", "source-mac"), ("FO-45", "isolation")]
+)
+def test_a_split_of_which_a_busy_host_silences_one_at_the_end_says_nothing(
+    tmp_path: Path, requirement: str, name: str
+) -> None:
+    run = thinned_at_the_end(tmp_path, name)
+    rejects(run.judge(requirement), "not two masters at once from 5 s")
+    rejects(busy(run, "primary", 28.4, 30.4).judge(requirement))
+    is_late(run, requirement, "secondary", 28.4, 30.4)
+
+
+def test_two_masters_of_which_a_busy_host_silences_one_leave_something_to_heal(
+    tmp_path: Path,
+) -> None:
+    run = thinned_at_the_end(tmp_path, "vrrp")
+    before = run.judge("FO-43")
+    unsure(before, "no two masters to heal after vrrp")
+    assert not before.late
+    is_late(run, "FO-43", "secondary", 28.4, 30.4)
+
+
+def test_a_role_that_a_busy_host_moves_before_a_filter_says_nothing(tmp_path: Path) -> None:
+    run = split(tmp_path)
+    run.frames = [frame for frame in run.frames if not 5.5 < frame[0] < 10]
+    run.beats("secondary", 8.3, 9.9, counter=5000)
+    run.beats("primary", 9.5, 10, counter=6000)
+    before = run.judge("FO-42")
+    unsure(before, "2 holder(s) of the virtual IP before vrrp")
+    assert not before.late
+    is_late(run, "FO-42", "primary", 5.5, 9.5)

@@ -10,9 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from checks.engine.registry import figures
+from checks.engine.verdict import Status
 from checks.failover.serving import SERVICES
 from evidence.scenario import Evidence
-from tests.checks.failover.crashes import busy
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import (
     ADDRESS,
     MAC,
@@ -514,3 +515,135 @@ def test_a_takeover_too_soon_after_what_the_standby_has_heard_is_rejected(tmp_pa
 
 def test_one_that_a_busy_host_kept_from_reading_it_has_not_heard_it(tmp_path: Path) -> None:
     passes(busy(too_soon_but_heard(tmp_path), "secondary", 10.0, 12.2).judge("FO-24"))
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+def test_a_peer_that_a_busy_host_keeps_until_the_old_holder_is_back_says_nothing(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = takeover(tmp_path, "kill-ucarp").without("service.probed")
+    run.frames = [one for one in run.frames if not one[1].startswith("secondary")]
+    run.beats("primary", 15.3, 40, counter=5000)
+    rejects(busy(run, "secondary", 20, 25).judge(requirement), "secondary did not take over in")
+    is_late(run, requirement, "secondary", 13.0, 15.3)
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+@pytest.mark.parametrize("of", ["primary", "wire"])
+def test_who_takes_the_role_back_hears_the_other_a_second_late_on_any_host(
+    tmp_path: Path, requirement: str, of: str
+) -> None:
+    is_late(regained(tmp_path), requirement, of, 13.7, 14.5)
+
+
+def unanswered_in_the_end(directory: Path) -> Run:
+    run = takeover(directory).but(port=443)
+    run.answer(9, 443, mac=MAC["primary"])
+    for second in (14.2, 36):
+        run.answer(second, 443, mac=MAC["secondary"])
+    run.answer(37.5, 443, answered=False)
+    return run
+
+
+@pytest.mark.parametrize("of", ["secondary", "scenario"])
+def test_a_last_question_that_a_busy_host_leaves_without_an_answer_says_nothing(
+    tmp_path: Path, of: str
+) -> None:
+    run = unanswered_in_the_end(tmp_path)
+    rejects(run.judge("FO-25"), "tcp 443 answering on the virtual IP never came")
+    rejects(busy(run, of, 30, 36).judge("FO-25"), "never came")
+    is_late(run, "FO-25", of, 37.5, 39)
+
+
+def test_an_answer_of_the_old_holder_that_a_busy_host_delays_says_nothing(tmp_path: Path) -> None:
+    run = takeover(tmp_path, fault="kill-ucarp")
+    run.answer(13.9, 443, mac=MAC["primary"])
+    rejects(run.judge("FO-25"), f"{MAC['primary']} answered, not {MAC['secondary']}")
+    is_late(run, "FO-25", "primary", 13.1, 13.9)
+
+
+def test_a_service_that_a_busy_host_keeps_from_being_seen_for_longer_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path)
+    run.events = [one for one in run.events if one[0] != 38]
+    for protocol, port in SERVICES:
+        run.answer(17, port, mac=MAC["secondary"], protocol=protocol)
+    run.without("fault.watched").event(20, "fault.watched", "scenario", node="primary")
+    unsure(run.judge("FO-25"), "seen for 2.8 s only")
+    is_late(run, "FO-25", "secondary", 17.2, 20)
+
+
+def test_a_stop_whose_end_a_busy_host_lets_be_seen_late_says_nothing(tmp_path: Path) -> None:
+    run = stopped(tmp_path).without("service.stopped")
+    run.event(15.7, "service.stopped", "primary")
+    run.event(15.8, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    is_late(run, "FO-27", "scenario", 13.2, 15.7)
+
+
+def test_an_advertisement_that_a_busy_wire_reads_after_the_stop_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = stopped(tmp_path)
+    run.mapped(lambda at, _, raw: [(11.2 if at == 10.0 else at, raw)])
+    rejects(run.judge("FO-27"), "primary advertised 1 time(s) after its stop had ended")
+    is_late(run, "FO-27", "wire", 10.0, 11.2)
+
+
+@pytest.mark.parametrize(("held", "before"), [(False, Status.UNKNOWN), (True, Status.FAIL)])
+def test_a_stopped_node_that_a_busy_host_lets_look_late_is_looked_at_again(
+    tmp_path: Path, held: bool, before: Status
+) -> None:
+    run = stopped(tmp_path).without("addresses.held")
+    virtual = [VIRTUAL_IP] if held else []
+    run.event(12.5, "addresses.held", "primary", held=[ADDRESS["primary"], *virtual])
+    verdict = run.judge("FO-27")
+    assert (verdict.status, verdict.late) == (before, False), verdict.text
+    is_late(run, "FO-27", "primary", 10.9, 12.4)
+
+
+def test_captures_that_a_busy_host_takes_apart_are_made_again(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    guest_capture(run, skew=-0.4)
+    before = run.judge("FO-24")
+    unsure(before, "400.0 ms apart")
+    assert not before.late
+    is_late(run, "FO-24", "secondary", 12.7, 13.2)
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+def test_an_old_holder_that_gives_way_at_once_took_nothing_back(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = takeover(tmp_path, "kill-ucarp")
+    run.beats("primary", 14.3, 15.4, counter=5000)
+    passes(busy(run, "secondary", 13.3, 14.2).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+def test_a_new_holder_that_a_busy_host_keeps_loses_the_role_and_it_says_nothing(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = regained(tmp_path, after=9)
+    run.frames = [one for one in run.frames if one[1][0] != "s" or one[0] < 19]
+    rejects(run.judge(requirement))
+    is_late(run, requirement, "secondary", 18.5, 22.5)
+
+
+def test_a_last_advertisement_that_a_busy_wire_reads_late_makes_no_takeover_too_soon(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path, silence=2.4)
+    run.mapped(lambda at, _, raw: [(11.4 if at == 10.0 else at, raw)])
+    rejects(busy(run, "secondary", 9.9, 11.4).judge("FO-24"), "sooner than configured")
+    is_late(run, "FO-24", "wire", 9.9, 11.4)
+
+
+def test_a_role_that_a_busy_host_moves_before_a_fault_says_nothing(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.frames = [one for one in run.frames if one[1][0] != "p" or not 5.5 < one[0] < 9.5]
+    run.beats("secondary", 8.3, 9.2, counter=5000)
+    before = run.judge("FO-25")
+    unsure(before, "secondary advertises: who held the role is not clear")
+    assert not before.late
+    is_late(run, "FO-25", "primary", 5.5, 9.5)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks.failover.crashes import is_late
 from tests.checks.failover.printed import lines, printed
 from tests.checks.failover.recording import NS, passes, rejects, stamp, unsure
 
@@ -72,3 +73,9 @@ def test_a_line_that_is_printed_twice_is_one_packet(tmp_path: Path) -> None:
 def test_what_a_node_sends_itself_it_does_not_hear(tmp_path: Path) -> None:
     sent = lines(change=(" M ", " Out "))
     rejects(printed(tmp_path, sent).judge("FO-41"), "saw 0 advertisement(s)")
+
+
+def test_a_heartbeat_that_a_busy_wire_thinned_out_says_nothing(tmp_path: Path) -> None:
+    run = printed(tmp_path, lines(0, 2, 4, 6))
+    rejects(run.judge("FO-41"), "3 in the 5 s from")
+    is_late(run, "FO-41", "wire", 2, 4)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.failover.crashes import busy
-from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, unsure
+from tests.checks.failover.crashes import busy, is_late
+from tests.checks.failover.recording import ADDRESS, UCARP, Run, node, passes, rejects, unsure
 from tests.checks.protocols import encoder
 
 REQUIREMENTS = ["FO-01", "FO-06", "FO-07", "FO-08", "FO-09"]
@@ -214,6 +214,23 @@ def test_a_validate_that_restarts_the_active_nodes_heartbeat_is_rejected(
     rejects(run.judge("FO-09"), "primary advertised, and then was silent for")
 
 
+def waiting_for(run: Run, deadratio: int) -> Run:
+    """Let both nodes be configured with another dead ratio."""
+    nodes = {name: node(name, **{**UCARP, "deadratio": deadratio}) for name in ADDRESS}
+    return run.changed("pair.configured", nodes=nodes)
+
+
+def test_a_restart_is_a_shorter_silence_where_a_node_waits_less(tmp_path: Path) -> None:
+    run = waiting_for(validated(tmp_path), 2)
+    run.frames = [frame for frame in run.frames if frame[0] < 9.5]
+    run.beats("primary", 11.2, 60, counter=900_000)
+    rejects(run.judge("FO-09"), "primary advertised, and then was silent for")
+
+
+def test_a_restart_cannot_be_told_where_a_node_hardly_waits(tmp_path: Path) -> None:
+    unsure(waiting_for(validated(tmp_path), 1).judge("FO-09"), "a restart cannot be told")
+
+
 def test_a_silence_that_the_host_can_explain_is_no_matter_of_validate(tmp_path: Path) -> None:
     run = validated(tmp_path)
     run.frames = [frame for frame in run.frames if not 8.5 < frame[0] < 11.5]
@@ -231,3 +248,13 @@ def test_a_node_that_became_active_just_before_validate_passes(tmp_path: Path) -
     run.frames = []
     run.beats("primary", 7.9, 60)
     passes(run.judge("FO-09"))
+
+
+def test_a_role_that_moves_because_a_busy_host_keeps_its_holder_is_no_matter_of_validate(
+    tmp_path: Path,
+) -> None:
+    run = validated(tmp_path)
+    run.frames = [frame for frame in run.frames if not 8.5 < frame[0] < 12.5]
+    run.beats("secondary", 11.9, 13.5, counter=5000)
+    rejects(run.judge("FO-09"), "began to advertise during Validate: secondary")
+    is_late(run, "FO-09", "primary", 8.5, 12.6)

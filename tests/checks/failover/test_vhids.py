@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, unsure
 from tests.checks.failover.strangers import OTHER, STRANGERS, a_carp_pair, a_vrrp_router
 from tests.checks.protocols import encoder
@@ -241,3 +242,30 @@ def test_a_second_holder_by_arp_after_the_move_is_rejected(tmp_path: Path) -> No
     for at in range(25, 35):
         run.asked(at, "primary", "secondary")
     rejects(run.judge("FO-22"), "secondary answers ARP for it while primary is the active node")
+
+
+def test_a_neighbour_that_a_busy_host_silences_is_watched_again(tmp_path: Path) -> None:
+    run = neighbours(tmp_path)
+    run.frames = [one for one in run.frames if one[1] != "other/wire0" or not 30 < one[0] < 34]
+    before = run.judge("FO-23")
+    unsure(before, "was not active all the time")
+    assert not before.late
+    is_late(run, "FO-23", "scenario", 29.5, 34.3)
+
+
+def test_a_master_that_a_busy_host_silences_after_the_move_says_nothing(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    run.frames = [frame for frame in run.frames if not 22 < frame[0] < 27]
+    rejects(busy(run, "secondary", 22.1, 26.9).judge("FO-22"), "fell silent")
+    is_late(run, "FO-22", "primary", 22.1, 26.9)
+
+
+@pytest.mark.parametrize("back", [25.9, 40])
+def test_a_role_that_moves_because_a_busy_host_keeps_the_master_says_nothing(
+    tmp_path: Path, back: float
+) -> None:
+    run = moved(tmp_path)
+    run.frames = [frame for frame in run.frames if not 22 < frame[0] < back]
+    run.beats("secondary", 25.2, 26.3 if back < 40 else 40, vhid=77, counter=5000)
+    rejects(run.judge("FO-22"), "2 masters after it")
+    is_late(run, "FO-22", "primary", 21.5, 26)

@@ -23,6 +23,7 @@ from tests.checks.multi_node.access_runs import (
     run_mn_10,
     run_mn_11,
 )
+from tests.checks.multi_node.lateness import is_late, kept
 from tests.checks.multi_node.runs import judge_mutant
 from tests.checks.sites import GUIDE
 
@@ -255,3 +256,27 @@ def test_a_datagram_to_another_port_than_the_knock_came_from_is_no_answer() -> N
         "client", "node-a", (client, node, "udp", 123), during
     )
     assert found == {"knock"}
+
+
+def silent_daemon(*, told: str = "silent", answered: bool = False) -> Run:
+    """Let the controller's first knock be silent after 3 s; the wire may have its answer."""
+    run = run_mn_11()
+    event = run.all("ports.knocked", "controller")[0]
+    event["knocks"][0]["said"] = told
+    event["at_ns"] = event["began_ns"] + 4 * SECOND
+    if not answered:
+        gone = next(one for one in run.frames if one.data[47] == SYN_ACK)
+        run.frames = [one for one in run.frames if one is not gone]
+    return run
+
+
+@pytest.mark.parametrize("of", ["controller", "node-a", "wire"])
+@pytest.mark.parametrize(("answered", "before"), [(False, Status.FAIL), (True, Status.UNKNOWN)])
+def test_mn_11_a_knock_that_a_busy_host_leaves_without_an_answer_says_nothing(
+    tmp_path: Path, of: str, answered: bool, before: Status
+) -> None:
+    is_late(lambda: silent_daemon(answered=answered), "MN-11", tmp_path, of, (1, 4.5), before)
+
+
+def test_mn_11_what_a_firewall_prohibits_is_no_busy_hosts(tmp_path: Path) -> None:
+    judge_mutant(kept(silent_daemon(told="prohibited"), "node-a", 1, 4.5), "MN-11", tmp_path)

@@ -10,6 +10,7 @@ from checks.engine.verdict import Status
 from evidence.capture import Frame
 from evidence.scenario import Evidence
 from tests.checks.factories import SCENARIO, SECOND, START_NS, Run, mac
+from tests.checks.multi_node.lateness import is_late, kept
 from tests.checks.multi_node.runs import (
     judge_mutant,
     rotating,
@@ -387,3 +388,23 @@ def test_mn_23_clients_that_have_one_address_are_not_that_many_connections(tmp_p
     assert verdict.status is Status.UNKNOWN, verdict.text
     assert "client-0, client-1, client-2" in verdict.text
     assert "say that they have one address at node-a: 10.1.0.2" in verdict.text
+
+
+def unanswered() -> Run:
+    run = run_mn_15()
+    run.all("tunnel.tried")[0]["ping"]["received"] = 0
+    return run
+
+
+@pytest.mark.parametrize("of", ["node-a", "client", "wire"])
+def test_mn_15_an_echo_that_a_busy_host_leaves_without_an_answer_says_nothing(
+    tmp_path: Path, of: str
+) -> None:
+    is_late(unanswered, "MN-15", tmp_path, of, (16.5, 20))
+
+
+@pytest.mark.parametrize(("of", "until_s"), [("node-b", 20), ("node-a", 17)])
+def test_mn_15_a_host_that_was_late_elsewhere_or_for_less_is_no_excuse(
+    tmp_path: Path, of: str, until_s: float
+) -> None:
+    judge_mutant(kept(unanswered(), of, 16.5, until_s), "MN-15", tmp_path)

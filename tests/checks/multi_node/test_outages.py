@@ -11,6 +11,7 @@ from checks.multi_node.node_lost import arrival
 from evidence.capture import Frame
 from evidence.packets import parse
 from tests.checks.factories import SECOND, Data, Run, sent, tunnel, udp
+from tests.checks.multi_node.lateness import is_late
 from tests.checks.multi_node.maintained import (
     DATA,
     RESET,
@@ -323,3 +324,26 @@ def test_the_last_that_a_machine_sent_may_reach_the_wire_80_ms_late(
     run = make()
     on(run).speak(machine, [off_s + 0.18])  # off by 0.1 s after that at the latest
     judged(run, requirement, tmp_path, Status.PASS)
+
+
+# What a busy host delays
+
+
+@pytest.mark.parametrize(
+    ("requirement", "make", "machine", "off_s"),
+    [
+        ("MN-14", applied, "controller", 40),
+        ("MN-24", node_lost, "node-a", 20),
+        ("MN-30", controller_lost, "controller", 20),
+    ],
+)
+def test_what_a_busy_wire_reads_after_its_sender_was_off_says_nothing(
+    requirement: str, make: Callable[[], Run], machine: str, off_s: float, tmp_path: Path
+) -> None:
+    def read_late() -> Run:
+        run = make()
+        on(run).speak(machine, [off_s + 0.4])
+        return run
+
+    span_s = off_s - 0.15, off_s + 0.45
+    is_late(read_late, requirement, tmp_path, "wire", span_s, Status.UNKNOWN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.checks.multi_node.access_runs import (
     run_mn_28,
     run_mn_29,
 )
+from tests.checks.multi_node.lateness import is_late
 from tests.checks.multi_node.runs import judge_mutant
 from tests.checks.sites import GUIDE
 
@@ -316,3 +318,16 @@ def test_mn_29_a_request_that_came_in_elsewhere_is_not_the_machines_own(tmp_path
         for one in run.frames
     ]
     assert run.judge("MN-29", tmp_path).status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("of", ["client", "node-a", "services", "wire"])
+@pytest.mark.parametrize(("requirement", "make"), [("MN-28", run_mn_28), ("MN-29", run_mn_29)])
+def test_an_echo_that_a_busy_host_leaves_without_an_answer_says_nothing(
+    tmp_path: Path, requirement: str, make: Callable[[], Run], of: str
+) -> None:
+    def unanswered() -> Run:
+        run = make()
+        forward(run, "node-a", 4, "out")["received"] = 0
+        return run
+
+    is_late(unanswered, requirement, tmp_path, of, (20, 25))
