@@ -77,31 +77,38 @@ def judge_knock(
         told = knock.said in ("open", "reset")
         if through and told:
             one.met(event.place, seen.place)
-        elif told:
-            one.doubt(f"{named}: {knock.said} by what it was told, not so by the wire", event.place)
+        elif told or through:
+            _doubt(event, knock, named, seen, one)
         else:
-            _judge_unanswered(event, knock, bool(through), named, seen, one)
-    elif "let in" in through or knock.said == "open":
+            _judge_unanswered(event, knock, named, seen, one)
+    elif "let in" in through:
         one.broken(f"{named} is let in", event.place)
     elif through:
         one.broken(f"{named} got past the firewall: the node itself answers", event.place)
+    elif knock.said == "open":
+        _doubt(event, knock, named, seen, one)
     else:
         one.met(event.place, seen.place)
 
 
-def _judge_unanswered(
-    event: PortsKnocked, knock: Knock, through: bool, named: str, seen: Knocks, one: Obligation
-) -> None:
-    """Break an obligation by a knock that was not let in, unless its answer came too late.
+def _doubt(event: PortsKnocked, knock: Knock, named: str, seen: Knocks, one: Obligation) -> None:
+    """Keep an obligation open where who knocked was told something else than the wire carried."""
+    why = f"{named}: {knock.said} by what it was told, not so by the wire"
+    span, whose = _on_the_way(event)
+    unclear(one, why, ANSWERS_S, span, whose, seen.late, event.place)
 
-    through: whether the wire carried an answer; who was not told of it leaves a doubt.
-    """
-    span, whose = (event.began_ns, event.at_ns), {event.source, event.node, "wire"}
-    if through:
-        why = f"{named}: {knock.said} by what it was told, not so by the wire"
-        unclear(one, why, ANSWERS_S, span, whose, seen.late, event.place)
-    elif knock.said == "silent":
-        why = f"{named} is not let in: silent"
+
+def _judge_unanswered(
+    event: PortsKnocked, knock: Knock, named: str, seen: Knocks, one: Obligation
+) -> None:
+    """Break an obligation by a knock that was not let in, unless its answer came too late."""
+    why = f"{named} is not let in: {knock.said}"
+    if knock.said == "silent":
+        span, whose = _on_the_way(event)
         missed(one, why, ANSWERS_S, span, whose, seen.late, event.place)
     else:
-        one.broken(f"{named} is not let in: {knock.said}", event.place)
+        one.broken(why, event.place)
+
+
+def _on_the_way(event: PortsKnocked) -> tuple[tuple[int, int], set[str]]:
+    return (event.began_ns, event.at_ns), {event.source, event.node, "wire"}

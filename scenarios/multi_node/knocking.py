@@ -79,12 +79,22 @@ def _begin_udp(one: socket.socket, address: str, port: int) -> int:
 
 def _answer(transport: str, one: socket.socket) -> str:
     if transport == "tcp":
-        return SAID.get(one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "silent")
+        said = SAID.get(one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "silent")
+        return said if said != "open" or _is_connected(one) else "silent"
     try:
         one.recv(100)
     except OSError as error:
         return SAID.get(error.errno or -1, "silent")
     return "open"
+
+
+def _is_connected(one: socket.socket) -> bool:
+    """Whether there is a peer. On a starved machine no error was told of one that was refused."""
+    try:
+        one.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def echo(ports: list[int]) -> None:

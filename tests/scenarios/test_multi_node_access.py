@@ -217,3 +217,9 @@ def test_programs_for_guests_import_nothing_of_this_project() -> None:
 def test_nobody_knocks_at_a_port_twice() -> None:
     for ports in test_firewall.ALL.values():
         assert len(ports) == len(set(ports))
+
+
+def test_a_socket_that_was_told_of_no_error_and_has_no_peer_is_not_let_in() -> None:
+    with socket.socket() as one:
+        one.setblocking(False)
+        assert knocking._answer("tcp", one) == "silent"

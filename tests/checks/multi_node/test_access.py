@@ -280,3 +280,17 @@ def test_mn_11_a_knock_that_a_busy_host_leaves_without_an_answer_says_nothing(
 
 def test_mn_11_what_a_firewall_prohibits_is_no_busy_hosts(tmp_path: Path) -> None:
     judge_mutant(kept(silent_daemon(told="prohibited"), "node-a", 1, 4.5), "MN-11", tmp_path)
+
+
+def told_open() -> Run:
+    """Let the client be told that a knock was let in, which the wire carried no answer of."""
+    run = run_mn_11()
+    event = run.all("ports.knocked", "client")[0]
+    event["knocks"][0]["said"] = "open"
+    event["at_ns"] = event["began_ns"] + 4 * SECOND
+    return run
+
+
+def test_mn_11_a_connection_that_the_wire_did_not_carry_is_none(tmp_path: Path) -> None:
+    """Seen beside two busy loops: connected by the client's word, prohibited on the wire."""
+    is_late(told_open, "MN-11", tmp_path, "client", (1, 4.5), Status.UNKNOWN)
