@@ -299,6 +299,16 @@ def test_mn_22_accepts_the_order_of_a_genuine_server(tmp_path: Path) -> None:
     assert "A: the nodes came first 103:97" in verdict.text
 
 
+@pytest.mark.parametrize(
+    "turn", [lambda number: min(number, 150), lambda number: min(number, 100 + number // 150)]
+)
+def test_mn_22_a_rotation_that_stops_for_50_answers_is_none(turn, tmp_path: Path) -> None:
+    run = run_mn_22(order=lambda family, number: rotating(family, turn(number)))
+    text = judge_mutant(run, "MN-22", tmp_path)
+    assert "A: an order is kept for too long: one 50 times on end in 200" in text
+    assert "from answer to answer" not in text
+
+
 def test_mn_22_goes_by_the_order_on_the_wire_not_by_that_of_the_client(tmp_path: Path) -> None:
     run = run_mn_22()
     run.frames = [frame for turn in (0, 1) for frame in run.frames[turn::2]]
