@@ -8,6 +8,7 @@ timers come to at most. Over TCP nothing tells it: vpn-server-node 2.1.4 gives T
 from __future__ import annotations
 
 from checks.engine.in_time import Span, Watch, owe_in_time
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
@@ -127,4 +128,23 @@ def _owe_arrival(
     )
     span = None if first is None else Span(start, Moment(first.at_ns))
     owe_in_time(owed, watch, span, arrival(site))
+    if first is not None:
+        _owe_staying(service, watch, owed)
     owe_by_itself(attempt, start, evidence, service.seen, owed)
+
+
+def _owe_staying(service: Service, watch: Watch, owed: Obligations) -> None:
+    """Owe that who was served is served to the end: who asks has an answer within `ping-restart`.
+
+    Who asks no more may have nothing to ask.
+    """
+    one = owed.owe(f"{service.client} stays served")
+    said_ns = service.served[-1].at_ns
+    span = said_ns, max((asked.at_ns for asked in service.asked), default=said_ns)
+    silent_s = (span[1] - said_ns) / NS
+    if silent_s > PING_RESTART_S:
+        why = f"{service.client} was served for the last time {silent_s:.0f} s before it last asked"
+        excess_s = silent_s - PING_RESTART_S
+        missed(one, why, excess_s, span, watch.whose, watch.late, *watch.places)
+    else:
+        one.met(*watch.places)
