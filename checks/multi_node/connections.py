@@ -14,7 +14,7 @@ from typing import TypeVar
 from checks.engine.lateness import explain, missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.deployment import Deployment, deployment
+from checks.multi_node.deployment import Deployment, deployment, from_first
 from checks.multi_node.traffic import Traffic, traffic
 from checks.multi_node.tunnels import Attempt, last_attempts
 from evidence.event import NS_BOUND
@@ -181,7 +181,7 @@ def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
         _judge_listed_until(act, out, inside, pages, owed)
         one = owed.owe(f"the tunnel of {act.client} has ended")
         probes = [one for one in evidence.events(TunnelProbed, client) if one.client == act.client]
-        for probe in _read_in(probes, out)[-1:]:
+        for probe in from_first(_read_in(probes, out), _has_ended):
             said = f"the tunnel of {act.client} still works"
             one.settle(not probe.answered, f"{said}: an echo comes back", probe.place)
             one.settle(not probe.up, f"{said}, says its client", probe.place)
@@ -208,6 +208,10 @@ Read = TypeVar("Read", ConnectionsShown, TunnelProbed)
 def _read_in(every: Sequence[Read], during: Window) -> list[Read]:
     """Return what was asked for, and came, in a stretch of time."""
     return [one for one in every if during.holds(one.asked_ns) and during.holds(one.at_ns)]
+
+
+def _has_ended(probe: TunnelProbed) -> bool:
+    return not probe.answered and not probe.up
 
 
 def judge_sender(attempt: Attempt, seen: Traffic, owed: Obligations) -> None:
@@ -243,5 +247,5 @@ def _judge_listed_until(
     for page in before[-1:]:
         one.settle(bool(page.under(inside)), f"{act.client} was not on the page", page.place)
     one = owed.owe(f"{act.client} is gone from the page")
-    for page in _read_in(good, out)[-1:]:
+    for page in from_first(_read_in(good, out), lambda page: not page.under(inside)):
         one.settle(not page.under(inside), f"{act.client} is still on the page", page.place)
