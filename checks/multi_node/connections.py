@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TypeVar
 
 from checks.engine.lateness import explain, missed
@@ -112,34 +113,47 @@ def _judge_listing(
     seen: Traffic,
     owed: Obligations,
 ) -> None:
-    client = attempt.tried.client
-    inside = (attempt.tried.tunnel4, attempt.tried.tunnel6)
+    """Judge a client at each of its turns: listed until it leaves, and gone until it comes again.
+
+    Who was not seen to leave was there, for certain, until it was looked at.
+    """
+    tried, client = attempt.tried, attempt.tried.client
+    inside = (tried.tunnel4, tried.tunnel6)
     shown = owed.owe(f"{client} stands under {node} within {LIMIT_S} s of connecting")
     gone = owed.owe(f"{client} is gone within {LIMIT_S} s of leaving")
-    came = next((one for one in turned if one.up), None)
-    left = next((one for one in turned if not one.up), None)
-    if came is None or left is None:
-        return
-    for page in pages.shown:
-        if came.after_ns <= page.asked_ns and page.at_ns <= left.after_ns:
-            for other in sorted(set(page.under(inside)) - {node}):
-                shown.broken(f"{client}, a client of {node}, stands under {other}", page.place)
-    pages.judge(
-        f"{client} stands under {node}",
-        (came.after_ns, came.at_ns),
-        left.after_ns,
-        node,
-        lambda page: page.status == 200 and node in page.under(inside),
-        shown,
-    )
-    pages.judge(
-        f"{client} is gone",
-        _left(attempt, left, seen),
-        pages.shown[-1].at_ns,
-        node,
-        lambda page: page.status == 200 and not page.under(inside),
-        gone,
-    )
+    turns = _turns(turned)
+    for turn, later in zip_longest(turns, turns[1:]):
+        if not turn.up:
+            until_ns = later.after_ns if later else pages.shown[-1].at_ns
+            pages.judge(
+                f"{client} is gone",
+                _left(attempt, turn, seen),
+                until_ns,
+                node,
+                lambda page: page.status == 200 and not page.under(inside),
+                gone,
+            )
+        elif later is not None and later.up:
+            shown.doubt(f"when {client} left was not recorded", turn.place)
+        else:
+            during = Window(turn.after_ns, later.after_ns if later else tried.at_ns)
+            for page in _read_in(pages.shown, during):
+                for other in sorted(set(page.under(inside)) - {node}):
+                    shown.broken(f"{client}, a client of {node}, stands under {other}", page.place)
+            pages.judge(
+                f"{client} stands under {node}",
+                (turn.after_ns, turn.at_ns),
+                during.until_ns,
+                node,
+                lambda page: page.status == 200 and node in page.under(inside),
+                shown,
+            )
+
+
+def _turns(turned: Sequence[TunnelTurned]) -> list[TunnelTurned]:
+    """Return a client's turns, in the order of time; who has left does not leave again."""
+    before = [None, *turned]
+    return [one for one, last in zip(turned, before, strict=False) if one.up or not last or last.up]
 
 
 def _left(attempt: Attempt, left: TunnelTurned, seen: Traffic) -> Moments:

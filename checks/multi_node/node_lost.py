@@ -23,7 +23,7 @@ from checks.multi_node.guide import (
 from checks.multi_node.power import Outage, outages, owe_silence
 from checks.multi_node.service import Served, Service
 from checks.multi_node.traffic import traffic
-from checks.multi_node.tunnels import Attempt, last_attempts, owe_by_itself
+from checks.multi_node.tunnels import Attempt, had_left, last_attempts, owe_by_itself
 from checks.protocols.budgets import Budget
 from checks.protocols.spread import spread
 from evidence.errors import Missing
@@ -66,7 +66,8 @@ def another_node_takes_them(evidence: Evidence, owed: Obligations) -> None:
         lost = [
             one
             for one in attempts
-            if one.tried.client in stood or _had(services[one.tried.client], outage)
+            if (one.tried.client in stood or _had(services[one.tried.client], outage))
+            and not had_left(one.tried.client, cut_ns, evidence)
         ]
         places = outage.off.place, seen.capture_place
         owed.at_least(1, lost, f"clients of {outage.machine} when its power was cut", *places)
