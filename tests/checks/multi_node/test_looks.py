@@ -57,6 +57,25 @@ def test_a_shared_key_that_is_taken_away_again_is_missed(tmp_path: Path) -> None
     assert "the controller has no ta.key" in judge_mutant(run, "MN-20", tmp_path)
 
 
+def keys_before(*digests: str) -> Run:
+    """Let the controller's shared keys have been looked at once before they are good."""
+    run = run_mn_20()
+    keys = [{"path": "/var/lib/vpn-server-api/ta.key", "digest": one} for one in digests]
+    run.events.insert(0, ("tls-crypt.shown", CONTROLLER, {"keys": keys}))
+    return run
+
+
+@pytest.mark.parametrize("digest", ["cd" * 32, ""])
+def test_a_shared_key_that_was_another_or_unreadable_at_first_is_named(
+    digest: str, tmp_path: Path
+) -> None:
+    judge_mutant(keys_before(digest), "MN-20", tmp_path)
+
+
+def test_there_need_be_no_shared_key_before_there_is_one(tmp_path: Path) -> None:
+    passes(keys_before(), "MN-20", tmp_path)
+
+
 # MN-18
 
 
