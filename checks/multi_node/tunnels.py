@@ -130,8 +130,8 @@ def had_left(client: str, at_ns: int, evidence: Evidence) -> bool:
     last = next((one for one in reversed(turned) if one.at_ns < at_ns), None)
     if last is None or last.up:
         return False
-    tried = [one for one in evidence.events(TunnelTried) if one.up]
-    back = (*evidence.events(TunnelStarted), *tried)
+    back: list[TunnelStarted | TunnelTried] = [*evidence.events(TunnelStarted)]
+    back += [one for one in evidence.events(TunnelTried) if one.up]
     return not any(one.client == client and last.at_ns < one.at_ns < at_ns for one in back)
 
 
