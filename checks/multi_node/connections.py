@@ -3,6 +3,7 @@
 When a client was connected is known between two looks at it; when it left, by the wire: the last
 that it sent. A page was read between its asking and its coming. What is shown for certain within
 the limit is kept, what is certainly missing after it is broken, and what lies between stays open.
+Who comes again is listed, and gone, again; whose tunnel was ended has none again.
 """
 
 from __future__ import annotations

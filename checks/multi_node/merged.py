@@ -1,7 +1,7 @@
 """MN-20: merged profiles look like one: those of the other nodes are hidden, and all have one name.
 
 And one TLS Crypt key is served to all: it stands in what a user downloads, in each node's own
-files, and on the controller, told by its digest.
+files, and on the controller, told by its digest. From the first look that shows it so, it stays so.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Over UDP a client notices by `ping-restart`, resolves the shared name once more, and tries what it
 leads to, the dead node's addresses among them. The guide promises no time; the limit is what those
-timers come to at most. Over TCP nothing tells it: vpn-server-node 2.1.4 gives TCP no keepalive.
+timers come to at most. Over TCP nothing tells it: vpn-server-node 2.1.4 gives TCP no keepalive. Who
+is served for a moment alone is not back; who had left before was no client.
 """
 
 from __future__ import annotations
