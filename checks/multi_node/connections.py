@@ -3,18 +3,20 @@
 When a client was connected is known between two looks at it; when it left, by the wire: the last
 that it sent. A page was read between its asking and its coming. What is shown for certain within
 the limit is kept, what is certainly missing after it is broken, and what lies between stays open.
+Who comes again is listed, and gone, again; whose tunnel was ended has none again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TypeVar
 
 from checks.engine.lateness import explain, missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.deployment import Deployment, deployment
+from checks.multi_node.deployment import Deployment, deployment, from_first
 from checks.multi_node.traffic import Traffic, traffic
 from checks.multi_node.tunnels import Attempt, last_attempts
 from evidence.event import NS_BOUND
@@ -112,34 +114,47 @@ def _judge_listing(
     seen: Traffic,
     owed: Obligations,
 ) -> None:
-    client = attempt.tried.client
-    inside = (attempt.tried.tunnel4, attempt.tried.tunnel6)
+    """Judge a client at each of its turns: listed until it leaves, and gone until it comes again.
+
+    Who was not seen to leave was there, for certain, until it was looked at.
+    """
+    tried, client = attempt.tried, attempt.tried.client
+    inside = (tried.tunnel4, tried.tunnel6)
     shown = owed.owe(f"{client} stands under {node} within {LIMIT_S} s of connecting")
     gone = owed.owe(f"{client} is gone within {LIMIT_S} s of leaving")
-    came = next((one for one in turned if one.up), None)
-    left = next((one for one in turned if not one.up), None)
-    if came is None or left is None:
-        return
-    for page in pages.shown:
-        if came.after_ns <= page.asked_ns and page.at_ns <= left.after_ns:
-            for other in sorted(set(page.under(inside)) - {node}):
-                shown.broken(f"{client}, a client of {node}, stands under {other}", page.place)
-    pages.judge(
-        f"{client} stands under {node}",
-        (came.after_ns, came.at_ns),
-        left.after_ns,
-        node,
-        lambda page: page.status == 200 and node in page.under(inside),
-        shown,
-    )
-    pages.judge(
-        f"{client} is gone",
-        _left(attempt, left, seen),
-        pages.shown[-1].at_ns,
-        node,
-        lambda page: page.status == 200 and not page.under(inside),
-        gone,
-    )
+    turns = _turns(turned)
+    for turn, later in zip_longest(turns, turns[1:]):
+        if not turn.up:
+            until_ns = later.after_ns if later else pages.shown[-1].at_ns
+            pages.judge(
+                f"{client} is gone",
+                _left(attempt, turn, seen),
+                until_ns,
+                node,
+                lambda page: page.status == 200 and not page.under(inside),
+                gone,
+            )
+        elif later is not None and later.up:
+            shown.doubt(f"when {client} left was not recorded", turn.place)
+        else:
+            during = Window(turn.after_ns, later.after_ns if later else tried.at_ns)
+            for page in _read_in(pages.shown, during):
+                for other in sorted(set(page.under(inside)) - {node}):
+                    shown.broken(f"{client}, a client of {node}, stands under {other}", page.place)
+            pages.judge(
+                f"{client} stands under {node}",
+                (turn.after_ns, turn.at_ns),
+                during.until_ns,
+                node,
+                lambda page: page.status == 200 and node in page.under(inside),
+                shown,
+            )
+
+
+def _turns(turned: Sequence[TunnelTurned]) -> list[TunnelTurned]:
+    """Return a client's turns, in the order of time; who has left does not leave again."""
+    before = [None, *turned]
+    return [one for one, last in zip(turned, before, strict=False) if one.up or not last or last.up]
 
 
 def _left(attempt: Attempt, left: TunnelTurned, seen: Traffic) -> Moments:
@@ -181,7 +196,7 @@ def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
         _judge_listed_until(act, out, inside, pages, owed)
         one = owed.owe(f"the tunnel of {act.client} has ended")
         probes = [one for one in evidence.events(TunnelProbed, client) if one.client == act.client]
-        for probe in _read_in(probes, out)[-1:]:
+        for probe in from_first(_read_in(probes, out), _has_ended):
             said = f"the tunnel of {act.client} still works"
             one.settle(not probe.answered, f"{said}: an echo comes back", probe.place)
             one.settle(not probe.up, f"{said}, says its client", probe.place)
@@ -208,6 +223,10 @@ Read = TypeVar("Read", ConnectionsShown, TunnelProbed)
 def _read_in(every: Sequence[Read], during: Window) -> list[Read]:
     """Return what was asked for, and came, in a stretch of time."""
     return [one for one in every if during.holds(one.asked_ns) and during.holds(one.at_ns)]
+
+
+def _has_ended(probe: TunnelProbed) -> bool:
+    return not probe.answered and not probe.up
 
 
 def judge_sender(attempt: Attempt, seen: Traffic, owed: Obligations) -> None:
@@ -243,5 +262,5 @@ def _judge_listed_until(
     for page in before[-1:]:
         one.settle(bool(page.under(inside)), f"{act.client} was not on the page", page.place)
     one = owed.owe(f"{act.client} is gone from the page")
-    for page in _read_in(good, out)[-1:]:
+    for page in from_first(_read_in(good, out), lambda page: not page.under(inside)):
         one.settle(not page.under(inside), f"{act.client} is still on the page", page.place)

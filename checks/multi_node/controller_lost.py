@@ -7,7 +7,7 @@ the client was watched: how long it stood still is a figure. A newcomer may get 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from checks.engine.obligations import Obligations
@@ -17,7 +17,7 @@ from checks.multi_node.guide import PING_RESTART_S
 from checks.multi_node.power import Outage, outages, owe_silence
 from checks.multi_node.service import Service
 from checks.multi_node.traffic import Traffic, traffic
-from checks.multi_node.tunnels import Attempt, last_attempts
+from checks.multi_node.tunnels import Attempt, had_left, last_attempts
 from evidence.errors import Missing
 from evidence.events.multi_node import TunnelStarted
 from evidence.moment import NS, Window
@@ -37,9 +37,9 @@ def nobody_new_and_nobody_less(evidence: Evidence, owed: Obligations) -> None:
     outage = found[0]
     owe_silence(outage, evidence, owed)
     off_ns, on_ns = outage.off.moment.earliest_ns, outage.during.until_ns
-    begun: dict[str, int] = {}
-    for one in evidence.need(TunnelStarted):
-        begun.setdefault(one.client, one.at_ns)
+    clients = [one.tried.client for one in attempts]
+    away = {client for client in clients if had_left(client, off_ns, evidence)}
+    begun = _begun(evidence, away, off_ns)
     known = [one for one in attempts if one.tried.client in begun]
     at = {one.tried.client: begun[one.tried.client] for one in known}
     standing = [one for one in known if at[one.tried.client] < off_ns]
@@ -50,7 +50,7 @@ def nobody_new_and_nobody_less(evidence: Evidence, owed: Obligations) -> None:
         if off_ns <= at[one.tried.client] < on_ns
     ]
     later = [one for one in known if at[one.tried.client] >= on_ns]
-    if len(known) < len(attempts):
+    if {*clients} - away - begun.keys():
         owed.open("when some clients were sent to connect was not recorded")
     _owe_standing(standing, outage, seen, owed)
     _owe_kept_out(newcomers, outage, seen, owed)
@@ -62,6 +62,15 @@ def nobody_new_and_nobody_less(evidence: Evidence, owed: Obligations) -> None:
         (later, "tried after the controller's return"),
     ):
         owed.each(site.nodes, _nodes(which, site), what)
+
+
+def _begun(evidence: Evidence, away: Collection[str], off_ns: int) -> dict[str, int]:
+    """Return by client when it was first sent to connect; who was away then, when it was again."""
+    begun: dict[str, int] = {}
+    for one in evidence.need(TunnelStarted):
+        if one.client not in away or one.at_ns >= off_ns:
+            begun.setdefault(one.client, one.at_ns)
+    return begun
 
 
 def _nodes(attempts: Sequence[Attempt], site: Deployment) -> set[str]:

@@ -8,9 +8,11 @@ for all sites stands in `guide`.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import dropwhile
+from typing import TypeVar
 
 from checks.engine.obligations import Obligations
 from checks.multi_node.guide import TRANSPORTS
@@ -20,6 +22,7 @@ from evidence.events.deployment import DeploymentPlanned, MachinePlanned, Option
 from evidence.scenario import Evidence
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Look = TypeVar("Look")
 
 
 @dataclass(frozen=True)
@@ -167,3 +170,11 @@ def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> str:
 def named(names: Sequence[str]) -> str:
     """Say names as one would: "a and b", "a, b and c"."""
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def from_first(looks: Sequence[Look], shows: Callable[[Look], bool]) -> Sequence[Look]:
+    """Return the looks from the first one that shows something on; the last alone if none does.
+
+    What holds at one look has to hold at each later one.
+    """
+    return [*dropwhile(lambda look: not shows(look), looks)] or looks[-1:]

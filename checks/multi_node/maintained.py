@@ -14,7 +14,7 @@ from checks.multi_node.proofs import maintenance
 from checks.multi_node.service import Service
 from checks.multi_node.steps import Maintenance
 from checks.multi_node.traffic import Traffic, traffic
-from checks.multi_node.tunnels import Attempt, last_attempts
+from checks.multi_node.tunnels import Attempt, had_left, last_attempts
 from checks.protocols.spread import spread
 from evidence.events.multi_node import TunnelStarted, TunnelTried
 from evidence.moment import Window
@@ -66,16 +66,17 @@ class Maintained:
 
 
 def _sent(evidence: Evidence, steps: Maintenance) -> list[str]:
-    """Return the clients that were sent to connect before the maintenance; Missing without any."""
-    begun = evidence.need(TunnelStarted)
-    return [one.client for one in begun if one.at_ns < steps.planned.at_ns]
+    """Return who was sent to connect before the maintenance, and did not leave; Missing if none."""
+    begun, planned_ns = evidence.need(TunnelStarted), steps.planned.at_ns
+    sent = dict.fromkeys(one.client for one in begun if one.at_ns < planned_ns)
+    return [client for client in sent if not had_left(client, planned_ns, evidence)]
 
 
 def _users(evidence: Evidence, steps: Maintenance, seen: Traffic) -> list[User]:
     """Return who was connected before the maintenance, with how each stands in the end."""
     planned_ns = steps.planned.at_ns
     tried = [one for one in evidence.need(TunnelTried) if one.at_ns < planned_ns]
-    last = {one.client: one for one in tried}
+    last = {x.client: x for x in tried if not had_left(x.client, planned_ns, evidence)}
     found = []
     for after in last_attempts(evidence, seen.site):
         tried_before = last.get(after.tried.client)

@@ -1,14 +1,14 @@
 """MN-20: merged profiles look like one: those of the other nodes are hidden, and all have one name.
 
 And one TLS Crypt key is served to all: it stands in what a user downloads, in each node's own
-files, and on the controller, told by its digest.
+files, and on the controller, told by its digest. From the first look that shows it so, it stays so.
 """
 
 from __future__ import annotations
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
-from checks.multi_node.deployment import Deployment, deployment, named
+from checks.multi_node.deployment import Deployment, deployment, from_first, named
 from evidence.events.installed import TlsCryptKeysShown
 from evidence.events.multi_node import ControllerConfig
 from evidence.events.portal import ConfigurationAsked, ConfigurationsShown
@@ -22,21 +22,11 @@ REFUSED = 400
 def merged(evidence: Evidence, owed: Obligations) -> None:
     """Judge the controller's configuration, what the portal offers and serves, and the keys."""
     site = deployment(evidence, owed)
-    config = evidence.last(ControllerConfig, site.controller.name)
-    shown, hidden = _shown(site), set(site.nodes) - set(_shown(site))
-    if not hidden:
-        owed.open("no profile was to be hidden: nothing was to be merged", config.place)
-    owed.require(
-        config.merged, "there is a shared ta.key", "the controller has no ta.key", config.place
-    )
-    for node in site.nodes:
-        options = config.profiles.get(node, {})
-        host, hides = options.get("hostName"), options.get("hideProfile", False)
-        said = f"{node}: hostName is {host!r}, not {site.shared_name}"
-        owed.require(host == site.shared_name, f"{node} has the shared name", said, config.place)
-        said = f"{node}: hideProfile is {hides!r}, not {node in hidden!r}"
-        shows = "is hidden" if node in hidden else "is shown"
-        owed.require(hides is (node in hidden), f"{node} {shows}", said, config.place)
+    shown, looks = _shown(site), evidence.need(ControllerConfig, site.controller.name)
+    if len(shown) == len(site.nodes):
+        owed.open("no profile was to be hidden: nothing was to be merged", looks[-1].place)
+    for config in from_first(looks, lambda look: look.merged):
+        _judge_config(config, site, owed)
     named_shown = named(shown) if shown else "nothing"
     one = owed.owe(f"the portal offers {named_shown} alone")
     for event in evidence.events(ConfigurationsShown, site.client.name):
@@ -46,6 +36,21 @@ def merged(evidence: Evidence, owed: Obligations) -> None:
         one.settle(good, said, event.place)
     _judge_asked(evidence, site, owed)
     _judge_keys(evidence, site, owed)
+
+
+def _judge_config(config: ControllerConfig, site: Deployment, owed: Obligations) -> None:
+    """Owe the shared key, and for each node the shared name, and that it is hidden or shown."""
+    owed.require(
+        config.merged, "there is a shared ta.key", "the controller has no ta.key", config.place
+    )
+    for node in site.nodes:
+        options, hidden = config.profiles.get(node, {}), node not in _shown(site)
+        host, hides = options.get("hostName"), options.get("hideProfile", False)
+        said = f"{node}: hostName is {host!r}, not {site.shared_name}"
+        owed.require(host == site.shared_name, f"{node} has the shared name", said, config.place)
+        said = f"{node}: hideProfile is {hides!r}, not {hidden!r}"
+        shows = "is hidden" if hidden else "is shown"
+        owed.require(hides is hidden, f"{node} {shows}", said, config.place)
 
 
 def _shown(site: Deployment) -> tuple[str, ...]:
@@ -74,10 +79,12 @@ def _judge_asked(evidence: Evidence, site: Deployment, owed: Obligations) -> Non
 
 def _judge_keys(evidence: Evidence, site: Deployment, owed: Obligations) -> None:
     """Owe that the controller's one key is the one that users and nodes are given."""
-    shown = evidence.last(TlsCryptKeysShown, site.controller.name)
-    served = {key.digest for key in shown.keys} - {""}
-    one = owed.owe("the controller has one ta.key")
-    one.settle(len(served) == 1, f"the controller serves {len(served)} keys, not 1", shown.place)
+    looks = evidence.need(TlsCryptKeysShown, site.controller.name)
+    one, served = owed.owe("the controller has one ta.key"), set[str]()
+    for shown in from_first(looks, lambda look: bool(look.keys)):
+        found = {key.digest for key in shown.keys} - {""}
+        one.settle(len(found) == 1, f"the controller serves {len(found)} keys, not 1", shown.place)
+        served |= found
     one = owed.owe("who downloads a configuration is given that key")
     for asked in evidence.events(ConfigurationAsked, site.client.name):
         if asked.profile in _shown(site):

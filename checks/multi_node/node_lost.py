@@ -2,12 +2,14 @@
 
 Over UDP a client notices by `ping-restart`, resolves the shared name once more, and tries what it
 leads to, the dead node's addresses among them. The guide promises no time; the limit is what those
-timers come to at most. Over TCP nothing tells it: vpn-server-node 2.1.4 gives TCP no keepalive.
+timers come to at most. Over TCP nothing tells it: vpn-server-node 2.1.4 gives TCP no keepalive. Who
+is served for a moment alone is not back; who had left before was no client.
 """
 
 from __future__ import annotations
 
 from checks.engine.in_time import Span, Watch, owe_in_time
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
@@ -22,7 +24,7 @@ from checks.multi_node.guide import (
 from checks.multi_node.power import Outage, outages, owe_silence
 from checks.multi_node.service import Served, Service
 from checks.multi_node.traffic import traffic
-from checks.multi_node.tunnels import Attempt, last_attempts, owe_by_itself
+from checks.multi_node.tunnels import Attempt, had_left, last_attempts, owe_by_itself
 from checks.protocols.budgets import Budget
 from checks.protocols.spread import spread
 from evidence.errors import Missing
@@ -65,7 +67,8 @@ def another_node_takes_them(evidence: Evidence, owed: Obligations) -> None:
         lost = [
             one
             for one in attempts
-            if one.tried.client in stood or _had(services[one.tried.client], outage)
+            if (one.tried.client in stood or _had(services[one.tried.client], outage))
+            and not had_left(one.tried.client, cut_ns, evidence)
         ]
         places = outage.off.place, seen.capture_place
         owed.at_least(1, lost, f"clients of {outage.machine} when its power was cut", *places)
@@ -127,4 +130,23 @@ def _owe_arrival(
     )
     span = None if first is None else Span(start, Moment(first.at_ns))
     owe_in_time(owed, watch, span, arrival(site))
+    if first is not None:
+        _owe_staying(service, watch, owed)
     owe_by_itself(attempt, start, evidence, service.seen, owed)
+
+
+def _owe_staying(service: Service, watch: Watch, owed: Obligations) -> None:
+    """Owe that who was served is served to the end: who asks has an answer within `ping-restart`.
+
+    Who asks no more may have nothing to ask.
+    """
+    one = owed.owe(f"{service.client} stays served")
+    said_ns = service.served[-1].at_ns
+    span = said_ns, max((asked.at_ns for asked in service.asked), default=said_ns)
+    silent_s = (span[1] - said_ns) / NS
+    if silent_s > PING_RESTART_S:
+        why = f"{service.client} was served for the last time {silent_s:.0f} s before it last asked"
+        excess_s = silent_s - PING_RESTART_S
+        missed(one, why, excess_s, span, watch.whose, watch.late, *watch.places)
+    else:
+        one.met(*watch.places)

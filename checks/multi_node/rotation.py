@@ -1,9 +1,9 @@
 """MN-22: the DNS server rotates its answers.
 
 Judged by what stands on the wire, as the client tells it: contradictory evidence is UNKNOWN. Each
-record type is tested twice, exactly, for how often each node comes first and for how long an order
-is kept. `round_robin` states each test's false-alarm rate: a server that draws fairly is rejected
-with probability at most 2e-6 a type.
+record type is tested three times, exactly: for how often each node comes first, how often the order
+changes, and how long one is kept at the most. `round_robin` states each test's false-alarm rate: a
+server that draws fairly is rejected with probability at most 3e-6 a type.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES, RECORD_TYPE
 from checks.multi_node.traffic import port_owner
 from checks.protocols.dns import Answer, Malformed, parse_answer
-from checks.protocols.round_robin import ALPHA_QUERIES, LEAST_QUERIES, fair_draw, turns
+from checks.protocols.round_robin import (
+    ALPHA_QUERIES,
+    LEAST_QUERIES,
+    fair_draw,
+    longest_run,
+    turns,
+)
 from evidence.errors import Imprecise
 from evidence.events.multi_node import DnsAnswered
 from evidence.packets import UDP, parse
@@ -119,6 +125,7 @@ def _judge_order(
     first = [answer.addresses[0] for answer in answers]
     draw = fair_draw([Counter(first)[address] for address in wanted], ALPHA_QUERIES)
     order = turns(first, len(wanted), ALPHA_QUERIES)
+    longest = longest_run(first, len(wanted), ALPHA_QUERIES)
     owed.require(
         draw.fair,
         f"{kind}: the nodes come first equally often",
@@ -131,4 +138,10 @@ def _judge_order(
         f"{kind}: an order is kept from answer to answer: {order}",
         *places,
     )
-    owed.tell(f"{kind}: the nodes came first {draw}, with {order}")
+    owed.require(
+        longest.fair,
+        f"{kind}: no order is kept for long",
+        f"{kind}: an order is kept for too long: {longest}",
+        *places,
+    )
+    owed.tell(f"{kind}: the nodes came first {draw}, with {order}, {longest}")

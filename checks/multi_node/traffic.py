@@ -81,10 +81,13 @@ class Traffic:
         return _octets(both, during, lambda one: not one.carried)
 
     def latest(self, client: Collection[str], during: Window) -> Flow | None:
-        """Return the established flow of a client's addresses whose server spoke last."""
+        """Return the established flow of a client's addresses in which the client spoke last.
+
+        A server may go on sending to who has left it.
+        """
         spoke = {
-            flow: max(one.at_ns for one in sent if during.holds(one.at_ns) and one.carried)
-            for flow, sent in self.from_server.items()
+            flow: max(one.at_ns for one in self.to_server[flow] if _was_said(one, during))
+            for flow in self.from_server
             if flow[0] in client and self.established(flow, during)
         }
         return max(spoke, key=spoke.__getitem__, default=None)
@@ -121,6 +124,10 @@ class Traffic:
                     one.broken(f"{mac} answers for the addresses of {others[mac]} and of {node}")
             if found:
                 one.met(self.capture_place)
+
+
+def _was_said(one: Payload, during: Window) -> bool:
+    return during.holds(one.at_ns) and one.carried and one.octets > 0
 
 
 def _octets(sent: Iterable[Payload], during: Window, wanted: Callable[[Payload], bool]) -> int:

@@ -17,6 +17,7 @@ from checks.multi_node.guide import FAMILIES, TRANSPORTS
 from checks.multi_node.traffic import Flow, Traffic, traffic
 from evidence.event import NS_BOUND
 from evidence.events.multi_node import TunnelStarted, TunnelTried
+from evidence.events.portal import TunnelTurned
 from evidence.moment import NS, Moment, Window
 from evidence.scenario import Evidence
 
@@ -121,6 +122,17 @@ def every_attempt(evidence: Evidence, site: Deployment) -> list[Attempt]:
         )
         for tried in evidence.need(TunnelTried)
     ]
+
+
+def had_left(client: str, at_ns: int, evidence: Evidence) -> bool:
+    """Whether a client was seen to leave before a moment, and not sent to connect or up since."""
+    turned = [one for one in evidence.events(TunnelTurned) if one.client == client]
+    last = next((one for one in reversed(turned) if one.at_ns < at_ns), None)
+    if last is None or last.up:
+        return False
+    back: list[TunnelStarted | TunnelTried] = [*evidence.events(TunnelStarted)]
+    back += [one for one in evidence.events(TunnelTried) if one.up]
+    return not any(one.client == client and last.at_ns < one.at_ns < at_ns for one in back)
 
 
 def _before(start: TunnelStarted, tried: TunnelTried) -> bool:

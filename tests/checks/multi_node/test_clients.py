@@ -9,7 +9,7 @@ from checks.engine.registry import judge
 from checks.engine.verdict import Status
 from evidence.capture import Frame
 from evidence.scenario import Evidence
-from tests.checks.factories import SCENARIO, SECOND, START_NS, Run, mac
+from tests.checks.factories import SCENARIO, SECOND, START_NS, Run, mac, tunnel_frames
 from tests.checks.multi_node.lateness import is_late, kept
 from tests.checks.multi_node.runs import (
     judge_mutant,
@@ -150,6 +150,16 @@ def test_mn_23_is_unknown_when_client_and_wire_disagree_about_the_node(tmp_path:
     verdict = run.judge("MN-23", tmp_path)
     assert verdict.status is Status.UNKNOWN
     assert "node-a by the wire, node-b by its own log" in verdict.text
+
+
+def test_mn_23_what_a_node_still_sends_to_who_has_left_is_no_tunnel(tmp_path: Path) -> None:
+    run = run_mn_23()
+    first = run.all("tunnel.tried")[0]
+    asked, told = tunnel_frames({**first, "remote": NODE_B[0]})
+    for frame, seconds in ((asked, 1.2), (told, 1.3), (told, 5)):
+        run.frames.append(replace(frame, at_ns=START_NS + round(seconds * SECOND)))
+    verdict = run.judge("MN-23", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
 
 
 # Rows of recorded evidence that was judged wrongly
@@ -297,6 +307,16 @@ def test_mn_22_accepts_the_order_of_a_genuine_server(tmp_path: Path) -> None:
     verdict = run.judge("MN-22", tmp_path)
     assert verdict.status is Status.PASS, verdict.text
     assert "A: the nodes came first 103:97" in verdict.text
+
+
+@pytest.mark.parametrize(
+    "turn", [lambda number: min(number, 150), lambda number: min(number, 100 + number // 150)]
+)
+def test_mn_22_a_rotation_that_stops_for_50_answers_is_none(turn, tmp_path: Path) -> None:
+    run = run_mn_22(order=lambda family, number: rotating(family, turn(number)))
+    text = judge_mutant(run, "MN-22", tmp_path)
+    assert "A: an order is kept for too long: one 50 times on end in 200" in text
+    assert "from answer to answer" not in text
 
 
 def test_mn_22_goes_by_the_order_on_the_wire_not_by_that_of_the_client(tmp_path: Path) -> None:

@@ -122,6 +122,38 @@ def test_a_client_that_had_left_the_node_before_was_none_of_its_clients(tmp_path
     assert "another node's service: n=2" in text
 
 
+def served_for_a_moment(*, asks_until_s: float) -> Run:
+    """Let another node serve client-0 from 85 to 90 s; then it asks without an answer."""
+    run = node_lost(seconds=230)
+    last = [one for one in run.all("tunnel.tried") if one["client"] == "client-0"][-1]
+    last["at_ns"] = at(89)
+    made, user = on(run), User(last, "node-b")
+    for number in range(round(asks_until_s) - 90):
+        made.send(user, opcode(DATA, 100, "udp"), 91 + number, back=False)
+    return run
+
+
+def test_a_client_that_another_node_serves_for_a_moment_is_not_back(tmp_path: Path) -> None:
+    run = served_for_a_moment(asks_until_s=224)
+    text = judge_mutant(run, "MN-24", tmp_path)
+    assert "client-0 was served for the last time 135 s before it last asked" in text
+    assert "client-1 was served" not in text
+
+
+def test_a_client_that_soon_asks_no_more_was_not_left_without_an_answer(tmp_path: Path) -> None:
+    judged(served_for_a_moment(asks_until_s=140), "MN-24", tmp_path, Status.PASS)
+
+
+def test_a_host_that_kept_the_other_node_from_answering_explains_the_silence(
+    tmp_path: Path,
+) -> None:
+    run = served_for_a_moment(asks_until_s=160)
+    late = {"of": "node-b", "from_ns": at(91), "kept_ns": 30 * SECOND, "at_ns": at(150)}
+    run.events.append(("host.late", "host", late))
+    text = judged(run, "MN-24", tmp_path, Status.UNKNOWN)
+    assert "`node-b` was kept from running" in text
+
+
 # MN-30
 
 

@@ -1,8 +1,8 @@
 """The exact test of a fair draw, and the rates it states."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise, product
+from itertools import groupby, pairwise, product
 from math import comb, factorial, prod
 
 import pytest
@@ -15,6 +15,7 @@ from checks.protocols.round_robin import (
     fair_draw,
     fair_draws,
     least_clients,
+    longest_run,
     power,
     turns,
 )
@@ -134,6 +135,26 @@ def test_the_stated_power_against_an_order_that_is_kept_is_right() -> None:
     assert round(float(noticed), 2) == 0.99
 
 
+@pytest.mark.parametrize(("draws", "outcomes"), [(6, 2), (5, 3)])
+def test_the_longest_run_of_fair_draws_has_the_stated_probability(
+    draws: int, outcomes: int
+) -> None:
+    every = list(product(range(outcomes), repeat=draws))
+    longest = [max(len([*run]) for _, run in groupby(one)) for one in every]
+    for one, seen in zip(every, longest, strict=True):
+        at_least = sum(long >= seen for long in longest)
+        assert longest_run(one, outcomes, ALPHA_QUERIES).p == Fraction(at_least, len(every))
+
+
+@pytest.mark.parametrize(("longest", "fair"), [(27, True), (28, False), (50, False)])
+def test_an_order_that_is_kept_at_last_is_rejected_however_it_changed_before(
+    longest: int, fair: bool
+) -> None:
+    draws = ("ab" * 100)[: 200 - longest] + "c" * longest
+    assert longest_run(draws, 2, ALPHA_QUERIES).fair is fair
+    assert turns(draws, 2, ALPHA_QUERIES).fair
+
+
 def test_two_groups_that_each_chose_another_are_rejected_though_neither_could_be() -> None:
     assert fair_draw((8, 0), ALPHA_CLIENTS).fair
     assert fair_draw((8, 8), ALPHA_CLIENTS).fair
@@ -148,6 +169,9 @@ def test_one_group_is_tested_as_it_is_alone_and_order_of_groups_does_not_matter(
 
 
 @pytest.mark.parametrize(("draws", "outcomes"), [("a", 2), ("aab", 1)])
-def test_what_has_no_order_is_refused(draws: str, outcomes: int) -> None:
+@pytest.mark.parametrize("test", [turns, longest_run])
+def test_what_has_no_order_is_refused(
+    test: Callable[..., object], draws: str, outcomes: int
+) -> None:
     with pytest.raises(ValueError, match="no order to test"):
-        turns(draws, outcomes, ALPHA_QUERIES)
+        test(draws, outcomes, ALPHA_QUERIES)
