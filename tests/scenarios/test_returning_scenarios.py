@@ -29,7 +29,7 @@ def test_a_paused_node_is_resumed_when_its_fault_was_watched(
         make_active=lambda _node: None,
         machine=lambda _node: machine,
         other=lambda _node: "primary",
-        masters=lambda: {"primary"},
+        active=lambda: "primary",
     )
     monkeypatch.setattr(test_returning, "provoke", provoke)
     monkeypatch.setattr(test_returning, "pause", lambda _seconds: None)
