@@ -268,14 +268,23 @@ def _owe_held(owed: Obligations, commit: _Commit) -> None:
 
 
 def _owe_said(owed: Obligations, commit: _Commit) -> None:
-    """Owe a line in a log of the node that it has become MASTER."""
+    """Owe a line in a log of the node that it has become MASTER.
+
+    One that may be of before the commit, or of after the limit, is not shown to be in time.
+    """
     one = owed.owe(f"{commit.node.name} logs that it is MASTER")
     said = [
         line
         for line in commit.recorded.evidence.events(LogLine, commit.node.name)
         if commit.from_ns <= line.moment.latest_ns and _BECAME_MASTER.search(line.text)
     ]
-    if said and said[0].moment.earliest_ns <= commit.until_ns:
-        one.met(said[0].place)
-    else:
+    maybe = [line for line in said if line.moment.earliest_ns <= commit.until_ns]
+    for line in maybe:
+        if commit.from_ns <= line.moment.earliest_ns and line.moment.latest_ns <= commit.until_ns:
+            one.met(line.place)
+    if maybe and not one.shown:
+        unsure_s = maybe[0].uncertainty_ns / NS
+        why = f"a MASTER line is dated to +- {unsure_s:.1f} s: too coarse to lie within"
+        one.doubt(f"{why} {COMMIT_LIMIT_S:.0f} s of the commit", maybe[0].place)
+    elif not maybe:
         commit.missed(one, "logged no MASTER line", said[0].at_ns if said else None)
