@@ -56,7 +56,7 @@ def owe_return(owed: Obligations, recorded: Recorded) -> None:
 
 def _owe_standby(owed: Obligations, recorded: Recorded, returned: NodeReturned) -> None:
     node, peer = recorded.pair.node(returned.node), recorded.pair.peer_of(returned.node)
-    end_ns = _watched_until(recorded, returned)
+    end_ns = whole_run.undisturbed_until(recorded, returned.at_ns)
     silent = owed.owe(f"0 advertisements of {node.name} in {WATCH_S:.0f} s after its return")
     watched_s = (end_ns - returned.moment.latest_ns) / NS
     if watched_s < WATCH_S:
@@ -133,15 +133,6 @@ def _doubt_other_address(one: Obligation, recorded: Recorded, peer: Node) -> Non
     sent = [seen for seen in recorded.passed.of(peer.name) if not seen.resigning]
     if sent and not any(verifies(seen.advert, recorded.pair) for seen in sent):
         one.doubt(f"no advertisement of {peer.name} is one for {recorded.pair.virtual_ip}")
-
-
-def _watched_until(recorded: Recorded, returned: NodeReturned) -> int:
-    """Return until when (ns) nothing else is done: no fault, no handover, no thaw."""
-    ends = [fault.at.earliest_ns for fault in recorded.faults()]
-    ends += [start for start, _ in whole_run.thaws(recorded)]
-    ends += [start for _, (start, _) in whole_run.handovers(recorded)]
-    later = [at_ns for at_ns in ends if at_ns > returned.at_ns]
-    return min([*later, recorded.window.until_ns])
 
 
 def _gone_until(recorded: Recorded, returned: NodeReturned) -> int:

@@ -523,3 +523,16 @@ def test_what_has_no_end_is_not_given_that_of_another_filter_or_profile(
     run = build(tmp_path)
     run.events = [event for event in run.events if event[:2] != ended]
     unsure(run.judge(requirement), "without its end")
+
+
+@pytest.mark.parametrize("requirement", ["FO-43", "FO-44"])
+def test_a_lab_that_is_thawed_after_the_healing_may_have_another_master(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = split(tmp_path, "source-mac")
+    run.frames = [frame for frame in run.frames if frame[0] < 50]
+    run.event(50, "lab.thawed", "scenario", lab="lab", generation=2, clock={"behind_ns": 0})
+    run.beats("secondary", 50.5, 60, counter=7000)
+    passes(run.judge(requirement))
+    run.beats("secondary", 45.5, 48, counter=6000)
+    rejects(run.judge(requirement), "2 masters 3.0 s after the filter's end")
