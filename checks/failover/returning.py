@@ -184,7 +184,7 @@ def restarting_the_active_secondary_fails_back(evidence: Evidence, owed: Obligat
     planned = [plan.times for plan in evidence.events(FailbacksPlanned)]
     what = f"fail-backs by a restart of the active {secondary.name}"
     owed.at_least(sum(planned) or 1, tried, what, recorded.wire)
-    budget = primary.engine.last_advert_to_takeover()
+    budget = primary.engine.restart_to_takeover()
     guide = Budget(0, GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-30")
     for takeover in found:
         slack_s = unheard_s(recorded, takeover)
