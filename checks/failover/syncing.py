@@ -144,15 +144,15 @@ def a_profile_of_one_node_works_on_the_other(evidence: Evidence, owed: Obligatio
 
 @check("FO-40")
 def the_subscription_moves_with_the_role(evidence: Evidence, owed: Obligations) -> None:
-    """Owe that the new active node shows the key and the limit loaded on the old one.
+    """Owe that the new active node shows the key and the limit that the old one had.
 
-    What was loaded on the new one itself did not come with the role, and says nothing.
+    What was loaded elsewhere, as on the new one itself, did not come with the role: says nothing.
     """
     recorded = Recorded(evidence)
     found = takeovers(recorded, owed)
     for takeover in found:
-        loaded = _loaded(evidence.events(SubscriptionShown, takeover.victim.name), takeover)
-        before = owed.owe(f"{takeover.victim.name} shows the subscription that it loaded")
+        loaded = _loaded(recorded, found, takeover)
+        before = owed.owe(f"{takeover.victim.name} shows the subscription that it loaded, or got")
         same = owed.owe(f"{takeover.peer.name} shows the same key and limit after {takeover}")
         if loaded is None:
             continue
@@ -160,7 +160,7 @@ def the_subscription_moves_with_the_role(evidence: Evidence, owed: Obligations) 
             bool(loaded.key), f"{loaded.source} shows no key after LoadSubscription", loaded.place
         )
         for event in of_new_holder(recorded, found, SubscriptionShown, only=takeover):
-            if event.active and event.loaded_on == takeover.victim.name:
+            if event.active and event.loaded_on == loaded.loaded_on:
                 same.settle(
                     (event.key, event.limit) == (loaded.key, loaded.limit),
                     f"{event.source} shows key {event.key!r} with limit {event.limit}, "
@@ -169,13 +169,19 @@ def the_subscription_moves_with_the_role(evidence: Evidence, owed: Obligations) 
                 )
 
 
-def _loaded(shown: Iterable[SubscriptionShown], takeover: Takeover) -> SubscriptionShown | None:
-    """Find what the old node showed last, while it was active and before it failed."""
+def _loaded(
+    recorded: Recorded, found: Sequence[Takeover], takeover: Takeover
+) -> SubscriptionShown | None:
+    """Find what the old node showed last, while it was active and before it failed.
+
+    It was loaded there, or had come with an earlier takeover.
+    """
+    came = of_new_holder(recorded, found, SubscriptionShown)
     before = [
         event
-        for event in shown
+        for event in recorded.evidence.events(SubscriptionShown, takeover.victim.name)
         if event.active
-        and event.loaded_on == event.source
+        and (event.loaded_on == event.source or event in came)
         and event.moment.latest_ns <= takeover.injected.earliest_ns
     ]
     return before[-1] if before else None
