@@ -165,7 +165,7 @@ def the_subscription_moves_with_the_role(evidence: Evidence, owed: Obligations) 
     found = takeovers(recorded, owed)
     for takeover in found:
         loaded = _loaded(recorded, found, takeover)
-        before = owed.owe(f"{takeover.victim.name} shows the subscription that it loaded, or got")
+        before = owed.owe(f"{takeover.victim.name} shows the subscription that it loaded")
         same = owed.owe(f"{takeover.peer.name} shows the same key and limit after {takeover}")
         if loaded is None:
             continue
