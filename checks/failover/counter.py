@@ -11,7 +11,7 @@ from checks.engine.registry import check
 from checks.failover import whole_run
 from checks.failover.recorded import Recorded
 from checks.failover.takeover import Takeover, takeovers
-from checks.protocols import heartbeat
+from checks.protocols import carp, heartbeat
 from checks.protocols.heartbeat import Advertised, CounterBreak, Heartbeat
 from evidence.moment import NS
 from evidence.scenario import Evidence
@@ -29,7 +29,11 @@ def the_counter_runs_on_over_a_takeover(evidence: Evidence, owed: Obligations) -
     """
     recorded = Recorded(evidence)
     recorded.heard_of_pair()
-    thawed_apart = whole_run.within_thaws(recorded, recorded.passed)
+    counted = Heartbeat(
+        tuple(one for one in recorded.passed if isinstance(one.advert, carp.Advertisement))
+    )
+    owed.at_least(1, counted.adverts, "CARP advertisements, which alone count", recorded.wire)
+    thawed_apart = whole_run.within_thaws(recorded, counted)
     undisputed = [stretch for adverts in thawed_apart for stretch in _undisputed(recorded, adverts)]
     _owe_no_replay(owed, recorded, thawed_apart)
     one = owed.owe("each counter is the one before plus 1")
@@ -46,7 +50,8 @@ def the_counter_runs_on_over_a_takeover(evidence: Evidence, owed: Obligations) -
     for takeover in takeovers(recorded, owed):
         over = owed.owe(f"{takeover}: the counter runs on over the takeover")
         if not any(_holds(stretch, takeover) for stretch in undisputed):
-            over.doubt(f"{takeover}: two masters counted apart, or the lab was thawed, meanwhile")
+            why = "nobody counted, two masters counted apart, or the lab was thawed, meanwhile"
+            over.doubt(f"{takeover}: {why}")
         over.met(*takeover.places)
 
 

@@ -14,9 +14,11 @@ from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover.after_takeover import of_new_holder
+from checks.failover.claims import tenures
 from checks.failover.recorded import Recorded
 from checks.failover.syncing import TRANSFERS_S, owe_running
 from checks.failover.takeover import Takeover, takeovers
+from checks.failover.whole_run import thaws
 from evidence.events.run import HostLate
 from evidence.events.sync import SyncCompleted, WriteAcknowledged, WritesFound
 from evidence.moment import NS
@@ -35,15 +37,18 @@ def what_was_synced_survives(evidence: Evidence, owed: Obligations) -> None:
     owe_running(owed, recorded, found, KEPT)
     for takeover in found:
         survivors = of_new_holder(recorded, found, WritesFound, only=takeover)
-        _owe_writes(evidence, owed, takeover, survivors)
+        _owe_writes(recorded, owed, takeover, survivors)
 
 
 def _owe_writes(
-    evidence: Evidence, owed: Obligations, takeover: Takeover, survivors: Sequence[WritesFound]
+    recorded: Recorded, owed: Obligations, takeover: Takeover, survivors: Sequence[WritesFound]
 ) -> None:
-    crash_ns, node = takeover.injected.latest_ns, takeover.victim.name
-    writes = [e for e in evidence.events(WriteAcknowledged, node) if e.at_ns <= crash_ns]
-    syncs = [e for e in evidence.events(SyncCompleted, node) if e.at_ns <= crash_ns]
+    evidence, node = recorded.evidence, takeover.victim.name
+    since_ns, crash_ns = _held_since(recorded, takeover), takeover.injected.latest_ns
+    writes = [
+        e for e in evidence.events(WriteAcknowledged, node) if since_ns <= e.at_ns <= crash_ns
+    ]
+    syncs = [e for e in evidence.events(SyncCompleted, node) if since_ns <= e.at_ns <= crash_ns]
     written = {event.serial: event.value for event in writes}
     synced = max((event.serial for event in syncs), default=0)
     due = {serial: value for serial, value in written.items() if serial <= synced}
@@ -64,6 +69,23 @@ def _owe_writes(
             f"those staged; loss window: {gone} of {len(since)} write(s) that no sync contained, "
             f"the last acknowledged {window_s:.1f} s after the last sync was seen"
         )
+
+
+def _held_since(recorded: Recorded, takeover: Takeover) -> int:
+    """Return since when (ns) the node that was lost had the role, in the lab as it was then.
+
+    What it wrote before its peer had it is judged with the takeover of before. An election is no
+    other's tenure.
+    """
+    peer, election_ns = takeover.peer.name, int(recorded.pair.healing_s * NS)
+    ends = [
+        one.end_ns
+        for one in tenures(recorded)
+        if one.who == peer and one.end_ns - one.start_ns > election_ns
+    ]
+    ends += [end_ns for _, end_ns in thaws(recorded)]
+    before = [end_ns for end_ns in ends if end_ns <= takeover.last.at_ns]
+    return max([recorded.window.from_ns, *before])
 
 
 def _judge_survivors(

@@ -15,7 +15,7 @@ from checks.failover.recorded import Recorded
 from checks.failover.regained import regained_late
 from checks.failover.senders import believed
 from checks.failover.takeover import Takeover
-from checks.failover.whole_run import handovers, thaws
+from checks.failover.whole_run import undisturbed_until
 from checks.protocols.heartbeat import Heartbeat
 from evidence.moment import NS
 
@@ -54,17 +54,15 @@ def settle_kept(
 def settle_stays(one: Obligation, recorded: Recorded, takeover: Takeover) -> None:
     """Discharge `one` where the new holder advertised on until the watch ended.
 
-    Up to a thaw, or to when the role was moved on by hand. What nobody believes is silence, too. A
-    silence in which its peer would not act is none; nor is one that begins because the old holder
-    came back late (`regained`).
+    Up to when something else was done. What nobody believes is silence, too. A silence in which its
+    peer would not act is none; nor is one that begins because the old holder came back late
+    (`regained`).
     """
     if why := regained_late(recorded, takeover):
         one.late(why, recorded.wire, *takeover.places)
         return
     since_ns = takeover.taken.at_ns
-    ends = [start for start, _ in thaws(recorded)]
-    ends += [start for _, (start, _) in handovers(recorded)]
-    until_ns = min([takeover.until_ns, *(end for end in ends if end > since_ns)])
+    until_ns = min(takeover.until_ns, undisturbed_until(recorded, since_ns))
     heard = recorded.passed.of(takeover.peer.name).between(since_ns, until_ns)
     kept = Heartbeat(tuple(seen for seen in heard if believed(seen, recorded.pair)))
     settle_kept(

@@ -16,16 +16,10 @@ from checks.failover.claims import claims
 from checks.failover.hearing import unheard
 from checks.failover.keeping import settle_kept
 from checks.failover.recorded import Recorded
+from checks.failover.whole_run import undisturbed_until
 from checks.protocols import heartbeat
 from checks.protocols.heartbeat import Heartbeat, SplitBrain
-from evidence.events.pair import (
-    FilterBegan,
-    FilterEnded,
-    HandoverBegan,
-    ProfileBegan,
-    ProfileEnded,
-)
-from evidence.events.takeover import FaultInjected
+from evidence.events.pair import FilterBegan, FilterEnded, ProfileBegan, ProfileEnded
 from evidence.moment import NS, Moment
 
 SPLIT_S = 5.0
@@ -153,7 +147,8 @@ def owe_healed(owed: Obligations, recorded: Recorded, apart: Apart) -> str | Non
     """Owe one master soon after a filter's end, until the window ends; return who it is."""
     limit_s = max(HEALED_S, recorded.pair.healing_s)
     one = owed.owe(f"one master {limit_s:.1f} s after the end of {apart.name}, and no other")
-    healed_ns, until_ns = apart.end.latest_ns + int(limit_s * NS), _undisturbed(recorded, apart)
+    healed_ns = apart.end.latest_ns + int(limit_s * NS)
+    until_ns = undisturbed_until(recorded, apart.end.at_ns)
     if until_ns < healed_ns + _alone_ns(recorded):
         one.doubt("recorded for too short a time after the filter's end", recorded.wire)
         return None
@@ -200,14 +195,3 @@ def _still_ns(recorded: Recorded) -> int:
 
 def _alone_ns(recorded: Recorded) -> int:
     return max(int(ALONE_S * NS), _still_ns(recorded))
-
-
-def _undisturbed(recorded: Recorded, apart: Apart) -> int:
-    """Return until when nothing else is done to the pair after a filter."""
-    begins = [
-        one.moment.earliest_ns
-        for kind in (FilterBegan, ProfileBegan, FaultInjected, HandoverBegan)
-        for one in recorded.evidence.events(kind)
-        if one.at_ns > apart.end.at_ns
-    ]
-    return min([*begins, recorded.window.until_ns])

@@ -31,6 +31,8 @@ MOST = 96 * 1024 * 1024
 _OF_A_FRAME = 256  # octets that it takes in memory besides its own
 _TAGS = (b"\x81\x00", b"\x88\xa8")
 _ARP, _IPV4 = b"\x08\x06", b"\x08\x00"
+_OF_A_SPAN = ("filter", "profile", "active", "node", "vhids")
+"""What the beginning and the end of a span both name, each kind of span one of them or none."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ class Recorded:
         ]
 
     def spans(self, began: type[B], ended: type[E]) -> list[tuple[B, E]]:
-        """Pair every beginning with the end after it; raise Missing without one."""
+        """Pair every beginning with its own end after it; raise Missing without one."""
         begins = self.evidence.need(began)
         return self._paired(begins, began, self.evidence.need(ended))
 
@@ -184,14 +186,18 @@ class Recorded:
         return self._paired(begins, began, self.evidence.events(ended)) if begins else []
 
     def _paired(self, begins: list[B], began: type[B], ends: list[E]) -> list[tuple[B, E]]:
-        """Pair them by their times: the lines of a history need not stand in that order."""
+        """Pair them by their times: the lines of a history need not stand in that order.
+
+        An end that names something else is another span's; so is one after the next beginning.
+        """
         found = []
         for begin in begins:
-            end = next((one for one in ends if one.at_ns > begin.at_ns), None)
-            if end is None:
+            later = [one for one in ends if one.at_ns > begin.at_ns and _of_one_span(one, begin)]
+            again = [one for one in begins if one.at_ns > begin.at_ns and _of_one_span(one, begin)]
+            if not later or any(one.at_ns < later[0].at_ns for one in again):
                 name = began.model_fields["kind"].default
                 raise Missing(f"{begin.place}: {name} without its end")
-            found.append((begin, end))
+            found.append((begin, later[0]))
         return found
 
     def faults(self) -> list[WatchedFault]:
@@ -223,6 +229,11 @@ class Recorded:
         frames = [Frame(one.at_ns + behind_ns, "", one.data) for one in capture]
         frames.sort(key=lambda frame: frame.at_ns)
         return listen(frames, self.pair).pair.in_group(self.pair.vhid)
+
+
+def _of_one_span(one: Event, other: Event) -> bool:
+    """Tell whether two events name the same filter, profile, node or VHIDs."""
+    return all(getattr(one, name, None) == getattr(other, name, None) for name in _OF_A_SPAN)
 
 
 def concerns(data: bytes, virtual_ip: bytes) -> bool:

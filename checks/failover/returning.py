@@ -56,7 +56,7 @@ def owe_return(owed: Obligations, recorded: Recorded) -> None:
 
 def _owe_standby(owed: Obligations, recorded: Recorded, returned: NodeReturned) -> None:
     node, peer = recorded.pair.node(returned.node), recorded.pair.peer_of(returned.node)
-    end_ns = _watched_until(recorded, returned)
+    end_ns = whole_run.undisturbed_until(recorded, returned.at_ns)
     silent = owed.owe(f"0 advertisements of {node.name} in {WATCH_S:.0f} s after its return")
     watched_s = (end_ns - returned.moment.latest_ns) / NS
     if watched_s < WATCH_S:
@@ -135,15 +135,6 @@ def _doubt_other_address(one: Obligation, recorded: Recorded, peer: Node) -> Non
         one.doubt(f"no advertisement of {peer.name} is one for {recorded.pair.virtual_ip}")
 
 
-def _watched_until(recorded: Recorded, returned: NodeReturned) -> int:
-    """Return until when (ns) nothing else is done: no fault, no handover, no thaw."""
-    ends = [fault.at.earliest_ns for fault in recorded.faults()]
-    ends += [start for start, _ in whole_run.thaws(recorded)]
-    ends += [start for _, (start, _) in whole_run.handovers(recorded)]
-    later = [at_ns for at_ns in ends if at_ns > returned.at_ns]
-    return min([*later, recorded.window.until_ns])
-
-
 def _gone_until(recorded: Recorded, returned: NodeReturned) -> int:
     """Return from when (ns) a node may come back: its fault is over, its machine yet to boot."""
     before = [
@@ -193,7 +184,7 @@ def restarting_the_active_secondary_fails_back(evidence: Evidence, owed: Obligat
     planned = [plan.times for plan in evidence.events(FailbacksPlanned)]
     what = f"fail-backs by a restart of the active {secondary.name}"
     owed.at_least(sum(planned) or 1, tried, what, recorded.wire)
-    budget = primary.engine.last_advert_to_takeover()
+    budget = primary.engine.restart_to_takeover()
     guide = Budget(0, GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-30")
     for takeover in found:
         slack_s = unheard_s(recorded, takeover)

@@ -18,6 +18,7 @@ from checks.engine.registry import check
 from checks.failover.keeping import settle_kept
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
+from checks.failover.whole_run import undisturbed_until
 from evidence.events.pair import PairConfigured
 from evidence.events.run import HostLate
 from evidence.events.setup import (
@@ -164,16 +165,20 @@ def _owe_not_held(
 
 @dataclass(frozen=True)
 class _Commit:
-    """A commit, the node that it restarts, and until when that has to be active."""
+    """A commit, the node that it restarts, and until when that has to be active.
+
+    end_ns: from then on something else is done to the pair, or nothing is recorded.
+    """
 
     recorded: Recorded
     node: Node
     from_ns: int
     until_ns: int
+    end_ns: int
 
     def missed(self, one: Obligation, what: str, came_ns: int | None, *places: str) -> None:
         """Say that something did not come in time: too late, not at all, or for a busy host."""
-        seen_ns = came_ns or self.recorded.window.until_ns
+        seen_ns = came_ns or self.end_ns
         why = f"{self.node.name} {what} within {COMMIT_LIMIT_S:.0f} s of the commit"
         if seen_ns <= self.until_ns:
             one.doubt(f"{why}, and was not watched for longer")
@@ -205,22 +210,25 @@ def commit_brings_the_virtual_ip_up(evidence: Evidence, owed: Obligations) -> No
     recorded = Recorded(evidence)
     for event in evidence.need(CommitDone):
         until_ns = event.at_ns + int(COMMIT_LIMIT_S * NS)
-        commit = _Commit(recorded, recorded.pair.node(event.node), event.at_ns, until_ns)
-        if recorded.window.until_ns < until_ns:
-            owed.open(f"recorded for less than {COMMIT_LIMIT_S:.0f} s after {event.place}")
+        end_ns = undisturbed_until(recorded, event.at_ns)
+        commit = _Commit(recorded, recorded.pair.node(event.node), event.at_ns, until_ns, end_ns)
+        if end_ns < until_ns:
+            why = f"recorded for less than {COMMIT_LIMIT_S:.0f} s after {event.place}"
+            owed.open(f"{why}, or something else was done by then")
         _owe_advertising(owed, commit)
         _owe_held(owed, commit)
         _owe_said(owed, commit)
 
 
 def _owe_advertising(owed: Obligations, commit: _Commit) -> None:
-    """Owe that the node begins to advertise in time, and goes on until the window ends."""
+    """Owe that the node begins to advertise in time, and goes on until something else is done."""
     recorded, name = commit.recorded, commit.node.name
     one = owed.owe(f"{name} advertises within {COMMIT_LIMIT_S:.0f} s, and goes on")
-    heard = recorded.passed.of(name).between(commit.from_ns, recorded.window.until_ns)
+    until_ns = commit.end_ns
+    heard = recorded.passed.of(name).between(commit.from_ns, until_ns)
     times = [advert.at_ns for advert in heard if not advert.resigning]
     limit_s = recorded.pair.dead_s
-    begun_ns, until_ns = _begun_anew(commit, times, limit_s), recorded.window.until_ns
+    begun_ns = _begun_anew(commit, times, limit_s)
     if begun_ns is None or begun_ns > commit.until_ns:
         commit.missed(one, "did not advertise", begun_ns, recorded.wire)
         return
@@ -251,7 +259,7 @@ def _owe_held(owed: Obligations, commit: _Commit) -> None:
     readings = [
         event
         for event in commit.recorded.evidence.events(AddressesHeld, name)
-        if event.at_ns >= commit.from_ns
+        if commit.from_ns <= event.at_ns <= commit.end_ns
     ]
     held = [event for event in readings if virtual_ip in event.held]
     if not readings or readings[0].at_ns > commit.until_ns:
@@ -268,14 +276,23 @@ def _owe_held(owed: Obligations, commit: _Commit) -> None:
 
 
 def _owe_said(owed: Obligations, commit: _Commit) -> None:
-    """Owe a line in a log of the node that it has become MASTER."""
+    """Owe a line in a log of the node that it has become MASTER.
+
+    One that may be of before the commit, or of after the limit, is not shown to be in time.
+    """
     one = owed.owe(f"{commit.node.name} logs that it is MASTER")
     said = [
         line
         for line in commit.recorded.evidence.events(LogLine, commit.node.name)
         if commit.from_ns <= line.moment.latest_ns and _BECAME_MASTER.search(line.text)
     ]
-    if said and said[0].moment.earliest_ns <= commit.until_ns:
-        one.met(said[0].place)
-    else:
+    maybe = [line for line in said if line.moment.earliest_ns <= commit.until_ns]
+    for line in maybe:
+        if commit.from_ns <= line.moment.earliest_ns and line.moment.latest_ns <= commit.until_ns:
+            one.met(line.place)
+    if maybe and not one.shown:
+        unsure_s = maybe[0].uncertainty_ns / NS
+        why = f"a MASTER line is dated to +- {unsure_s:.1f} s: too coarse to lie within"
+        one.doubt(f"{why} {COMMIT_LIMIT_S:.0f} s of the commit", maybe[0].place)
+    elif not maybe:
         commit.missed(one, "logged no MASTER line", said[0].at_ns if said else None)

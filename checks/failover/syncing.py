@@ -6,15 +6,15 @@ the time after a takeover is taken from the node that took over, and from no oth
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover.after_takeover import after, of_new_holder, served_by_the_old_alone
+from checks.failover.claims import holder_at
 from checks.failover.recorded import Recorded
 from checks.failover.takeover import Takeover, takeovers
-from evidence.events.run import HostLate
 from evidence.events.session import ProfileUsed
 from evidence.events.sync import RunningCompared, StagedCompared, SubscriptionShown
 from evidence.moment import NS
@@ -35,7 +35,7 @@ def changes_reach_the_staging_area_only(evidence: Evidence, owed: Obligations) -
     """Owe that the primary's changes are staged on the secondary in time, and not yet live."""
     compared = evidence.need(StagedCompared)
     changed = [one for one in compared if (one.origin, one.target) == ("primary", "secondary")]
-    _owe_staging(owed, "primary", changed, evidence.events(HostLate))
+    _owe_staging(owed, Recorded(evidence), "primary", changed)
 
 
 @check("FO-34")
@@ -49,27 +49,40 @@ def after_a_failover_the_sync_runs_the_other_way(evidence: Evidence, owed: Oblig
             for _, event in after(recorded, found, StagedCompared, only=takeover)
             if (event.origin, event.target) == (takeover.peer.name, takeover.victim.name)
         ]
-        _owe_staging(owed, f"{takeover.peer.name} after {takeover}", compared, recorded.lateness)
+        _owe_staging(owed, recorded, f"{takeover.peer.name} after {takeover}", compared)
 
 
 def _owe_staging(
-    owed: Obligations, origin: str, compared: Sequence[StagedCompared], late: Sequence[HostLate]
+    owed: Obligations, recorded: Recorded, origin: str, compared: Sequence[StagedCompared]
 ) -> None:
     for item in sorted(SYNCED | {event.item for event in compared}):
         one = owed.owe(f"{item} of {origin} staged in time, and not live")
+        changes: dict[tuple[str, str], list[StagedCompared]] = {}
         for event in compared:
             if event.item == item:
-                _judge_staging(one, event, late)
+                _judge_look(one, recorded, event)
+                changes.setdefault((event.before, event.active), []).append(event)
+        for looks in changes.values():
+            _judge_arrival(one, recorded, looks)
 
 
-def _judge_staging(one: Obligation, event: StagedCompared, late: Sequence[HostLate]) -> None:
+def _judge_look(one: Obligation, recorded: Recorded, event: StagedCompared) -> None:
+    """Hold each look to a standby that does not run what was changed."""
     item = event.item
+    if holder_at(recorded, event.at_ns) == event.target:
+        one.doubt(f"{item}: {event.target} was the active node, and no standby", event.place)
     if event.active in (event.before, ABSENT):
         one.doubt(f"{item}: not changed on {event.origin}, so nothing could arrive")
     if event.live_before == event.active:
         one.doubt(f"{item}: {event.target} ran it before the change, so nothing is shown")
-    one.settle(event.staged == event.active, f"{item} did not reach {event.target}", event.place)
     one.settle(event.live == event.live_before, f"{item}: loaded live on the standby", event.place)
+
+
+def _judge_arrival(one: Obligation, recorded: Recorded, looks: Sequence[StagedCompared]) -> None:
+    """Hold one change to what the last look found, and to when one found it first."""
+    last, item = looks[-1], looks[-1].item
+    one.settle(last.staged == last.active, f"{item} did not reach {last.target}", last.place)
+    event = next((look for look in looks if look.staged == look.active), last)
     excess_s = event.seconds - event.period_s - TRANSFERS_S
     if excess_s > 0:
         missed(
@@ -79,7 +92,7 @@ def _judge_staging(one: Obligation, event: StagedCompared, late: Sequence[HostLa
             excess_s,
             (event.at_ns - int((event.seconds - event.period_s) * NS), event.at_ns),
             {event.origin, event.target, "wire", "scenario"},
-            late,
+            recorded.lateness,
             event.place,
         )
 
@@ -144,14 +157,14 @@ def a_profile_of_one_node_works_on_the_other(evidence: Evidence, owed: Obligatio
 
 @check("FO-40")
 def the_subscription_moves_with_the_role(evidence: Evidence, owed: Obligations) -> None:
-    """Owe that the new active node shows the key and the limit loaded on the old one.
+    """Owe that the new active node shows the key and the limit that the old one had.
 
-    What was loaded on the new one itself did not come with the role, and says nothing.
+    What was loaded elsewhere, as on the new one itself, did not come with the role: says nothing.
     """
     recorded = Recorded(evidence)
     found = takeovers(recorded, owed)
     for takeover in found:
-        loaded = _loaded(evidence.events(SubscriptionShown, takeover.victim.name), takeover)
+        loaded = _loaded(recorded, found, takeover)
         before = owed.owe(f"{takeover.victim.name} shows the subscription that it loaded")
         same = owed.owe(f"{takeover.peer.name} shows the same key and limit after {takeover}")
         if loaded is None:
@@ -160,7 +173,7 @@ def the_subscription_moves_with_the_role(evidence: Evidence, owed: Obligations) 
             bool(loaded.key), f"{loaded.source} shows no key after LoadSubscription", loaded.place
         )
         for event in of_new_holder(recorded, found, SubscriptionShown, only=takeover):
-            if event.active and event.loaded_on == takeover.victim.name:
+            if event.active and event.loaded_on == loaded.loaded_on:
                 same.settle(
                     (event.key, event.limit) == (loaded.key, loaded.limit),
                     f"{event.source} shows key {event.key!r} with limit {event.limit}, "
@@ -169,13 +182,19 @@ def the_subscription_moves_with_the_role(evidence: Evidence, owed: Obligations) 
                 )
 
 
-def _loaded(shown: Iterable[SubscriptionShown], takeover: Takeover) -> SubscriptionShown | None:
-    """Find what the old node showed last, while it was active and before it failed."""
+def _loaded(
+    recorded: Recorded, found: Sequence[Takeover], takeover: Takeover
+) -> SubscriptionShown | None:
+    """Find what the old node showed last, while it was active and before it failed.
+
+    It was loaded there, or had come with an earlier takeover.
+    """
+    came = of_new_holder(recorded, found, SubscriptionShown)
     before = [
         event
-        for event in shown
+        for event in recorded.evidence.events(SubscriptionShown, takeover.victim.name)
         if event.active
-        and event.loaded_on == event.source
+        and (event.loaded_on == event.source or event in came)
         and event.moment.latest_ns <= takeover.injected.earliest_ns
     ]
     return before[-1] if before else None

@@ -9,6 +9,7 @@ from checks.engine.registry import check
 from checks.failover.hearing import moved_late
 from checks.failover.keeping import settle_kept
 from checks.failover.recorded import Recorded
+from checks.failover.whole_run import undisturbed_until
 from evidence.events.setup import ValidateBegan, ValidateEnded, ValidateShown
 from evidence.moment import NS
 from evidence.scenario import Evidence
@@ -131,12 +132,11 @@ def validate_changes_nothing(evidence: Evidence, owed: Obligations) -> None:
         if not any((*before.values(), *after.values())):
             same.doubt("nothing was read of the nodes", began.place, ended.place)
         differing = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
-        same.settle(
-            not differing,
-            f"changed by Validate: {', '.join(differing)}",
-            began.place,
-            ended.place,
-        )
+        why, places = f"changed by Validate: {', '.join(differing)}", (began.place, ended.place)
+        if differing and undisturbed_until(recorded, began.at_ns) < ended.at_ns:
+            same.doubt(f"{why}, or by what else was done meanwhile", *places)
+        else:
+            same.settle(not differing, why, *places)
         _owe_roles(owed, recorded, began.at_ns, ended.at_ns)
 
 
@@ -149,6 +149,12 @@ def _owe_roles(owed: Obligations, recorded: Recorded, began_ns: int, ended_ns: i
             f"the wire was not listened to from {LISTENED_BEFORE_S} s before Validate until "
             f"{LISTENED_AFTER_S} s after it"
         )
+    quiet_ns = undisturbed_until(recorded, began_ns)
+    if disturbed := quiet_ns < min(until_ns, recorded.window.until_ns):
+        one.doubt(
+            f"something else was done meanwhile, or within {LISTENED_AFTER_S} s after Validate"
+        )
+        until_ns = quiet_ns
     nodes = recorded.pair.nodes.keys()
     before = recorded.sent.between(from_ns, began_ns).senders() & nodes
     after = recorded.sent.between(ended_ns, until_ns).senders() & nodes
@@ -164,9 +170,9 @@ def _owe_roles(owed: Obligations, recorded: Recorded, began_ns: int, ended_ns: i
     one.settle(
         not new, f"began to advertise during Validate: {', '.join(sorted(new))}", recorded.wire
     )
-    gone = "" if moved else ", ".join(sorted(before - after))
+    gone = "" if moved or disturbed else ", ".join(sorted(before - after))
     one.settle(not gone, f"ceased to advertise during Validate: {gone}", recorded.wire)
-    for name in sorted(before & after):
+    for name in sorted(before if disturbed else before & after):
         _owe_no_restart(owed, recorded, name, began_ns, until_ns)
 
 

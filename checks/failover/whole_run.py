@@ -7,7 +7,7 @@ requirement is registered here: the checks of single requirements owe these thin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from checks.engine.lateness import missed
@@ -18,6 +18,7 @@ from checks.failover.recorded import Recorded, Steady
 from checks.failover.regained import change_was_late
 from checks.protocols import heartbeat
 from checks.protocols.heartbeat import Heartbeat, RoleChange, SplitBrain
+from evidence.event import Event
 from evidence.events.pair import (
     FilterBegan,
     FilterEnded,
@@ -29,7 +30,8 @@ from evidence.events.pair import (
     ProfileEnded,
 )
 from evidence.events.run import LabBooted, LabThawed
-from evidence.events.takeover import NodeReturned
+from evidence.events.setup import CommitDone
+from evidence.events.takeover import FaultInjected, NodeReturned
 from evidence.moment import NS
 
 _DISTURBED = (
@@ -38,6 +40,15 @@ _DISTURBED = (
     (NeighboursBegan, NeighboursEnded),
 )
 """Spans in which the wire itself keeps the nodes from hearing each other, or may."""
+_DONE: tuple[type[Event], ...] = (
+    FaultInjected,
+    HandoverBegan,
+    FilterBegan,
+    ProfileBegan,
+    CommitDone,
+    LabThawed,
+)
+"""What is done to a pair on purpose: what follows is due to that."""
 
 Stretch = tuple[int, int]
 
@@ -75,6 +86,19 @@ def thaws(recorded: Recorded) -> list[Stretch]:
         (event.moment.earliest_ns, event.moment.latest_ns)
         for event in recorded.evidence.events(LabThawed)
     ]
+
+
+def undisturbed_until(
+    recorded: Recorded, since_ns: int, *, by: Sequence[type[Event]] = _DONE
+) -> int:
+    """Return until when (ns) nothing else is done to the pair after a moment, or is recorded."""
+    begins = [
+        event.moment.earliest_ns
+        for kind in by
+        for event in recorded.evidence.events(kind)
+        if event.at_ns > since_ns
+    ]
+    return min([*begins, recorded.window.until_ns])
 
 
 def handovers(recorded: Recorded) -> list[tuple[str, Stretch]]:
@@ -172,9 +196,14 @@ def within_thaws(recorded: Recorded, whole: Heartbeat) -> list[Heartbeat]:
 def owe_one_master(owed: Obligations, recorded: Recorded) -> None:
     """Owe one holder of the virtual IP from the first frame to the last, by every kind of claim."""
     owe_no_split_brain(owed, recorded)
-    excused = disturbances(recorded) + thaws(recorded) + repairs(recorded)
-    excused += [stretch for _, stretch in handovers(recorded)]
-    owe_one_holder(owed, recorded, excused)
+    owe_one_holder(owed, recorded, excuses(recorded))
+
+
+def excuses(recorded: Recorded) -> list[Stretch]:
+    """List when two may hold the virtual IP for what was done to the pair."""
+    found = disturbances(recorded) + thaws(recorded) + repairs(recorded)
+    found += [stretch for _, stretch in handovers(recorded)]
+    return found
 
 
 def tell_strangers(owed: Obligations, recorded: Recorded) -> None:

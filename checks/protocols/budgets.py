@@ -103,6 +103,10 @@ class Ucarp:
         """As a crash: a clean stop sends nothing on the wire."""
         return self.fault_to_takeover()
 
+    def restart_to_takeover(self) -> Budget:
+        """From the last advertisement to the peer's first: a restart says no goodbye."""
+        return self.last_advert_to_takeover()
+
     def healing(self) -> Budget:
         """From the end of a split to one master: hear the other, and yield at the next poll."""
         return Budget(
@@ -175,6 +179,10 @@ class Keepalived:
             "skew after priority 0",
             self._source,
         )
+
+    def restart_to_takeover(self) -> Budget:
+        """From the goodbye to the peer's first advertisement: a restart stops it cleanly."""
+        return self.clean_stop_to_takeover()
 
     def healing(self) -> Budget:
         """From the end of a split to one master: the lower priority yields when it hears."""

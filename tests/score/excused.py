@@ -109,6 +109,8 @@ EXCUSES = (
     Excuse("FO-09 FO-19 FO-22", "a port cut off", ("primary",), "what it sends is judged"),
     Excuse("FO-42 FO-45 FO-48", "a port cut off", ANY, "frames that are dropped make the split"),
     Excuse("FO-43 FO-44", "a port cut off", ("secondary",), "it lost, and is silent"),
+    Excuse("FO-32", "a silent port", ANY, "hashes tell what came to the standby"),
+    Excuse("FO-32", "a port cut off", ANY, "hashes tell what came to the standby"),
     Excuse(
         f"MN-15 MN-21 MN-23 {TUNNELS} {MAINTENANCE}", "one machine", ("for client",),
         "clients may run anywhere",
@@ -116,11 +118,14 @@ EXCUSES = (
     Excuse("MN-18", "one machine", ("node-b/wire0 for node-a",), "node-a has no part in it"),
     # Who holds the role, and for how long, where something else is promised.
     Excuse(
-        f"FO-12 FO-13 FO-14 FO-15 FO-17 FO-18 FO-19 FO-25 FO-26 FO-31 FO-39 FO-49 {AFTER}",
+        f"FO-12 FO-13 FO-14 FO-15 FO-17 FO-18 FO-19 FO-25 FO-26 FO-31 FO-32 FO-39 FO-49 {AFTER}",
         "nobody", ANY, "that the active node goes on advertising is FO-16's and FO-24's",
     ),
     Excuse("FO-09 FO-42 FO-45 FO-48", "nobody", ANY, "long after what was watched"),
-    Excuse(f"FO-20 FO-25 FO-28 {AFTER}", "a takeover too late", ANY, "how fast it is is FO-24's"),
+    Excuse("FO-32", "no takeover", ANY, "after all that was compared"),
+    Excuse(
+        f"FO-20 FO-25 FO-28 FO-32 {AFTER}", "a takeover too late", ANY, "how fast it is is FO-24's"
+    ),
     Excuse("FO-13 FO-14", "a second holder", ANY, "the nodes' own addresses are asked for"),
     Excuse("FO-18 FO-19", "a second holder", ANY, "each packet is good: two masters are FO-16's"),
     Excuse("FO-17 FO-20", "a second holder", BY_ARP_OR_PACKETS, "of advertisements alone"),
@@ -131,6 +136,7 @@ EXCUSES = (
     Excuse("FO-09", "a second holder", ("at 49.5 s", *BY_ARP_OR_PACKETS), "of what Validate does"),
     Excuse("FO-42 FO-45", "a second holder", ANY, "after the filter: that it heals is FO-43's"),
     Excuse("FO-48", "a second holder", ANY, "between profiles: roles may still move"),
+    Excuse("FO-32", "a second holder", ANY, "of what the standby is sent: two masters are FO-16's"),
     Excuse(AFTER, "a second holder", ANY, "of what the new node runs: two masters are FO-24's"),
 )  # fmt: skip
 

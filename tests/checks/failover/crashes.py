@@ -58,3 +58,11 @@ def is_late(run: Run, requirement: str, of: str, start: float, end: float) -> No
     verdict = busy(run, of, start, end).judge(requirement)
     unsure(verdict, f"`{of}` was kept from running")
     assert verdict.late, verdict.text
+
+
+def powered_off(run: Run, at: float, vhid: int = 94) -> Run:
+    """Cut the primary's power at a moment; the secondary takes over as it should."""
+    run.frames = [frame for frame in run.frames if frame[0] < at]
+    run.event(at, "fault.injected", "scenario", fault="power-off", node="primary")
+    run.beats("secondary", at + 3.1, run.seconds, vhid=vhid, counter=5000)
+    return run

@@ -442,3 +442,36 @@ def test_too_few_lines_of_a_node_that_a_busy_host_keeps_from_sending_say_nothing
     run = printed(tmp_path, lines(0, 1))
     rejects(run.judge("FO-21"), "2 line(s) like the guide's, 3 are needed")
     is_late(run, "FO-21", "primary", 1, 4.9)
+
+
+def steady_twice(directory: Path) -> Run:
+    """Watch the primary steadily, let it fail, and watch the secondary steadily."""
+    run = Run(directory, 120)
+    counter = run.beats("primary", 0.5, 40.2)
+    run.event(2, "steady.began", "scenario", active="primary")
+    run.event(34, "steady.ended", "scenario", active="primary")
+    run.event(40.3, "fault.injected", "scenario", fault="power-off", node="primary")
+    run.beats("secondary", 42.7, 120, counter=counter)
+    run.event(60, "fault.watched", "scenario", node="primary")
+    run.event(70, "steady.began", "scenario", active="secondary")
+    run.event(104, "steady.ended", "scenario", active="secondary")
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-17"])
+def test_a_span_without_its_end_is_not_given_that_of_another_node(
+    tmp_path: Path, requirement: str
+) -> None:
+    passes(steady_twice(tmp_path).judge(requirement))
+    run = steady_twice(tmp_path)
+    run.events = [event for event in run.events if event[:2] != (34, "steady.ended")]
+    unsure(run.judge(requirement), "steady.began without its end")
+
+
+def test_a_span_without_its_end_is_not_given_that_of_the_next_one(tmp_path: Path) -> None:
+    run = Run(tmp_path, 100)
+    run.beats("primary", 0.5, 100)
+    for began in (2, 50):
+        run.event(began, "steady.began", "scenario", active="primary")
+    run.event(90, "steady.ended", "scenario", active="primary")
+    unsure(run.judge("FO-16"), "steady.began without its end")

@@ -9,6 +9,7 @@ import pytest
 from tests.checks.failover.crashes import is_late
 from tests.checks.failover.recording import Run, passes, rejects, steady, takeover, unsure
 from tests.checks.failover.strangers import from_address
+from tests.checks.failover.test_keepalived import keepalived
 
 
 def test_a_silent_wire_says_nothing(tmp_path: Path) -> None:
@@ -166,3 +167,8 @@ def test_two_masters_of_which_a_busy_host_keeps_one_from_yielding_are_counted_ag
     unsure(before, "two masters for 3.8 s")
     assert not before.late
     is_late(run, "FO-20", "primary", 14.2, 16.9)
+
+
+def test_advertisements_that_have_no_counter_show_none(tmp_path: Path) -> None:
+    verdict = keepalived(tmp_path).judge("FO-20")
+    unsure(verdict, "0 CARP advertisements", "nobody counted")

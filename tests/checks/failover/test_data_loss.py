@@ -180,3 +180,53 @@ def test_a_write_that_was_acknowledged_after_the_look_is_one_that_nobody_wrote(
     run.event(110, "write.acknowledged", "secondary", serial=45, value="value 45")
     run.changed("writes.found", values={**values(range(1, 37)), 45: "value 45"})
     rejects(run.judge("FO-46"), "that nobody wrote")
+
+
+def failed_twice(directory: Path, found: range = range(45, 81)) -> Run:
+    """Let the primary fail, get the role back by hand at 150 s, write on, and fail again.
+
+    What was lost the first time (writes 37 to 44) was counted then.
+    """
+    run = written(directory)
+    run.seconds = 260
+    run.beats("secondary", 120.2, 150.3, counter=2000)
+    run.event(150.4, "handover.began", "scenario", node="secondary")
+    run.beats("primary", 153.6, 243.7, counter=3000)
+    run.event(156, "handover.ended", "scenario", node="secondary")
+    for serial, value in values(range(45, 85)).items():
+        at = 160 + 2 * (serial - 45)
+        run.event(at, "write.acknowledged", "primary", serial=serial, value=value)
+    for at, held in ((158, 36), (184, 54), (210, 67), (236, 80)):
+        run.event(at, "sync.completed", "primary", 0.5, serial=held, period_s=PERIOD_S)
+    run.event(243.8, "fault.injected", "scenario", fault="power-off", node="primary")
+    run.beats("secondary", 246.9, 260, counter=4000)
+    run.event(259, "fault.watched", "scenario", node="primary")
+    for item in ("licence", "session secret"):
+        run.event(250, "running.compared", "secondary", item=item, staged="b", running="b")
+    there = {**values(range(1, 37)), **values(found)}
+    run.event(250, "writes.found", "secondary", values=there)
+    return run
+
+
+def test_a_node_that_fails_again_is_not_to_have_what_its_first_crash_lost(tmp_path: Path) -> None:
+    passes(failed_twice(tmp_path).judge("FO-46"))
+
+
+def test_a_synced_write_that_is_lost_the_second_time_is_rejected(tmp_path: Path) -> None:
+    rejects(failed_twice(tmp_path, range(46, 81)).judge("FO-46"), "1 write(s) lost", "[45]")
+
+
+def test_a_node_whose_peer_advertised_in_an_election_only_held_the_role_all_the_time(
+    tmp_path: Path,
+) -> None:
+    run = written(tmp_path).changed("writes.found", values=values(range(2, 37)))
+    run.beats("secondary", 50.5, 52, counter=9000)
+    rejects(run.judge("FO-46"), "1 write(s) lost", "[1]")
+
+
+def test_what_was_synced_before_the_lab_was_thawed_is_that_of_another_run(tmp_path: Path) -> None:
+    run = written(tmp_path)
+    run.event(2, "sync.completed", "primary", serial=44, period_s=PERIOD_S)
+    rejects(run.judge("FO-46"), "8 write(s) lost")
+    run.event(3, "lab.thawed", "scenario", lab="lab", generation=2, clock={"behind_ns": 0})
+    passes(run.judge("FO-46"))

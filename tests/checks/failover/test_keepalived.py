@@ -191,3 +191,32 @@ def test_frames_of_two_ports_that_stand_in_the_capture_out_of_step_pass(tmp_path
     content = capture(frames, EPOCH - NS, stamp(run.seconds) + NS)
     (tmp_path / "wire" / "lab.pcapng").write_bytes(content)
     passes(registry.judge("FO-47", Evidence(tmp_path, SCENARIO, "FO-47")))
+
+
+def failed_back(directory: Path, taken: float = 10.73) -> Run:
+    """Restart the active secondary: it says goodbye, and the primary waits for its skew alone."""
+    nodes = {
+        name: node(name, engine="keepalived", advert_int=1, priority=priority)
+        for name, priority in PRIORITY.items()
+    }
+    run = Run(directory, 40, engine="keepalived", nodes=nodes)
+    told = {"priority": PRIORITY["secondary"], "mac": MAC["secondary"]}
+    for second in range(11):
+        run.frame(second, "secondary/wire0", encoder.vrrp(ADDRESS["secondary"], **told))
+    run.event(1, "failbacks.planned", "scenario", times=1)
+    run.event(10.3, "fault.injected", "scenario", fault="service-restart", node="secondary")
+    goodbye = encoder.vrrp(ADDRESS["secondary"], priority=0, mac=MAC["secondary"])
+    run.frame(10.31, "secondary/wire0", goodbye)
+    for second in range(29):
+        run.frame(taken + second, "primary/wire0", encoder.vrrp(mac=MAC["primary"]))
+    return run
+
+
+def test_a_restart_says_goodbye_and_the_peer_waits_for_its_skew_alone(tmp_path: Path) -> None:
+    passes(failed_back(tmp_path).judge("FO-30"))
+
+
+def test_a_peer_that_waits_for_longer_than_its_skew_after_a_goodbye_is_rejected(
+    tmp_path: Path,
+) -> None:
+    rejects(failed_back(tmp_path, taken=11.4).judge("FO-30"), "skew after priority 0")

@@ -18,6 +18,7 @@ from tests.checks.failover.recording import (
     rejects,
     stamp,
     steady,
+    takeover,
     unsure,
 )
 from tests.checks.protocols import encoder
@@ -238,3 +239,33 @@ def test_a_virtual_ip_asked_for_too_seldom_says_nothing(tmp_path: Path) -> None:
     run = steady(tmp_path)
     run.asked(10, "primary")
     unsure(run.judge("FO-15"), "asked for 1 times")
+
+
+def test_an_outage_that_a_takeover_may_take_is_no_matter_of_what_is_served(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.answer(11.5, 443, answered=False)
+    passes(run.judge("FO-12"))
+
+
+@pytest.mark.parametrize("at", [8, 30])
+def test_a_service_that_does_not_answer_before_or_long_after_a_takeover_is_rejected(
+    tmp_path: Path, at: float
+) -> None:
+    run = takeover(tmp_path)
+    run.answer(at, 443, answered=False)
+    rejects(run.judge("FO-12"), "tcp 443 does not answer")
+
+
+def test_a_service_that_is_asked_in_an_outage_only_says_nothing(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.events = [event for event in run.events if event[3].get("port") != 943]
+    run.answer(11.5, 943, answered=False)
+    unsure(run.judge("FO-12"), "tcp 943")
+
+
+def test_a_fault_that_calls_for_no_takeover_makes_no_outage(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    fault = {"fault": "kill-openvpn", "node": "primary", "expects_takeover": False}
+    run.event(20, "fault.injected", "scenario", **fault)
+    run.answer(21, 443, answered=False)
+    rejects(run.judge("FO-12"), "tcp 443 does not answer")

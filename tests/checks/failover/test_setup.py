@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.failover.crashes import busy
+from tests.checks.failover.crashes import busy, powered_off
 from tests.checks.failover.recording import (
     ADDRESS,
     VIRTUAL_IP,
@@ -358,3 +358,36 @@ def test_one_that_a_busy_host_lets_begin_anew_too_late_is_late(tmp_path: Path) -
     verdict = run.judge("FO-11")
     unsure(verdict, "kept from running")
     assert verdict.late
+
+
+@pytest.mark.parametrize("at", [19.6, 30.3])
+def test_a_master_line_that_may_lie_outside_of_the_10_s_says_nothing(
+    tmp_path: Path, at: float
+) -> None:
+    run = prepared(tmp_path).without("log.line")
+    text = "Switching to state: MASTER"
+    run.event(at, "log.line", "primary", 0.6, file="openvpnas.log", text=text)
+    unsure(run.judge("FO-11"), "too coarse")
+    run.event(28.4, "log.line", "primary", 0.6, file="openvpnas.log", text=text)
+    passes(run.judge("FO-11"))
+
+
+def test_what_a_crash_does_after_the_10_s_is_not_the_commits(tmp_path: Path) -> None:
+    run = powered_off(prepared(tmp_path), 45.2)
+    run.event(50, "addresses.held", "primary", held=OWN)
+    passes(run.judge("FO-11"))
+
+
+@pytest.mark.parametrize("at", [20.3, 22.2, 29.9])
+def test_a_commit_that_a_crash_cuts_short_says_nothing(tmp_path: Path, at: float) -> None:
+    unsure(powered_off(prepared(tmp_path), at).judge("FO-11"), "something else was done by then")
+
+
+def test_a_commit_that_is_made_again_is_judged_each_time(tmp_path: Path) -> None:
+    run = begun_anew(tmp_path, (0.4, 21), (27.2, 40), (46.2, 60))
+    run.event(39.5, "commit.done", "primary", node="primary")
+    run.event(47, "addresses.held", "primary", held=BOTH)
+    run.event(46.2, "log.line", "primary", file="openvpnas.log", text="state: MASTER")
+    passes(run.judge("FO-11"))
+    run.frames = [frame for frame in run.frames if frame[0] < 46]
+    rejects(run.judge("FO-11"), "primary did not advertise within 10 s")

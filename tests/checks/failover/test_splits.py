@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -161,9 +162,7 @@ def test_a_split_diagnosed_wrongly_is_rejected(tmp_path: Path) -> None:
 
 
 def test_a_guests_own_firewall_must_not_split_the_pair(tmp_path: Path) -> None:
-    run = split(tmp_path)
-    run.event(40, "filter.began", "scenario", filter="guest-firewall")
-    run.event(50, "filter.ended", "scenario", filter="guest-firewall", hits=10)
+    run = filtered_twice(tmp_path)
     passes(run.judge("FO-42"))
     run.beats("secondary", 43.5, 50)
     rejects(run.judge("FO-42"), "firewall gave 2 masters")
@@ -501,3 +500,39 @@ def test_a_role_that_a_busy_host_moves_before_a_filter_says_nothing(tmp_path: Pa
     unsure(before, "2 holder(s) of the virtual IP before vrrp")
     assert not before.late
     is_late(run, "FO-42", "primary", 5.5, 9.5)
+
+
+def filtered_twice(directory: Path) -> Run:
+    run = split(directory)
+    run.event(40, "filter.began", "scenario", filter="guest-firewall")
+    run.event(50, "filter.ended", "scenario", filter="guest-firewall", hits=10)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("requirement", "build", "ended"),
+    [
+        ("FO-42", filtered_twice, (30, "filter.ended")),
+        ("FO-48", platforms, (40, "profile.ended")),
+    ],
+)
+def test_what_has_no_end_is_not_given_that_of_another_filter_or_profile(
+    tmp_path: Path, requirement: str, build: Callable[[Path], Run], ended: tuple[float, str]
+) -> None:
+    passes(build(tmp_path).judge(requirement))
+    run = build(tmp_path)
+    run.events = [event for event in run.events if event[:2] != ended]
+    unsure(run.judge(requirement), "without its end")
+
+
+@pytest.mark.parametrize("requirement", ["FO-43", "FO-44"])
+def test_a_lab_that_is_thawed_after_the_healing_may_have_another_master(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = split(tmp_path, "source-mac")
+    run.frames = [frame for frame in run.frames if frame[0] < 50]
+    run.event(50, "lab.thawed", "scenario", lab="lab", generation=2, clock={"behind_ns": 0})
+    run.beats("secondary", 50.5, 60, counter=7000)
+    passes(run.judge(requirement))
+    run.beats("secondary", 45.5, 48, counter=6000)
+    rejects(run.judge(requirement), "2 masters 3.0 s after the filter's end")

@@ -332,3 +332,84 @@ def test_a_client_that_the_old_node_goes_on_serving_did_not_come_to_the_new_one(
     unsure(run.judge("FO-35"), "only primary sent from the virtual IP")
     served(run, 49, "secondary")
     passes(run.judge("FO-35"))
+
+
+def there_and_back(directory: Path, **last: object) -> Run:
+    """Let the primary fail, and later the secondary; what the primary shows after that is given."""
+    run = Run(directory, 120)
+    counter = run.beats("primary", 0, 20.1)
+    run.event(20.2, "fault.injected", "scenario", fault="power-off", node="primary")
+    counter = run.beats("secondary", 23.2, 70.3, counter=counter)
+    run.event(50, "fault.watched", "scenario", node="primary")
+    run.event(70.4, "fault.injected", "scenario", fault="power-off", node="secondary")
+    run.beats("primary", 73.4, 120, counter=counter)
+    run.event(119, "fault.watched", "scenario", node="secondary")
+    for at, node in ((15, "primary"), (40, "secondary")):
+        shown(run, at, node)
+    shown(run, 90, "primary", **last)
+    return run
+
+
+def test_a_key_that_came_with_the_role_moves_on_with_it(tmp_path: Path) -> None:
+    passes(there_and_back(tmp_path).judge("FO-40"))
+
+
+def test_a_key_that_is_lost_when_the_role_moves_on_is_rejected(tmp_path: Path) -> None:
+    rejects(there_and_back(tmp_path, key="").judge("FO-40"), "primary shows key ''")
+
+
+def test_a_key_that_was_replaced_in_between_is_the_one_that_moves_on(tmp_path: Path) -> None:
+    run = there_and_back(tmp_path, key="K-2", loaded_on="secondary")
+    shown(run, 60, "secondary", key="K-2", loaded_on="secondary")
+    passes(run.judge("FO-40"))
+    run.events = [event for event in run.events if event[0] != 90]
+    shown(run, 90, "primary")
+    unsure(run.judge("FO-40"), "primary shows the same key and limit")
+
+
+def looked_before(run: Run, **changed: object) -> Run:
+    """Look for users once before, 12 s after the change: no sync was due yet."""
+    for at, (origin, target) in zip((2, 48), WAYS, strict=True):
+        early = {**HASHES, "staged": "a", "seconds": 12, "period_s": 30, **changed}
+        way = {"origin": origin, "target": target, "item": "users"}
+        run.event(at, "staged.compared", target, **way, **early)
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
+def test_a_look_before_a_sync_was_due_says_nothing_of_how_it_ends(
+    tmp_path: Path, requirement: str
+) -> None:
+    passes(looked_before(synced(tmp_path)).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
+def test_what_was_loaded_live_at_one_look_is_rejected(tmp_path: Path, requirement: str) -> None:
+    rejects(looked_before(synced(tmp_path), live="b").judge(requirement), "loaded live")
+
+
+@pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
+def test_what_is_not_staged_at_the_last_look_is_rejected(tmp_path: Path, requirement: str) -> None:
+    run = synced(tmp_path).changed("staged.compared", staged="a")
+    rejects(looked_before(run, staged="b").judge(requirement), "users did not reach")
+
+
+@pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
+def test_a_look_long_after_it_was_staged_is_no_delay(tmp_path: Path, requirement: str) -> None:
+    run = synced(tmp_path).changed("staged.compared", seconds=60)
+    rejects(run.judge(requirement), "users took 60.0 s")
+    verdict = looked_before(run, staged="b").judge(requirement)
+    assert "users took" not in verdict.text
+
+
+@pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
+def test_another_change_that_does_not_arrive_is_rejected(tmp_path: Path, requirement: str) -> None:
+    run = looked_before(synced(tmp_path), before="0", active="a", staged="0")
+    rejects(run.judge(requirement), "users did not reach")
+
+
+def test_what_came_to_the_active_node_reached_no_standby(tmp_path: Path) -> None:
+    run = never_left(synced(tmp_path))
+    run.frames = []
+    run.beats("secondary", 0, 100)
+    unsure(run.judge("FO-32"), "secondary was the active node, and no standby")

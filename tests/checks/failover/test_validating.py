@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.failover.crashes import busy, is_late
+from tests.checks.failover.crashes import busy, is_late, powered_off
 from tests.checks.failover.recording import ADDRESS, UCARP, Run, node, passes, rejects, unsure
 from tests.checks.protocols import encoder
 
@@ -258,3 +258,30 @@ def test_a_role_that_moves_because_a_busy_host_keeps_its_holder_is_no_matter_of_
     run.beats("secondary", 11.9, 13.5, counter=5000)
     rejects(run.judge("FO-09"), "began to advertise during Validate: secondary")
     is_late(run, "FO-09", "primary", 8.5, 12.6)
+
+
+@pytest.mark.parametrize("at", [9.3, 10.3, 12.3])
+def test_a_crash_soon_after_validate_is_not_its_doing(tmp_path: Path, at: float) -> None:
+    run = powered_off(validated(tmp_path), at)
+    unsure(run.judge("FO-09"), "something else was done")
+    run.beats("secondary", 8.5, 9)
+    rejects(run.judge("FO-09"), "began to advertise during Validate: secondary")
+
+
+def test_a_state_that_differs_because_of_a_crash_is_not_validates_doing(tmp_path: Path) -> None:
+    run = validated(tmp_path).changed("validate.ended", state={"primary: programs": "none"})
+    rejects(run.judge("FO-09"), "changed by Validate")
+    unsure(powered_off(run, 9.3).judge("FO-09"), "or by what else was done meanwhile")
+
+
+def test_a_restart_by_validate_is_rejected_although_a_crash_follows(tmp_path: Path) -> None:
+    run = powered_off(validated(tmp_path), 14.3)
+    run.frames = [frame for frame in run.frames if not 8.5 < frame[0] < 12]
+    rejects(run.judge("FO-09"), "primary advertised, and then was silent for")
+
+
+def test_a_commit_right_after_validate_restarts_the_pair_and_not_validate(tmp_path: Path) -> None:
+    run = validated(tmp_path)
+    run.event(10.4, "commit.done", "primary", node="primary")
+    run.frames = [frame for frame in run.frames if not 10.5 < frame[0] < 15.5]
+    unsure(run.judge("FO-09"), "something else was done")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.failover.crashes import busy, is_late
+from tests.checks.failover.crashes import busy, is_late, powered_off
 from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, unsure
 from tests.checks.failover.strangers import OTHER, STRANGERS, a_carp_pair, a_vrrp_router
 from tests.checks.protocols import encoder
@@ -269,3 +269,50 @@ def test_a_role_that_moves_because_a_busy_host_keeps_the_master_says_nothing(
     run.beats("secondary", 25.2, 26.3 if back < 40 else 40, vhid=77, counter=5000)
     rejects(run.judge("FO-22"), "2 masters after it")
     is_late(run, "FO-22", "primary", 21.5, 26)
+
+
+def test_a_crash_after_the_move_moves_the_role_and_not_the_vhid(tmp_path: Path) -> None:
+    passes(powered_off(moved(tmp_path), 30.2, vhid=77).judge("FO-22"))
+
+
+def test_a_standby_whose_vhid_was_not_moved_is_seen_after_a_crash(tmp_path: Path) -> None:
+    rejects(powered_off(moved(tmp_path), 30.2).judge("FO-22"), "VHIDs [77, 94] are seen")
+
+
+def test_the_lab_that_is_thawed_after_the_move_is_that_of_before(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 30]
+    run.event(30, "lab.thawed", "scenario", lab="lab", generation=2, clock={"behind_ns": 0})
+    run.beats("primary", 30.5, 40)
+    passes(run.judge("FO-22"))
+
+
+def test_a_crash_right_after_the_move_leaves_too_little_of_it(tmp_path: Path) -> None:
+    unsure(powered_off(moved(tmp_path), 18.2, vhid=77).judge("FO-22"), "less than 5 s")
+
+
+def test_a_virtual_mac_that_a_busy_host_moves_is_late(tmp_path: Path) -> None:
+    run = neighbours(tmp_path)
+    run.frames = [one for one in run.frames if one[1] != "primary/wire0" or not 29 < one[0] < 34.4]
+    run.beats("secondary", 32.5, 36, counter=5000)
+    rejects(run.judge("FO-23"), "moved between ports")
+    is_late(run, "FO-23", "primary", 29.5, 34.3)
+
+
+def test_a_virtual_mac_that_moves_once_more_than_a_busy_host_explains_is_rejected(
+    tmp_path: Path,
+) -> None:
+    run = neighbours(tmp_path)
+    run.frames = [one for one in run.frames if one[1] != "primary/wire0" or not 29 < one[0] < 34.4]
+    run.beats("secondary", 32.5, 36, counter=5000)
+    run.beats("secondary", 50.5, 51)
+    rejects(busy(run, "primary", 29.5, 34.3).judge("FO-23"), "moved between ports")
+
+
+def test_a_crash_that_moves_the_role_is_no_matter_of_neighbours(tmp_path: Path) -> None:
+    run = neighbours(tmp_path)
+    others = [frame for frame in run.frames if frame[1] == "other/wire0"]
+    powered_off(run, 30.2).frames += [frame for frame in others if frame[0] > 30.2]
+    unsure(run.judge("FO-23"), "watched for 28 s")
+    run.beats("secondary", 10.5, 11)
+    rejects(run.judge("FO-23"), "moved between ports")
