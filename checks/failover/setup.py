@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from checks.engine.lateness import explain, missed
+from checks.engine.lateness import explain, missed, unclear
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover.keeping import settle_kept
@@ -203,6 +203,17 @@ class _Commit:
         else:
             one.late(f"{why}, but {excuse}", readings[0].place)
 
+    def unsure(self, one: Obligation, line: LogLine) -> None:
+        """Say that a line may lie outside of the time: for a busy host, if that explains it."""
+        why = f"a MASTER line is dated to +- {line.uncertainty_ns / NS:.1f} s: too coarse"
+        why += f" to lie within {COMMIT_LIMIT_S:.0f} s of the commit"
+        span, whose = (self.from_ns, line.moment.latest_ns), {self.node.name, "wire"}
+        excess_s = (span[1] - self.until_ns) / NS
+        if excess_s > 0:
+            unclear(one, why, excess_s, span, whose, self.recorded.lateness, line.place)
+        else:
+            one.doubt(why, line.place)
+
 
 @check("FO-11")
 def commit_brings_the_virtual_ip_up(evidence: Evidence, owed: Obligations) -> None:
@@ -291,8 +302,6 @@ def _owe_said(owed: Obligations, commit: _Commit) -> None:
         if commit.from_ns <= line.moment.earliest_ns and line.moment.latest_ns <= commit.until_ns:
             one.met(line.place)
     if maybe and not one.shown:
-        unsure_s = maybe[0].uncertainty_ns / NS
-        why = f"a MASTER line is dated to +- {unsure_s:.1f} s: too coarse to lie within"
-        one.doubt(f"{why} {COMMIT_LIMIT_S:.0f} s of the commit", maybe[0].place)
+        commit.unsure(one, maybe[0])
     elif not maybe:
         commit.missed(one, "logged no MASTER line", said[0].at_ns if said else None)

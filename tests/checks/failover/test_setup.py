@@ -372,6 +372,17 @@ def test_a_master_line_that_may_lie_outside_of_the_10_s_says_nothing(
     passes(run.judge("FO-11"))
 
 
+def test_a_master_line_that_a_busy_host_lets_come_too_near_the_limit_is_late(
+    tmp_path: Path,
+) -> None:
+    run = prepared(tmp_path).without("log.line")
+    text = "Switching to state: MASTER"
+    run.event(30.3, "log.line", "primary", 0.6, file="openvpnas.log", text=text)
+    verdict = busy(run, "primary", 28, 30).judge("FO-11")
+    unsure(verdict, "too coarse", "kept from running")
+    assert verdict.late
+
+
 def test_what_a_crash_does_after_the_10_s_is_not_the_commits(tmp_path: Path) -> None:
     run = powered_off(prepared(tmp_path), 45.2)
     run.event(50, "addresses.held", "primary", held=OWN)
