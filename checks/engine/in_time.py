@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from checks.engine.lateness import explain, lower_bound_s, missed
+from checks.engine.lateness import lower_bound_s, missed, unclear
 from checks.engine.obligations import Obligation, Obligations
 from checks.protocols.budgets import Budget
 from evidence.events.run import HostLate
@@ -80,11 +80,8 @@ def owe_in_time(
         missed(one, why, excess_s, span, watch.begins_by, watch.late, *watch.places)
     elif most > budget.maximum_s:
         doubt = f"{took} +- {seen.uncertainty_s:.3f} s: too coarse for {budget.maximum_s:.2f} s"
-        excuse = explain(most - budget.maximum_s, span, watch.whose, watch.late)
-        if excuse is None:
-            one.doubt(doubt, *watch.places)
-        else:  # it may have been missed, and that would be explained
-            one.late(f"{doubt}, but {excuse}", *watch.places)
+        excess_s = most - budget.maximum_s  # it may have been missed, and that may be explained
+        unclear(one, doubt, excess_s, span, watch.whose, watch.late, *watch.places)
     else:
         one.met(*watch.places)
 

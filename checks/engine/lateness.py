@@ -97,11 +97,8 @@ def missed(
     *evidence: str,
 ) -> None:
     """Break an obligation whose limit was missed, or keep it open as late if that explains it."""
-    excuse = explain(excess_s, span, whose, records)
-    if excuse is None:
+    if not _is_late(one, why, excess_s, span, whose, records, *evidence):
         one.broken(why, *evidence)
-    else:
-        one.late(f"{why}, but {excuse}", *evidence)
 
 
 def unclear(
@@ -114,11 +111,23 @@ def unclear(
     *evidence: str,
 ) -> None:
     """Keep an obligation open: as late where the host's lateness explains it, else in doubt."""
-    excuse = explain(excess_s, span, whose, records)
-    if excuse is None:
+    if not _is_late(one, why, excess_s, span, whose, records, *evidence):
         one.doubt(why, *evidence)
-    else:
+
+
+def _is_late(
+    one: Obligation,
+    why: str,
+    excess_s: float,
+    span: tuple[int, int],
+    whose: Collection[str],
+    records: Iterable[Kept],
+    *evidence: str,
+) -> bool:
+    excuse = explain(excess_s, span, whose, records)
+    if excuse is not None:
         one.late(f"{why}, but {excuse}", *evidence)
+    return excuse is not None
 
 
 def lower_bound_s(minimum_s: float, uncertainty_s: float = 0.0) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from checks.engine.lateness import explain, missed, unclear
+from checks.engine.lateness import missed, unclear
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover.keeping import settle_kept
@@ -191,17 +191,12 @@ class _Commit:
     def not_read(self, one: Obligation, readings: Sequence[AddressesHeld]) -> None:
         """Say that nobody looked in time: for a busy host, if that explains how late it was."""
         why = f"{self.node.name}'s addresses were not read within {COMMIT_LIMIT_S:.0f} s"
-        excuse = None
-        if readings:
-            seen_ns = readings[0].at_ns
-            whose = {self.node.name, "scenario"}
-            span = self.from_ns, seen_ns
-            excess_s = (seen_ns - self.until_ns) / NS
-            excuse = explain(excess_s, span, whose, self.recorded.lateness)
-        if excuse is None:
+        if not readings:
             one.doubt(why)
-        else:
-            one.late(f"{why}, but {excuse}", readings[0].place)
+            return
+        first, whose = readings[0], {self.node.name, "scenario"}
+        span, excess_s = (self.from_ns, first.at_ns), (first.at_ns - self.until_ns) / NS
+        unclear(one, why, excess_s, span, whose, self.recorded.lateness, first.place)
 
     def unsure(self, one: Obligation, line: LogLine) -> None:
         """Say that a line may lie outside of the time: for a busy host, if that explains it."""

@@ -11,7 +11,7 @@ import json
 import subprocess
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -55,8 +55,6 @@ class Coming:
         """Take what is new; HostLost when the host is gone meanwhile."""
         sender = self._sender
         assert sender.stdin is not None  # noqa: S101 - it has pipes
-        files: dict[str, FileArrived] = {}
-        wrong: list[str] = []
         self.came = Arrived()
         try:
             sender.stdin.write(b"\n")
@@ -65,19 +63,17 @@ class Coming:
                 name, piece = str(told["name"]), self._piece(told)
                 if (said := self._take(name, int(told["offset"]), piece, told)) is None:
                     continue
-                if name != secret.FILE_NAME:
-                    files[name] = said
+                new = {name: said} if name != secret.FILE_NAME else {}
                 own = self._read[name].hexdigest()
-                if own != said.sha256:
-                    wrong.append(f"{name}: is not what its host read")
-                self.came = Arrived(dict(files), tuple(wrong))
+                wrong = () if own == said.sha256 else (f"{name}: is not what its host read",)
+                self.came = Arrived({**self.came.files, **new}, (*self.came.wrong, *wrong))
             gone = [str(name) for name in told["gone"]]
         except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
             raise HostLost(f"{self._name}: its evidence does not come: {error}") from error
         for name in gone:
             self._place(name).unlink(missing_ok=True)
             self._read.pop(name, None)
-        return Arrived(files, tuple(wrong), tuple(gone))
+        return replace(self.came, gone=tuple(gone))
 
     def close(self) -> None:
         """Ask no more."""
