@@ -8,6 +8,7 @@ from scenarios.failover.pair import HEARTBEAT
 from scenarios.mutants.mutant import Broken
 
 LIBRARY = "/usr/local/openvpn_as/lib/openvpnas"
+PROGRAMS = "/usr/local/openvpn_as/bin"
 NODES = ("primary", "secondary")
 
 
@@ -15,15 +16,15 @@ NODES = ("primary", "secondary")
 class Patched:
     """Change a module of the Access Server's drop-in on some nodes, and restart what runs it.
 
-    restarts: whether the running service has to be another one: programs that a person starts, or
-    the partner, are new each time.
+    restarts: not so for what only `ovpn-init` runs. All else is answered by the running service,
+    also what a person asks by `sacli`, or the partner by SSH.
     """
 
     nodes: tuple[str, ...]
     module: str
     old: str
     new: str
-    restarts: bool = False
+    restarts: bool = True
 
     def __call__(self, broken: Broken) -> None:
         """Change it."""

@@ -83,7 +83,6 @@ MUTANTS = (
             "    fresh.rename(paths.databases)\n    sync(paths.etc)\n    shutil",
             "    fresh.rename(paths.databases)\n    sync(paths.etc)\n"
             '    Users.at(paths).put("nobody", "prop_autologin", "true")\n    shutil',
-            restarts=True,
         ),
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.mutants.access_server import Patched, Wrapped
+from scenarios.mutants.access_server import PROGRAMS, Patched, Wrapped
 from scenarios.mutants.mutant import Broken, Mutant
 
 _FILE = "test_setup.py::"
@@ -27,6 +27,12 @@ def one_way_key(broken: Broken) -> None:
     broken.lab["primary"].run(f"sed -i '\\#{key}#d' /root/.ssh/authorized_keys")
 
 
+def any_case_confirms(broken: Broken) -> None:
+    """Let ovpn-init take "delete" for the word, where it asks before it starts anything."""
+    asks, asks_less = '"$answer" != DELETE ]', '"$answer" != DELETE ] && [ "$answer" != delete ]'
+    broken.edit("secondary", f"{PROGRAMS}/ovpn-init", asks, asks_less)
+
+
 MUTANTS = (
     Mutant(
         "FO-01", _VALIDATE, "primary", "rsync cannot be started",
@@ -36,10 +42,7 @@ MUTANTS = (
     Mutant(
         "FO-02", _WIPE, "secondary", "ovpn-init accepts the word in any case",
         ("'delete'", "the configuration"),
-        Patched(
-            _SECONDARY, "cli_init.py",
-            "    if answer != CONFIRMATION:", "    if answer.upper() != CONFIRMATION:",
-        ),
+        any_case_confirms,
     ),
     Mutant(
         "FO-03", _WIPE, "secondary", "a wipe keeps the databases",
@@ -49,6 +52,7 @@ MUTANTS = (
             "        shutil.rmtree(directory, ignore_errors=True)",
             "        if directory != paths.databases:\n"
             "            shutil.rmtree(directory, ignore_errors=True)",
+            restarts=False,
         ),
         ("FO-02",),
     ),
@@ -59,6 +63,7 @@ MUTANTS = (
             _SECONDARY, "cli_init.py",
             "    if batch and force:\n        return",
             '    if batch and force:\n        _ask("Really? ")\n        return',
+            restarts=False,
         ),
     ),
     Mutant(

@@ -148,7 +148,8 @@ MUTANTS = (
     ),
     Mutant(
         "FO-30", "test_returning.py::test_restarting_the_active_secondary_gives_the_role_back",
-        "primary", "a dead ratio of 10, and 3 is configured", ("primary did not take over",),
+        "primary", "a dead ratio of 10, and 3 is configured",
+        ("last advertisement to the peer's first took",),
         primary_waits,
     ),
     Mutant(
