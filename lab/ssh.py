@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import logging
-import select
 import shlex
 import socket
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -167,6 +167,11 @@ def exchange(
     most = OUTPUT.octets
     pending = memoryview(stdin or b"")
     quiet: Deadline | None = None
+    # No `select`: paramiko closes its pipe for that while its own thread may be about to write to
+    # it, and then the connection is lost, with all commands on it.
+    news = threading.Event()
+    for buffer in (channel.in_buffer, channel.in_stderr_buffer):
+        buffer.set_event(news)
     while True:
         pending = _feed(channel, pending)
         heard = _listen(channel, out, err, most)
@@ -185,7 +190,7 @@ def exchange(
             said = end_of((out + err).decode(errors="replace"))
             deadline.check(f"its output so far:\n{said}" if said else "it said nothing so far")
         # A window that opens for more input wakes nobody, so that wait is a short one.
-        _rest(channel, min(0.01 if pending else 0.1, deadline.left))
+        _rest(channel, news, min(0.01 if pending else 0.1, deadline.left))
 
 
 def _feed(channel: paramiko.Channel, pending: memoryview) -> memoryview:
@@ -213,12 +218,16 @@ def _listen(channel: paramiko.Channel, out: bytearray, err: bytearray, most: int
     return len(out) + len(err) > before
 
 
-def _rest(channel: paramiko.Channel, seconds: float) -> None:
-    """Wait until the channel has something to say, for at most `seconds`."""
+def _rest(channel: paramiko.Channel, news: threading.Event, seconds: float) -> None:
+    """Wait until the channel has something to say, for at most `seconds`.
+
+    Who empties one of its two buffers clears `news` of both: so what has come is looked for anew.
+    """
+    news.clear()
     if channel.eof_received or channel.closed:
         channel.status_event.wait(seconds)
-    else:
-        select.select([channel], [], [], seconds)
+    elif not _unread(channel):
+        news.wait(seconds)
 
 
 def _unread(channel: paramiko.Channel) -> bool:

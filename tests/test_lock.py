@@ -19,6 +19,7 @@ LOCKS = (
     "requirements-build.lock",
     "requirements-mutation.lock",
     "requirements-browser.lock",
+    "requirements-workflows.lock",
 )
 WANTED = [
     *((LOCKS[0], line) for line in PROJECT["project"]["dependencies"]),
@@ -26,6 +27,7 @@ WANTED = [
     *((LOCKS[1], line) for line in PROJECT["dependency-groups"]["build"]),
     *((LOCKS[2], line) for line in PROJECT["dependency-groups"]["mutation"]),
     *((LOCKS[3], line) for line in PROJECT["dependency-groups"]["browser"]),
+    *((LOCKS[4], line) for line in PROJECT["dependency-groups"]["workflows"]),
 ]
 
 

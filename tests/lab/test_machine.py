@@ -13,6 +13,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from paramiko.pipe import PosixPipe
 
 from lab.errors import (
     CommandFailed,
@@ -25,6 +26,7 @@ from lab.keys import KeyPair
 from lab.machine import CommandResult, Machine
 from lab.ssh import Access, connect
 from lab.timing import Kind, Recorder
+from lab.wait import pause
 from tests.lab.ssh_server import SshServer
 
 MIB = 2**20
@@ -322,6 +324,25 @@ def test_a_command_that_never_ends_to_speak_is_ended_at_the_limit(
         with pytest.raises(OutputTooLong, match=r"`.*` on node-a said more than 1 MiB") as caught:
             machine.run(f"exec cat /dev/zero{stream}", timeout=60)
         assert "VPNPROOF_OUTPUT_MIB" in caught.value.hint
+    server.wait_for_commands()
+    assert machine.run("echo here").stdout == "here\n"
+    assert server.connections == 1
+
+
+def test_words_that_come_while_a_command_is_ended_cost_no_connection(
+    machine: Machine, server: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe that paramiko makes for `select` is written to while it is closed."""
+
+    def close_slowly(pipe: PosixPipe) -> None:
+        os.close(pipe._rfd)
+        pause(0.3)
+        os.close(pipe._wfd)
+        pipe._closed = True
+
+    monkeypatch.setattr(PosixPipe, "close", close_slowly)
+    with pytest.raises(DeadlinePassed):
+        machine.run("while echo word; do sleep 0.01; done", timeout=0.3)
     server.wait_for_commands()
     assert machine.run("echo here").stdout == "here\n"
     assert server.connections == 1
