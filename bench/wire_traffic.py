@@ -10,9 +10,11 @@ import json
 import select
 import socket
 import struct
+import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,16 +29,21 @@ _PAYLOAD = b"\0" * 42
 _EXPERIMENT = b"\x88\xb5"  # IEEE 802 local experimental EtherType 1
 _MACS = (b"\x52\x54\0\0\0\x01", b"\x52\x54\0\0\0\x02")
 _WINDOW = 64
-_APART_NS = 300_000
+_NO_FRAME = b"\0" * 64
+_APART_NS = 150_000
 _LOST_AFTER = 2.0
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What was sent and seen: times in ns, seconds for `frames`, and the flood's numbers."""
+    """What was sent and seen: times in ns, seconds for `frames`, and the flood's numbers.
+
+    `direct_ns` from socket to socket, `through_ns` through the wire, `relayed_ns` by the relay.
+    """
 
     direct_ns: list[int]
     through_ns: list[int]
+    relayed_ns: list[int]
     frames: int
     frames_seconds: float
     flood: tuple[int, int]
@@ -72,16 +79,38 @@ class _Nics:
                 return time.perf_counter_ns() - began
 
 
-def _latencies(nics: _Nics, pings: int) -> tuple[list[int], list[int]]:
+def _latencies(nics: _Nics, relay: str, pings: int) -> tuple[list[int], list[int], list[int]]:
+    """Return the times of datagrams that go straight, through the wire, and by the relay."""
     direct: list[int] = []
     through: list[int] = []
+    relayed: list[int] = []
     for _ in range(pings):
-        direct.append(nics.time_one(nics.receiving.getsockname(), b"\0" * 64))
+        direct.append(nics.time_one(nics.receiving.getsockname(), _NO_FRAME))
+        _stay_awake()
         through.append(nics.time_one(nics.wire, nics.frame()))
-        until = time.perf_counter_ns() + _APART_NS
-        while time.perf_counter_ns() < until:  # not asleep: waking up is not what is measured
-            pass
-    return direct, through
+        _stay_awake()
+        relayed.append(nics.time_one(relay, _NO_FRAME))
+        _stay_awake()
+    return direct, through, relayed
+
+
+def _stay_awake() -> None:
+    """Let some time pass without sleeping: waking up is not what is measured."""
+    until = time.perf_counter_ns() + _APART_NS
+    while time.perf_counter_ns() < until:
+        pass
+
+
+@contextmanager
+def _relay(own: Path, to: Path) -> Iterator[str]:
+    """Yield the name of the socket of a relay to `to` that runs meanwhile."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ingress:
+        ingress.bind(str(own))
+        descriptor = ingress.fileno()
+        command = [sys.executable, "-m", "bench.wire_relay", str(descriptor), str(to)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[descriptor]) as running:
+            yield str(own)
+            running.communicate()  # its stdin ends, and with it the relay
 
 
 def _rate(nics: _Nics, frames: int) -> float:
@@ -137,10 +166,11 @@ def main() -> None:
             nic.setblocking(False)
             sockets.append(nic)
         nics = _Nics(sockets[0], sockets[1], cables[0].port)
-        direct_ns, through_ns = _latencies(nics, task["pings"])
+        with _relay(cables[1].nic.with_suffix(".relay"), cables[1].nic) as relay:
+            direct_ns, through_ns, relayed_ns = _latencies(nics, relay, task["pings"])
         seconds = _rate(nics, task["frames"])
         flood = _flood(nics, task["flood"])
-    sent = Sent(direct_ns, through_ns, task["frames"], seconds, flood)
+    sent = Sent(direct_ns, through_ns, relayed_ns, task["frames"], seconds, flood)
     json.dump(asdict(sent), sys.stdout)
 
 
