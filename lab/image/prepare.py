@@ -24,6 +24,8 @@ from lab.progress import Say
 
 DONE = "vpnproof: packages installed"
 CONSOLE, SCRIPT = "/dev/ttyS0", "/root/prepare"
+SAID = "prepare: "
+"""Begins each line of the script on the console, which the guest's other programs write to, too."""
 _LIMIT_SECONDS = 3600 * 2  # some 150 packages, on a guest that may be emulated
 _NEEDED_MIB = 6000
 
@@ -77,7 +79,7 @@ def seed_files(release: int, sets: tuple[str, ...] = ()) -> dict[str, bytes]:
     )
     # A getty hangs the console up some seconds into the script: whatever has it open then cannot
     # write to it any more, and ends. So it is opened anew for each line.
-    told = f"while IFS= read -r line; do printf '%s\\n' \"$line\" > {CONSOLE}; done"
+    told = f"while IFS= read -r line; do printf '{SAID}%s\\n' \"$line\" > {CONSOLE}; done"
     user_data = {
         "write_files": [{"path": SCRIPT, "permissions": "0700", "content": script + "\n"}],
         "runcmd": [f"{SCRIPT} 2>&1 | {told}; rm -f {SCRIPT}; poweroff"],
@@ -146,7 +148,7 @@ def _boot_once(base: Path, files: dict[str, bytes], place: Path, accelerator: Ac
         raise ImageError(f"the preparing boot failed: {wrong}\n{_tail(console)}") from wrong
     if DONE not in tail(console):
         raise ImageError(
-            f"the guest did not install its packages; its console ends:\n{_tail(console)}",
+            f"the guest did not install its packages; the last of it:\n{_said(console)}",
             hint="can this machine reach mirrors.centos.org (vault.centos.org for CentOS 7) and "
             "EPEL? Else use --image=debian-12",
         )
@@ -163,6 +165,12 @@ def _words(text: str) -> str:
 
 def _tail(console: Path, lines: int = 20) -> str:
     return last_lines(console, lines) or "(no console output)"
+
+
+def _said(console: Path, lines: int = 20) -> str:
+    """Return the script's last lines: a shutdown has come after them, and is longer than that."""
+    said = [line for line in tail(console).splitlines() if SAID in line]
+    return "\n".join(said[-lines:]) or _tail(console)
 
 
 def _archives_of_9() -> list[str]:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from lab.accelerator import tcg
-from lab.image.prepare import CONSOLE, DONE, SCRIPT, command, plan, seed_files
+from lab.errors import ImageError
+from lab.image import Image
+from lab.image.prepare import CONSOLE, DONE, SAID, SCRIPT, command, plan, prepared, seed_files
 
 
 def user_data(release: int) -> Any:
@@ -50,7 +52,10 @@ def test_a_console_that_getty_hangs_up_costs_no_more_than_what_was_said_then(tmp
     script.chmod(0o755)
     typed = user_data(9)["runcmd"][0].replace(CONSOLE, str(console)).replace(SCRIPT, str(script))
     subprocess.run(["sh", "-c", typed.replace("poweroff", ":")], check=True, timeout=30)
-    assert (gone.read_text(), console.read_text()) == ("before\n", "after\n")
+    assert (gone.read_text(), console.read_text()) == (
+        f"{SAID}before\n",
+        f"{SAID}after\n",
+    )
     assert not script.exists()
 
 
@@ -95,3 +100,41 @@ def test_the_command_boots_the_disk_with_an_open_nic():
 def test_a_package_set_is_a_plan_of_its_own(tmp_path: Path) -> None:
     assert any("php-fpm" in each for each in plan(9, ("genuine",)))
     assert not any("php-fpm" in each for each in plan(9))
+
+
+@pytest.fixture
+def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return what a boot says; programs stand in for QEMU's."""
+    programs, said = tmp_path / "bin", tmp_path / "said"
+    programs.mkdir()
+    boot = f'for word; do case $word in file:*) cp {said} "${{word#file:}}" ;; esac; done'
+    make = 'for file; do :; done; : > "$file"'
+    for name, script in (("qemu-system-x86_64", boot), ("qemu-img", make)):
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    return said
+
+
+def prepare_it() -> Image:
+    base = Image("centos-stream-9", "el", "0" * 64, Path("/base.qcow2"))
+    return prepared(base, 9, tcg("a test"), lambda _line: None)
+
+
+def test_a_boot_that_says_it_is_done_leaves_an_image(console: Path):
+    console.write_text(f"{SAID}{DONE}\n")
+    assert prepare_it().disk.exists()
+
+
+def test_what_went_wrong_is_shown_and_not_the_shutdown_that_came_after_it(console: Path):
+    shutdown = "[  OK  ] Stopped something.\n" * 200
+    console.write_text(f"[   1.0] Linux\n{SAID}No match for argument: openvpn\n{shutdown}")
+    with pytest.raises(ImageError, match="No match for argument: openvpn") as wrong:
+        prepare_it()
+    assert "Stopped something" not in wrong.value.message
+
+
+def test_a_boot_in_which_the_script_never_began_shows_how_far_it_came(console: Path):
+    console.write_text("[   1.0] Linux\nKernel panic\n")
+    with pytest.raises(ImageError, match="Kernel panic"):
+        prepare_it()
