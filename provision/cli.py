@@ -25,7 +25,7 @@ from lab.topology import check_memory, read_topology
 from provision import multi_node
 from provision.deploy import GUIDES, Deployer, Guide, guide_named, guide_of, in_topology
 from provision.failover import Heartbeat
-from provision.genuine.software import ACCEPT, ASKED, built, is_built, of_guide
+from provision.genuine.software import ACCEPT, ASKED, built, is_built, of_guide, require_fit
 from provision.genuine.software import choose as choose_software
 from provision.platform import DEBIAN_12, PLATFORMS, platform_of
 
@@ -145,7 +145,9 @@ def _up(options: argparse.Namespace) -> None:
     collect_garbage()
     check_memory(read_topology(named.topology))
     accelerator = choose(options.accel)
-    guide = _guide(options, choose_image(options.image).name, progress.say)
+    chosen = choose_image(options.image).name
+    guide = _guide(options, chosen, progress.say)
+    require_fit(guide.software, chosen)
     image = prepare(options.image, progress=progress, sets=guide.software.package_sets)
     progress.say(f"{accelerator}; image {image}")
     deployer = Deployer(

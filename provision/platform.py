@@ -78,6 +78,13 @@ class Platform:
     """Packages that Access Server's drop-in stands on, but for the heartbeat."""
 
     @property
+    def python(self) -> tuple[int, int]:
+        """The Python 3 of its guests."""
+        if self.os_id == "debian":
+            return (3, 11)
+        return (3, 6) if self.release == "7" else (3, 9)
+
+    @property
     def is_release(self) -> str:
         """A shell condition that holds on this platform only."""
         return (

@@ -18,7 +18,16 @@ from lab.progress import Progress
 from provision.deploy import GUIDES, Guide, guide_named
 from provision.errors import PackagingFailed, SourceRefused
 from provision.failover.vendor import invented_in, not_known
-from provision.genuine.software import ACCEPT, ASKED, VENDORS, Software, built, choose, of_guide
+from provision.genuine.software import (
+    ACCEPT,
+    ASKED,
+    VENDORS,
+    Software,
+    built,
+    choose,
+    of_guide,
+    require_fit,
+)
 from scenarios.arguments import guides_of
 
 if TYPE_CHECKING:
@@ -89,13 +98,14 @@ def prepared(
 def header(config: pytest.Config) -> tuple[list[str], list[str]]:
     """Prepare what the run asks for; return the images, and a line on each guide's software.
 
-    pytest.UsageError for software that is not what its catalogue says, or cannot be built, and for
-    an image that cannot be had.
+    pytest.UsageError for software that is not what its catalogue says, cannot be built, or does not
+    run on the image's guests, and for an image that cannot be had.
     """
     images: list[str] = []
     lines: list[str] = []
     for guide in guides_of(config.args, GUIDES):
         try:
+            require_fit(software_of(config, guide), choose_image(config.getoption("image")).name)
             made, image = prepared(config, guide, "ucarp", Progress())
         except (ImageError, SourceRefused, PackagingFailed) as error:
             raise pytest.UsageError(str(error)) from error

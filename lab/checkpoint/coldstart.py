@@ -4,6 +4,10 @@ Booting is the slow part, and all guests of an image boot alike; so one is boote
 each machine is that guest thawed, which then becomes who its own seed says (`identity`). The MAC
 addresses that libvirt and QEMU know are the machine's own from the start; only the running guest
 has to be told. A libvirt that refuses this (or is not the lab's own) means an ordinary boot.
+
+So does a guest of EL. Its cloud-init would be the one to make it another machine, and that ends
+with an error when a NIC of the seed is not there: the running guest still has the MACs it was
+booted with. NetworkManager goes by those, too, whatever a NIC is told later.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ from lab.state import LabState
 from lab.topology import MachineSpec, Topology, check_memory
 
 _TEMPLATE = "template"
+_ALWAYS_BOOTED = ("el",)
 
 
 def cold_start(
@@ -50,7 +55,7 @@ def cold_start(
     progress = progress or Progress()
     check_memory(topology)
     recorded_before = capture is not None and os.path.lexists(capture)  # then it is not ours
-    if uri is None:
+    if uri is None and image.family not in _ALWAYS_BOOTED:
         try:
             templates = {
                 shape: _template(image, accelerator, shape, progress)

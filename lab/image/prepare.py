@@ -23,6 +23,9 @@ from lab.image.seed import volume
 from lab.progress import Say
 
 DONE = "vpnproof: packages installed"
+CONSOLE, SCRIPT = "/dev/ttyS0", "/root/prepare"
+SAID = "prepare: "
+"""Begins each line of the script on the console, which the guest's other programs write to, too."""
 _LIMIT_SECONDS = 3600 * 2  # some 150 packages, on a guest that may be emulated
 _NEEDED_MIB = 6000
 
@@ -59,6 +62,7 @@ def plan(release: int, sets: tuple[str, ...] = ()) -> list[str]:
             ]
         ),
         *(f"yum -y install {_SETS[name]}" for name in sets),
+        *(_settled_9() if release == 9 else []),
         # the guides' own steps start what they need; their iptables files exclude firewalld
         "systemctl disable httpd named keepalived iptables ip6tables crond || true",
         "systemctl disable --now firewalld && systemctl mask firewalld || true",
@@ -71,15 +75,19 @@ def plan(release: int, sets: tuple[str, ...] = ()) -> list[str]:
 def seed_files(release: int, sets: tuple[str, ...] = ()) -> dict[str, bytes]:
     """Return the seed of the preparing boot: run the plan, say so on the console, power off."""
     script = "\n".join(
-        ["#!/bin/sh", "set -ex", *plan(release, sets), "sync", f"echo '{DONE}' > /dev/ttyS0"]
+        ["#!/bin/sh", "set -ex", *plan(release, sets), "sync", f"echo '{DONE}' > {CONSOLE}"]
     )
+    # A getty hangs the console up some seconds into the script: whatever has it open then cannot
+    # write to it any more, and ends. So it is opened anew for each line.
+    told = f"while IFS= read -r line; do printf '{SAID}%s\\n' \"$line\" > {CONSOLE}; done"
     user_data = {
-        "write_files": [{"path": "/root/prepare", "permissions": "0700", "content": script + "\n"}],
-        "runcmd": ["/root/prepare > /dev/ttyS0 2>&1; rm -f /root/prepare; poweroff"],
+        "write_files": [{"path": SCRIPT, "permissions": "0700", "content": script + "\n"}],
+        "runcmd": [f"{SCRIPT} 2>&1 | {told}; rm -f {SCRIPT}; poweroff"],
     }
     network = {
         "version": 2,
-        "ethernets": {"build": {"match": {"macaddress": _MAC}, "dhcp4": True}},
+        # Named, for cloud-init of CentOS 7 writes a profile for a NIC that is called as the entry.
+        "ethernets": {"build": {"match": {"macaddress": _MAC}, "set-name": "eth0", "dhcp4": True}},
     }
     return {
         "meta-data": json.dumps({"instance-id": f"prepare-{release}"}).encode(),
@@ -140,8 +148,9 @@ def _boot_once(base: Path, files: dict[str, bytes], place: Path, accelerator: Ac
         raise ImageError(f"the preparing boot failed: {wrong}\n{_tail(console)}") from wrong
     if DONE not in tail(console):
         raise ImageError(
-            f"the guest did not install its packages; its console ends:\n{_tail(console)}",
-            hint="can this machine reach mirror.centos.org and EPEL? Else use --image=debian-12",
+            f"the guest did not install its packages; the last of it:\n{_said(console)}",
+            hint="can this machine reach mirrors.centos.org (vault.centos.org for CentOS 7) and "
+            "EPEL? Else use --image=debian-12",
         )
     subprocess.run(
         ["qemu-img", "convert", "-O", "qcow2", str(overlay), str(place / "disk.qcow2")], check=True
@@ -158,11 +167,29 @@ def _tail(console: Path, lines: int = 20) -> str:
     return last_lines(console, lines) or "(no console output)"
 
 
+def _said(console: Path, lines: int = 20) -> str:
+    """Return the script's last lines: a shutdown has come after them, and is longer than that."""
+    said = [line for line in tail(console).splitlines() if SAID in line]
+    return "\n".join(said[-lines:]) or _tail(console)
+
+
 def _archives_of_9() -> list[str]:
     return [
         "dnf -y install dnf-plugins-core",
         "dnf config-manager --set-enabled crb",
         "dnf -y install epel-release",
+    ]
+
+
+def _settled_9() -> list[str]:
+    """Return what a guest that will reach no archive, and was never used, needs besides."""
+    return [
+        # what mod_ssl's own configuration names is made at httpd's first start; the guides have
+        # the configuration read before that, which fails without it
+        "/usr/libexec/httpd-ssl-gencerts",
+        # `yum -y update` of the guide has nothing to do then, where it would be an error
+        "dnf config-manager --save --setopt=skip_if_unavailable=True",
+        "systemctl disable dnf-makecache.timer || true",
     ]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.errors import ScenarioError
+from lab.errors import ImageError, ScenarioError
 from provision.genuine import build, sources
 from provision.genuine.build import Built, Say
 from provision.genuine.catalogue import Source, read
@@ -52,6 +52,8 @@ class Software:
 
 
 DROP_IN = Software("drop-in", "as asked for")
+_DROP_IN_TAKES = (3, 9)
+"""The least Python that the drop-ins of both guides run on, in the guests."""
 
 
 def choose(asked: str, image: str) -> Software:
@@ -90,6 +92,19 @@ def of_guide(guide: str, chosen: Software, *, licence_accepted: bool = False) ->
     if chosen.is_genuine and licence_accepted:
         return Software("genuine", VENDORS)
     return Software("drop-in", _NOT_FREE)
+
+
+def require_fit(software: Software, image: str) -> None:
+    """Raise ImageError when `software` is known not to run on guests of `image`."""
+    has = platform_of(image).python
+    if software.is_genuine or has >= _DROP_IN_TAKES:
+        return
+    has_, takes = (".".join(map(str, version)) for version in (has, _DROP_IN_TAKES))
+    raise ImageError(
+        f"guests of {image} have Python {has_}, and the drop-in software takes {takes}",
+        hint="use --image=centos-stream-9 or debian-12; the multi-node guide alone can be followed "
+        "with --software=genuine",
+    )
 
 
 def built(software: Software, image: str, say: Say = lambda _line: None) -> Built | None:

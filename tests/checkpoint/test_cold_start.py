@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -123,6 +124,14 @@ def test_a_recording_that_was_there_before_stays(world: World, tmp_path: Path) -
     world.trouble = MachineError("cannot record to it: File exists")
     world.start(capture=capture)
     assert capture.read_bytes() == b"another lab's"
+
+
+def test_a_guest_of_el_is_booted_for_it_cannot_become_another(world: World) -> None:
+    """Its cloud-init waits for NICs that only the next reset gives the guest, and gives up."""
+    world.image = replace(world.image, family="el")
+    with world.start():
+        assert world.told == ["boot pair"]
+    assert world.said == []
 
 
 def test_a_libvirt_that_others_use_is_asked_for_a_plain_boot(world: World) -> None:

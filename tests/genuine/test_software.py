@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import ScenarioError
+from lab.errors import ImageError, ScenarioError
 from provision.errors import PackagingFailed
 from provision.genuine import build, catalogue, software
-from provision.genuine.software import Software, built, choose, of_guide
+from provision.genuine.software import DROP_IN, Software, built, choose, of_guide, require_fit
 from tests.genuine import world
 from tests.genuine.conftest import publish
 
@@ -106,3 +106,16 @@ def test_only_the_genuine_is_built_and_needs_packages_of_its_own(
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(PackagingFailed, match="needs git, dpkg-deb, go"):
         built(genuine, "debian-12")
+
+
+@pytest.mark.parametrize("image", ["debian-12", "centos-stream-9"])
+def test_the_drop_in_fits_guests_whose_python_is_new_enough(image: str) -> None:
+    require_fit(DROP_IN, image)
+
+
+def test_the_drop_in_does_not_fit_centos_7_and_the_genuine_is_not_asked() -> None:
+    with pytest.raises(ImageError, match=r"centos-7 have Python 3\.6.* takes 3\.9") as wrong:
+        require_fit(DROP_IN, "centos-7")
+    assert "--image=centos-stream-9" in wrong.value.hint
+    assert "--software=genuine" in wrong.value.hint
+    require_fit(Software("genuine", "as asked for", (("tool", "0" * 40),)), "centos-7")

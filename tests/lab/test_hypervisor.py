@@ -214,6 +214,16 @@ def test_everything_of_a_private_daemon_lies_in_its_directory(
     assert psutil.Process(int(pid)).ppid() != os.getpid()
 
 
+def test_a_private_daemon_gives_its_machines_no_label_of_their_own(daemon: Path) -> None:
+    """QEMU could not use the lab's sockets with SELinux' label of a guest, which is the default."""
+    told = (daemon / "cfg" / "libvirt" / "qemu.conf").read_text().splitlines()
+    assert 'security_driver = "none"' in told
+    opened = Hypervisor.start(daemon)
+    opened.define(SMALL.format(kind="qemu", name="unlabelled"))
+    assert "<seclabel" not in opened._domain("unlabelled").XMLDesc()
+    opened.close()
+
+
 def test_libvirts_errors_are_raised_and_not_printed(
     pretended: Hypervisor, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -372,6 +372,16 @@ def test_the_command_line_prints_the_plan(capsys):
     assert "./deploy_centos_node.sh" in capsys.readouterr().out
 
 
+def test_software_that_does_not_fit_the_image_is_refused_before_that_is_fetched(
+    capsys, monkeypatch
+):
+    for name in ("collect_garbage", "check_memory", "choose"):
+        monkeypatch.setitem(main.__globals__, name, lambda *_: None)
+    monkeypatch.setitem(main.__globals__, "prepare", lambda *_, **__: pytest.fail("began"))
+    assert main(["up", "--image", "centos-7", "--software", "drop-in"]) == 1
+    assert "have Python 3.6" in capsys.readouterr().err
+
+
 def test_the_command_line_says_what_is_wrong(capsys):
     assert main(["dry-run", "--image", "plan9"]) == 1
     assert "known: debian-12" in capsys.readouterr().err

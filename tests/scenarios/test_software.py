@@ -20,7 +20,8 @@ class Config(SimpleNamespace):
     """As much of pytest's configuration as is asked for."""
 
     def getoption(self, name: str) -> Any:
-        chosen = {"software": "auto", "image": "debian-12", "accept_vendor_licence": False}
+        image = getattr(self, "image", "debian-12")
+        chosen = {"software": "auto", "image": image, "accept_vendor_licence": False}
         return chosen[name]
 
 
@@ -72,6 +73,15 @@ def test_an_image_that_cannot_be_had_is_a_usage_error_without_a_trace(
     monkeypatch.setattr(software, "prepared", prepared)
     config: Any = Config(stash=pytest.Stash(), args=["scenarios/failover"])
     with pytest.raises(pytest.UsageError, match="centos-7 cannot be had"):
+        software.header(config)
+
+
+def test_software_that_does_not_fit_the_image_is_refused_before_that_is_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(software, "prepared", lambda *_: pytest.fail("began"))
+    config: Any = Config(stash=pytest.Stash(), args=["scenarios/failover"], image="centos-7")
+    with pytest.raises(pytest.UsageError, match=r"have Python 3\.6"):
         software.header(config)
 
 
