@@ -25,8 +25,7 @@ from evidence.moment import NS
 from evidence.scenario import Evidence
 from tests.checks.cases import every_row
 from tests.checks.cases.row import Row
-from tests.checks.engine.recorded import SAID, attempt, good_run
-from tests.checks.engine.test_integrity import chain_again, lines_of, rewrite
+from tests.checks.engine.recorded import SAID, attempt, chain_again, good_run, lines_of, rewrite
 from tests.checks.failover.recording import ADDRESS, SCENARIO, Run, stopped, takeover
 from tests.checks.failover.test_returning import returned
 from tests.checks.failover.test_setup import prepared
