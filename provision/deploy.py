@@ -34,10 +34,10 @@ from lab.checkpoint import (
     labs_by_checkpoint,
     thaw,
 )
-from lab.elsewhere import Cached, made_once
 from lab.errors import LabError
 from lab.image import Image
 from lab.lab import Lab
+from lab.made_once import Cached, made_once
 from lab.progress import Progress
 from lab.timing import Kind, spending
 from lab.topology import Topology, has_memory, read_topology

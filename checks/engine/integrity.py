@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from checks.engine.attempts import Attempt, attempts_of, begun_twice, counted_twice
 from checks.engine.coming_home import told_otherwise
@@ -26,6 +27,9 @@ from evidence.files import inside
 from evidence.parts import Histories, Part, prefix_of, read_histories
 from evidence.pcapng import CUT
 from evidence.recording import Recording
+
+_Wrong = Literal["altered", "damaged", "cut"]
+"""As in `Integrity`."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +57,25 @@ def integrity(directory: Path, seal: str = "", histories: Histories | None = Non
     if histories is None:
         histories = read_histories(directory)
     attempts = attempts_of(histories)
+    other = _other_than_it_came(directory, histories)
     altered = (
         *_without_verdict(directory, attempts),
         *begun_twice(histories, attempts),
-        *_other_than_it_came(directory, histories),
+        *other["altered"],
         *_unheard_of(histories),
         *_summary(directory),
         *broken(directory, seal),
     )
-    found = [one for part, recording in histories for one in _damaged(part, recording)]
+    damaged: list[str] = []
+    cut: list[str] = []
     lost = {prefix_of(host) for host in _lost(histories)}
-    cut = [one.what for one in found if one.is_end and one.part in lost]
-    damaged = [one.what for one in found if not (one.is_end and one.part in lost)]
+    for part, recording in histories:
+        for one in _damaged(part, recording):
+            (cut if one.is_end and part.prefix in lost else damaged).append(one.what)
     damaged += _wrong_when_it_came(histories)
-    for sure, what in _came_last_of_lost(directory, histories):
-        (damaged if sure else cut).append(what)
+    damaged += other["damaged"]
     damaged += told_otherwise(histories, read_verdicts(directory))
+    cut += other["cut"]
     still_open = tuple(_open(directory, histories, attempts))
     return Integrity(altered, tuple(damaged), still_open, tuple(cut))
 
@@ -85,28 +92,23 @@ def _without_verdict(directory: Path, attempts: list[Attempt]) -> Iterator[str]:
                 )
 
 
-def _other_than_it_came(directory: Path, histories: Histories) -> Iterator[str]:
-    """Yield what is not as it came last, of the hosts that were not lost."""
-    arrived, lost = histories.own.of(EvidenceArrived), _lost(histories)
-    for host in hosts_of(arrived):
-        if host not in lost:
-            prefix = prefix_of(host)
-            for one in other_than_arrived(directory / prefix, host, arrived):
-                yield prefix + one
+def _other_than_it_came(directory: Path, histories: Histories) -> dict[_Wrong, list[str]]:
+    """Return what is not as it came last, of each host, by what that makes it.
 
-
-def _came_last_of_lost(directory: Path, histories: Histories) -> Iterator[tuple[bool, str]]:
-    """Yield what is not as it came last, of the hosts that were lost, and whether that is damage.
-
-    What was on its way then came in part: it is more than what came before, and no damage.
+    It is altered, unless its host was lost: what was on its way then came in part. That may be more
+    than what came before, and is cut; what is less than that is damaged.
     """
+    found: dict[_Wrong, list[str]] = {"altered": [], "damaged": [], "cut": []}
     arrived, lost = histories.own.of(EvidenceArrived), _lost(histories)
     for host in hosts_of(arrived):
-        if host in lost:
-            prefix = prefix_of(host)
-            sure = {*since_arrival(directory / prefix, host, arrived)}
-            for one in other_than_arrived(directory / prefix, host, arrived):
-                yield one in sure, prefix + one
+        prefix = prefix_of(host)
+        sure = {*since_arrival(directory / prefix, host, arrived)} if host in lost else set()
+        for one in other_than_arrived(directory / prefix, host, arrived):
+            if host not in lost:
+                found["altered"].append(prefix + one)
+            else:
+                found["damaged" if one in sure else "cut"].append(prefix + one)
+    return found
 
 
 def _lost(histories: Histories) -> set[str]:
@@ -132,21 +134,20 @@ def _wrong_when_it_came(histories: Histories) -> Iterator[str]:
 class _Damage:
     """Damage of a part's file. is_end: whether all that is wrong is that its end is missing."""
 
-    part: str
     what: str
     is_end: bool
 
 
 def _damaged(part: Part, recording: Recording) -> Iterator[_Damage]:
     for one in recording.damage:
-        yield _Damage(part.prefix, str(one), one.is_torn_end)
+        yield _Damage(str(one), one.is_torn_end)
     for path in sorted(part.directory.glob("wire/*.pcapng")):
         try:
             why = verify(inside(part.directory, part.files.place(path)))
         except EvidenceError as error:
             why = error.message
         if why:
-            yield _Damage(part.prefix, f"{part.place(path)}: {why}", why.startswith(CUT))
+            yield _Damage(f"{part.place(path)}: {why}", why.startswith(CUT))
 
 
 def _summary(directory: Path) -> Iterator[str]:

@@ -174,8 +174,8 @@ def a_reboot_loop_moves_nothing(evidence: Evidence, owed: Obligations) -> None:
 def restarting_the_active_secondary_fails_back(evidence: Evidence, owed: Obligations) -> None:
     """Judge that after a restart of the active secondary the primary is active, and stays so.
 
-    As many times as was planned. The guide's few seconds begin with the last advertisement: the
-    restart command takes its time, and ucarp advertises until it is stopped.
+    Once, or as many times as an older run has planned. The guide's few seconds begin with the last
+    advertisement: the restart command takes its time, and ucarp advertises until it is stopped.
     """
     recorded = Recorded(evidence)
     secondary, primary = recorded.pair.secondary, recorded.pair.primary

@@ -76,7 +76,10 @@ class RebootLoopEnded(Event):
 
 
 class FailbacksPlanned(Event):
-    """The active secondary is going to be restarted, so many times (FO-30)."""
+    """The active secondary is going to be restarted, so many times (FO-30).
+
+    Of older runs, which restarted it several times in one scenario; now each is one of its own.
+    """
 
     kind: Literal["failbacks.planned"] = "failbacks.planned"
     times: int = Field(ge=1)

@@ -25,9 +25,9 @@ from lab.checkpoint.manifest import FORMAT, Checkpoint, FrozenFile, Manifest
 from lab.checkpoint.place import PARTS
 from lab.checkpoint.saveimage import SaveImage
 from lab.checkpoint.store import Store
-from lab.elsewhere import is_free
 from lab.errors import LabError
 from lab.image.cache import images_root
+from lab.made_once import is_free
 
 _FLAT_MIB = 1024
 """What copies of a lab's disks may take that lie right on the image."""

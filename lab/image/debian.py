@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.cache import content_key, locked, require_space
-from lab.elsewhere import Cached, made_once
 from lab.errors import ImageError
 from lab.image import aptsources
 from lab.image.archives import KEYRING, Archives
 from lab.image.cache import Image, entering, images_root
 from lab.image.kept import Images
+from lab.made_once import Cached, made_once
 from lab.progress import Say
 
 RELEASE = "bookworm"

@@ -15,11 +15,11 @@ from pathlib import Path
 from lab.accelerator import Accelerator, qemu_program
 from lab.cache import content_key, locked
 from lab.console import last_lines, tail
-from lab.elsewhere import Cached, made_once
 from lab.errors import ImageError
 from lab.image.cache import Image, entering, images_root
 from lab.image.kept import Images
 from lab.image.seed import volume
+from lab.made_once import Cached, made_once
 from lab.progress import Say
 
 DONE = "vpnproof: packages installed"

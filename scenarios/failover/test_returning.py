@@ -7,12 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from checks.failover.returning import CYCLES, WATCH_S
-from evidence.events.takeover import (
-    FailbacksPlanned,
-    NodeReturned,
-    RebootLoopBegan,
-    RebootLoopEnded,
-)
+from evidence.events.takeover import NodeReturned, RebootLoopBegan, RebootLoopEnded
 from lab.probe import Probe
 from lab.wait import pause
 from scenarios.failover import faults, observe
@@ -68,7 +63,6 @@ def test_a_node_that_reboots_over_and_over_moves_nothing(
 def test_restarting_the_active_secondary_gives_the_role_back(
     pair: Pair, probe: Probe, judge: Judge
 ) -> None:
-    pair.history.record(FailbacksPlanned(source="scenario", times=1))
     pair.make_active("secondary")
     provoke(pair, faults.SERVICE_RESTART, probe)
     judge("FO-30")

@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from checks.multi_node.deployment import Deployment
@@ -20,6 +21,8 @@ from evidence.secret import Secrets, in_profile
 from lab.errors import DeadlinePassed, ScenarioError
 from provision.vpn_clients import Client, Tunnel, VpnClients
 
+SECONDS_EACH = 15
+"""For all clients of a scenario that connect together, times their number."""
 _PROTOCOL = {
     ("udp", 4): "udp4",
     ("udp", 6): "udp6",
@@ -56,17 +59,18 @@ class Way:
         return "\n".join([f"remote {self.remote} {PORT} {protocol}", *kept, ""])
 
 
-def ways(site: Deployment, *transports: Transport) -> list[Way]:
-    """Return every way into each node by some protocols, over IPv4 and IPv6."""
-    return [
+def ways(site: Deployment, *transports: Transport) -> dict[str, Way]:
+    """Return every way into each node by some protocols, over IPv4 and IPv6, by its name."""
+    each = [
         Way(node, transport, address)
         for node in site.nodes
         for transport in transports
         for address in site.hosts[node].addresses.values()
     ]
+    return {way.name: way for way in each}
 
 
-def clients(site: Deployment, configs: Mapping[str, str]) -> list[Client]:
+def addressed(site: Deployment, configs: Mapping[str, str]) -> list[Client]:
     """Return clients by the names of their configurations, each with its own addresses."""
     ipv4, ipv6 = (_free(site, family, len(configs)) for family in (4, 6))
     return [
@@ -94,99 +98,105 @@ def _free(site: Deployment, family: int, wanted: int) -> list[str]:
     return free[:wanted]
 
 
-def by_ways(site: Deployment, wanted: Sequence[Way], profiles: Sequence[str]) -> list[Client]:
-    """Return a client for each way, with a downloaded profile that has no other.
+@dataclass(frozen=True)
+class Clients:
+    """The VPN clients of a scenario, all that they are given, and where it is recorded.
 
-    A process lets a certificate in once at a time: one profile for each family is enough.
+    profiles: the configurations that users have downloaded, one a user.
     """
-    one_each = {family: profiles[index] for index, family in enumerate(FAMILIES)}
-    return clients(site, {way.name: way.only(one_each[way.family]) for way in wanted})
 
+    vpn: VpnClients
+    profiles: Sequence[str]
+    site: Deployment
+    history: History
 
-def connect(
-    vpn_clients: VpnClients,
-    history: History,
-    site: Deployment,
-    wanted: Sequence[Client],
-    *,
-    seconds: float,
-) -> dict[str, Tunnel]:
-    """Connect clients side by side, record when each was sent; return what became of each."""
-    start(vpn_clients, history, site, wanted)
-    with contextlib.suppress(DeadlinePassed):
-        vpn_clients.wait_up([one.name for one in wanted], seconds)
-    tunnels = vpn_clients.statuses([one.name for one in wanted])
-    return {tunnel.name: tunnel for tunnel in tunnels}
+    def by_ways(self, each: Mapping[str, Way]) -> list[Client]:
+        """Return a client for each way, by its name, with a profile that has no other.
 
+        A process lets a certificate in once at a time: one profile for each family is enough.
+        """
+        one_each = {family: self.profiles[index] for index, family in enumerate(FAMILIES)}
+        configs = {name: way.only(one_each[way.family]) for name, way in each.items()}
+        return addressed(self.site, configs)
 
-def connect_in_turn(
-    vpn_clients: VpnClients,
-    history: History,
-    site: Deployment,
-    wanted: Sequence[Client],
-    *,
-    seconds_each: float,
-) -> dict[str, Tunnel]:
-    """Connect clients one after the other; return what became of each.
+    def try_ways(
+        self, each: Mapping[str, Way], *, seconds: float
+    ) -> tuple[list[Client], dict[str, Tunnel]]:
+        """Connect a client by each way, and record what became of it; return both."""
+        wanted = self.by_ways(each)
+        tunnels = self.connect(wanted, seconds=seconds)
+        self.record(wanted, tunnels, each)
+        return wanted, tunnels
 
-    A node's process serves nobody while it asks who may come in. Who waits for it for longer than
-    `server-poll-timeout` tries the next way: by TCP, where nothing tells a client of a dead node.
-    """
-    found: dict[str, Tunnel] = {}
-    for one in wanted:
-        found |= connect(vpn_clients, history, site, [one], seconds=seconds_each)
-    return found
+    def connect(self, wanted: Sequence[Client], *, seconds: float) -> dict[str, Tunnel]:
+        """Connect clients side by side, record when each was sent; return what became of each."""
+        self.start(wanted)
+        with contextlib.suppress(DeadlinePassed):
+            self.vpn.wait_up([one.name for one in wanted], seconds)
+        return self.tunnels(wanted)
 
+    def connect_in_turn(
+        self, wanted: Sequence[Client], *, seconds_each: float
+    ) -> dict[str, Tunnel]:
+        """Connect clients one after the other; return what became of each.
 
-def start(
-    vpn_clients: VpnClients, history: History, site: Deployment, wanted: Sequence[Client]
-) -> None:
-    """Send clients to connect, and record when each was sent."""
-    for one in wanted:
-        Secrets(history.path.parent).keep(in_profile(one.name, one.config))
-        history.record(TunnelStarted(source=site.client.name, client=one.name))
-    vpn_clients.connect_all(wanted)
+        A node's process serves nobody while it asks who may come in. Who waits for it for longer
+        than `server-poll-timeout` tries the next way: by TCP, where nothing tells a client of a
+        dead node.
+        """
+        found: dict[str, Tunnel] = {}
+        for one in wanted:
+            found |= self.connect([one], seconds=seconds_each)
+        return found
 
+    def start(self, wanted: Sequence[Client]) -> None:
+        """Send clients to connect, and record when each was sent."""
+        for one in wanted:
+            Secrets(self.history.path.parent).keep(in_profile(one.name, one.config))
+            self.history.record(TunnelStarted(source=self.site.client.name, client=one.name))
+        self.vpn.connect_all(wanted)
 
-def record_tunnels(
-    vpn_clients: VpnClients,
-    history: History,
-    site: Deployment,
-    wanted: Iterable[Client],
-    tunnels: Mapping[str, Tunnel],
-    ways: Mapping[str, Way],
-) -> None:
-    """Ping each tunnel's far end and record one `TunnelTried` a client.
+    def tunnels(self, wanted: Iterable[Client]) -> dict[str, Tunnel]:
+        """Return how clients stand, by their names."""
+        return {one.name: one for one in self.vpn.statuses([one.name for one in wanted])}
 
-    `ways` says which way a client was given; one without took the way it found.
-    """
-    up = {name: inside(tunnel, 4) for name, tunnel in tunnels.items() if tunnel.up}
-    targets = {name: far_end(site, address) for name, address in up.items() if address}
-    answered = vpn_clients.ping_all(targets)
-    for one in wanted:
-        tunnel, way = tunnels[one.name], ways.get(one.name)
-        remote = (way.remote if way else tunnel.remote) or ""
-        ping = Ping(
-            target=targets.get(one.name, ""),
-            sent=int(one.name in targets),
-            received=int(answered.get(one.name, False)),
-        )
-        history.record(
-            TunnelTried(
-                source=site.client.name,
-                client=one.name,
-                transport=way.transport if way else transport_of(site, inside(tunnel, 4)),
-                family=6 if ":" in remote else 4,
-                remote=remote,
-                address4=one.ipv4,
-                address6=one.ipv6,
-                up=tunnel.up,
-                tunnel4=inside(tunnel, 4),
-                tunnel6=inside(tunnel, 6),
-                ping=ping,
-                detail="" if tunnel.up else tunnel.log,
+    def record(
+        self,
+        wanted: Iterable[Client],
+        tunnels: Mapping[str, Tunnel],
+        ways: Mapping[str, Way] = MappingProxyType({}),
+    ) -> None:
+        """Ping each tunnel's far end and record one `TunnelTried` a client.
+
+        `ways` says which way a client was given; one without took the way it found.
+        """
+        up = {name: inside(tunnel, 4) for name, tunnel in tunnels.items() if tunnel.up}
+        targets = {name: far_end(self.site, address) for name, address in up.items() if address}
+        answered = self.vpn.ping_all(targets)
+        for one in wanted:
+            tunnel, way = tunnels[one.name], ways.get(one.name)
+            remote = (way.remote if way else tunnel.remote) or ""
+            ping = Ping(
+                target=targets.get(one.name, ""),
+                sent=int(one.name in targets),
+                received=int(answered.get(one.name, False)),
             )
-        )
+            self.history.record(
+                TunnelTried(
+                    source=self.site.client.name,
+                    client=one.name,
+                    transport=way.transport if way else transport_of(self.site, inside(tunnel, 4)),
+                    family=6 if ":" in remote else 4,
+                    remote=remote,
+                    address4=one.ipv4,
+                    address6=one.ipv6,
+                    up=tunnel.up,
+                    tunnel4=inside(tunnel, 4),
+                    tunnel6=inside(tunnel, 6),
+                    ping=ping,
+                    detail="" if tunnel.up else tunnel.log,
+                )
+            )
 
 
 def inside(tunnel: Tunnel, family: int) -> str:

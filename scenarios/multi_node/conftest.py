@@ -10,7 +10,7 @@ from checks.multi_node.deployment import Deployment
 from evidence.history import History
 from lab.lab import Lab
 from provision.multi_node.download import downloaded
-from provision.vpn_clients import VpnClients
+from scenarios.multi_node.clients import Clients
 from scenarios.multi_node.planned import record_planned
 from scenarios.multi_node.tunnel_clients import TunnelClients
 
@@ -28,16 +28,14 @@ def site(lab: Lab, history: History) -> Deployment:
 
 
 @pytest.fixture
-def vpn_clients(multi_node: Lab, site: Deployment) -> Iterator[VpnClients]:
-    """Clients on the client machine; those a scenario connects are gone when it ends."""
-    clients = TunnelClients(multi_node, site)
+def clients(multi_node: Lab, site: Deployment, history: History) -> Iterator[Clients]:
+    """Clients on the client machine, with the profiles that users have downloaded.
+
+    Those a scenario connects are gone when it ends.
+    """
+    vpn = TunnelClients(multi_node, site)
+    profiles = downloaded(multi_node[site.controller.name])
     try:
-        yield clients
+        yield Clients(vpn, profiles, site, history)
     finally:
-        clients.leave()
-
-
-@pytest.fixture
-def profiles(multi_node: Lab, site: Deployment) -> list[str]:
-    """The configurations that users have downloaded, one a user."""
-    return downloaded(multi_node[site.controller.name])
+        vpn.leave()

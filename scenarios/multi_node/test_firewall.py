@@ -13,6 +13,7 @@ from checks.multi_node.rules import SSH
 from checks.multi_node.tightened import NO_COMMIT
 from evidence.events.access import GuideTextTried, Phase
 from evidence.events.access import Way as Forwarded
+from evidence.events.multi_node import Transport
 from evidence.history import History
 from lab.lab import Lab
 from lab.machine import Machine
@@ -20,16 +21,15 @@ from provision import multi_node as guide
 from provision.multi_node import firewall
 from provision.multi_node.site import Site
 from provision.platform import platform_of
-from provision.vpn_clients import Client, Tunnel, VpnClients
+from provision.vpn_clients import Client, Tunnel
 from scenarios.multi_node import access
 from scenarios.multi_node.access import Ports
-from scenarios.multi_node.clients import by_ways, connect, inside, record_tunnels, ways
+from scenarios.multi_node.clients import SECONDS_EACH, Clients, inside, ways
 from scenarios.multi_node.observe import side_by_side
 from scenarios.multi_node.tunnel_clients import DEVICE
 
 Judge = Callable[[str], object]
 
-SECONDS_EACH = 15  # for all clients of a scenario together, times their number
 NOBODY_IN: Ports = {
     # where services usually are, OpenVPN's management ports, and neighbours of what is let in
     "tcp": (
@@ -53,12 +53,7 @@ def tighten(lab: Lab) -> None:
 @pytest.mark.destructive
 @pytest.mark.requirement("MN-28")
 def test_the_tightened_firewall_lets_in_what_the_guide_says_and_stays(
-    multi_node: Lab,
-    site: Deployment,
-    vpn_clients: VpnClients,
-    profiles: list[str],
-    history: History,
-    judge: Judge,
+    multi_node: Lab, site: Deployment, clients: Clients, history: History, judge: Judge
 ) -> None:
     nodes = [multi_node[node] for node in site.nodes]
     try_ipv6_as_printed(history, multi_node, nodes[0])
@@ -69,13 +64,13 @@ def test_the_tightened_firewall_lets_in_what_the_guide_says_and_stays(
     side_by_side(nodes, lambda node: access.apply_changes(history, node))
     with access.echoing(nodes, NOBODY_IN["udp"]):
         show(history, site, nodes, "applied")
-        wanted, _ = connected(vpn_clients, history, site, profiles, transports=("udp",))
+        wanted, _ = connected(clients, "udp")
         side_by_side(
             (multi_node[name] for name in (site.controller.name, site.client.name)),
             lambda machine: access.knock(history, site, machine, site.nodes, ALL),
         )
         for node in site.nodes:
-            go_out(history, site, vpn_clients, node, wanted)
+            go_out(clients, node, wanted)
         show(history, site, nodes, "applied")
     judge("MN-28")
 
@@ -83,21 +78,16 @@ def test_the_tightened_firewall_lets_in_what_the_guide_says_and_stays(
 @pytest.mark.destructive
 @pytest.mark.requirement("MN-29")
 def test_nothing_but_clients_packets_and_answers_goes_through_a_node(
-    multi_node: Lab,
-    site: Deployment,
-    vpn_clients: VpnClients,
-    profiles: list[str],
-    history: History,
-    judge: Judge,
+    multi_node: Lab, site: Deployment, clients: Clients, history: History, judge: Judge
 ) -> None:
     nodes = [multi_node[node] for node in site.nodes]
     tighten(multi_node)
-    wanted, tunnels = connected(vpn_clients, history, site, profiles, transports=TRANSPORTS)
+    wanted, tunnels = connected(clients, *TRANSPORTS)
     show(history, site, nodes, "loaded")
     for node in site.nodes:
-        go_out(history, site, vpn_clients, node, wanted)
+        go_out(clients, node, wanted)
         for family in FAMILIES:
-            between_clients(history, vpn_clients, node, tunnels, family)
+            between_clients(clients, node, tunnels, family)
             from_outside(history, multi_node, site, node, tunnels, family)
     show(history, site, nodes, "loaded")
     let_in_as_printed(history, multi_node, site, tunnels)
@@ -105,19 +95,11 @@ def test_nothing_but_clients_packets_and_answers_goes_through_a_node(
 
 
 def connected(
-    vpn_clients: VpnClients,
-    history: History,
-    site: Deployment,
-    profiles: list[str],
-    *,
-    transports: tuple[str, ...],
+    clients: Clients, *transports: Transport
 ) -> tuple[list[Client], Mapping[str, Tunnel]]:
     """Connect a client by each way to each node, and record what became of them."""
-    each = ways(site, *(one for one in TRANSPORTS if one in transports))
-    wanted = by_ways(site, each, profiles)
-    tunnels = connect(vpn_clients, history, site, wanted, seconds=SECONDS_EACH * len(wanted))
-    record_tunnels(vpn_clients, history, site, wanted, tunnels, {way.name: way for way in each})
-    return wanted, tunnels
+    each = ways(clients.site, *transports)
+    return clients.try_ways(each, seconds=SECONDS_EACH * len(each))
 
 
 def show(history: History, site: Deployment, nodes: list[Machine], phase: Phase) -> None:
@@ -133,30 +115,24 @@ def reboot(node: Machine) -> None:
     node.run("systemctl is-system-running --wait", timeout=240, check=False)
 
 
-def go_out(
-    history: History, site: Deployment, vpn_clients: VpnClients, node: str, wanted: list[Client]
-) -> None:
+def go_out(clients: Clients, node: str, wanted: list[Client]) -> None:
     """Let a client of a node reach the services machine through it."""
     name = next(one.name for one in wanted if one.name.startswith(f"{node}-"))
     for family in FAMILIES:
-        target = site.services.address(family)
-        forward(history, name, vpn_clients, node, "out", target, sent=2)
+        target = clients.site.services.address(family)
+        forward(clients, name, node, "out", target, sent=2)
 
 
 def between_clients(
-    history: History,
-    vpn_clients: VpnClients,
-    node: str,
-    tunnels: Mapping[str, Tunnel],
-    family: int,
+    clients: Clients, node: str, tunnels: Mapping[str, Tunnel], family: int
 ) -> None:
     """Let a client of a node look for another of its process, and for one of the other process."""
     name = f"{node}-udp4"
     same, other = (inside(tunnels[f"{node}-{one}"], family) for one in ("udp6", "tcp4"))
     if same:
-        forward(history, name, vpn_clients, node, "to a client of the same process", same)
+        forward(clients, name, node, "to a client of the same process", same)
     if other:
-        forward(history, name, vpn_clients, node, "to a client of another", other)
+        forward(clients, name, node, "to a client of another", other)
 
 
 def from_outside(
@@ -178,21 +154,14 @@ def from_outside(
 
 
 def forward(
-    history: History,
-    name: str,
-    vpn_clients: VpnClients,
-    node: str,
-    way: Forwarded,
-    target: str,
-    *,
-    sent: int = 1,
+    clients: Clients, name: str, node: str, way: Forwarded, target: str, *, sent: int = 1
 ) -> None:
     """Let a client send by its tunnel, and by nothing else."""
 
     def sends(command: str) -> int:
-        return vpn_clients.run(name, command, check=False).status
+        return clients.vpn.run(name, command, check=False).status
 
-    access.forward(history, name, sends, node, way, target, sent=sent, device=DEVICE)
+    access.forward(clients.history, name, sends, node, way, target, sent=sent, device=DEVICE)
 
 
 def try_ipv6_as_printed(history: History, lab: Lab, node: Machine) -> None:

@@ -11,9 +11,8 @@ from checks.multi_node.guide import FAMILIES, RECORD_TYPE
 from checks.protocols.round_robin import LEAST_QUERIES
 from evidence.history import History
 from lab.lab import Lab
-from provision.vpn_clients import VpnClients
 from scenarios.multi_node import installed, observe, visits
-from scenarios.multi_node.clients import by_ways, clients, connect, record_tunnels, ways
+from scenarios.multi_node.clients import Clients, addressed, ways
 from scenarios.multi_node.portal import Portal
 
 Judge = Callable[[str], object]
@@ -26,19 +25,11 @@ FULL_QUERIES = 1000
 @pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-21")
 def test_the_shared_name_leads_to_all_nodes_and_each_lets_a_client_in(
-    multi_node: Lab,
-    site: Deployment,
-    vpn_clients: VpnClients,
-    profiles: list[str],
-    history: History,
-    judge: Judge,
+    multi_node: Lab, site: Deployment, clients: Clients, history: History, judge: Judge
 ) -> None:
     questions = [(site.shared_name, RECORD_TYPE[family]) for family in FAMILIES]
     observe.names(history, multi_node[site.client.name], questions)
-    each = ways(site, "udp")
-    wanted = by_ways(site, each, profiles)
-    tunnels = connect(vpn_clients, history, site, wanted, seconds=SECONDS)
-    record_tunnels(vpn_clients, history, site, wanted, tunnels, {way.name: way for way in each})
+    clients.try_ways(ways(site, "udp"), seconds=SECONDS)
     judge("MN-21")
 
 
@@ -57,18 +48,12 @@ def test_the_dns_server_rotates_its_answers(
 @pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-23")
 def test_clients_that_connect_by_the_shared_name_land_on_all_nodes(
-    multi_node: Lab,
-    site: Deployment,
-    vpn_clients: VpnClients,
-    profiles: list[str],
-    history: History,
-    judge: Judge,
+    multi_node: Lab, site: Deployment, clients: Clients, history: History, judge: Judge
 ) -> None:
-    named = {f"client-{number}": profile for number, profile in enumerate(profiles)}
-    wanted = clients(site, named)
-    seconds = max(SECONDS, SECONDS_EACH * len(wanted))
-    tunnels = connect(vpn_clients, history, site, wanted, seconds=seconds)
-    record_tunnels(vpn_clients, history, site, wanted, tunnels, {})
+    named = {f"client-{number}": profile for number, profile in enumerate(clients.profiles)}
+    wanted = addressed(site, named)
+    tunnels = clients.connect(wanted, seconds=max(SECONDS, SECONDS_EACH * len(wanted)))
+    clients.record(wanted, tunnels)
     observe.connection_log(history, multi_node[site.controller.name])
     judge("MN-23")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,13 +14,11 @@ from evidence.history import History
 from lab.errors import DeadlinePassed
 from lab.lab import Lab
 from lab.wait import pause
-from provision.vpn_clients import Client, VpnClients
-from scenarios.multi_node.clients import Way, by_ways, connect, record_tunnels, ways
+from scenarios.multi_node.clients import SECONDS_EACH, Clients, Way, ways
 from scenarios.multi_node.maintenance import Maintenance, asking, connections, far_ends
 
 Judge = Callable[[str], object]
 
-SECONDS_EACH = 15  # for all clients together, times their number
 BACK_S = 100.0  # longer than what MN-27 allows
 STAYS_S = 3.0
 SERVED_S = 3.0  # before anything is stopped
@@ -36,41 +34,36 @@ WRONG_ORDERS: tuple[tuple[Script, ...], ...] = (
 class Users:
     """Clients that use every node, by UDP and TCP, over both families, while it is maintained."""
 
-    def __init__(
-        self, lab: Lab, site: Deployment, vpn_clients: VpnClients, history: History
-    ) -> None:
-        self._lab, self._site, self._history = lab, site, history
-        self._vpn_clients = vpn_clients
+    def __init__(self, lab: Lab, clients: Clients) -> None:
+        self._clients, site = clients, clients.site
+        self._machine, self._controller = lab[site.client.name], lab[site.controller.name]
         each = ways(site, "udp", "tcp")
-        self._ways = {way.name: way for way in each if _is_used(way, site)}
+        self._ways = {name: way for name, way in each.items() if _is_used(way, site)}
+        self._wanted = clients.by_ways(self._ways)
 
     @contextlib.contextmanager
-    def connected(self, profiles: Sequence[str]) -> Iterator[None]:
+    def connected(self) -> Iterator[None]:
         """Connect them, and let them ask for something until the end of the block."""
-        wanted = by_ways(self._site, list(self._ways.values()), profiles)
-        seconds = SECONDS_EACH * len(wanted)
-        connect(self._vpn_clients, self._history, self._site, wanted, seconds=seconds)
-        machine = self._lab[self._site.client.name]
-        targets = {name: far_ends(self._site, way.transport) for name, way in self._ways.items()}
-        with asking(self._vpn_clients, machine, targets):
-            self.look(wanted)
-            connections(self._history, self._lab[self._site.controller.name])
+        clients = self._clients
+        clients.connect(self._wanted, seconds=SECONDS_EACH * len(self._wanted))
+        targets = {name: far_ends(clients.site, way.transport) for name, way in self._ways.items()}
+        with asking(clients.vpn, self._machine, targets):
+            self.look()
             pause(SERVED_S)
-            self._wanted = wanted
             yield
 
     def wait_until_back(self) -> None:
         """Wait until they are connected again, and a while longer; then record how they stand."""
         with contextlib.suppress(DeadlinePassed):
-            self._vpn_clients.wait_up(list(self._ways), BACK_S)
+            self._clients.vpn.wait_up(list(self._ways), BACK_S)
         pause(STAYS_S)
-        self.look(self._wanted)
-        connections(self._history, self._lab[self._site.controller.name])
+        self.look()
 
-    def look(self, wanted: Sequence[Client]) -> None:
-        """Record how each stands."""
-        tunnels = {one.name: one for one in self._vpn_clients.statuses(list(self._ways))}
-        record_tunnels(self._vpn_clients, self._history, self._site, wanted, tunnels, self._ways)
+    def look(self) -> None:
+        """Record how each stands, and what the controller has logged."""
+        clients = self._clients
+        clients.record(self._wanted, clients.tunnels(self._wanted), self._ways)
+        connections(clients.history, self._controller)
 
 
 def _is_used(way: Way, site: Deployment) -> bool:
@@ -80,16 +73,10 @@ def _is_used(way: Way, site: Deployment) -> bool:
 
 
 @pytest.fixture
-def users(
-    multi_node: Lab,
-    site: Deployment,
-    vpn_clients: VpnClients,
-    profiles: list[str],
-    history: History,
-) -> Iterator[Users]:
+def users(multi_node: Lab, clients: Clients) -> Iterator[Users]:
     """Two users a node, connected before and while the scenario goes on."""
-    found = Users(multi_node, site, vpn_clients, history)
-    with found.connected(profiles):
+    found = Users(multi_node, clients)
+    with found.connected():
         yield found
 
 

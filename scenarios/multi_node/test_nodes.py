@@ -11,13 +11,10 @@ from checks.multi_node.guide import TRANSPORTS
 from evidence.history import History
 from lab.lab import Lab
 from lab.machine import Machine
-from provision.vpn_clients import VpnClients
 from scenarios.multi_node import access, installed, observe
-from scenarios.multi_node.clients import by_ways, connect, record_tunnels, ways
+from scenarios.multi_node.clients import SECONDS_EACH, Clients, ways
 
 Judge = Callable[[str], object]
-
-SECONDS_EACH = 15  # for all clients of a scenario together, times their number
 
 
 @pytest.mark.on_site("observes")
@@ -35,17 +32,10 @@ def test_each_node_runs_one_openvpn_process_a_protocol(
 @pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-15")
 def test_a_client_gets_into_each_node_by_udp_and_tcp_over_ipv4_and_ipv6(
-    site: Deployment,
-    vpn_clients: VpnClients,
-    profiles: list[str],
-    history: History,
-    judge: Judge,
+    site: Deployment, clients: Clients, judge: Judge
 ) -> None:
     each = ways(site, *TRANSPORTS)
-    wanted = by_ways(site, each, profiles)
-    seconds = SECONDS_EACH * len(wanted)
-    tunnels = connect(vpn_clients, history, site, wanted, seconds=seconds)
-    record_tunnels(vpn_clients, history, site, wanted, tunnels, {way.name: way for way in each})
+    clients.try_ways(each, seconds=SECONDS_EACH * len(each))
     judge("MN-15")
 
 

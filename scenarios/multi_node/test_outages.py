@@ -21,21 +21,12 @@ from lab.wait import pause, until
 from provision.multi_node.nodes import apply_changes
 from provision.multi_node.ready import wait_until_ready
 from provision.multi_node.site import Site
-from provision.vpn_clients import VpnClients
 from scenarios.multi_node import observe
-from scenarios.multi_node.clients import (
-    by_ways,
-    clients,
-    connect,
-    connect_in_turn,
-    record_tunnels,
-    ways,
-)
+from scenarios.multi_node.clients import SECONDS_EACH, Clients, addressed, ways
 from scenarios.multi_node.maintenance import asking, far_ends, run_script, switch
 
 Judge = Callable[[str], object]
 
-SECONDS_EACH = 15  # for all clients of a scenario together, times their number
 SECONDS_ALONE = 60.0
 CLIENTS = 6  # that connect by the shared name: whichever node dies has some
 REFUSED_S = 60.0
@@ -47,17 +38,13 @@ _REFUSED = ("AUTH_FAILED", "process exiting", "Exiting due to fatal error")
 @pytest.mark.destructive
 @pytest.mark.requirement("MN-24")
 def test_clients_of_a_node_that_dies_go_to_another_by_themselves(
-    multi_node: Lab,
-    site: Deployment,
-    vpn_clients: VpnClients,
-    profiles: list[str],
-    history: History,
-    judge: Judge,
+    multi_node: Lab, site: Deployment, clients: Clients, history: History, judge: Judge
 ) -> None:
-    wanted = clients(site, {f"client-{n}": one for n, one in enumerate(profiles[:CLIENTS])})
+    profiles = clients.profiles[:CLIENTS]
+    wanted = addressed(site, {f"client-{n}": one for n, one in enumerate(profiles)})
     names = [one.name for one in wanted]
-    tunnels = connect_in_turn(vpn_clients, history, site, wanted, seconds_each=SECONDS_ALONE)
-    record_tunnels(vpn_clients, history, site, wanted, tunnels, {})
+    tunnels = clients.connect_in_turn(wanted, seconds_each=SECONDS_ALONE)
+    clients.record(wanted, tunnels)
     at = {name: site.node_of(one.remote or "") for name, one in tunnels.items() if one.up}
     lost = Counter(node for node in at.values() if node).most_common(1)
     if not lost:
@@ -65,19 +52,18 @@ def test_clients_of_a_node_that_dies_go_to_another_by_themselves(
     (node, _), others = lost[0], set(site.nodes) - {lost[0][0]}
 
     def arrived() -> bool:
-        now = vpn_clients.statuses(names)
+        now = clients.vpn.statuses(names)
         return all(one.up and site.node_of(one.remote or "") in others for one in now)
 
     machine = multi_node[site.client.name]
     targets = dict.fromkeys(names, far_ends(site, *TRANSPORTS))
-    with quiet(multi_node.directory), asking(vpn_clients, machine, targets):
+    with quiet(multi_node.directory), asking(clients.vpn, machine, targets):
         pause(2.0)
         switch(history, multi_node[node], multi_node[node].kill, on=False)
         with contextlib.suppress(DeadlinePassed):
             until(arrived, arrival(site).maximum_s + 20, "clients at another node", every=2.0)
         pause(3.0)
-        tunnels = {one.name: one for one in vpn_clients.statuses(names)}
-        record_tunnels(vpn_clients, history, site, wanted, tunnels, {})
+        clients.record(wanted, clients.tunnels(wanted))
     judge("MN-24")
 
 
@@ -85,15 +71,10 @@ def test_clients_of_a_node_that_dies_go_to_another_by_themselves(
 @pytest.mark.destructive
 @pytest.mark.requirement("MN-30")
 def test_a_controller_that_is_off_keeps_new_clients_out_and_leaves_the_others(
-    multi_node: Lab,
-    site: Deployment,
-    vpn_clients: VpnClients,
-    profiles: list[str],
-    history: History,
-    judge: Judge,
+    multi_node: Lab, site: Deployment, clients: Clients, history: History, judge: Judge
 ) -> None:
-    known = {way.name: way for way in ways(site, "udp", "tcp")}
-    wanted = by_ways(site, list(known.values()), profiles)
+    known = ways(site, "udp", "tcp")
+    wanted = clients.by_ways(known)
     chosen = {"udp4": "standing", "udp6": "newcomer", "tcp4": "later"}
     by_part = {
         part: [one for one in wanted if one.name.endswith(way)] for way, part in chosen.items()
@@ -101,20 +82,18 @@ def test_a_controller_that_is_off_keeps_new_clients_out_and_leaves_the_others(
     controller = multi_node[site.controller.name]
 
     def look(part: str) -> None:
-        found = vpn_clients.statuses([one.name for one in by_part[part]])
-        tunnels = {one.name: one for one in found}
-        record_tunnels(vpn_clients, history, site, by_part[part], tunnels, known)
+        clients.record(by_part[part], clients.tunnels(by_part[part]), known)
 
     def send(part: str, seconds: float) -> None:
-        connect(vpn_clients, history, site, by_part[part], seconds=seconds)
+        clients.connect(by_part[part], seconds=seconds)
 
     def refused() -> bool:
-        found = vpn_clients.statuses([one.name for one in by_part["newcomer"]])
+        found = clients.tunnels(by_part["newcomer"]).values()
         return all(any(word in one.log for word in _REFUSED) for one in found)
 
     send("standing", SECONDS_EACH * len(site.nodes))
     targets = {one.name: far_ends(site, "udp") for one in by_part["standing"]}
-    with asking(vpn_clients, multi_node[site.client.name], targets):
+    with asking(clients.vpn, multi_node[site.client.name], targets):
         switch(history, controller, controller.kill, on=False)
         send("newcomer", 1.0)
         with contextlib.suppress(DeadlinePassed):

@@ -14,9 +14,9 @@ from lab.errors import LabError, ScenarioError
 from lab.lab import Lab
 from lab.quiet import quiet
 from provision.multi_node.site import Site
-from provision.vpn_clients import Tunnel, VpnClients
+from provision.vpn_clients import Tunnel
 from scenarios.multi_node import visits
-from scenarios.multi_node.clients import Way, by_ways, clients, connect, inside, record_tunnels
+from scenarios.multi_node.clients import Clients, Way, addressed, inside
 from scenarios.multi_node.portal import Portal, listed_as
 
 Judge = Callable[[str], object]
@@ -62,12 +62,7 @@ def test_the_printed_credentials_log_in_and_no_others(
 @pytest.mark.on_site("observes")
 @pytest.mark.requirement("MN-16", "MN-17")
 def test_clients_are_listed_while_connected_and_seen_under_their_nodes_address(
-    multi_node: Lab,
-    site: Deployment,
-    vpn_clients: VpnClients,
-    profiles: list[str],
-    history: History,
-    judge: Judge,
+    multi_node: Lab, site: Deployment, clients: Clients, history: History, judge: Judge
 ) -> None:
     """By TCP: of a UDP client that says goodbye OpenVPN takes leave five seconds later.
 
@@ -76,22 +71,22 @@ def test_clients_are_listed_while_connected_and_seen_under_their_nodes_address(
     passwords = visits.printed_passwords(history, multi_node[site.controller.name])
     admin = admin_of(multi_node, site, history, passwords["admin"])
     each = {way.name: way for way in (Way(n, "tcp", site.address(n, 4)) for n in site.nodes)}
-    wanted = by_ways(site, list(each.values()), profiles)
+    wanted = clients.by_ways(each)
     tunnels: dict[str, Tunnel] = {}
     up: dict[str, tuple[str, tuple[str, ...]]] = {}
     for one in wanted:
         with quiet(multi_node.directory):
-            came = visits.come_up(vpn_clients, history, site, [one], seconds=SECONDS)[one.name]
+            came = visits.come_up(clients, [one], seconds=SECONDS)[one.name]
             tunnels[one.name] = came
             if came.up:
                 up[one.name] = each[one.name].node, (inside(came, 4), inside(came, 6))
                 admin.look_until({one.name: up[one.name]}, there=True)
-    record_tunnels(vpn_clients, history, site, wanted, tunnels, each)
+    clients.record(wanted, tunnels, each)
     web = Site.of(multi_node.topology).web_fqdn
     services = multi_node[site.services.name]
-    visits.ask_web(vpn_clients, history, site, [*up], services, web)
+    visits.ask_web(clients, [*up], services, web)
     with quiet(multi_node.directory):
-        visits.leave(vpn_clients, history, site, [*up])
+        visits.leave(clients, [*up])
         admin.look_until(up, there=False)
     judge("MN-17")
     judge("MN-16")
@@ -100,12 +95,7 @@ def test_clients_are_listed_while_connected_and_seen_under_their_nodes_address(
 @pytest.mark.sign_off
 @pytest.mark.requirement("MN-18", "MN-19")
 def test_who_is_disabled_or_deleted_is_disconnected_and_stays_out(
-    multi_node: Lab,
-    site: Deployment,
-    vpn_clients: VpnClients,
-    profiles: list[str],
-    history: History,
-    judge: Judge,
+    multi_node: Lab, site: Deployment, clients: Clients, history: History, judge: Judge
 ) -> None:
     machine, client = multi_node[site.client.name], site.client.name
     passwords = visits.printed_passwords(history, multi_node[site.controller.name])
@@ -117,10 +107,10 @@ def test_who_is_disabled_or_deleted_is_disconnected_and_stays_out(
         "deleted": Way(site.nodes[0], "tcp", site.address(site.nodes[0], 4)),
         "disabled": Way(site.nodes[-1], "tcp", site.address(site.nodes[-1], 4)),
     }
-    configs = {"deleted": downloaded, "disabled": profiles[0]}
-    wanted = clients(site, {name: way.only(configs[name]) for name, way in each.items()})
-    tunnels = connect(vpn_clients, history, site, wanted, seconds=SECONDS)
-    record_tunnels(vpn_clients, history, site, wanted, tunnels, each)
+    configs = {"deleted": downloaded, "disabled": clients.profiles[0]}
+    wanted = addressed(site, {name: way.only(configs[name]) for name, way in each.items()})
+    tunnels = clients.connect(wanted, seconds=SECONDS)
+    clients.record(wanted, tunnels, each)
     page = admin.look()
     found = [*listed_as(page, (inside(tunnels["disabled"], 4), inside(tunnels["disabled"], 6)))]
     if len(found) != 1:
@@ -132,11 +122,11 @@ def test_who_is_disabled_or_deleted_is_disconnected_and_stays_out(
         since_ns = time.time_ns()
         answers = demo.delete_certificates()
         visits.acted(history, client, "demo", "delete", "deleted", answers, since_ns)
-        visits.watch_end(vpn_clients, history, site, tunnels, seconds=SECONDS)
+        visits.watch_end(clients, tunnels, seconds=SECONDS)
         admin.look()
         since = {way.node: visits.node_time(multi_node[way.node]) for way in each.values()}
-        tried = visits.try_again(vpn_clients, history, site, wanted, machine, seconds=SECONDS)
-        record_tunnels(vpn_clients, history, site, wanted, tried, each)
+        tried = visits.try_again(clients, wanted, machine, seconds=SECONDS)
+        clients.record(wanted, tried, each)
         for name, way in each.items():
             visits.hook_says(history, multi_node[way.node], name, since[way.node])
     finally:

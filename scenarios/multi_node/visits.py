@@ -16,7 +16,6 @@ from typing import Literal
 from uuid import uuid4
 
 from checks.multi_node.connections import LIMIT_S
-from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import FAMILIES
 from checks.multi_node.kept_out import REFUSED
 from evidence.events.portal import (
@@ -40,8 +39,8 @@ from lab.errors import DeadlinePassed, LabError, ScenarioError
 from lab.machine import Machine
 from lab.wait import until
 from provision.multi_node.controller import CREDENTIALS, PASSWORD_NOTES
-from provision.vpn_clients import Client, Tunnel, VpnClients
-from scenarios.multi_node.clients import far_end, inside, start
+from provision.vpn_clients import Client, Tunnel
+from scenarios.multi_node.clients import Clients, far_end, inside
 from scenarios.multi_node.installed import key_in
 from scenarios.multi_node.observe import read_curl
 from scenarios.multi_node.portal import CONFIGURATIONS, CONNECTIONS, Page, Portal
@@ -239,76 +238,61 @@ def acted(
     )
 
 
-def come_up(
-    vpn_clients: VpnClients,
-    history: History,
-    site: Deployment,
-    wanted: Sequence[Client],
-    *,
-    seconds: float,
-) -> dict[str, Tunnel]:
+def come_up(clients: Clients, wanted: Sequence[Client], *, seconds: float) -> dict[str, Tunnel]:
     """Connect clients, and record for each between which two moments it came up."""
-    start(vpn_clients, history, site, wanted)
+    clients.start(wanted)
     waiting = {one.name: time.time_ns() for one in wanted}
 
     def all_up() -> bool:
         before_ns = time.time_ns()
-        states = vpn_clients.up()
+        states = clients.vpn.up()
         for name in [*waiting]:
             if not states.get(name, False):
                 waiting[name] = before_ns
                 continue
             after_ns = waiting.pop(name)
-            history.record(
-                TunnelTurned(source=site.client.name, client=name, up=True, after_ns=after_ns)
+            clients.history.record(
+                TunnelTurned(
+                    source=clients.site.client.name, client=name, up=True, after_ns=after_ns
+                )
             )
         return not waiting
 
     with contextlib.suppress(DeadlinePassed):
         until(all_up, seconds, f"{len(wanted)} tunnels to come up", every=0.2)
-    tunnels = vpn_clients.statuses([one.name for one in wanted])
-    return {tunnel.name: tunnel for tunnel in tunnels}
+    return clients.tunnels(wanted)
 
 
-def leave(
-    vpn_clients: VpnClients, history: History, site: Deployment, names: Sequence[str]
-) -> None:
+def leave(clients: Clients, names: Sequence[str]) -> None:
     """Let clients leave, and record between which two moments they did."""
     after_ns = time.time_ns()
-    vpn_clients.disconnect(names)
+    clients.vpn.disconnect(names)
     for name in names:
-        history.record(
-            TunnelTurned(source=site.client.name, client=name, up=False, after_ns=after_ns)
+        clients.history.record(
+            TunnelTurned(source=clients.site.client.name, client=name, up=False, after_ns=after_ns)
         )
 
 
-def ask_web(
-    vpn_clients: VpnClients,
-    history: History,
-    site: Deployment,
-    names: Sequence[str],
-    services: Machine,
-    web_fqdn: str,
-) -> None:
+def ask_web(clients: Clients, names: Sequence[str], services: Machine, web_fqdn: str) -> None:
     """Let clients ask the web server for paths of their own; record the answers, and its log."""
     mark = uuid4().hex[:12]
     for name in names:
         paths = {family: f"/{mark}-{name}-{family}" for family in FAMILIES}
         urls = {
-            4: f"http://{site.services.address(4)}{paths[4]}",
-            6: f"http://[{site.services.address(6)}]{paths[6]}",
+            4: f"http://{clients.site.services.address(4)}{paths[4]}",
+            6: f"http://[{clients.site.services.address(6)}]{paths[6]}",
         }
         for family in FAMILIES:
             command = (
                 f"curl -q -g -{family} -sS -m 30 -o /dev/null -w '\\n%{{http_code}} \\n'"
                 f" -H {shlex.quote(f'Host: {web_fqdn}')} {shlex.quote(urls[family])} 2>&1"
             )
-            said = vpn_clients.run(name, command, timeout=60, check=False).stdout
-            with understood(site.client.name, "what curl says through a tunnel"):
+            said = clients.vpn.run(name, command, timeout=60, check=False).stdout
+            with understood(clients.site.client.name, "what curl says through a tunnel"):
                 status, _, text = read_curl(said)
-            history.record(
+            clients.history.record(
                 WebAsked(
-                    source=site.client.name,
+                    source=clients.site.client.name,
                     client=name,
                     family=family,
                     path=paths[family],
@@ -317,7 +301,7 @@ def ask_web(
                 )
             )
     log = services.run(f"cat /var/log/*/{shlex.quote(web_fqdn)}.log | grep -F {mark} || true")
-    history.record(WebLogged(source=services.name, requests=read_web_log(log.stdout)))
+    clients.history.record(WebLogged(source=services.name, requests=read_web_log(log.stdout)))
 
 
 def read_web_log(text: str) -> tuple[WebRequest, ...]:
@@ -328,25 +312,18 @@ def read_web_log(text: str) -> tuple[WebRequest, ...]:
     )
 
 
-def watch_end(
-    vpn_clients: VpnClients,
-    history: History,
-    site: Deployment,
-    tunnels: Mapping[str, Tunnel],
-    *,
-    seconds: float,
-) -> None:
+def watch_end(clients: Clients, tunnels: Mapping[str, Tunnel], *, seconds: float) -> None:
     """Probe tunnels until none answers; record each look."""
     up = {name: inside(tunnel, 4) for name, tunnel in tunnels.items() if tunnel.up}
-    targets = {name: far_end(site, address) for name, address in up.items() if address}
+    targets = {name: far_end(clients.site, address) for name, address in up.items() if address}
 
     def all_gone() -> bool:
         asked_ns = time.time_ns()
-        states, answered = vpn_clients.up(), vpn_clients.ping_all(targets)
+        states, answered = clients.vpn.up(), clients.vpn.ping_all(targets)
         for name in tunnels:
-            history.record(
+            clients.history.record(
                 TunnelProbed(
-                    source=site.client.name,
+                    source=clients.site.client.name,
                     client=name,
                     asked_ns=asked_ns,
                     up=states.get(name, False),
@@ -360,26 +337,20 @@ def watch_end(
 
 
 def try_again(
-    vpn_clients: VpnClients,
-    history: History,
-    site: Deployment,
-    wanted: Sequence[Client],
-    machine: Machine,
-    *,
-    seconds: float,
+    clients: Clients, wanted: Sequence[Client], machine: Machine, *, seconds: float
 ) -> dict[str, Tunnel]:
     """Send clients anew, with logs that are empty; return how each stands once it is decided."""
     names = [one.name for one in wanted]
-    vpn_clients.disconnect(names)
+    clients.vpn.disconnect(names)
     machine.run("rm -f " + shlex.join(f"{_LOGS}/{name}.log" for name in names))
-    start(vpn_clients, history, site, wanted)
+    clients.start(wanted)
 
     def decided() -> bool:
-        return all(one.up or REFUSED in one.log for one in vpn_clients.statuses(names))
+        return all(one.up or REFUSED in one.log for one in clients.vpn.statuses(names))
 
     with contextlib.suppress(DeadlinePassed):
         until(decided, seconds, "clients to be refused", every=0.5)
-    return {tunnel.name: tunnel for tunnel in vpn_clients.statuses(names)}
+    return clients.tunnels(wanted)
 
 
 def node_time(node: Machine) -> str:

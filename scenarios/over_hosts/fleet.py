@@ -17,7 +17,6 @@ from pydantic import TypeAdapter
 from evidence.arrivals import wrong_with
 from evidence.errors import EvidenceError
 from evidence.events.hosts import FileArrived
-from lab.elsewhere import Cached
 from lab.errors import HostsError, LabError
 from lab.hosts.checkout import Checkout
 from lab.hosts.connection import Connection, Connections
@@ -29,6 +28,7 @@ from lab.hosts.ready import make_ready
 from lab.hosts.sharing.exchange import Exchange, Wish
 from lab.hosts.sharing.mail import Mail
 from lab.hosts.sharing.relay import relay
+from lab.made_once import Cached
 from lab.progress import Progress
 
 _MANIFEST = TypeAdapter(dict[str, FileArrived])

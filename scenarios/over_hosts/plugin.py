@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from lab.elsewhere import WISHES
 from lab.errors import LabError
 from lab.hosts.connection import for_worker, host_of_worker
+from lab.made_once import WISHES
 from scenarios.over_hosts import worker
 from scenarios.over_hosts.asked import arguments_for_workers
 from scenarios.over_hosts.fleet import Fleet, Member

@@ -25,12 +25,10 @@ from evidence.moment import NS
 from evidence.scenario import Evidence
 from tests.checks.cases import every_row
 from tests.checks.cases.row import Row
-from tests.checks.engine.recorded import SAID, attempt, good_run
-from tests.checks.engine.test_integrity import chain_again, lines_of, rewrite
-from tests.checks.failover.recording import ADDRESS, SCENARIO, Run, takeover
+from tests.checks.engine.recorded import SAID, attempt, chain_again, good_run, lines_of, rewrite
+from tests.checks.failover.recording import ADDRESS, SCENARIO, Run, stopped, takeover
 from tests.checks.failover.test_returning import returned
 from tests.checks.failover.test_setup import prepared
-from tests.checks.failover.test_takeovers import stopped
 from tests.score import damages
 from tests.score.case import Case
 from tests.score.damages import set_clock

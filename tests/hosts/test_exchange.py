@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from lab.elsewhere import CAME, MAKE, Cached
 from lab.errors import LabError
 from lab.hosts.sharing.exchange import Exchange, Wish
+from lab.made_once import CAME, MAKE, Cached
 
 THING = Cached("checkpoint", "ab12")
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.elsewhere import WISHES, Cached
 from lab.errors import LabError
 from lab.hosts.connection import Connection, Connections
 from lab.hosts.sharing.exchange import Exchange, Wish
 from lab.hosts.sharing.mail import Mail
 from lab.hosts.sharing.relay import relay
 from lab.image import travel
+from lab.made_once import WISHES, Cached
 from tests.hosts.playing import Stage
 from tests.image.made import image, make
 
@@ -106,7 +106,7 @@ def test_a_worker_gets_what_another_host_has(
         )
         mails[name] = Mail(one, command, exchange)
     worker = (
-        "import sys; from lab.elsewhere import *; from lab.image.travel import there\n"
+        "import sys; from lab.made_once import *; from lab.image.travel import there\n"
         f"with made_once(Cached(*{tuple(thing)!r}), print): print(there({thing.key!r}))"
     )
     own = {

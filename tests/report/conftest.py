@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from evidence.clock import HostClock
+from evidence.moment import NS
 from tests.checks.engine import recorded
 from tests.checks.engine.recorded import own_checks
 
@@ -33,6 +35,11 @@ def facts(directory: Path, **others: object) -> None:
     (directory / "run.json").write_text(json.dumps({**FACTS, **others}))
 
 
+def cut(path: Path, octets: int) -> None:
+    """Let a file lack its end."""
+    path.write_bytes(path.read_bytes()[:-octets])
+
+
 @pytest.fixture
 def good_run(tmp_path: Path, own_checks: object) -> Path:
     """Record a run in which two requirements pass, sealed."""
@@ -41,3 +48,14 @@ def good_run(tmp_path: Path, own_checks: object) -> Path:
     facts(run)
     recorded.good_run(run)
     return run
+
+
+@pytest.fixture
+def clock_set(good_run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Record more in a good run, after the host's clock was set a minute on."""
+    now = HostClock.now()
+    later = HostClock(now.epoch_ns + 60 * NS, now.asleep_ns)
+    monkeypatch.setattr(HostClock, "now", lambda: later)
+    with recorded.history(good_run) as written:
+        written.record(recorded.logged("good"))
+    return good_run

@@ -9,13 +9,10 @@ from pathlib import Path
 import pytest
 
 from checks.failover.stages import Stage
-from evidence.clock import HostClock
-from evidence.moment import NS
 from report.content import content_of
 from report.page import page
-from tests.checks.engine import recorded
 from tests.checks.failover import recording
-from tests.report.conftest import facts
+from tests.report.conftest import cut, facts
 from tests.report.sign_off import ten_thousand_verdicts
 
 
@@ -30,21 +27,17 @@ def crash(tmp_path: Path) -> recording.Run:
     return recording.takeover(tmp_path)
 
 
-def _cut(path: Path, octets: int) -> None:
-    path.write_bytes(path.read_bytes()[:-octets])
-
-
 DAYS: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "a history cut in a line": (
-        lambda run: _cut(run / "history.jsonl", 40),
+        lambda run: cut(run / "history.jsonl", 40),
         ("evidence was altered", "torn", "history.jsonl"),
     ),
     "a history of which half is gone": (
-        lambda run: _cut(run / "history.jsonl", (run / "history.jsonl").stat().st_size // 2),
+        lambda run: cut(run / "history.jsonl", (run / "history.jsonl").stat().st_size // 2),
         ("history.jsonl", "began at history.jsonl:1 and never ended: it was cut off"),
     ),
     "a capture with a damaged tail": (
-        lambda run: _cut(run / "wire" / "lab.pcapng", 10),
+        lambda run: cut(run / "wire" / "lab.pcapng", 10),
         ("evidence was altered", "wire/lab.pcapng: is cut"),
     ),
     "a capture that is gone": (
@@ -71,15 +64,8 @@ def test_what_is_not_there_is_said_first(good_run: Path, day: str) -> None:
         assert said in after
 
 
-def test_a_clock_that_jumped_in_the_middle_is_said_first(
-    good_run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = HostClock.now()
-    jumped = HostClock(now.epoch_ns + 60 * NS, now.asleep_ns)
-    monkeypatch.setattr(HostClock, "now", lambda: jumped)
-    with recorded.history(good_run) as written:
-        written.record(recorded.logged("good"))
-    assert "<b>clock</b>" in first_screen(good_run)
+def test_a_clock_that_jumped_in_the_middle_is_said_first(clock_set: Path) -> None:
+    assert "<b>clock</b>" in first_screen(clock_set)
 
 
 def test_a_guest_that_was_not_reached_when_its_evidence_was_collected(crash: recording.Run) -> None:
@@ -114,7 +100,7 @@ def test_of_ten_thousand_verdicts_the_first_screen_is_as_long_as_of_few(tmp_path
 
 def test_a_history_without_an_end_of_line_and_verdicts_of_another_kind(good_run: Path) -> None:
     (good_run / "verdicts.json").write_text(json.dumps({"format": 1}))
-    _cut(good_run / "history.jsonl", 1)
+    cut(good_run / "history.jsonl", 1)
     said = first_screen(good_run)
     assert "Nothing was judged" in said
     assert "written in format 1" in said

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from evidence.clock import HostClock
 from evidence.errors import BadEvidence
-from evidence.moment import NS
 from report.reading import Departure, Lack, read_run
 from tests.checks.engine import recorded
+from tests.report.conftest import cut
 
 
 def whats(directory: Path) -> list[str]:
@@ -62,15 +61,13 @@ def test_a_file_that_holds_something_else_is_named(
 
 
 def test_a_history_that_was_cut_short_is_damaged(good_run: Path) -> None:
-    path = good_run / "history.jsonl"
-    path.write_bytes(path.read_bytes()[:-40])
+    cut(good_run / "history.jsonl", 40)
     lacks = read_run(good_run).lacks
     assert any("torn" in one.why for one in lacks)
 
 
 def test_a_capture_with_a_damaged_tail_is_named_by_file_and_place(good_run: Path) -> None:
-    path = good_run / "wire" / "lab.pcapng"
-    path.write_bytes(path.read_bytes()[:-10])
+    cut(good_run / "wire" / "lab.pcapng", 10)
     assert any(
         one.what == "damaged" and "wire/lab.pcapng: is cut" in one.why
         for one in read_run(good_run).lacks
@@ -122,15 +119,8 @@ def test_errata_that_cannot_be_read_are_named(good_run: Path) -> None:
     assert "errata-failover.json" in whats(good_run)
 
 
-def test_a_clock_that_was_set_in_the_middle_is_named(
-    good_run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = HostClock.now()
-    jumped = HostClock(now.epoch_ns + 60 * NS, now.asleep_ns)
-    monkeypatch.setattr(HostClock, "now", lambda: jumped)
-    with recorded.history(good_run) as written:
-        written.record(recorded.logged("good"))
-    assert "clock" in whats(good_run)
+def test_a_clock_that_was_set_in_the_middle_is_named(clock_set: Path) -> None:
+    assert "clock" in whats(clock_set)
 
 
 def test_trouble_with_labs_is_read(good_run: Path) -> None:

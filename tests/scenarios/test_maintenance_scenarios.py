@@ -243,7 +243,8 @@ def test_rows_of_the_log_are_read_as_the_database_has_them(stage: Stage) -> None
 
 def test_two_users_a_node_cover_protocols_and_families(stage: Stage) -> None:
     site = stage.lab.site
-    used = [way for way in ways(site, "udp", "tcp") if test_maintenance._is_used(way, site)]
+    each = ways(site, "udp", "tcp").values()
+    used = [way for way in each if test_maintenance._is_used(way, site)]
     assert {way.name for way in used} == {
         "node-a-udp4",
         "node-a-tcp6",

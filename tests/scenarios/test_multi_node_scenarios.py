@@ -33,12 +33,13 @@ from scenarios.multi_node import (
     test_nodes,
     test_requirements,
 )
-from scenarios.multi_node.clients import Way
+from scenarios.multi_node.clients import Clients, Way
 from scenarios.multi_node.planned import planned
 from tests.captures import capture
 from tests.checks import factories
 from tests.checks.factories import dns_answer, good_config, sent, udp
 
+PROFILE = "client\r\nremote nodes.frkovpn.tuxed.net 1194 udp\r\nremote x 1194 tcp\r\n"
 BEHIND_S = 4150
 """How far the machines' clocks are behind the host's."""
 
@@ -208,6 +209,10 @@ class Stage:
     def site(self) -> Deployment:
         return self.lab.site
 
+    def clients(self, pretended: object, profiles: int = 16) -> Clients:
+        """Return pretended clients as a scenario gets them, with so many profiles."""
+        return Clients(cast(Any, pretended), [PROFILE] * profiles, self.site, self.history)
+
     def judge(self, requirement: str) -> None:
         if not (self.directory / "wire").exists():
             self.write_wire([])
@@ -297,16 +302,13 @@ def wire_of(clients: ScriptedClients, wanted: int) -> list[Frame]:
     return frames
 
 
-PROFILE = "client\r\nremote nodes.frkovpn.tuxed.net 1194 udp\r\nremote x 1194 tcp\r\n"
-
-
 def play_mn_15(stage: Stage, clients: ScriptedClients) -> None:
     def judge(requirement: str) -> None:
         stage.write_wire(wire_of(clients, 4 * len(stage.site.nodes)))
         stage.judge(requirement)
 
     test_nodes.test_a_client_gets_into_each_node_by_udp_and_tcp_over_ipv4_and_ipv6(
-        stage.site, cast(Any, clients), [PROFILE] * 16, stage.history, judge
+        stage.site, stage.clients(clients), judge
     )
 
 
@@ -329,12 +331,7 @@ def test_the_shared_name_is_asked_and_each_address_tried(stage: Stage) -> None:
         stage.judge(requirement)
 
     test_load_balancing.test_the_shared_name_leads_to_all_nodes_and_each_lets_a_client_in(
-        cast(Any, stage.lab),
-        stage.site,
-        cast(Any, clients),
-        [PROFILE] * 16,
-        stage.history,
-        judge,
+        cast(Any, stage.lab), stage.site, stage.clients(clients), stage.history, judge
     )
     assert stage.verdict.status is Status.PASS, stage.verdict.text
 
@@ -380,7 +377,7 @@ def test_clients_take_the_way_they_find(stage: Stage) -> None:
 
     lab["controller"].script = {"connection_log": rows}
     test_load_balancing.test_clients_that_connect_by_the_shared_name_land_on_all_nodes(
-        cast(Any, lab), site, cast(Any, clients), [PROFILE] * number, stage.history, judge
+        cast(Any, lab), site, stage.clients(clients, number), stage.history, judge
     )
     assert stage.verdict.status is Status.PASS, stage.verdict.text
     (log,) = read_history(stage.history.path).of(ConnectionLog)

@@ -16,7 +16,7 @@ from lab.errors import ScenarioError
 from lab.topology import TOPOLOGIES, read_topology
 from provision.multi_node import download
 from provision.multi_node.site import Site
-from scenarios.multi_node.clients import clients, ways
+from scenarios.multi_node.clients import addressed, ways
 from scenarios.multi_node.planned import planned, record_planned
 from tests.checks.sites import GUIDE, GUIDE_DATA, THREE, THREE_DATA, Data, told
 
@@ -66,7 +66,7 @@ def test_another_site_is_planned_by_its_own_names_and_networks(elsewhere: Path) 
 
 def test_clients_have_addresses_of_their_own_inside_the_network(elsewhere: Path) -> None:
     site = Deployment(planned(read_topology(elsewhere)))
-    made = clients(site, {f"client-{number}": "dev tun" for number in range(16)})
+    made = addressed(site, {f"client-{number}": "dev tun" for number in range(16)})
     for family, addresses in ((4, [one.ipv4 for one in made]), (6, [one.ipv6 for one in made])):
         inside = {str(one) for one in site.client.network(4).hosts()} if family == 4 else None
         machines = {host.address(family) for host in site.hosts.values()}
@@ -78,15 +78,15 @@ def test_clients_have_addresses_of_their_own_inside_the_network(elsewhere: Path)
 def test_a_network_that_is_too_small_for_the_clients_is_said_to_be(elsewhere: Path) -> None:
     site = Deployment(planned(read_topology(elsewhere)))
     with pytest.raises(ScenarioError, match=r"10.20.3.64/26 has no room for 40 clients"):
-        clients(site, {f"client-{number}": "" for number in range(40)})
+        addressed(site, {f"client-{number}": "" for number in range(40)})
 
 
 @pytest.mark.parametrize(("site", "count"), [(GUIDE, 8), (THREE, 12)])
 def test_each_node_is_gone_into_four_ways(site: Deployment, count: int) -> None:
     found = ways(site, "udp", "tcp")
-    assert len({one.name for one in found}) == count
-    assert {site.node_of(one.remote) for one in found} == set(site.nodes)
-    assert {one.family for one in found} == {4, 6}
+    assert len(found) == count
+    assert {site.node_of(one.remote) for one in found.values()} == set(site.nodes)
+    assert {one.family for one in found.values()} == {4, 6}
 
 
 def test_what_was_planned_is_recorded_and_read_as_it_was(tmp_path: Path) -> None:

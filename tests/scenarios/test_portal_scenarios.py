@@ -23,7 +23,7 @@ from tests.captures import capture
 from tests.checks.factories import tunnel_frames
 from tests.checks.multi_node.portal_runs import certificate
 from tests.scenarios.pretended_portal import PASSWORDS, PRINTED, PretendedPortal
-from tests.scenarios.test_multi_node_scenarios import PROFILE, ScriptedMachine, Stage
+from tests.scenarios.test_multi_node_scenarios import ScriptedMachine, Stage
 from tests.scenarios.test_multi_node_scenarios import stage as stage
 
 CURL = "curl -q -K -"
@@ -119,8 +119,7 @@ def test_clients_of_each_node_are_looked_for_while_they_are_connected(
     test_portal.test_clients_are_listed_while_connected_and_seen_under_their_nodes_address(
         cast(Any, stage.lab),
         stage.site,
-        cast(Any, portal.clients),
-        [PROFILE] * 4,
+        stage.clients(portal.clients, 4),
         stage.history,
         lambda requirement: judged(stage, portal, requirement),
     )
@@ -130,8 +129,7 @@ def kept_out(stage: Stage, portal: PretendedPortal, judge: Any) -> None:
     test_portal.test_who_is_disabled_or_deleted_is_disconnected_and_stays_out(
         cast(Any, stage.lab),
         stage.site,
-        cast(Any, portal.clients),
-        [PROFILE] * 4,
+        stage.clients(portal.clients, 4),
         stage.history,
         judge,
     )

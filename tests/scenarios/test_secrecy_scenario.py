@@ -21,7 +21,7 @@ from evidence.secret import Known, Secrets
 from scenarios.multi_node import secrecy, secret_hunt, test_secrecy
 from scenarios.multi_node.secret_hunt import search, watch
 from tests.scenarios.pretended_portal import PRINTED, PretendedPortal
-from tests.scenarios.test_multi_node_scenarios import PROFILE, ScriptedClients, Stage
+from tests.scenarios.test_multi_node_scenarios import ScriptedClients, Stage
 from tests.scenarios.test_multi_node_scenarios import stage as stage
 
 VALUE = "correct-horse-battery"
@@ -219,8 +219,7 @@ def test_every_machine_is_watched_and_searched_and_left_as_it_was(
     test_secrecy.test_no_secret_stands_where_others_may_read_it(
         cast(Any, Lab(machines)),
         stage.site,
-        cast(Any, ScriptedClients(stage.site)),
-        [PROFILE] * 4,
+        stage.clients(ScriptedClients(stage.site), 4),
         stage.history,
         stage.judge,
     )

@@ -16,7 +16,7 @@ from evidence.events.multi_node import TunnelStarted
 from evidence.history import History, read_history
 from lab.errors import MachineError
 from provision.vpn_clients import Client, Tunnel
-from scenarios.multi_node.clients import connect_in_turn
+from scenarios.multi_node.clients import Clients
 from scenarios.multi_node.tunnel_clients import DEVICE, TunnelClients, echo
 from tests.provision.machines import Said
 from tests.scenarios.test_multi_node_scenarios import ScriptedLab
@@ -165,7 +165,8 @@ def test_clients_that_connect_in_turn_do_not_wait_for_each_other_at_a_node(tmp_p
     site = ScriptedLab().site
     wanted = [Client(name, "client", f"145.0.6.{number}") for number, name in enumerate("abc", 130)]
     with History(tmp_path / "history.jsonl", "it") as history:
-        made = connect_in_turn(cast(Any, OneAtATime()), history, site, wanted, seconds_each=1)
+        clients = Clients(cast(Any, OneAtATime()), [], site, history)
+        made = clients.connect_in_turn(wanted, seconds_each=1)
     assert [*made] == ["a", "b", "c"]
     started = read_history(tmp_path / "history.jsonl").of(TunnelStarted)
     assert [one.client for one in started] == ["a", "b", "c"]

@@ -100,7 +100,6 @@ EXCUSES = (
         "FO-02 FO-03 FO-04 FO-05", "left out", ("pair.configured",),
         "the two are known before they are a pair",
     ),
-    Excuse("FO-30", "left out", ("failbacks.planned",), "one is, if nothing else was planned"),
     # Ports.
     Excuse("FO-12 FO-13 FO-14", "a silent port", ("client",), "the probe tells what answered"),
     Excuse("FO-12 FO-13 FO-14", "a port cut off", ("client",), "the probe tells what answered"),

@@ -6,5 +6,5 @@
     relay.py     takes a thing from one host to another, through home
     goods.py     on a host: looks whether a thing is in the cache, gives it, takes it
 
-A worker that is to make something asks by `lab.elsewhere.made_once`, which waits for the answer.
+A worker that is to make something asks by `lab.made_once`, which waits for the answer.
 """

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from lab.elsewhere import CAME, MAKE, Cached
 from lab.errors import LabError
+from lab.made_once import CAME, MAKE, Cached
 from lab.progress import Say
 
 

@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 from lab.checkpoint import travel
 from lab.checkpoint.store import Store
-from lab.elsewhere import Cached
 from lab.errors import LabError
 from lab.image import travel as images
+from lab.made_once import Cached
 
 
 def has(thing: Cached) -> bool:

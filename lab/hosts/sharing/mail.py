@@ -6,10 +6,10 @@ import json
 import select
 import threading
 
-from lab.elsewhere import Cached
 from lab.errors import HostLost
 from lab.hosts.connection import Connection, discard, let_go
 from lab.hosts.sharing.exchange import Exchange, Wish
+from lab.made_once import Cached
 
 _LONGEST_LINE = 4096
 _BEGINS_WITHIN_S = 60.0

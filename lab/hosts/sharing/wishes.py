@@ -1,6 +1,6 @@
 """`python -m lab.hosts.sharing.wishes DIRECTORY`: tells home what a host's workers are to make.
 
-Says a line of JSON for each wish (`lab.elsewhere`), and for each that ended; what home answers, a
+Says a line of JSON for each wish (`lab.made_once`), and for each that ended; what home answers, a
 line of JSON too, it puts beside the wish. Ends when home does.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.cache import replacing
-from lab.elsewhere import ANSWERS, CAME, MAKE, Cached, answer_to, is_free
+from lab.made_once import ANSWERS, CAME, MAKE, Cached, answer_to, is_free
 
 _LOOKS_EVERY_S = 0.5
 

@@ -6,12 +6,12 @@ import random
 from pathlib import Path
 
 from tests.checks.cases.row import PASS, row
+from tests.checks.failover.parted import platforms, split
 from tests.checks.failover.printed import lines, printed
 from tests.checks.failover.recording import Run, node, steady, takeover
 from tests.checks.failover.strangers import a_broken_packet, a_carp_pair, a_vrrp_router
 from tests.checks.failover.test_data_loss import written
 from tests.checks.failover.test_keepalived import keepalived
-from tests.checks.failover.test_splits import platforms, split
 from tests.checks.failover.test_strangers import HEALTHY
 from tests.checks.failover.test_validating import validated
 from tests.checks.failover.test_vhids import moved

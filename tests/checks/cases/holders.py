@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.checks.cases.row import FAIL, row
+from tests.checks.failover.crashes import kept
+from tests.checks.failover.parted import split
 from tests.checks.failover.recording import (
     ADDRESS,
     MAC,
     VIRTUAL_IP,
     Run,
     steady,
+    stopped,
     takeover,
 )
 from tests.checks.failover.strangers import from_address, tagged
@@ -18,8 +21,6 @@ from tests.checks.failover.test_aftermath import carried, served, tunnels
 from tests.checks.failover.test_keepalived import keepalived
 from tests.checks.failover.test_returning import loop, other_virtual_ip, returned
 from tests.checks.failover.test_serving import serving
-from tests.checks.failover.test_splits import split
-from tests.checks.failover.test_takeovers import kept, stopped
 from tests.checks.protocols import encoder
 
 

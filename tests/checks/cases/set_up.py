@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.checks.cases.row import FAIL, UNKNOWN, row
+from tests.checks.failover.parted import split
 from tests.checks.failover.recording import ADDRESS, VIRTUAL_IP, Run
 from tests.checks.failover.test_serving import serving
 from tests.checks.failover.test_setup import BOTH, OUTSIDE, OWN, prepared, read_at
-from tests.checks.failover.test_splits import split
 from tests.checks.failover.test_validating import replaced, rows, validated
 
 

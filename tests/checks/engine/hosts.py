@@ -6,7 +6,6 @@ what became of hosts; `moved` gives a host a clock that is off, in all that it h
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,14 @@ from typing import Any
 from checks.engine.coming_home import CameHome, take_home
 from checks.engine.seal import seal
 from checks.engine.series import judge_series
+from checks.engine.verdict import Verdict
+from checks.engine.verdicts import read_verdicts
 from evidence.arrivals import manifest
 from evidence.event import Event
 from evidence.events.hosts import EvidenceArrived, HostJoined, HostLost, ScenarioTaken
 from evidence.history import History
 from evidence.moment import NS
+from tests.checks.engine.recorded import chain_again, lines_of, rewrite
 
 
 def written_on(run: Path, host: str) -> Path:
@@ -68,22 +70,20 @@ def come_home(run: Path) -> CameHome:
     return came
 
 
-def lines_of(part: Path) -> list[bytes]:
-    return (part / "history.jsonl").read_bytes().splitlines()
-
-
-def rewrite(part: Path, lines: list[bytes]) -> None:
-    (part / "history.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+def said(run: Path) -> dict[str, dict[str, Verdict]]:
+    """Return the run's verdicts, by requirement and scenario."""
+    return {
+        requirement: dict(scenarios)
+        for requirement, scenarios in read_verdicts(run).by_requirement.items()
+    }
 
 
 def moved(part: Path, seconds: float) -> None:
     """Move every time that a host wrote into its history, and chain that anew."""
-    previous, made = "0" * 64, []
+    made = []
     for line in lines_of(part):
         fields = json.loads(line)
         fields["event"]["at_ns"] += int(seconds * NS)
         fields["host_clock"]["epoch_ns"] += int(seconds * NS)
-        fields["previous"] = previous
-        made.append(json.dumps(fields, separators=(",", ":")).encode())
-        previous = hashlib.sha256(made[-1]).hexdigest()
-    rewrite(part, made)
+        made.append(json.dumps(fields).encode())
+    rewrite(part, chain_again(made))

@@ -6,6 +6,8 @@ missed because of the host) or "dark" (not shown).
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from checks.engine import registry
 from checks.engine.judging import judge_now
 from checks.engine.obligations import Obligations
+from checks.engine.repetition import identity
 from checks.engine.seal import seal
 from checks.engine.verdict import Status, Verdict
 from evidence.events.run import ScenarioEnded, ScenarioStarted
@@ -24,6 +27,8 @@ from evidence.scenario import Evidence
 from tests import captures
 
 SCENARIO = "scenarios/test_it.py::test_it"
+OTHER = "scenarios/test_it.py::test_other"
+SERIES = "scenarios/test_it.py::test_often"
 SAID, SEEN = "MN-05", "FO-24"
 """Requirements: judged by what the controller said, and by what the wire saw."""
 
@@ -52,6 +57,11 @@ def own_checks(monkeypatch: pytest.MonkeyPatch) -> dict[str, registry.Check]:
     monkeypatch.setattr(registry, "_checks", checks)
     monkeypatch.setattr(registry, "_measures", {})
     return checks
+
+
+def name(number: int, of: int = 3) -> str:
+    """Return what a repetition of the series is called."""
+    return f"{SERIES}[{identity(number, of)}]"
 
 
 def history(directory: Path, scenario: str = SCENARIO) -> History:
@@ -108,3 +118,21 @@ def good_run(directory: Path) -> str:
             judge_now(directory, written, requirement)
         written.record(ScenarioEnded(source="pytest", events=written.recorded))
     return seal(directory)
+
+
+def lines_of(directory: Path) -> list[bytes]:
+    return (directory / "history.jsonl").read_bytes().splitlines()
+
+
+def rewrite(directory: Path, lines: list[bytes]) -> None:
+    (directory / "history.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def chain_again(lines: list[bytes]) -> list[bytes]:
+    """Give lines the numbers and hashes that they would have had."""
+    previous, made = "0" * 64, []
+    for number, line in enumerate(lines, start=1):
+        fields = {**json.loads(line), "number": number, "previous": previous}
+        made.append(json.dumps(fields, separators=(",", ":")).encode())
+        previous = hashlib.sha256(made[-1]).hexdigest()
+    return made

@@ -1,7 +1,5 @@
 """What was altered in a run since, and what was never judged: found, and named."""
 
-import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,32 +28,17 @@ from tests.checks.engine.recorded import (
     SCENARIO,
     SEEN,
     attempt,
+    chain_again,
     good_run,
     history,
+    lines_of,
     logged,
+    rewrite,
     started,
 )
 from tests.checks.engine.verdicts import GOOD
 
 pytestmark = pytest.mark.usefixtures("own_checks")
-
-
-def lines_of(directory: Path) -> list[bytes]:
-    return (directory / "history.jsonl").read_bytes().splitlines()
-
-
-def rewrite(directory: Path, lines: list[bytes]) -> None:
-    (directory / "history.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
-
-
-def chain_again(lines: list[bytes]) -> list[bytes]:
-    """Give lines the numbers and hashes that they would have had."""
-    previous, made = "0" * 64, []
-    for number, line in enumerate(lines, start=1):
-        fields = {**json.loads(line), "number": number, "previous": previous}
-        made.append(json.dumps(fields, separators=(",", ":")).encode())
-        previous = hashlib.sha256(made[-1]).hexdigest()
-    return made
 
 
 def without_seal(directory: Path) -> None:

@@ -10,7 +10,6 @@ import pytest
 from checks.cli import main
 from checks.engine.integrity import integrity
 from checks.engine.judging import begun_again, judge_again
-from checks.engine.repetition import identity
 from checks.engine.seal import seal
 from checks.engine.series import judge_series
 from checks.engine.verdict import Status, Verdict, unknown
@@ -23,16 +22,10 @@ from checks.engine.verdicts import (
 )
 from evidence.events.run import SeriesJudged
 from evidence.history import History, read_history
-from tests.checks.engine.recorded import SAID, attempt
+from tests.checks.engine.recorded import SAID, SERIES, attempt, name
 from tests.checks.engine.verdicts import GOOD
 
 pytestmark = pytest.mark.usefixtures("own_checks")
-
-SERIES = "scenarios/multi_node/test_it.py::test_it"
-
-
-def name(number: int, of: int = 3) -> str:
-    return f"{SERIES}[{identity(number, of)}]"
 
 
 def repetition(

@@ -46,10 +46,19 @@ def crashed_twice(directory: Path) -> Run:
     return run
 
 
+def kept(run: Run, start: float, end: float) -> Run:
+    """Let the primary go on answering ARP for the virtual IP, beside the secondary."""
+    at = start
+    while at < end:
+        run.asked(at, "primary", "secondary")
+        at += 1
+    return run
+
+
 def busy(run: Run, of: str, start: float, end: float) -> Run:
     """Let the host keep a machine from running in all of that time."""
-    kept = {"of": of, "from_ns": stamp(start), "kept_ns": round((end - start) * NS)}
-    run.event(end, "host.late", "host", **kept)
+    late = {"of": of, "from_ns": stamp(start), "kept_ns": round((end - start) * NS)}
+    run.event(end, "host.late", "host", **late)
     return run
 
 

@@ -188,6 +188,16 @@ def takeover(directory: Path, fault: str = "power-off", silence: float = 3.2, **
     return run
 
 
+def stopped(directory: Path, **pair) -> Run:
+    """Stop the primary's service at 10.3 s; it lets go, and the secondary takes over."""
+    run = takeover(directory, fault="service-stop", **pair)
+    run.event(10.9, "service.stopped", "primary")
+    run.event(10.5, "addresses.held", "primary", held=[ADDRESS["primary"], VIRTUAL_IP])
+    run.event(10.95, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    run.event(15, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    return run
+
+
 def rejects(verdict: Verdict, *words: str) -> None:
     assert verdict.status is Status.FAIL, verdict.text
     for word in words:

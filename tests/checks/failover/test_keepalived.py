@@ -203,7 +203,6 @@ def failed_back(directory: Path, taken: float = 10.73) -> Run:
     told = {"priority": PRIORITY["secondary"], "mac": MAC["secondary"]}
     for second in range(11):
         run.frame(second, "secondary/wire0", encoder.vrrp(ADDRESS["secondary"], **told))
-    run.event(1, "failbacks.planned", "scenario", times=1)
     run.event(10.3, "fault.injected", "scenario", fault="service-restart", node="secondary")
     goodbye = encoder.vrrp(ADDRESS["secondary"], priority=0, mac=MAC["secondary"])
     run.frame(10.31, "secondary/wire0", goodbye)

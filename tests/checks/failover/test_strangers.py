@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from checks.engine.verdict import Status
-from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, steady, takeover
+from tests.checks.failover.parted import platforms, split
+from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, steady, stopped, takeover
 from tests.checks.failover.strangers import STRANGERS
 from tests.checks.failover.test_aftermath import tunnels
 from tests.checks.failover.test_returning import failback, loop, returned
 from tests.checks.failover.test_serving import serving
-from tests.checks.failover.test_splits import platforms, split
-from tests.checks.failover.test_takeovers import stopped
 from tests.checks.failover.test_vhids import moved, neighbours
 from tests.checks.protocols import encoder
 

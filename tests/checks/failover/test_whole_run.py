@@ -20,6 +20,8 @@ from tests.checks.failover.recording import (
 )
 from tests.checks.protocols import encoder
 
+UNEXPLAINED = "nothing that was done explains it"
+
 
 def test_two_masters_of_which_a_busy_host_kept_one_from_yielding_say_nothing(
     tmp_path: Path,
@@ -121,3 +123,65 @@ def test_an_intruders_answer_is_no_busy_hosts(tmp_path: Path) -> None:
     reply = encoder.arp(2, "02:00:00:00:00:07", VIRTUAL_IP, CLIENT, to=CLIENT_MAC)
     run.frame(17, "elsewhere/wire0", reply)
     rejects(busy(run, "secondary", 13.2, 17).judge("FO-24"), "at elsewhere/wire0 answers ARP")
+
+
+def repeated(directory: Path) -> Run:
+    """Fail at 10.3 s, thaw the lab at 30 s: the primary is active again, counting as before."""
+    run = takeover(directory)
+    run.frames = [frame for frame in run.frames if frame[0] < 30]
+    run.beats("primary", 30.5, 40, counter=1000)
+    run.without("fault.watched").event(29, "fault.watched", "scenario", node="primary")
+    return run
+
+
+def thaw(run: Run, at: float) -> None:
+    run.event(at, "lab.thawed", "scenario", lab="lab", generation=2, clock={"behind_ns": 0})
+
+
+def test_a_thawed_lab_is_no_fail_back(tmp_path: Path) -> None:
+    run = repeated(tmp_path)
+    thaw(run, 30)
+    passes(run.judge("FO-24"))
+
+
+def test_a_thaw_excuses_nothing_that_comes_after_it(tmp_path: Path) -> None:
+    run = repeated(tmp_path)
+    thaw(run, 30)
+    run.frames = [frame for frame in run.frames if frame[0] < 33]
+    run.beats("secondary", 33, 40, counter=1003)
+    rejects(run.judge("FO-24"), UNEXPLAINED)
+
+
+def test_the_same_without_a_thaw_is_a_forced_fail_back(tmp_path: Path) -> None:
+    rejects(repeated(tmp_path).judge("FO-24"), UNEXPLAINED)
+
+
+def handed_over(directory: Path, node: str) -> Run:
+    """Move the role back to the primary by hand at 30 s, after the takeover of 10.3 s."""
+    run = repeated(directory)
+    run.event(29.2, "handover.began", "scenario", node=node)
+    run.event(35, "handover.ended", "scenario", node=node)
+    return run
+
+
+def test_a_role_that_was_handed_over_is_explained(tmp_path: Path) -> None:
+    passes(handed_over(tmp_path, "secondary").judge("FO-24"))
+
+
+def test_a_handover_explains_no_change_away_from_the_other_node(tmp_path: Path) -> None:
+    rejects(handed_over(tmp_path, "primary").judge("FO-24"), UNEXPLAINED)
+
+
+def test_a_cut_off_node_that_still_believes_to_be_active_holds_nothing(tmp_path: Path) -> None:
+    run = takeover(tmp_path, fault="link-cut")
+    run.beats("primary", 10.4, 40, counter=1011, comment="dropped: primary/wire0 is cut")
+    passes(run.judge("FO-24"))
+
+
+def test_two_masters_for_6_s_each_time_in_pieces_of_2_9_s_with_2_s_between(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.frames = [frame for frame in run.frames if frame[0] < 25]
+    run.beats("secondary", 25.2, 40, counter=1030)
+    for start in (25.3, 30.2):
+        run.beats("primary", start, start + 2.9, counter=7000)
+    rejects(run.judge("FO-24"), "primary and secondary were masters at once for")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.elsewhere import ANSWERS, CAME, WISHES, Cached, made_once
 from lab.hosts.sharing.wishes import Wishes
+from lab.made_once import ANSWERS, CAME, WISHES, Cached, made_once
 
 THING = Cached("checkpoint", "ab12")
 NAME = rf"checkpoint\.ab12\.{os.getpid()}-\d+"
@@ -114,7 +114,7 @@ def test_a_file_of_somebody_else_is_no_wish(listened: Path) -> None:
 
 def test_a_worker_that_was_killed_wants_nothing_any_more(listened: Path) -> None:
     program = (
-        "from lab.elsewhere import *; import sys\n"
+        "from lab.made_once import *; import sys\n"
         "with made_once(Cached('image', '12'), print): print('made', flush=True)"
     )
     wishes = Wishes(listened)

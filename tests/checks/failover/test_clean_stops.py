@@ -1,0 +1,120 @@
+"""FO-27: after a clean stop the standby takes over, and the stopped node lets go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from checks.engine.verdict import Status
+from tests.checks.failover.crashes import is_late
+from tests.checks.failover.recording import (
+    ADDRESS,
+    NS,
+    VIRTUAL_IP,
+    passes,
+    rejects,
+    stamp,
+    stopped,
+    takeover,
+    unsure,
+)
+
+
+def test_a_clean_stop_that_hands_over_passes(tmp_path: Path) -> None:
+    verdict = stopped(tmp_path).judge("FO-27")
+    passes(verdict)
+    assert "service-stop, last advertisement to the peer's first: n=1 min=3.200" in verdict.text
+
+
+def test_a_stopped_node_that_keeps_the_virtual_ip_is_rejected(tmp_path: Path) -> None:
+    run = stopped(tmp_path).changed("addresses.held", held=[VIRTUAL_IP])
+    rejects(run.judge("FO-27"), "still holds the virtual IP")
+
+
+def test_a_stop_that_ends_too_late_is_rejected_unless_the_host_kept_it_from_ending(
+    tmp_path: Path,
+) -> None:
+    run = stopped(tmp_path).without("service.stopped")
+    run.event(15.7, "service.stopped", "primary")
+    run.event(15.8, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    rejects(run.judge("FO-27"), "primary was still stopping 2.5 s after secondary took over")
+    run.event(15.7, "host.late", "host", of="primary", from_ns=stamp(13.4), kept_ns=2 * NS)
+    verdict = run.judge("FO-27")
+    unsure(verdict, "still stopping", "`primary` was kept from running for 2.0 s, and it was 1.5 s")
+    assert verdict.late
+
+
+def test_a_stopped_node_that_is_looked_at_too_late_shows_nothing(tmp_path: Path) -> None:
+    run = stopped(tmp_path).without("addresses.held")
+    run.event(15, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    unsure(run.judge("FO-27"), "the virtual IP is gone within 1 s, for good")
+
+
+def test_a_stopped_node_that_advertises_on_is_rejected(tmp_path: Path) -> None:
+    run = stopped(tmp_path)
+    run.frames.clear()
+    counter = run.beats("primary", 0, 20.2)
+    run.beats("secondary", 23.4, 40, counter=counter)
+    rejects(run.judge("FO-27"), "primary advertised 10 time(s) after its stop had ended")
+
+
+def test_a_stop_that_ended_nobody_knows_when_shows_nothing(tmp_path: Path) -> None:
+    unsure(stopped(tmp_path).without("service.stopped").judge("FO-27"), "was not recorded")
+
+
+def test_a_clean_stop_without_takeover_is_rejected(tmp_path: Path) -> None:
+    run = stopped(tmp_path)
+    run.frames = [frame for frame in run.frames if not frame[1].startswith("secondary")]
+    rejects(run.judge("FO-27"), "secondary did not take over in")
+
+
+def test_a_crash_shows_nothing_about_a_clean_stop(tmp_path: Path) -> None:
+    unsure(takeover(tmp_path).judge("FO-27"), "no fault was recorded that calls for a takeover")
+
+
+def test_an_empty_reading_of_addresses_is_refused(tmp_path: Path) -> None:
+    run = stopped(tmp_path).changed("addresses.held", held=[])
+    with pytest.raises(ValidationError, match="held"):
+        run.judge("FO-27")
+
+
+def test_the_last_advertisement_is_late_on_the_wire_and_the_stop_has_ended_meanwhile(
+    tmp_path: Path,
+) -> None:
+    run = stopped(tmp_path).without("service.stopped").without("addresses.held")
+    run.event(11.02, "service.stopped", "primary")
+    for at in (11.03, 15):
+        run.event(at, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    run.mapped(lambda at, _, raw: [(at + 1 if at > 12 else at, raw)])
+    run.beats("primary", 11.08, 11.1, counter=1011)
+    passes(run.judge("FO-27"))
+
+
+def test_a_stop_whose_end_a_busy_host_lets_be_seen_late_says_nothing(tmp_path: Path) -> None:
+    run = stopped(tmp_path).without("service.stopped")
+    run.event(15.7, "service.stopped", "primary")
+    run.event(15.8, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    is_late(run, "FO-27", "scenario", 13.2, 15.7)
+
+
+def test_an_advertisement_that_a_busy_wire_reads_after_the_stop_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = stopped(tmp_path)
+    run.mapped(lambda at, _, raw: [(11.2 if at == 10.0 else at, raw)])
+    rejects(run.judge("FO-27"), "primary advertised 1 time(s) after its stop had ended")
+    is_late(run, "FO-27", "wire", 10.0, 11.2)
+
+
+@pytest.mark.parametrize(("held", "before"), [(False, Status.UNKNOWN), (True, Status.FAIL)])
+def test_a_stopped_node_that_a_busy_host_lets_look_late_is_looked_at_again(
+    tmp_path: Path, held: bool, before: Status
+) -> None:
+    run = stopped(tmp_path).without("addresses.held")
+    virtual = [VIRTUAL_IP] if held else []
+    run.event(12.5, "addresses.held", "primary", held=[ADDRESS["primary"], *virtual])
+    verdict = run.judge("FO-27")
+    assert (verdict.status, verdict.late) == (before, False), verdict.text
+    is_late(run, "FO-27", "primary", 10.9, 12.4)
