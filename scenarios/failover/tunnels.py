@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -139,13 +140,22 @@ class Outside:
     ) -> dict[RoamingClient, bool]:
         """Wait for each client's first echo of what was sent after `since_ns` (wire); record it.
 
-        Says of each whether it came.
+        All at once, for at most `BACK_S`. Says of each whether it came.
         """
-        first = {one: self._first_echo(one, since_ns) for one in clients}
+        wanted = tuple(clients)
+        first: dict[RoamingClient, Echo] = {}
+
+        def are_back() -> bool:
+            for one in wanted:
+                if one not in first and (found := self._echoes(one, since_ns)):
+                    first[one] = found[0]
+            return len(first) == len(wanted)
+
+        with suppress(DeadlinePassed):
+            until(are_back, BACK_S, "the clients' packets to pass again", every=1.0)
         for one, echo in first.items():
-            if echo is not None:
-                self._record(echo, one)
-        return {one: echo is not None for one, echo in first.items()}
+            self._record(echo, one)
+        return {one: one in first for one in wanted}
 
     def see_whether_they_stay(self, clients: Iterable[RoamingClient], since_ns: int) -> None:
         """Watch a while longer, then record the last echo of each client that there is by then."""
@@ -153,17 +163,6 @@ class Outside:
         for one in clients:
             for echo in self._echoes(one, since_ns)[-1:]:
                 self._record(echo, one)
-
-    def _first_echo(self, one: RoamingClient, since_ns: int) -> Echo | None:
-        try:
-            return until(
-                lambda: next(iter(self._echoes(one, since_ns)), None),
-                BACK_S,
-                f"{one.name}'s packets to pass again",
-                every=1.0,
-            )
-        except DeadlinePassed:
-            return None
 
     def _echoes(self, one: RoamingClient, since_ns: int = 0) -> list[Echo]:
         """Return the latest echoes to a client of what was surely sent after `since_ns` (wire)."""

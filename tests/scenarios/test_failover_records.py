@@ -225,6 +225,27 @@ def test_a_client_is_back_with_what_was_sent_after_the_fault(pair: Any, roaming:
     assert back.uncertainty_ns == NS // 10
 
 
+def test_all_clients_are_waited_for_at_once(pair: Any, roaming: Any) -> None:
+    """Who is back early is seen then: its first packet is not among the last ones for ever."""
+    late = tunnels.RoamingClient("late", "tcp", 0, autologin=True)
+    of_late, of_robot = iter(["", ""]), iter([echo(9_040.5)])
+
+    def looked_at_late(_: str) -> str:
+        said = next(of_late, echo(9_200.5))
+        if said:
+            next(of_robot, None)  # the machine's time goes on, whoever is waited for
+        return said
+
+    roaming.script = {
+        "late-tcp.pings": looked_at_late,
+        "robot-udp.pings": lambda _: next(of_robot, echo(9_400.5)),
+    }
+    outside = tunnels.Outside(pair)
+    assert all(outside.wait_until_back([late, ROBOT], 9_001 * NS).values())
+    back = {one.source: one.at_ns // NS for one in recorded(pair, TunnelCarried)}
+    assert back == {"late-tcp": 9_200, "robot-udp": 9_040}
+
+
 def test_the_last_packet_of_a_client_is_recorded_at_the_end_of_the_watch(
     pair: Any, roaming: Any
 ) -> None:
