@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from evidence.events.sync import SyncCompleted
 from provision.failover.access_server import TCP_PORT, UDP_PORT, WEB_PORT
+from scenarios.failover import test_sessions
+from scenarios.failover.faults import Fault
+from scenarios.failover.pair import Pair
+from scenarios.failover.takeover import restore
 from scenarios.mutants.access_server import NODES, Patched, with_options
 from scenarios.mutants.mutant import Broken, Mutant
 
@@ -42,6 +48,18 @@ def other_token_secret(broken: Broken) -> None:
     """Let the secondary's OpenVPN make and take tokens by another secret."""
     broken.lab["secondary"].run("openvpn --genkey auth-token /root/other.token")
     with_options(_SECONDARY, "openvpn", "--auth-gen-token-secret /root/other.token")(broken)
+
+
+def tokens_live_for_ever(broken: Broken) -> None:
+    """Let tokens have no end once the lab was rewound, which undoes what was done before."""
+    for_ever = with_options(NODES, "openvpn", "--auth-gen-token 0")
+
+    def restored(pair: Pair, fault: Fault, victim: str) -> None:
+        restore(pair, fault, victim)
+        replace(for_ever, restarts=False)(broken)  # the scenario restarts both
+
+    test_sessions.restore = restored  # type: ignore[attr-defined]  # for this scenario
+    broken.undone.callback(lambda: setattr(test_sessions, "restore", restore))
 
 
 def robot_is_refused(broken: Broken) -> None:
@@ -101,7 +119,7 @@ MUTANTS = (
     Mutant(
         "FO-37", f"{_SESSIONS}test_a_token_is_refused_when_it_should_be", "both nodes",
         "tokens live for ever", ("was accepted although",),
-        with_options(NODES, "openvpn", "--auth-gen-token 0"),
+        tokens_live_for_ever,
     ),
     Mutant(
         "FO-38", _OUTSIDE, "secondary", "certificates for automatic login are refused",

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from checks.engine.lateness import only_late
 from checks.engine.mutants import Outcome, objection, outcomes_of, write_outcomes
 from checks.engine.verdict import Status, Verdict
 from checks.engine.verdicts import read_verdicts
 from evidence.history import FILE_NAME
 from evidence.parts import read_histories
 from lab.errors import ConformanceFailure, LabError
+from scenarios.again import HostTooBusy
 from scenarios.mutants.mutant import Mutant
 
 
@@ -89,11 +91,16 @@ def of_item(item: pytest.Item) -> Mutant | None:
 
 
 def hold(mutant: Mutant, requirement: str, verdict: Verdict) -> Verdict:
-    """Return a verdict that a mutant has to lead to; raise what is wrong with another."""
+    """Return a verdict that a mutant has to lead to; raise what is wrong with another.
+
+    HostTooBusy where the host was too busy to tell: the scenario goes again, broken anew.
+    """
     wrong = objection(mutant.event, requirement, verdict)
     if not wrong:
         return verdict
     said = f"{mutant.name} is not killed: {wrong}"
+    if only_late(verdict):
+        raise HostTooBusy(said)
     raise (ConformanceFailure if verdict.status is Status.FAIL else LabError)(said)
 
 

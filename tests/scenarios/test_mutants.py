@@ -9,10 +9,13 @@ import pytest
 
 from checks.engine.registry import checks
 from checks.engine.requirements import catalogue
+from checks.engine.verdict import Status, Verdict
+from lab.errors import ConformanceFailure, LabError
 from provision.failover import access_server
+from scenarios.again import HostTooBusy
 from scenarios.mutants.access_server import LIBRARY, Patched
 from scenarios.mutants.mutant import Mutant
-from scenarios.mutants.plugin import NONE, every
+from scenarios.mutants.plugin import NONE, every, hold
 from tests.scenarios.pretended import PROJECT, pretend
 
 EVERY = [mutant for mutants in every().values() for mutant in mutants]
@@ -58,6 +61,30 @@ def test_what_is_patched_stands_in_the_drop_in_once(patched: Patched) -> None:
     text = (DROP_IN / patched.module).read_text()
     assert text.count(patched.old) == 1
     compile(text.replace(patched.old, patched.new), patched.module, "exec")
+
+
+def came_of(status: Status, reason: str = "", *, late: bool = False) -> Verdict:
+    return Verdict(status, (reason,), owed=1, late=late)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "raised"),
+    [
+        (came_of(Status.UNKNOWN, "nobody knows"), LabError),
+        (came_of(Status.UNKNOWN, "but `primary` was late", late=True), HostTooBusy),
+        (came_of(Status.FAIL, "by chance"), ConformanceFailure),
+    ],
+    ids=["unknown", "late", "another reason"],
+)
+def test_a_mutant_that_is_not_killed_goes_again_only_where_the_host_was_too_busy(
+    verdict: Verdict, raised: type[Exception]
+) -> None:
+    (mutant,) = [one for one in EVERY if one.name == "FO-28"]
+    killed = came_of(Status.FAIL, "primary sent 60 advertisement(s) on its return")
+    assert hold(mutant, "FO-28", killed) is killed
+    with pytest.raises(raised, match="FO-28 is not killed") as caught:
+        hold(mutant, "FO-28", verdict)
+    assert isinstance(caught.value, HostTooBusy) is verdict.late
 
 
 def test_a_run_of_mutants_has_an_item_a_mutant_and_says_what_it_was(tmp_path: Path) -> None:
