@@ -53,6 +53,7 @@ def cold_start(
 ) -> Lab:
     """Return a running lab of fresh machines, by way of one boot instead of one a machine."""
     progress = progress or Progress()
+    topology = topology.fit_for(image.family)
     check_memory(topology)
     recorded_before = capture is not None and os.path.lexists(capture)  # then it is not ours
     if uri is None and image.family not in _ALWAYS_BOOTED:

@@ -382,6 +382,17 @@ def test_software_that_does_not_fit_the_image_is_refused_before_that_is_fetched(
     assert "have Python 3.6" in capsys.readouterr().err
 
 
+def test_a_lab_that_its_image_makes_too_large_is_refused_before_that_is_fetched(
+    capsys, monkeypatch
+):
+    free = TOPOLOGY.memory_mib
+    monkeypatch.setattr("lab.topology.free_memory_mib", lambda: free)
+    monkeypatch.setitem(main.__globals__, "collect_garbage", lambda: None)
+    monkeypatch.setitem(main.__globals__, "prepare", lambda *_, **__: pytest.fail("began"))
+    assert main(["up", "--image", "centos-stream-9", "--software", "drop-in"]) == 1
+    assert f"this host has {free} MiB free" in capsys.readouterr().err
+
+
 def test_the_command_line_says_what_is_wrong(capsys):
     assert main(["dry-run", "--image", "plan9"]) == 1
     assert "known: debian-12" in capsys.readouterr().err
