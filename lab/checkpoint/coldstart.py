@@ -146,9 +146,7 @@ def _thaw_as_many(
         layout.write_files(directory, topology, disks, host_keys, client)
         lab = open_lab({name: key.public for name, key in host_keys.items()})
         scripts = {
-            machine.name: becoming(
-                image.family, layout.seed(topology, machine, client, host_keys[machine.name])
-            )
+            machine.name: becoming(layout.seed(topology, machine, client, host_keys[machine.name]))
             for machine in topology.machines
         }
         lab.each(lambda one: _become(lab, one, frozen[one.name], scripts[one.name]))
