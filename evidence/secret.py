@@ -50,18 +50,13 @@ class Known(Value):
     digest: str = ""
 
 
-_INLINE = re.compile(
-    r"<(key|tls-crypt(?:-v2)?|tls-auth|secret|auth-user-pass)>\n(.*?)\n</\1>", re.DOTALL
-)
+_INLINE = re.compile(r"<(key|tls-crypt(?:-v2)?|tls-auth|secret)>\n(.*?)\n</\1>", re.DOTALL)
 _KNOWN = TypeAdapter(list[Known])
 
 
 def in_profile(name: str, profile: str) -> dict[str, str]:
-    """Return the secrets of an OpenVPN profile by what they are: its keys, and its password."""
-    found = {f"{kind} of {name}": body for kind, body in _INLINE.findall(profile)}
-    if (typed := found.pop(f"auth-user-pass of {name}", "")).strip():
-        found[f"password of {name}"] = typed.splitlines()[-1]
-    return found
+    """Return the secrets of an OpenVPN profile by what they are: its keys."""
+    return {f"{kind} of {name}": body for kind, body in _INLINE.findall(profile)}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from lab.accelerator import choose
 from lab.checkpoint import Store, listing
 from lab.console import follow, path_of
 from lab.errors import LabError, VpnproofError, WireError
+from lab.image import choose as choose_image
 from lab.image import listing as image_listing
 from lab.image import prepare
 from lab.image.kept import Images
@@ -113,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 def _up(options: argparse.Namespace) -> int:
     progress = Progress()
     topology = read_topology(options.topology)
-    check_memory(topology)
+    check_memory(topology.fit_for(choose_image(options.image).family))
     accelerator = choose(options.accel)
     image = prepare(options.image, progress=progress)
     progress.say(f"{accelerator}; image {image.name}")

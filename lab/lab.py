@@ -102,6 +102,7 @@ class Lab:
         to use instead of one of the lab's own. Whatever goes wrong, nothing is left running.
         """
         progress = progress or Progress()
+        topology = topology.fit_for(image.family)
         check_memory(topology)
         with assembling(topology, image, accelerator, uri, capture) as (directory, open_lab):
             client, host_keys = layout.write_keys(directory, topology)

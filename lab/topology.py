@@ -30,6 +30,10 @@ TRANSLATIONS_MIB = 256
 #: Host memory QEMU needs beside the guest's own, in MiB: translated code, and itself.
 OVERHEAD_MIB = TRANSLATIONS_MIB + 80
 
+#: What guests of a family of systems get at least, in MiB. On EL the guides' scripts build SELinux'
+#: policy (semanage, setsebool), which ends with "Cannot allocate memory" in less.
+LEAST_MIB = {"el": 1024}
+
 #: A topology file that is larger, or has a longer line, is none: reading it could take hours.
 LARGEST_FILE = 64 * 1024
 LONGEST_LINE = 1000
@@ -124,6 +128,17 @@ class Topology(_Strict):
     def memory_mib(self) -> int:
         """Host memory the whole lab needs, QEMU's own included."""
         return sum(machine.memory_mib + OVERHEAD_MIB for machine in self.machines)
+
+    def fit_for(self, family: str) -> Self:
+        """Return the lab with the memory that guests of a family of systems need at least."""
+        least = LEAST_MIB.get(family, 0)
+        if all(machine.memory_mib >= least for machine in self.machines):
+            return self
+        machines = tuple(
+            machine.model_copy(update={"memory_mib": max(least, machine.memory_mib)})
+            for machine in self.machines
+        )
+        return self.model_copy(update={"machines": machines})
 
     def machine(self, name: str) -> MachineSpec:
         """Return the machine called `name`; TopologyError names the ones there are."""
@@ -238,5 +253,6 @@ def check_memory(topology: Topology, available_mib: int | None = None) -> None:
         raise TopologyError(
             f"{topology.name}: its machines need {topology.memory_mib} MiB, this host has "
             f"{free} MiB free (most: machines.{largest.name}.memory_mib = {largest.memory_mib})",
-            hint="end other programs, or lower memory_mib in the topology file",
+            hint="end other programs, or lower memory_mib in the topology file "
+            f"(a guest of EL gets {LEAST_MIB['el']} at least)",
         )

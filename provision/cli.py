@@ -143,11 +143,11 @@ def _up(options: argparse.Namespace) -> None:
     progress = Progress()
     named = in_topology(guide_named(_guide_name(options), options.heartbeat), options.topology)
     collect_garbage()
-    check_memory(read_topology(named.topology))
+    chosen = choose_image(options.image)
+    check_memory(read_topology(named.topology).fit_for(chosen.family))
     accelerator = choose(options.accel)
-    chosen = choose_image(options.image).name
-    guide = _guide(options, chosen, progress.say)
-    require_fit(guide.software, chosen)
+    guide = _guide(options, chosen.name, progress.say)
+    require_fit(guide.software, chosen.name)
     image = prepare(options.image, progress=progress, sets=guide.software.package_sets)
     progress.say(f"{accelerator}; image {image}")
     deployer = Deployer(

@@ -140,9 +140,14 @@ class Deployer:
     """Until a freeze has failed: the next would, too, and each costs a lab."""
 
     @property
+    def topology(self) -> Topology:
+        """What the lab consists of, with the memory that this image's guests need."""
+        return read_topology(self.guide.topology).fit_for(self.image.family)
+
+    @property
     def plan(self) -> Plan:
         """The guide's steps for this image."""
-        return self.guide.plan(read_topology(self.guide.topology), platform_of(self.image.name))
+        return self.guide.plan(self.topology, platform_of(self.image.name))
 
     def deploy(self, *, capture: Path | None = None) -> Lab:
         """Return a running lab in which every step of the guide is applied, and which is ready.
@@ -160,11 +165,11 @@ class Deployer:
 
     def thaws_now(self) -> bool:
         """Whether a lab costs a thaw and no more: the whole guide is frozen, and memory free."""
-        topology = read_topology(self.guide.topology)
+        topology = self.topology
         return has_memory(topology) and self._is_frozen(self.plan, topology)
 
     def _deploy(self, capture: Path | None) -> Lab:
-        plan, topology = self.plan, read_topology(self.guide.topology)
+        plan, topology = self.plan, self.topology
         with self._alone(plan, topology):
             return self._bring_up(plan, topology, capture)
 

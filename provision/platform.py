@@ -85,6 +85,14 @@ class Platform:
         return (3, 6) if self.release == "7" else (3, 9)
 
     @property
+    def makes_tls(self) -> str | None:
+        """What makes the certificate that the web server's own files name; None: nothing has to.
+
+        EL 9 makes it at httpd's first start, EL 7 when mod_ssl is installed.
+        """
+        return None if self.os_id == "debian" else "/usr/libexec/httpd-ssl-gencerts"
+
+    @property
     def is_release(self) -> str:
         """A shell condition that holds on this platform only."""
         return (

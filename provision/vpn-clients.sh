@@ -2,7 +2,8 @@
 # OpenVPN clients on one machine, each in a network namespace of its own with an address, a MAC and
 # a resolver of its own, as if each were a machine on the wire:
 #
-#     vpn-clients connect NAME...     files by stdin, a tar: NAME/client.ovpn, NAME/identity
+#     vpn-clients connect NAME...     files by stdin, a tar: NAME/client.ovpn, NAME/identity, and
+#                                     NAME/login where the profile asks for user and password
 #     vpn-clients state               a line a client: NAME up|down REMOTE
 #     vpn-clients status NAME...      state, tunnel addresses and the end of the log of each
 #     vpn-clients ping NAME ADDRESS [NAME ADDRESS]...    a line each: NAME yes|no
@@ -63,9 +64,14 @@ namespace() {
     } | ip -n "$1" -batch -
 }
 
+# The login is a file of its own: OpenVPN reads one within a profile from 2.6 on, EPEL 9 has 2.5.
 start() {
-    ip netns exec "$1" openvpn --cd "$run/$1" --config client.ovpn --connect-retry 1 5 \
-        --status status 2 --writepid pid --log-append "$logs/$1.log" --daemon "vpn-$1"
+    name=$1
+    set --
+    [ ! -e "$run/$name/login" ] || set -- --auth-user-pass login
+    ip netns exec "$name" openvpn --cd "$run/$name" --config client.ovpn "$@" \
+        --connect-retry 1 5 --status status 2 --writepid pid --log-append "$logs/$name.log" \
+        --daemon "vpn-$name"
 }
 
 # tell LINES NAME...: each client's state, and with LINES the end of its log, by one program,

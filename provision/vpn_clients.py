@@ -54,6 +54,8 @@ class Client:
     ipv4: str
     ipv6: str = ""
     """Empty where the network has no IPv6."""
+    login: tuple[str, str] | None = None
+    """User name and password, where the profile asks for them."""
 
     @property
     def mac(self) -> str:
@@ -212,7 +214,10 @@ def _archive(clients: Sequence[Client], nameserver: str) -> bytes:
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for client in clients:
             identity = f"{client.ipv4} {client.ipv6 or '-'} {client.mac} {nameserver or '-'}\n"
-            for file, text in (("client.ovpn", client.config), ("identity", identity)):
+            files = {"client.ovpn": client.config, "identity": identity}
+            if client.login is not None:
+                files["login"] = "".join(f"{line}\n" for line in client.login)
+            for file, text in files.items():
                 content = text.encode()
                 entry = tarfile.TarInfo(f"{client.name}/{file}")
                 entry.mode, entry.size = 0o600, len(content)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab.errors import VpnproofError
+from lab.errors import ImageError, VpnproofError
+from lab.image import choose as choose_image
 from lab.topology import Topology, free_memory_mib, read_topology
 from provision.deploy import GUIDES, Deployer, guide_of, in_topology
 from scenarios.arguments import ask_for_scenarios, at_most, guides_of
@@ -81,10 +82,18 @@ def side_by_side(config: pytest.Config, labs: int | None = None) -> SideBySide:
 
 
 def wanted_labs(config: pytest.Config) -> list[Topology]:
-    """Return what labs a run of pytest asks for, one of each guide."""
+    """Return what labs a run of pytest asks for, one of each guide, as its guests need them.
+
+    pytest.UsageError for an image that cannot be had.
+    """
     own = topologies(config)
     guides = guides_of(config.args, GUIDES)
-    return [read_topology(own.get(guide, GUIDES[guide].topology)) for guide in guides]
+    wanted = [read_topology(own.get(guide, GUIDES[guide].topology)) for guide in guides]
+    try:
+        family = choose_image(config.getoption("image")).family
+    except ImageError as error:
+        raise pytest.UsageError(str(error)) from error
+    return [topology.fit_for(family) for topology in wanted]
 
 
 def topologies(config: pytest.Config) -> dict[str, str]:

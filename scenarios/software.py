@@ -101,7 +101,7 @@ def header(config: pytest.Config) -> tuple[list[str], list[str]]:
     pytest.UsageError for software that is not what its catalogue says, cannot be built, or does not
     run on the image's guests, and for an image that cannot be had.
     """
-    images: list[str] = []
+    images: list[Image] = []
     lines: list[str] = []
     for guide in guides_of(config.args, GUIDES):
         try:
@@ -109,11 +109,13 @@ def header(config: pytest.Config) -> tuple[list[str], list[str]]:
             made, image = prepared(config, guide, "ucarp", Progress())
         except (ImageError, SourceRefused, PackagingFailed) as error:
             raise pytest.UsageError(str(error)) from error
-        images.append(str(image))
+        images.append(image)
         lines.append(f"software of {guide}: {made.software}")
     if not images:  # the harness alone: its machines are any guests
-        images.append(str(prepared(config, "failover", "ucarp", Progress())[1]))
-    return list(dict.fromkeys(images)), lines
+        images.append(prepared(config, "failover", "ucarp", Progress())[1])
+    never = choose_image(config.getoption("image")).never_run
+    more = " never run by this project" if never else ""
+    return [f"{image}{more}" for image in dict.fromkeys(images)], lines
 
 
 def facts(config: pytest.Config) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def cold_start(
 ) -> Lab:
     """Return a running lab of fresh machines, by way of one boot instead of one a machine."""
     progress = progress or Progress()
+    topology = topology.fit_for(image.family)
     check_memory(topology)
     recorded_before = capture is not None and os.path.lexists(capture)  # then it is not ours
     if uri is None and image.family not in _ALWAYS_BOOTED:
@@ -145,9 +146,7 @@ def _thaw_as_many(
         layout.write_files(directory, topology, disks, host_keys, client)
         lab = open_lab({name: key.public for name, key in host_keys.items()})
         scripts = {
-            machine.name: becoming(
-                image.family, layout.seed(topology, machine, client, host_keys[machine.name])
-            )
+            machine.name: becoming(layout.seed(topology, machine, client, host_keys[machine.name]))
             for machine in topology.machines
         }
         lab.each(lambda one: _become(lab, one, frozen[one.name], scripts[one.name]))

@@ -1,9 +1,9 @@
 """How a thawed guest becomes another machine: name, keys, machine-id, addresses.
 
-A fresh guest learns all of this from its seed, by cloud-init. On EL a thawed one does just that,
-again, with another seed. On Debian cloud-init alone would take longer than everything else in a
-cold start (10 s of processor time a guest without KVM), so the same seed is written into place
-directly, as cloud-init's networkd renderer does, and cloud-init has no work left at later boots.
+A fresh guest learns all of this from its seed, by cloud-init. That alone would take longer than
+everything else in a cold start (10 s of processor time a guest without KVM), so the same seed is
+written into a thawed one of Debian directly, as cloud-init's networkd renderer does, and cloud-init
+has no work left at later boots. Guests of EL become no other machine: each is booted.
 
 Who a machine is must survive that its power is cut a second later: the last thing is a `sync`.
 """
@@ -14,22 +14,7 @@ import shlex
 
 from lab.image.seed import Interface, Seed
 
-_EL = """set -e
-blockdev --flushbufs /dev/vdb
-cloud-init clean --logs
-: > /root/.ssh/authorized_keys
-{machine_id}
-cloud-init init --local
-cloud-init init
-hostname "$(cat /etc/hostname)"
-{macs}
-udevadm control --reload
-nmcli connection reload
-systemctl reload sshd
-sync
-"""
-
-_DEBIAN = """set -e
+_SCRIPT = """set -e
 blockdev --flushbufs /dev/vdb
 rm -f /etc/systemd/network/10-* /etc/ssh/ssh_host_*
 rm -f /etc/systemd/system/cloud-init.target.wants/cloud-init-local.service
@@ -51,22 +36,20 @@ chmod 444 /etc/machine-id
 if [ -d /var/lib/dbus ]; then ln -s /etc/machine-id /var/lib/dbus/machine-id; fi"""
 
 
-def becoming(family: str, seed: Seed) -> str:
-    """Return the script that makes a thawed guest of `family` the machine of `seed`."""
+def becoming(seed: Seed) -> str:
+    """Return the script that makes a thawed guest the machine of `seed`."""
     # QEMU's NIC has the machine's MAC from its next reset on; the guest remembers another.
     macs = "\n".join(
         f"ip link set {each.name} down && ip link set {each.name} address {each.mac} up"
         for each in seed.interfaces
         if each.name.startswith("wire")
     )
-    if family == "el":
-        return _EL.format(machine_id=_MACHINE_ID, macs=macs)
     writes = [_write(path, content, mode) for path, (content, mode) in _files(seed).items()]
-    return _DEBIAN.format(files="\n".join(writes), machine_id=_MACHINE_ID, macs=macs)
+    return _SCRIPT.format(files="\n".join(writes), machine_id=_MACHINE_ID, macs=macs)
 
 
 def _files(seed: Seed) -> dict[str, tuple[str, int]]:
-    """Return the files that make a Debian guest the machine of `seed`: content and mode."""
+    """Return the files that make a guest the machine of `seed`: content and mode."""
     told = {entry["path"]: entry["content"] for entry in seed.user_data()["write_files"]}
     files = {path: (content, 0o644) for path, content in told.items()}
     files["/etc/hostname"] = (f"{seed.hostname}\n", 0o644)

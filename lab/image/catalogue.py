@@ -22,6 +22,8 @@ class _Entry(BaseModel):
     user: str = ""
     min_cpu: Literal["x86-64-v1", "x86-64-v2", "x86-64-v3"] = "x86-64-v1"
     default: bool = False
+    never_run: bool = False
+    """Whether no guest of it was ever seen by this project."""
 
 
 class Download(_Entry):

@@ -81,11 +81,9 @@ def one_time_password(user: str, number: int) -> str:
     return f"{user}-once-{number:03}"
 
 
-def user_profile(active: Target, user: str, password: str) -> str:
-    """Return a user-locked profile from the active node, with the password typed into it."""
-    text = active.run(f"{SACLI} --user {user} GetUserlogin").stdout
-    typed = f"<auth-user-pass>\n{user}\n{password}\n</auth-user-pass>"
-    return text.replace("\nauth-user-pass\n", f"\n{typed}\n", 1)
+def user_profile(active: Target, user: str) -> str:
+    """Return a user-locked profile from the active node, which asks for a password."""
+    return active.run(f"{SACLI} --user {user} GetUserlogin").stdout
 
 
 def autologin_profile(active: Target, user: str = AUTOLOGIN_USER) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from provision.action import Action, Command
 from provision.files import WriteFile
 from provision.multi_node.site import Site
+from provision.platform import Platform
 from provision.step import Step
 from provision.target import Target
 
@@ -31,13 +32,15 @@ def count(site: Site) -> int:
     return COUNT + EACH_FURTHER * max(0, len(site.nodes) - 2)
 
 
-def step(site: Site, section: str, needs: tuple[str, ...], *, genuine: bool = False) -> Step:
+def step(
+    site: Site, platform: Platform, section: str, needs: tuple[str, ...], *, genuine: bool = False
+) -> Step:
     """Return the step that downloads a configuration of the merged profile for each user."""
     profile, number = site.nodes[0].name, count(site)
     portal = f"https://{site.controller.fqdn}/vpn-user-portal/"
     issue = f"vpn-user-portal-issue --user user-$1 --profile {profile} --name laptop"
     if genuine:
-        issue = f"{_PAGES} {portal} user-$1 {profile}"
+        issue = f"{_PAGES} {portal} user-$1 {profile} {platform.apache_user}"
     # Two at a time: as many as a machine has processors.
     download = (
         f"mkdir -p -m 700 {KEPT}\ncd {KEPT}\n"

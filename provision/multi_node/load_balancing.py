@@ -25,7 +25,7 @@ def steps(site: Site, platform: Platform, *, genuine: bool = False) -> list[Step
     needs = tuple(step.name for step in merged)
     if genuine:  # each certificate takes the controller long: the nodes' come first
         needs += tuple(step.name for step in again)
-    download = download_step(site, SECTION, needs=needs, genuine=genuine)
+    download = download_step(site, platform, SECTION, needs=needs, genuine=genuine)
     return [*merged, *again, _round_robin(site, platform), download]
 
 

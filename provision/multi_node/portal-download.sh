@@ -1,18 +1,19 @@
 #!/bin/sh
 # Downloads a client configuration from the portal as a user does: logs in, chooses a profile.
 #
-#     portal-download URL USER PROFILE > USER.ovpn
+#     portal-download URL USER PROFILE WEB_USER > USER.ovpn
 #
-# The user is made first, with a password that nobody else gets to know.
+# The user is made first, with a password that nobody else gets to know, by whom the web server runs
+# as: the portal's database is that one's.
 set -eu
-url=$1 user=$2 profile=$3
+url=$1 user=$2 profile=$3 web_user=$4
 kept=$(mktemp -d)
 trap 'rm -rf "$kept"' EXIT
 
 password=$(pwgen -s 24 -n 1)
 cd /
 printf '%s\n%s\n' "$password" "$password" |
-    sudo -u www-data vpn-user-portal-add-user --user "$user" >/dev/null 2>&1
+    sudo -u "$web_user" vpn-user-portal-add-user --user "$user" >/dev/null 2>&1
 
 # both answers to a wrong password and to a right one are no error to curl: a right one redirects
 printf '%s' "$password" >"$kept/password"

@@ -151,6 +151,7 @@ def _web(site: Site, platform: Platform) -> Step:
         changes=f"http://{site.web_fqdn}/ is there and logs who asked",
         actions=(
             Packages(platform, (platform.apache,)),
+            *_own_certificate(platform),
             Command(f"mkdir -p -m 0755 {root}", creates=root),  # the server's user reads it
             WriteFile(f"{root}/index.html", page),
             WriteFile(path, conf),
@@ -159,6 +160,14 @@ def _web(site: Site, platform: Platform) -> Step:
         ),
         module=__name__,
     )
+
+
+def _own_certificate(platform: Platform) -> tuple[Command, ...]:
+    """Return what a web server with mod_ssl that never ran needs, or its configuration is wrong."""
+    if (make := platform.makes_tls) is None:
+        return ()
+    there = f"[ -e {platform.tls_certificates}/localhost.crt ]"
+    return (Command(make, unless=f"{{ [ ! -x {make} ] || {there}; }}"),)
 
 
 def _authority(site: Site) -> Step:

@@ -76,10 +76,10 @@ def test_a_profile_of_one_node_works_on_the_other_as_it_is(
     pair: Pair, probe: Probe, outside: Outside, judge: Judge
 ) -> None:
     pair.make_active("primary")
-    password = users.one_time_password("carol", 1)
-    profile = users.user_profile(pair.machine("primary"), "carol", password)
+    login = "carol", users.one_time_password("carol", 1)
+    profile = users.user_profile(pair.machine("primary"), "carol")
     provoke(pair, faults.SERVICE_STOP, probe)
-    outside.start({"carol": profile})
+    outside.start({"carol": profile}, {"carol": login})
     pair.history.record(
         ProfileUsed(
             source="scenario",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -95,15 +95,15 @@ class Outside:
         Each is watched from when its first packet has come back.
         """
         active = self._pair.machine(self._pair.active())
-        configs = {}
+        configs, logins = {}, {}
         for one in clients:
             if one.autologin:
                 profile = users.autologin_profile(active, one.user)
             else:
-                password = users.one_time_password(one.user, one.number)
-                profile = users.user_profile(active, one.user, password)
+                profile = users.user_profile(active, one.user)
+                logins[one.name] = one.user, users.one_time_password(one.user, one.number)
             configs[one.name] = users.only_by(profile, one.protocol)
-        self.start(configs)
+        self.start(configs, logins)
         self._clients.wait_up(list(configs), seconds)
         for one in clients:
             self._ping(one)
@@ -113,13 +113,18 @@ class Outside:
                 TunnelWatched(source=one.name, client=OUTSIDE, protocol=one.protocol)
             )
 
-    def start(self, configs: dict[str, str]) -> None:
-        """Start clients by name with their profiles, at addresses of their own outside."""
+    def start(self, configs: Mapping[str, str], logins: Mapping[str, tuple[str, str]]) -> None:
+        """Start clients by name with their profiles, at addresses of their own outside.
+
+        `logins` has user and password of each whose profile asks for them.
+        """
+        secrets = Secrets(self._pair.history.path.parent)
+        secrets.keep({f"password of {name}": password for name, (_, password) in logins.items()})
         wanted = []
         for name, config in configs.items():
-            Secrets(self._pair.history.path.parent).keep(in_profile(name, config))
-            number = _FIRST_ADDRESS + len(self._known)
-            wanted.append(Client(name, config, f"198.51.100.{number}", ""))
+            secrets.keep(in_profile(name, config))
+            address = f"198.51.100.{_FIRST_ADDRESS + len(self._known)}"
+            wanted.append(Client(name, config, address, login=logins.get(name)))
             self._known.append(name)
         self._clients.connect_all(wanted)
 

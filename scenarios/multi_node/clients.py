@@ -72,10 +72,10 @@ def ways(site: Deployment, *transports: Transport) -> dict[str, Way]:
 
 def addressed(site: Deployment, configs: Mapping[str, str]) -> list[Client]:
     """Return clients by the names of their configurations, each with its own addresses."""
-    ipv4, ipv6 = (_free(site, family, len(configs)) for family in (4, 6))
+    free4, free6 = (_free(site, family, len(configs)) for family in (4, 6))
     return [
-        Client(name, config, *addresses)
-        for (name, config), *addresses in zip(configs.items(), ipv4, ipv6, strict=True)
+        Client(name, config, ipv4, ipv6)
+        for (name, config), ipv4, ipv6 in zip(configs.items(), free4, free6, strict=True)
     ]
 
 

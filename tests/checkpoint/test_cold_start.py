@@ -129,9 +129,10 @@ def test_a_recording_that_was_there_before_stays(world: World, tmp_path: Path) -
 def test_a_guest_of_el_is_booted_for_it_cannot_become_another(world: World) -> None:
     """Its cloud-init waits for NICs that only the next reset gives the guest, and gives up."""
     world.image = replace(world.image, family="el")
-    with world.start():
+    with world.start() as topology:
         assert world.told == ["boot pair"]
     assert world.said == []
+    assert topology == TOPOLOGY.fit_for("el") != TOPOLOGY
 
 
 def test_a_libvirt_that_others_use_is_asked_for_a_plain_boot(world: World) -> None:

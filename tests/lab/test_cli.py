@@ -134,6 +134,17 @@ def test_a_topology_that_cannot_be_is_refused_before_anything_is_made(
     assert not private_places.exists()
 
 
+def test_a_lab_that_its_image_makes_too_large_is_refused_before_that_is_fetched(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, private_places: Path
+) -> None:
+    free = read_topology("failover").memory_mib
+    monkeypatch.setattr("lab.topology.free_memory_mib", lambda: free)
+    monkeypatch.setattr(cli, "prepare", lambda *_, **__: pytest.fail("began"))
+    assert cli.main(["up", "failover", "--image", "centos-stream-9"]) == 1
+    assert f"this host has {free} MiB free" in capsys.readouterr().err
+    assert not private_places.exists()
+
+
 def test_gc_removes_what_has_neither_owner_nor_wire(capsys: pytest.CaptureFixture[str]) -> None:
     orphan = without_owner(paths.new_lab_directory("failover"))
     owned = paths.new_lab_directory("failover")

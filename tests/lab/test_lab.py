@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from lab.errors import MachineError
+from lab.accelerator import tcg
+from lab.errors import MachineError, TopologyError
+from lab.image import Image
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.ssh import Access
+from lab.topology import read_topology
 
 
 @pytest.fixture
@@ -19,6 +22,16 @@ def lab() -> Lab:
     access = Access(1, Path("/nonexistent"), "ssh-ed25519 AAAA")
     shell.machines = {name: Machine(name, access) for name in ("a", "b", "c")}
     return shell
+
+
+def test_a_lab_is_refused_by_the_memory_that_its_guests_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    topology = read_topology("failover")
+    monkeypatch.setattr("lab.topology.free_memory_mib", lambda: topology.memory_mib)
+    image = Image("centos-stream-9", "el", "recipe", Path("/disk.qcow2"))
+    with pytest.raises(TopologyError, match=f"need {topology.fit_for('el').memory_mib} MiB"):
+        Lab.boot(topology, image, tcg("asked for"))
 
 
 def test_what_is_done_with_each_machine_is_done_side_by_side(lab: Lab) -> None:

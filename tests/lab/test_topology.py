@@ -700,6 +700,25 @@ def test_the_memory_of_a_lab_holds_what_qemu_needs_beside_the_guests() -> None:
     assert topology.memory_mib > sum(machine.memory_mib for machine in topology.machines)
 
 
+def test_guests_of_el_get_at_least_1024_mib_and_what_a_file_says_beyond() -> None:
+    topology = read_topology("multi_node")
+    first, *others = topology.machines
+    large = topology.model_copy(
+        update={"machines": (first.model_copy(update={"memory_mib": 2048}), *others)}
+    )
+    fitted = large.fit_for("el")
+    assert [one.memory_mib for one in fitted.machines] == [2048] + [1024] * len(others)
+    assert fitted.memory_mib == large.memory_mib + 512 * len(others)
+    assert fitted.fit_for("el") == fitted
+    with pytest.raises(TopologyError, match=r"(?s)memory_mib = 1024.*a guest of EL gets 1024"):
+        check_memory(topology.fit_for("el"), 1000)
+
+
+def test_guests_of_debian_get_what_the_file_says() -> None:
+    topology = read_topology("multi_node")
+    assert topology.fit_for("debian") is topology
+
+
 @given(names, st.integers(0, 9))
 def test_a_mac_address_is_stable_unicast_and_locally_administered(machine: str, index: int) -> None:
     mac = MULTI_NODE.mac(machine, index)

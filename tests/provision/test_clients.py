@@ -72,6 +72,18 @@ def test_a_client_without_ipv6_and_dns_says_so():
     assert identity == b"198.51.100.101 - 02:76:c6:33:64:65 -\n"
 
 
+def test_a_login_lies_beside_the_profile_for_nobody_else_to_read():
+    machine, vpn = clients()
+    login = ("alice", "alice-once-001")
+    vpn.connect_all([Client("c1", "auth-user-pass\n", "198.51.100.101", login=login)])
+    ((command, archive),) = machine.asked
+    assert "once" not in command
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        assert tar.extractfile("c1/client.ovpn").read() == b"auth-user-pass\n"
+        assert tar.extractfile("c1/login").read() == b"alice\nalice-once-001\n"
+        assert tar.getmember("c1/login").mode == 0o600
+
+
 @pytest.mark.parametrize("name", ["", "../etc", "A", "x" * 33, "a b", "-a"])
 def test_a_name_that_is_no_name_is_refused(name):
     machine, vpn = clients()
@@ -147,17 +159,17 @@ def script(tmp_path):
     text = Path(vpn_clients.__file__).with_name("vpn-clients.sh").read_text()
     text = text.replace("run=/run/vpn-clients", f"run={tmp_path}/run")
     text = text.replace("logs=/var/log/vpn-clients", f"logs={tmp_path}/log")
+    (tmp_path / "vpn-clients").write_text(text.replace("/etc/netns", f"{tmp_path}/netns"))
 
-    def run(*words):
+    def run(*words, stdin=b""):
         done = subprocess.run(
-            ["sh", "-s", *words],
-            input=text,
+            ["sh", tmp_path / "vpn-clients", *words],
+            input=stdin,
             env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
             capture_output=True,
-            text=True,
             check=True,
         )
-        return done.stdout
+        return done.stdout.decode()
 
     return run
 
@@ -183,6 +195,28 @@ def test_a_status_has_state_addresses_and_the_end_of_the_log_of_each_that_is_nam
     assert (left.up, left.log) == (False, "Initialization Sequence Completed")
     assert new.log.splitlines() == [f"line {n}" for n in range(25, 40)]
     assert (nobody.up, nobody.addresses, nobody.log) == (False, (), "")
+
+
+@pytest.mark.parametrize(
+    ("files", "more"),
+    [(["client.ovpn"], []), (["client.ovpn", "login"], ["--auth-user-pass", "login"])],
+)
+def test_openvpn_is_given_a_login_by_the_name_of_its_file(script, tmp_path, files, more):
+    # <auth-user-pass> within a profile is new in OpenVPN 2.6.
+    (tmp_path / "ip").write_text(
+        f'#!/bin/sh\n[ "$2" != exec ] || {{ shift 3; echo "$*" >{tmp_path}/asked; }}\n'
+    )
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for file in [*files, "identity"]:
+            content = b"198.51.100.101 - 02:76:c6:33:64:65 -\n"
+            entry = tarfile.TarInfo(f"c1/{file}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    script("connect", "c1", stdin=packed.getvalue())
+    words = (tmp_path / "asked").read_text().split()
+    begin = ["openvpn", "--cd", f"{tmp_path}/run/c1", "--config", "client.ovpn", *more]
+    assert words[: len(begin) + 1] == [*begin, "--connect-retry"]
 
 
 def test_kept_configurations_are_read_by_one_command(tmp_path):

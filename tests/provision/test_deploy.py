@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from lab.accelerator import tcg
 from lab.checkpoint import FreezeFailed, NoRoom, ThawFailed
 from lab.image import Image
 from lab.timing import Kind, Recorder
+from lab.topology import Topology
 from provision import deploy
 from provision.deploy import Deployer, Guide, guide_named
 from provision.errors import PlanError, StepFailed
@@ -51,7 +53,8 @@ def deployer(world: World) -> Deployer:
 
 def making(world: World, **options: Any) -> Deployer:
     guide = Guide("multi_node", world.plan, world.wait_until_ready)
-    return Deployer(guide, IMAGE, tcg(""), progress=world, **options)  # type: ignore[arg-type]
+    image = options.pop("image", IMAGE)
+    return Deployer(guide, image, tcg(""), progress=world, **options)  # type: ignore[arg-type]
 
 
 def frozen(world: World, section: str) -> str:
@@ -256,6 +259,37 @@ def test_a_lab_costs_a_thaw_once_all_of_the_guide_is_frozen(
     assert deployer.thaws_now()
     monkeypatch.setattr(deploy, "has_memory", lambda _topology: False)
     assert not deployer.thaws_now()
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "memory_mib"),
+    [("debian", "debian-12", 512), ("el", "centos-stream-9", 1024)],
+)
+def test_a_lab_and_its_checkpoints_have_the_memory_that_its_guests_need(
+    world: World, monkeypatch: pytest.MonkeyPatch, family: str, name: str, memory_mib: int
+) -> None:
+    seen: dict[str, list[int]] = {"started": [], "keyed": [], "asked": []}
+
+    def see(what: str, topology: Topology) -> None:
+        seen[what] = [one.memory_mib for one in topology.machines]
+
+    def start(topology: Topology, *_: object, **more: Any) -> Any:
+        see("started", topology)
+        lab = world.new_lab(more["capture"])
+        lab.topology = topology
+        return lab
+
+    def made_of(topology: Topology, *_: object, **more: object) -> object:
+        see("keyed", topology)
+        return more
+
+    monkeypatch.setattr(deploy, "cold_start", start)
+    monkeypatch.setattr(deploy, "ingredients", made_of)
+    monkeypatch.setattr(deploy, "has_memory", partial(see, "asked"))
+    deployer = making(world, image=Image(name, family, "recipe", Path("/disk.qcow2")))
+    deployer.deploy()
+    deployer.thaws_now()
+    assert seen == dict.fromkeys(seen, [memory_mib] * 5)
 
 
 @pytest.mark.parametrize("options", [{"fresh": True}, {"uri": "qemu:///session"}])

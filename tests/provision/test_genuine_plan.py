@@ -109,9 +109,15 @@ def test_php_reads_its_configuration_anew_after_each_change_of_it(built: Built) 
         assert f"find {CONFIG} -newer" in text
 
 
-def test_configurations_come_from_the_portals_pages(built: Built) -> None:
-    text = step(plan_with(built), "configurations for clients").describe()
-    assert "portal-download https://frkovpn.tuxed.net/vpn-user-portal/ user-$1 node-a" in text
+@pytest.mark.parametrize(
+    ("platform", "user"), [(DEBIAN_12, "www-data"), (CENTOS_STREAM_9, "apache")]
+)
+def test_configurations_come_from_the_portals_pages(
+    built: Built, platform: Platform, user: str
+) -> None:
+    text = step(plan_with(built, platform), "configurations for clients").describe()
+    portal = "https://frkovpn.tuxed.net/vpn-user-portal/"
+    assert f"portal-download {portal} user-$1 node-a {user} > " in text
     assert "vpn-user-portal-issue" not in text
 
 
@@ -229,12 +235,13 @@ def test_a_configuration_is_downloaded_by_who_was_let_in(
     curl = _CURL.format(login=login, found=found).replace('"$3"', '"$out"')
     curl = curl.replace("case", 'while [ "$1" != -o ]; do shift; done; out=$2\ncase', 1)
     curl = curl.replace(">cookies", ">/dev/null")
-    programs = {"pwgen": "#!/bin/sh\necho secret\n", "sudo": "#!/bin/sh\ncat\n", "curl": curl}
+    sudo = f'#!/bin/sh\necho "$@" >{tmp_path}/asked\ncat\n'
+    programs = {"pwgen": "#!/bin/sh\necho secret\n", "sudo": sudo, "curl": curl}
     for name, text in programs.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     done = subprocess.run(
-        ["sh", str(script), "https://x/vpn-user-portal/", "user-1", "node-a"],
+        ["sh", str(script), "https://x/vpn-user-portal/", "user-1", "node-a", "apache"],
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
@@ -242,6 +249,8 @@ def test_a_configuration_is_downloaded_by_who_was_let_in(
     assert done.stderr.strip() == said
     assert done.stdout == ("" if said else "client\nremote x 1194 udp\n")
     assert done.returncode == bool(said)
+    asked = (tmp_path / "asked").read_text()
+    assert asked == "-u apache vpn-user-portal-add-user --user user-1\n"
 
 
 @pytest.mark.skipif(DIRECTORY not in os.environ, reason=f"needs the sources: {DIRECTORY}")

@@ -367,6 +367,16 @@ def test_an_unknown_image_is_refused_with_the_known_ones():
         platform_of("plan9")
 
 
+@pytest.mark.parametrize("platform", PLATFORMS.values())
+def test_the_certificate_of_mod_ssl_is_made_before_its_configuration_is_read(platform):
+    # An httpd of EL that never ran has none: its first start makes it.
+    steps = multi_node.plan(TOPOLOGY, platform).steps
+    text = next(step for step in steps if step.name == "web server").describe()
+    make = "$ /usr/libexec/httpd-ssl-gencerts\n"
+    assert (make in text) == (platform.os_id == "centos")
+    assert make not in text.partition(platform.apache_test)[2]
+
+
 def test_the_command_line_prints_the_plan(capsys):
     assert main(["dry-run", "--image", "centos-7"]) == 0
     assert "./deploy_centos_node.sh" in capsys.readouterr().out
@@ -380,6 +390,17 @@ def test_software_that_does_not_fit_the_image_is_refused_before_that_is_fetched(
     monkeypatch.setitem(main.__globals__, "prepare", lambda *_, **__: pytest.fail("began"))
     assert main(["up", "--image", "centos-7", "--software", "drop-in"]) == 1
     assert "have Python 3.6" in capsys.readouterr().err
+
+
+def test_a_lab_that_its_image_makes_too_large_is_refused_before_that_is_fetched(
+    capsys, monkeypatch
+):
+    free = TOPOLOGY.memory_mib
+    monkeypatch.setattr("lab.topology.free_memory_mib", lambda: free)
+    monkeypatch.setitem(main.__globals__, "collect_garbage", lambda: None)
+    monkeypatch.setitem(main.__globals__, "prepare", lambda *_, **__: pytest.fail("began"))
+    assert main(["up", "--image", "centos-stream-9", "--software", "drop-in"]) == 1
+    assert f"this host has {free} MiB free" in capsys.readouterr().err
 
 
 def test_the_command_line_says_what_is_wrong(capsys):

@@ -21,6 +21,7 @@ from evidence.events.sync import SyncCompleted, WriteAcknowledged
 from evidence.events.takeover import AddressesHeld, GuestCaptured, TunnelCarried, TunnelWatched
 from evidence.history import History, read_history
 from evidence.moment import NS, Moment
+from evidence.secret import Secrets
 from lab.clock import ClockOffset
 from lab.errors import DeadlinePassed
 from lab.topology import read_topology
@@ -283,6 +284,19 @@ def test_a_tunnel_is_watched_from_its_first_packet_on(
     tunnels.Outside(pair).connect(ROBOT)
     (watched,) = recorded(pair, TunnelWatched)
     assert (watched.source, watched.protocol) == ("robot-udp", "udp")
+
+
+def test_a_password_goes_beside_the_profile_and_among_the_secrets(pair: Any, roaming: Any) -> None:
+    told: dict[str, str | bytes] = {}
+    roaming.run = lambda command, *, stdin="", **_more: told.update({command: stdin})
+    profile = "client\nauth-user-pass\n"
+    tunnels.Outside(pair).start({"carol": profile}, {"carol": ("carol", "carol-once-001")})
+    ((command, archive),) = told.items()
+    assert "once" not in command
+    assert b"carol\ncarol-once-001\n" in cast(bytes, archive)
+    assert profile.encode() in cast(bytes, archive)
+    known = [(one.of, one.value) for one in Secrets(pair.history.path.parent).known()]
+    assert known == [("password of carol", "carol-once-001")]
 
 
 class Here:

@@ -221,8 +221,12 @@ def test_other_tests_keep_xdists_own_ways(tmp_path: Path) -> None:
     assert os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") is None
 
 
-def options(*topologies: str) -> pytest.Config:
-    chosen: dict[str, object] = {"topology": [*topologies] or None, "full": False}
+def options(*topologies: str, image: str = "debian-12") -> pytest.Config:
+    chosen: dict[str, object] = {
+        "topology": [*topologies] or None,
+        "full": False,
+        "image": image,
+    }
     return cast(
         pytest.Config,
         SimpleNamespace(args=["scenarios/multi_node"], getoption=lambda name: chosen[name]),
@@ -234,6 +238,17 @@ def test_memory_is_reckoned_with_the_topology_that_was_chosen() -> None:
     assert own.lab_mib == read_topology("multi_node").memory_mib
     assert larger.lab_mib == read_topology("multi_node_3").memory_mib > own.lab_mib
     assert side_by_side(options("failover")).lab_mib == own.lab_mib, "it is of another guide"
+
+
+def test_memory_is_reckoned_with_what_the_guests_of_an_image_get() -> None:
+    topology = read_topology("multi_node")
+    chosen = side_by_side(options(image="centos-stream-9"))
+    assert chosen.lab_mib == topology.fit_for("el").memory_mib > topology.memory_mib
+
+
+def test_an_image_that_there_is_none_of_is_a_usage_error() -> None:
+    with pytest.raises(pytest.UsageError, match="no image called 'atlantis'"):
+        side_by_side(options(image="atlantis"))
 
 
 def test_a_topology_takes_the_place_of_its_guides_own() -> None:

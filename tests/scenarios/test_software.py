@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lab.errors import ImageError
+from lab.image import Image
 from provision.genuine.software import Software
 from scenarios import software
 from tests.scenarios.pretended import pretend
@@ -62,6 +63,22 @@ def test_the_header_says_what_each_guide_is_followed_with(tmp_path: Path) -> Non
     assert "software of multi_node: drop-in (pretended)" in run.said
     assert "software of failover: drop-in (" in run.said
     assert "not free" in run.said
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("debian-12", ""), ("centos-stream-9", " never run by this project")],
+)
+@pytest.mark.parametrize("scenarios", ["failover", "harness"])
+def test_the_header_says_of_an_image_that_it_was_never_run(
+    chosen: list[str], monkeypatch: pytest.MonkeyPatch, name: str, more: str, scenarios: str
+) -> None:
+    image = Image(name, "any", "0123456789abcdef", Path("/disk.qcow2"))
+    made = SimpleNamespace(software=GENUINE)
+    monkeypatch.setattr(software, "prepared", lambda *_: (made, image))
+    config: Any = Config(stash=pytest.Stash(), args=[f"scenarios/{scenarios}"], image=name)
+    images, _ = software.header(config)
+    assert images == [f"{name} (0123456789ab){more}"]
 
 
 def test_an_image_that_cannot_be_had_is_a_usage_error_without_a_trace(

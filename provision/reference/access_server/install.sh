@@ -52,6 +52,7 @@ if [ -z "$root" ]; then
     "$python" -m compileall -q "$home/lib" # programs are started where no service runs
     install -m 644 "$here/systemd/openvpnas.service" /etc/systemd/system/openvpnas.service
     if command -v restorecon >/dev/null; then restorecon -R "$home" /etc/systemd/system/openvpnas.service; fi
+    sh "$here/label.sh" "$home"
     systemctl daemon-reload
 fi
 echo "Installed in $home. Next: ovpn-init (primary) or ovpn-init --secondary."

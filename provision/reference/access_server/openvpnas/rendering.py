@@ -52,7 +52,6 @@ def server_config(daemon: str, values: Mapping[str, str], paths: Paths, node_log
     """Give the OpenVPN server configuration of one daemon, "udp" or "tcp"."""
     network = _tunnel_network(daemon, values)
     ping, restart = values["vpn.server.ping"], values["vpn.server.ping_restart"]
-    renewal = int(values["vpn.tls_refresh.interval"]) * 60
     lines = [
         f"dev as0t{DAEMONS.index(daemon)}",
         "dev-type tun",
@@ -72,9 +71,10 @@ def server_config(daemon: str, values: Mapping[str, str], paths: Paths, node_log
         "duplicate-cn",
         "auth-user-pass-optional",
         f'auth-user-pass-verify "{paths.libexec}/verify-user {paths.users_db} {node_log}" via-file',
-        f"auth-gen-token {values['vpn.server.session_expire']} {renewal}",
+        # no renewal time: OpenVPN 2.5 refuses one, and reneg-sec's is the default
+        f"auth-gen-token {values['vpn.server.session_expire']}",
         "auth-gen-token-secret auth-token.key",
-        f"reneg-sec {renewal}",
+        f"reneg-sec {int(values['vpn.tls_refresh.interval']) * 60}",
         "script-security 2",
         f'client-connect "{paths.libexec}/session {paths.sessions} {paths.rendered}/denied"',
         f'client-disconnect "{paths.libexec}/session {paths.sessions} {paths.rendered}/denied"',
