@@ -18,7 +18,7 @@ from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.traffic import Traffic, traffic
-from checks.multi_node.tunnels import Attempt, last_attempts
+from checks.multi_node.tunnels import Attempt, last_attempts, owe_looks
 from evidence.events.portal import ConnectionsShown, TunnelProbed, TunnelTurned
 from evidence.events.run import HostLate
 from evidence.moment import NS, Window
@@ -94,6 +94,7 @@ def listed_while_connected(evidence: Evidence, owed: Obligations) -> None:
     )
     attempts, seen = last_attempts(evidence, site), traffic(evidence, site)
     seen.judge_senders(owed)
+    owe_looks(evidence, owed)
     turned = evidence.events(TunnelTurned, site.client.name)
     for node in site.nodes:
         here = [one for one in attempts if site.node_of(one.tried.remote) == node]

@@ -21,7 +21,7 @@ from checks.multi_node.guide import HANDSHAKE_S, PING_RESTART_S
 from checks.multi_node.power import Outage, outages, owe_silence
 from checks.multi_node.service import Served, Service
 from checks.multi_node.traffic import Traffic, traffic
-from checks.multi_node.tunnels import Attempt, had_left, last_attempts
+from checks.multi_node.tunnels import Attempt, had_left, last_attempts, owe_looks
 from evidence.errors import Missing
 from evidence.events.multi_node import TunnelStarted
 from evidence.moment import NS, Window
@@ -33,6 +33,7 @@ def nobody_new_and_nobody_less(evidence: Evidence, owed: Obligations) -> None:
     """Judge who stands, who comes while the controller is off, and who comes afterwards."""
     site = deployment(evidence, owed)
     attempts = last_attempts(evidence, site)
+    owe_looks(evidence, owed)
     seen = traffic(evidence, site)
     seen.judge_senders(owed)
     found = list(outages(evidence, site.controller.name))
