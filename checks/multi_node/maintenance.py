@@ -3,7 +3,8 @@
 Who is told by one node may go to another, and is told there as well: see `second_nodes`.
 
 The log is judged as it stood before the controller went down, by its journal: what is logged later
-is not what the guide stops the nodes first for.
+is not what the guide stops the nodes first for. What it held as open before a node stopped says
+nothing of what came of that.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from checks.multi_node.traffic import FRAME_LATE_NS
 from checks.multi_node.tunnels import last_attempts
 from evidence.coverage import clock_text
 from evidence.events.maintenance import ConnectionsLogged, LoggedConnection
-from evidence.moment import Moment, Window
+from evidence.moment import Window
 from evidence.scenario import Evidence
 
 SAME_SHARE = 0.75
@@ -105,7 +106,7 @@ def _owe_log(case: Maintained, logs: Sequence[ConnectionsLogged], owed: Obligati
         (since,) = {row.connected_at for row in open_rows}
         rows = [row for row in _rows_of(user, log) if row.connected_at == since]
         for row in rows:
-            _judge_row(row, user, case, log, down, one)
+            _judge_row(row, user, case, log, one)
         if rows:
             one.met(begin[-1].place, log.place)
     owe_sent_on(case, begin[-1], log, owed)
@@ -113,7 +114,7 @@ def _owe_log(case: Maintained, logs: Sequence[ConnectionsLogged], owed: Obligati
     left.met(log.place)
     for row in log.rows:
         if row.disconnected_at is None:
-            left.broken(f"{called(row)} was open when the controller went down", log.place)
+            _judge_open(row, called(row), case, log, left)
 
 
 def _rows_of(user: User, log: ConnectionsLogged) -> list[LoggedConnection]:
@@ -126,13 +127,11 @@ def _judge_row(
     user: User,
     case: Maintained,
     log: ConnectionsLogged,
-    down: Moment,
     one: Obligation,
 ) -> None:
     who = f"{user.name}: {called(row)}"
     if row.disconnected_at is None:
-        at = clock_text(down.at_ns)
-        one.broken(f"{who} was still open when the controller went down at {at}", log.place)
+        _judge_open(row, who, case, log, one)
         return
     if row.lost or not row.bytes_transferred:
         one.broken(f"{who} was closed without its bytes", log.place)
@@ -144,6 +143,22 @@ def _judge_row(
             log.place,
             case.seen.capture_place,
         )
+
+
+def _judge_open(
+    row: LoggedConnection, who: str, case: Maintained, log: ConnectionsLogged, one: Obligation
+) -> None:
+    """Break an obligation by a row that was open, unless it may have been closed later in time."""
+    node, down = row.profile_id, case.steps.down
+    stops = case.steps.of(STOP, node)
+    for stop in stops:
+        is_later = stop.ended.latest_ns > log.moment.earliest_ns
+        if down is not None and is_later and stop.began.earliest_ns < down.latest_ns:
+            without = f"the log was not read between {node}'s stop and the controller's"
+            one.doubt(f"{who} was open, and {without}", log.place)
+            return
+    at = f" at {clock_text(down.at_ns)}" if down is not None else ""
+    one.broken(f"{who} was still open when the controller went down{at}", log.place)
 
 
 def _session(user: User, log: ConnectionsLogged) -> Window:
