@@ -3,7 +3,8 @@
 When a client was connected is known between two looks at it; when it left, by the wire: the last
 that it sent. A page was read between its asking and its coming. What is shown for certain within
 the limit is kept, what is certainly missing after it is broken, and what lies between stays open.
-Who comes again is listed, and gone, again.
+Who comes again is listed, and gone, again. Who leaves an address may leave it to the next client:
+by whose certificate it stands there tells them apart.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.traffic import Traffic, traffic
 from checks.multi_node.tunnels import Attempt, last_attempts, owe_looks
-from evidence.events.portal import ConnectionsShown, TunnelProbed, TunnelTurned
+from evidence.events.multi_node import TunnelTried
+from evidence.events.portal import Certificate, ConnectionsShown, TunnelProbed, TunnelTurned
 from evidence.events.run import HostLate
 from evidence.moment import NS, Window
 from evidence.scenario import Evidence
@@ -123,6 +125,7 @@ def _judge_listing(
     shown = owed.owe(f"{client} stands under {node} within {LIMIT_S} s of connecting")
     gone = owed.owe(f"{client} is gone within {LIMIT_S} s of leaving")
     turns = _turns(turned)
+    known = _certificates(turns, tried, pages.shown)
     for turn, later in zip_longest(turns, turns[1:]):
         if not turn.up:
             until_ns = later.after_ns if later else pages.shown[-1].at_ns
@@ -131,13 +134,13 @@ def _judge_listing(
                 _left(attempt, turn, seen),
                 until_ns,
                 node,
-                lambda page: page.status == 200 and not page.under(inside),
+                lambda page: page.status == 200 and not page.under(inside, known),
                 gone,
             )
         elif later is not None and later.up:
             shown.doubt(f"when {client} left was not recorded", turn.place)
         else:
-            during = Window(turn.after_ns, later.after_ns if later else tried.at_ns)
+            during = _stay(turn, later, tried)
             for page in read_in(pages.shown, during):
                 for other in sorted(set(page.under(inside)) - {node}):
                     shown.broken(f"{client}, a client of {node}, stands under {other}", page.place)
@@ -149,6 +152,24 @@ def _judge_listing(
                 lambda page: page.status == 200 and node in page.under(inside),
                 shown,
             )
+
+
+def _stay(turn: TunnelTurned, later: TunnelTurned | None, tried: TunnelTried) -> Window:
+    return Window(turn.after_ns, later.after_ns if later else tried.at_ns)
+
+
+def _certificates(
+    turns: Sequence[TunnelTurned], tried: TunnelTried, pages: Sequence[ConnectionsShown]
+) -> set[Certificate]:
+    """Return by which certificates a client's addresses were listed while it was connected."""
+    stays = [_stay(one, later, tried) for one, later in zip_longest(turns, turns[1:]) if one.up]
+    inside = (tried.tunnel4, tried.tunnel6)
+    return {
+        each
+        for stay in stays
+        for page in read_in(pages, stay)
+        for each in page.certificates(inside)
+    }
 
 
 def _turns(turned: Sequence[TunnelTurned]) -> list[TunnelTurned]:

@@ -120,6 +120,8 @@ def _judge_listed_until(
     one = owed.owe(f"{act.client} stood on the page before")
     for page in before[-1:]:
         one.settle(bool(page.under(inside)), f"{act.client} was not on the page", page.place)
+    known = {one for page in before[-1:] for one in page.certificates(inside)}
     one = owed.owe(f"{act.client} is gone from the page")
-    for page in from_first(read_in(good, out), lambda page: not page.under(inside)):
-        one.settle(not page.under(inside), f"{act.client} is still on the page", page.place)
+    for page in from_first(read_in(good, out), lambda page: not page.under(inside, known)):
+        is_gone = not page.under(inside, known)
+        one.settle(is_gone, f"{act.client} is still on the page", page.place)
