@@ -1,7 +1,8 @@
 """`python -m checks verify RUN` of a run of a matrix: each combination, and the seal over all.
 
-Each is verified as a run of its own. One that cannot be read, or could not run, is UNKNOWN, and the
-others are verified all the same.
+Each is verified as a run of its own. One that cannot be read, could not run, or did not come to its
+end is UNKNOWN at best, and the others are verified all the same: what it had judged by then is not
+all that it was to judge.
 """
 
 from __future__ import annotations
@@ -66,11 +67,15 @@ def verify_each(
 def _verified(
     one: Combination, said: Outcomes, console: Console, verify: Callable[[Path, Console, str], int]
 ) -> int:
-    if one.recorded:
-        return ended(partial(verify, one.directory, console, ""))
-    why = said.combinations.get(one.name, Outcome()).why or "nothing of it was recorded"
-    _print(console, _UNKNOWN, ": ", visible(why))
-    return UNJUDGED
+    outcome = said.combinations.get(one.name, Outcome())
+    if not one.recorded:
+        _print(console, _UNKNOWN, ": ", visible(outcome.why or "nothing of it was recorded"))
+        return UNJUDGED
+    status = ended(partial(verify, one.directory, console, ""))
+    if why := outcome.cut:
+        _print(console, _UNKNOWN, ": ", visible(f"it did not come to its end: {why}"))
+        return status or UNJUDGED
+    return status
 
 
 def _all_in_all(ends: Sequence[int], *, sound: bool) -> int:

@@ -62,6 +62,11 @@ class Outcome(BaseModel):
     why: str = ""
     seal: str = ""
 
+    @property
+    def cut(self) -> str:
+        """Why it did not come to its end; "" when it did."""
+        return self.why or ("" if self.status is not None else "nothing says how it ended")
+
 
 class Outcomes(BaseModel):
     """What `matrix.json` says. run: the SHA-256 of `run.json`. seal: over all of this."""

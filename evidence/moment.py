@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 NS = 1_000_000_000
@@ -24,6 +25,21 @@ class Moment:
     def latest_ns(self) -> int:
         """The latest that it can have been."""
         return self.at_ns + self.uncertainty_ns
+
+
+def first_of(moments: Collection[Moment]) -> Moment:
+    """Return when the first of several things was, whichever that is; ValueError for none."""
+    return _between(min(x.earliest_ns for x in moments), min(x.latest_ns for x in moments))
+
+
+def last_of(moments: Collection[Moment]) -> Moment:
+    """Return when the last of several things was, whichever that is; ValueError for none."""
+    return _between(max(x.earliest_ns for x in moments), max(x.latest_ns for x in moments))
+
+
+def _between(earliest_ns: int, latest_ns: int) -> Moment:
+    at_ns = (earliest_ns + latest_ns) // 2
+    return Moment(at_ns, latest_ns - at_ns)
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def column(combination: Combination, outcome: Outcome, content: Content | None) 
     told = table(content)
     return Column(
         combination,
-        outcome.why,
+        outcome.cut,
         content.summary,
         content.rows,
         tuple(one for stage in content.stages for one in stage.distributions),

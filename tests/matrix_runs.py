@@ -20,11 +20,13 @@ NOT_HAD = "the image centos-stream-9 cannot be had"
 def matrix_run(
     run: Path,
     recorded: Mapping[str, Callable[[Path], object]],
+    ended: Mapping[str, Outcome] | None = None,
     **facts: object,
 ) -> str:
     """Record a run of a matrix by what each combination records; return its seal.
 
-    A combination of which nothing is recorded could not run.
+    A combination of which nothing is recorded could not run. ended: how those came to their end
+    that did not simply end.
     """
     run.mkdir(exist_ok=True)
     told = {**facts, "matrix": {name: SETTINGS[name] for name in recorded}}
@@ -36,7 +38,7 @@ def matrix_run(
         record(directory)
         there = any(directory.iterdir())
         became[name] = Outcome(status=0) if there else Outcome(status=4, why=NOT_HAD)
-    outcomes = sealing(run, became)
+    outcomes = sealing(run, {**became, **(ended or {})})
     (run / OUTCOMES).write_text(outcomes.model_dump_json())
     return outcomes.seal
 

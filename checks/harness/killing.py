@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
+from evidence.event import NS_BOUND
 from evidence.events.harness import ProcessesKilled, RunFollowed
 from evidence.events.run import HostLate
 from evidence.moment import NS
@@ -30,8 +34,16 @@ def nothing_is_left(evidence: Evidence, owed: Obligations) -> None:
     for run in followed:
         why = f"it ended with {run.status}; left: {'; '.join(run.left) or 'nothing'}"
         after.settle(run.status == 0 and not run.left, why, run.place)
-    if len(followed) < len(killed):
-        after.doubt(f"{len(followed)} runs followed {len(killed)} kills")
+    unfollowed = sum(
+        not any(a <= run.at_ns < b for run in followed) for a, b in _until_next(killed)
+    )
+    if unfollowed:
+        after.doubt(f"{unfollowed} of {len(killed)} kills were followed by no run")
+
+
+def _until_next(killed: Sequence[ProcessesKilled]) -> Iterator[tuple[int, int]]:
+    """Yield when each kill was seen through, and when the next one was."""
+    return pairwise([*(one.at_ns for one in killed), NS_BOUND])
 
 
 def _owe_gone(evidence: Evidence, owed: Obligations, one: ProcessesKilled, who: str) -> None:

@@ -38,6 +38,8 @@ def each_frame_is_recorded_once(evidence: Evidence, owed: Obligations) -> None:
         once.settle(not strange, f"{strange} recorded frames were never sent", sent.place)
         again = [number for number, times in seen.items() if times > 1]
         once.settle(not again, f"{len(again)} frames are recorded more than once", sent.place)
+        for port, count in sorted(_elsewhere(frames, sent).items()):
+            once.broken(f"{count} of them are recorded at {port} as well", sent.place)
         _owe_dropped(evidence, owed, sent, dropped)
         _owe_received(evidence, owed, sent, len(seen) - dropped)
     _owe_unknown(evidence, owed)
@@ -54,6 +56,16 @@ def _numbers(frames: Iterable[Frame], sent: FramesSent) -> tuple[Counter[int], i
             if _DROPPED in frame.comment:
                 dropped.add(int(match[1]))
     return found, len(dropped)
+
+
+def _elsewhere(frames: Iterable[Frame], sent: FramesSent) -> Counter[str]:
+    """Return how many of the same frames, octet by octet, are recorded at each other port.
+
+    What another machine says of them, such as an ICMP error that quotes one, is its own frame.
+    """
+    every = [frame for frame in frames if sent.nonce.encode() in frame.data]
+    own = {frame.data for frame in every if frame.interface == sent.port}
+    return Counter(x.interface for x in every if x.interface != sent.port and x.data in own)
 
 
 def _owe_dropped(evidence: Evidence, owed: Obligations, sent: FramesSent, dropped: int) -> None:

@@ -12,7 +12,7 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES, RECORD_TYPE
 from checks.multi_node.traffic import traffic
-from checks.multi_node.tunnels import judge_way, last_attempts
+from checks.multi_node.tunnels import judge_way, last_attempts, owe_looks
 from evidence.events.multi_node import InterfacesShown, NamesAnswered
 from evidence.scenario import Evidence
 
@@ -92,6 +92,7 @@ def shared_name(evidence: Evidence, owed: Obligations) -> None:
             _judge_records(addresses, family, site, one)
             one.met(place)
     attempts = last_attempts(evidence, site)
+    owe_looks(evidence, owed)
     for node in site.nodes:
         for family in FAMILIES:
             address = site.address(node, family)

@@ -31,6 +31,8 @@ def nodes_reach_the_api(evidence: Evidence, owed: Obligations) -> None:
 def others_are_refused(evidence: Evidence, owed: Obligations) -> None:
     """Other addresses get Apache's own 403, whatever they show; a wrong secret gets a 401."""
     site = deployment(evidence, owed)
+    if not site.strangers:
+        owed.open("no machine of the lab is a stranger to the API")
     for credentials in ("none", "wrong"):
         _judge_answers(evidence, site.strangers, credentials, _not_forbidden, owed)
     for event in evidence.events(ApiAnswered):

@@ -1,9 +1,10 @@
-"""MN-17: who is connected stands on the Connections page. MN-18: an administrator ends a tunnel.
+"""MN-17: who is connected stands on the Connections page.
 
 When a client was connected is known between two looks at it; when it left, by the wire: the last
 that it sent. A page was read between its asking and its coming. What is shown for certain within
 the limit is kept, what is certainly missing after it is broken, and what lies between stays open.
-Who comes again is listed, and gone, again; whose tunnel was ended has none again.
+Who comes again is listed, and gone, again. Who leaves an address may leave it to the next client:
+by whose certificate it stands there tells them apart.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import TypeVar
 from checks.engine.lateness import explain, missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.deployment import Deployment, deployment, from_first
+from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.traffic import Traffic, traffic
-from checks.multi_node.tunnels import Attempt, last_attempts
-from evidence.event import NS_BOUND
-from evidence.events.portal import AccountActed, ConnectionsShown, TunnelProbed, TunnelTurned
+from checks.multi_node.tunnels import Attempt, last_attempts, owe_looks
+from evidence.events.multi_node import TunnelTried
+from evidence.events.portal import Certificate, ConnectionsShown, TunnelProbed, TunnelTurned
 from evidence.events.run import HostLate
 from evidence.moment import NS, Window
 from evidence.scenario import Evidence
@@ -95,6 +96,7 @@ def listed_while_connected(evidence: Evidence, owed: Obligations) -> None:
     )
     attempts, seen = last_attempts(evidence, site), traffic(evidence, site)
     seen.judge_senders(owed)
+    owe_looks(evidence, owed)
     turned = evidence.events(TunnelTurned, site.client.name)
     for node in site.nodes:
         here = [one for one in attempts if site.node_of(one.tried.remote) == node]
@@ -123,6 +125,7 @@ def _judge_listing(
     shown = owed.owe(f"{client} stands under {node} within {LIMIT_S} s of connecting")
     gone = owed.owe(f"{client} is gone within {LIMIT_S} s of leaving")
     turns = _turns(turned)
+    known = _certificates(turns, tried, pages.shown)
     for turn, later in zip_longest(turns, turns[1:]):
         if not turn.up:
             until_ns = later.after_ns if later else pages.shown[-1].at_ns
@@ -131,14 +134,14 @@ def _judge_listing(
                 _left(attempt, turn, seen),
                 until_ns,
                 node,
-                lambda page: page.status == 200 and not page.under(inside),
+                lambda page: page.status == 200 and not page.under(inside, known),
                 gone,
             )
         elif later is not None and later.up:
             shown.doubt(f"when {client} left was not recorded", turn.place)
         else:
-            during = Window(turn.after_ns, later.after_ns if later else tried.at_ns)
-            for page in _read_in(pages.shown, during):
+            during = _stay(turn, later, tried)
+            for page in read_in(pages.shown, during):
                 for other in sorted(set(page.under(inside)) - {node}):
                     shown.broken(f"{client}, a client of {node}, stands under {other}", page.place)
             pages.judge(
@@ -149,6 +152,24 @@ def _judge_listing(
                 lambda page: page.status == 200 and node in page.under(inside),
                 shown,
             )
+
+
+def _stay(turn: TunnelTurned, later: TunnelTurned | None, tried: TunnelTried) -> Window:
+    return Window(turn.after_ns, later.after_ns if later else tried.at_ns)
+
+
+def _certificates(
+    turns: Sequence[TunnelTurned], tried: TunnelTried, pages: Sequence[ConnectionsShown]
+) -> set[Certificate]:
+    """Return by which certificates a client's addresses were listed while it was connected."""
+    stays = [_stay(one, later, tried) for one, later in zip_longest(turns, turns[1:]) if one.up]
+    inside = (tried.tunnel4, tried.tunnel6)
+    return {
+        each
+        for stay in stays
+        for page in read_in(pages, stay)
+        for each in page.certificates(inside)
+    }
 
 
 def _turns(turned: Sequence[TunnelTurned]) -> list[TunnelTurned]:
@@ -167,100 +188,9 @@ def _left(attempt: Attempt, left: TunnelTurned, seen: Traffic) -> Moments:
     return (max(said), max(said)) if said else (left.after_ns, left.at_ns)
 
 
-@check("MN-18")
-def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
-    """See whom an administrator disables connected before, and neither up nor listed after."""
-    site = deployment(evidence, owed)
-    client = site.client.name
-    pages = evidence.need(ConnectionsShown, client)
-    seen, attempts = traffic(evidence, site), last_attempts_before(evidence, site)
-    acted = evidence.events(AccountActed, client)
-    disabled = [one for one in acted if one.action == "disable"]
-    if not disabled:
-        owed.open("no administrator disconnected anybody")
-    for act in disabled:
-        out = Window(act.at_ns, enabled_again(act, acted))
-        attempt = attempts.get(act.client)
-        if attempt is None:
-            owed.open(f"{act.client} had no tunnel before it was disconnected", act.place)
-            continue
-        attempt.judge(seen, owed.owe(f"{attempt.name} is connected"))
-        judge_sender(attempt, seen, owed)
-        owed.require(
-            act.status == 302,
-            f"the portal disconnects {act.client}",
-            f"{act.by} was answered {act.status} by the portal, not 302",
-            act.place,
-        )
-        inside = (attempt.tried.tunnel4, attempt.tried.tunnel6)
-        _judge_listed_until(act, out, inside, pages, owed)
-        one = owed.owe(f"the tunnel of {act.client} has ended")
-        probes = [one for one in evidence.events(TunnelProbed, client) if one.client == act.client]
-        for probe in from_first(_read_in(probes, out), _has_ended):
-            said = f"the tunnel of {act.client} still works"
-            one.settle(not probe.answered, f"{said}: an echo comes back", probe.place)
-            one.settle(not probe.up, f"{said}, says its client", probe.place)
-
-
-def enabled_again(act: AccountActed, acted: Sequence[AccountActed]) -> int:
-    """Return until when a client is surely kept out: somebody asks to let it in again, in ns.
-
-    Nothing brings a deleted certificate back.
-    """
-    if act.action != "disable":
-        return NS_BOUND
-    asked = (
-        one.asked_ns
-        for one in acted
-        if (one.client, one.action) == (act.client, "enable") and one.at_ns > act.at_ns
-    )
-    return min(asked, default=NS_BOUND)
-
-
 Read = TypeVar("Read", ConnectionsShown, TunnelProbed)
 
 
-def _read_in(every: Sequence[Read], during: Window) -> list[Read]:
-    """Return what was asked for, and came, in a stretch of time."""
+def read_in(every: Sequence[Read], during: Window) -> list[Read]:
+    """Return the looks that were asked for, and came, in a stretch of time."""
     return [one for one in every if during.holds(one.asked_ns) and during.holds(one.at_ns)]
-
-
-def _has_ended(probe: TunnelProbed) -> bool:
-    return not probe.answered and not probe.up
-
-
-def judge_sender(attempt: Attempt, seen: Traffic, owed: Obligations) -> None:
-    """Owe that a client's node, and nobody else, sends from that node's addresses."""
-    node = attempt.site.node_of(attempt.tried.remote)
-    if node is not None:
-        seen.judge_senders(owed, (node,))
-
-
-def last_attempts_before(evidence: Evidence, site: Deployment) -> dict[str, Attempt]:
-    """Return by client how each stood before it was kept out; without such, how each ended."""
-    found = {one.tried.client: one for one in last_attempts(evidence, site)}
-    for act in evidence.events(AccountActed, site.client.name):
-        if act.action != "enable" and act.client in found:
-            earlier = last_attempts(evidence, site, until_ns=act.asked_ns)
-            before = [one for one in earlier if one.tried.client == act.client]
-            found = {**found, **{one.tried.client: one for one in before}}
-            if not before:
-                del found[act.client]
-    return found
-
-
-def _judge_listed_until(
-    act: AccountActed,
-    out: Window,
-    inside: tuple[str, ...],
-    pages: Sequence[ConnectionsShown],
-    owed: Obligations,
-) -> None:
-    good = [page for page in pages if page.status == 200]
-    before = [page for page in good if page.at_ns <= act.asked_ns]
-    one = owed.owe(f"{act.client} stood on the page before")
-    for page in before[-1:]:
-        one.settle(bool(page.under(inside)), f"{act.client} was not on the page", page.place)
-    one = owed.owe(f"{act.client} is gone from the page")
-    for page in from_first(_read_in(good, out), lambda page: not page.under(inside)):
-        one.settle(not page.under(inside), f"{act.client} is still on the page", page.place)

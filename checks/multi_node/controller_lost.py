@@ -1,5 +1,9 @@
 """MN-30: a controller that is down stops new connections and leaves standing ones alone.
 
+Standing is who was in when it went down, whenever it was sent: who was served by then, or was up at
+its last look. Who was on its way still is new: its hook finds no controller. One that is served
+soon afterwards may have been let in just before; so may one by TCP, which has no keepalive.
+
 A node asks the controller about each client by a hook, and serves nobody while it waits for the
 answer. So "alone" means that the session goes on, also once the controller is back, for as long as
 the client was watched: how long it stood still is a figure. A newcomer may get in then.
@@ -13,11 +17,11 @@ from itertools import pairwise
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
-from checks.multi_node.guide import PING_RESTART_S
+from checks.multi_node.guide import HANDSHAKE_S, PING_RESTART_S
 from checks.multi_node.power import Outage, outages, owe_silence
-from checks.multi_node.service import Service
+from checks.multi_node.service import Served, Service
 from checks.multi_node.traffic import Traffic, traffic
-from checks.multi_node.tunnels import Attempt, had_left, last_attempts
+from checks.multi_node.tunnels import Attempt, had_left, last_attempts, owe_looks
 from evidence.errors import Missing
 from evidence.events.multi_node import TunnelStarted
 from evidence.moment import NS, Window
@@ -29,6 +33,7 @@ def nobody_new_and_nobody_less(evidence: Evidence, owed: Obligations) -> None:
     """Judge who stands, who comes while the controller is off, and who comes afterwards."""
     site = deployment(evidence, owed)
     attempts = last_attempts(evidence, site)
+    owe_looks(evidence, owed)
     seen = traffic(evidence, site)
     seen.judge_senders(owed)
     found = list(outages(evidence, site.controller.name))
@@ -42,12 +47,16 @@ def nobody_new_and_nobody_less(evidence: Evidence, owed: Obligations) -> None:
     begun = _begun(evidence, away, off_ns)
     known = [one for one in attempts if one.tried.client in begun]
     at = {one.tried.client: begun[one.tried.client] for one in known}
-    standing = [one for one in known if at[one.tried.client] < off_ns]
+    standing = [
+        one
+        for one in known
+        if at[one.tried.client] < off_ns and _was_in(one, off_ns, evidence, seen)
+    ]
     meanwhile = {one.tried.client: one for one in last_attempts(evidence, site, until_ns=on_ns)}
     newcomers = [
         meanwhile.get(one.tried.client, one)
         for one in known
-        if off_ns <= at[one.tried.client] < on_ns
+        if at[one.tried.client] < on_ns and one not in standing
     ]
     later = [one for one in known if at[one.tried.client] >= on_ns]
     if {*clients} - away - begun.keys():
@@ -71,6 +80,17 @@ def _begun(evidence: Evidence, away: Collection[str], off_ns: int) -> dict[str, 
         if one.client not in away or one.at_ns >= off_ns:
             begun.setdefault(one.client, one.at_ns)
     return begun
+
+
+def _was_in(attempt: Attempt, off_ns: int, evidence: Evidence, seen: Traffic) -> bool:
+    """Whether a client was in at a moment, since it was sent last before that."""
+    client, site = attempt.tried.client, attempt.site
+    sent = [one.at_ns for one in evidence.events(TunnelStarted) if one.client == client]
+    since = Window(max(at_ns for at_ns in sent if at_ns < off_ns), off_ns)
+    looks = last_attempts(evidence, site, until_ns=off_ns)
+    if any(x.tried.client == client and x.tried.up and since.holds(x.tried.at_ns) for x in looks):
+        return True
+    return bool(Service.of(attempt, seen).served_in(since))
 
 
 def _nodes(attempts: Sequence[Attempt], site: Deployment) -> set[str]:
@@ -106,7 +126,12 @@ def _owe_kept_out(
         asked = Window(attempt.during.from_ns, min(attempt.during.until_ns, until_ns))
         one = owed.owe(f"{attempt.name}: is kept out while the controller is off")
         served = service.served_in(outage.during)
-        if tried.up and tried.at_ns <= until_ns:
+        if tried.at_ns < outage.during.from_ns:
+            one.doubt(f"{attempt.name}: not looked at while the controller was off", tried.place)
+        elif (tried.up or served) and _may_be_of_before(attempt, served, outage):
+            why = f"{attempt.name}: it may have been let in just before the controller went off"
+            one.doubt(why, tried.place, seen.capture_place)
+        elif tried.up and tried.at_ns <= until_ns:
             one.broken(f"{attempt.name}: it got in", tried.place)
         elif served:
             one.broken(f"{attempt.name}: {served[0].node} served it", seen.capture_place)
@@ -116,3 +141,12 @@ def _owe_kept_out(
             one.doubt(f"{attempt.name}: the node did not answer it at all", tried.place)
         else:
             one.met(tried.place, seen.capture_place)
+
+
+def _may_be_of_before(attempt: Attempt, served: Sequence[Served], outage: Outage) -> bool:
+    """Whether a client that is in, and was sent before, may have been let in before as well."""
+    off_ns = outage.during.from_ns
+    if attempt.during.from_ns >= off_ns:
+        return False
+    soon = bool(served) and served[0].at_ns <= off_ns + HANDSHAKE_S * NS
+    return soon or attempt.tried.transport != "udp"

@@ -90,8 +90,13 @@ class Deployment:
 
     @property
     def strangers(self) -> tuple[str, ...]:
-        """The machines that no `Require ip` names."""
-        return self.client.name, self.services.name
+        """The machines that no `Require ip` names, nor `Require local`.
+
+        A machine may have two roles: one that is the controller as well, or a node, is none.
+        """
+        inside = {self.controller.name, *self.nodes}
+        others = dict.fromkeys((self.client.name, self.services.name))
+        return tuple(one for one in others if one not in inside)
 
     @property
     def shared_name(self) -> str:

@@ -14,7 +14,7 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.echoes import Echoes, echoes, judge_leaving
 from checks.multi_node.guide import FAMILIES
-from checks.multi_node.rules import Shown, forward_objections
+from checks.multi_node.rules import Shown, forward_objections, judge_counted
 from evidence.events.access import FirewallShown, ForwardTried, GuideTextTried
 from evidence.moment import Window
 from evidence.scenario import Evidence
@@ -99,4 +99,4 @@ def _judge_counters(
         return
     counted = after.refused("FORWARD", family) - before.refused("FORWARD", family)
     told = f"{node}, IPv{family}: {refused} were sent, {counted} were refused by its counters"
-    one.settle(counted >= refused, told, before.event.place, after.event.place)
+    judge_counted(counted >= refused, told, before, after, family, one)

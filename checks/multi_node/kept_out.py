@@ -2,7 +2,8 @@
 
 Refused is who was let in before with the same configuration, reached the node, and was turned away
 there by the connect hook, for the reason that the API gives: a node that is down, or a hook that
-cannot ask, keeps everybody out, and shows nothing.
+cannot ask, keeps everybody out, and shows nothing. Who was refused in the end may have been let in
+before that: the wire tells.
 """
 
 from __future__ import annotations
@@ -11,11 +12,18 @@ from collections.abc import Mapping
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.connections import enabled_again, judge_sender, last_attempts_before
 from checks.multi_node.deployment import deployment
-from checks.multi_node.traffic import Traffic, traffic
+from checks.multi_node.disconnecting import (
+    enabled_again,
+    judge_sender,
+    judge_unused,
+    last_attempts_before,
+)
+from checks.multi_node.service import Service
+from checks.multi_node.traffic import FRAME_LATE_NS, Traffic, traffic
 from checks.multi_node.tunnels import Attempt, every_attempt
 from evidence.events.portal import AccountActed, HookRefused
+from evidence.moment import Window
 from evidence.scenario import Evidence
 
 KEPT_OUT: Mapping[str, str] = {
@@ -55,10 +63,14 @@ def kept_out(evidence: Evidence, owed: Obligations) -> None:
                 first.judge(seen, was_in)
                 judge_sender(first, seen, owed)
             refused = owed.owe(f"{act.client}, {who}, is refused")
-            after = [one for one in every if _is_kept_out(one, act, enabled_again(act, acted))]
+            until_ns = enabled_again(act, acted)
+            after = [one for one in every if _is_kept_out(one, act, until_ns)]
             for attempt in after:
                 if attempt.tried.up:
                     refused.broken(f"{attempt.name} got in", attempt.tried.place)
+                since_ns = attempt.during.from_ns + FRAME_LATE_NS
+                during = Window(since_ns, min(attempt.during.until_ns, until_ns))
+                judge_unused(f"{attempt.name} got in", Service.of(attempt, seen), during, refused)
             for attempt in after[-1:]:
                 _judge_refusal(attempt, seen, refused)
                 _judge_reason(attempt, act, evidence, refused)

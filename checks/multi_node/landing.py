@@ -18,7 +18,7 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment, named
 from checks.multi_node.guide import FAMILIES
 from checks.multi_node.traffic import Traffic, traffic
-from checks.multi_node.tunnels import Attempt, last_attempts
+from checks.multi_node.tunnels import Attempt, last_attempts, owe_looks
 from checks.protocols.round_robin import (
     ALPHA_CLIENTS,
     Outcome,
@@ -39,6 +39,7 @@ def clients_spread(evidence: Evidence, owed: Obligations) -> None:
     site = deployment(evidence, owed)
     log = evidence.last(ConnectionLog, site.controller.name)
     attempts = last_attempts(evidence, site)
+    owe_looks(evidence, owed)
     seen = traffic(evidence, site)
     seen.judge_senders(owed)
     landed = list[Landing]()

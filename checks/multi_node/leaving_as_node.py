@@ -15,7 +15,7 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, Network, deployment
 from checks.multi_node.guide import FAMILIES
 from checks.multi_node.traffic import port_owner, traffic
-from checks.multi_node.tunnels import last_attempts
+from checks.multi_node.tunnels import last_attempts, owe_looks
 from evidence.events.portal import WebAsked, WebLogged
 from evidence.packets import parse
 from evidence.scenario import Evidence
@@ -27,6 +27,7 @@ def under_the_nodes_address(evidence: Evidence, owed: Obligations) -> None:
     site = deployment(evidence, owed)
     attempts, seen = last_attempts(evidence, site), traffic(evidence, site)
     seen.judge_senders(owed)
+    owe_looks(evidence, owed)
     logged = evidence.events(WebLogged, site.services.name)
     asked = evidence.events(WebAsked, site.client.name)
     for node in site.nodes:

@@ -14,7 +14,7 @@ from checks.multi_node.proofs import maintenance
 from checks.multi_node.service import Service
 from checks.multi_node.steps import Maintenance
 from checks.multi_node.traffic import Traffic, traffic
-from checks.multi_node.tunnels import Attempt, had_left, last_attempts
+from checks.multi_node.tunnels import Attempt, had_left, last_attempts, owe_looks
 from checks.protocols.spread import spread
 from evidence.events.multi_node import TunnelStarted, TunnelTried
 from evidence.moment import Window
@@ -57,6 +57,7 @@ class Maintained:
         steps = maintenance(evidence, site)
         seen = traffic(evidence, site)
         seen.judge_senders(owed)
+        owe_looks(evidence, owed)
         users = _users(evidence, steps, seen)
         for user in users:
             user.before.judge(seen, owed.owe(f"{user.before.name}: connected when it began"))

@@ -1,7 +1,10 @@
 """MN-25: maintenance in the guide's order; every client told and logged, nothing left open.
 
+Who is told by one node may go to another, and is told there as well: see `second_nodes`.
+
 The log is judged as it stood before the controller went down, by its journal: what is logged later
-is not what the guide stops the nodes first for.
+is not what the guide stops the nodes first for. What it held as open before a node stopped says
+nothing of what came of that.
 """
 
 from __future__ import annotations
@@ -11,12 +14,13 @@ from collections.abc import Sequence
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.maintained import Maintained, User, cost
+from checks.multi_node.second_nodes import called, not_told, owe_sent_on
 from checks.multi_node.steps import STOP, Maintenance
 from checks.multi_node.traffic import FRAME_LATE_NS
 from checks.multi_node.tunnels import last_attempts
 from evidence.coverage import clock_text
 from evidence.events.maintenance import ConnectionsLogged, LoggedConnection
-from evidence.moment import Moment, Window
+from evidence.moment import Window
 from evidence.scenario import Evidence
 
 SAME_SHARE = 0.75
@@ -75,12 +79,7 @@ def _owe_told(user: User, case: Maintained, owed: Obligations) -> None:
     if was_served is None or was_served.node != user.node:
         one.doubt(f"{user.name} had nothing of {user.node} before it stopped", user.place)
     elif user.service.told_at(user.node, during) is None:
-        one.broken(
-            f"{user.name} was not told: the wire took no message of {user.node} to it that its"
-            f" session is over between {clock_text(during.from_ns)} and"
-            f" {clock_text(during.until_ns)}",
-            case.seen.capture_place,
-        )
+        one.broken(not_told(user, user.node, during), case.seen.capture_place)
     else:
         one.met(user.place, case.seen.capture_place)
 
@@ -107,14 +106,15 @@ def _owe_log(case: Maintained, logs: Sequence[ConnectionsLogged], owed: Obligati
         (since,) = {row.connected_at for row in open_rows}
         rows = [row for row in _rows_of(user, log) if row.connected_at == since]
         for row in rows:
-            _judge_row(row, user, case, log, down, one)
+            _judge_row(row, user, case, log, one)
         if rows:
             one.met(begin[-1].place, log.place)
+    owe_sent_on(case, begin[-1], log, owed)
     left = owed.owe("nothing was open in the log when the controller went down")
     left.met(log.place)
     for row in log.rows:
         if row.disconnected_at is None:
-            left.broken(f"{_named(row)} was open when the controller went down", log.place)
+            _judge_open(row, called(row), case, log, left)
 
 
 def _rows_of(user: User, log: ConnectionsLogged) -> list[LoggedConnection]:
@@ -122,22 +122,16 @@ def _rows_of(user: User, log: ConnectionsLogged) -> list[LoggedConnection]:
     return [row for row in log.rows if (row.profile_id, row.ip4) == who]
 
 
-def _named(row: LoggedConnection) -> str:
-    return f"the connection of {row.ip4} to {row.profile_id} since {row.connected_at}"
-
-
 def _judge_row(
     row: LoggedConnection,
     user: User,
     case: Maintained,
     log: ConnectionsLogged,
-    down: Moment,
     one: Obligation,
 ) -> None:
-    who = f"{user.name}: {_named(row)}"
+    who = f"{user.name}: {called(row)}"
     if row.disconnected_at is None:
-        at = clock_text(down.at_ns)
-        one.broken(f"{who} was still open when the controller went down at {at}", log.place)
+        _judge_open(row, who, case, log, one)
         return
     if row.lost or not row.bytes_transferred:
         one.broken(f"{who} was closed without its bytes", log.place)
@@ -149,6 +143,22 @@ def _judge_row(
             log.place,
             case.seen.capture_place,
         )
+
+
+def _judge_open(
+    row: LoggedConnection, who: str, case: Maintained, log: ConnectionsLogged, one: Obligation
+) -> None:
+    """Break an obligation by a row that was open, unless it may have been closed later in time."""
+    node, down = row.profile_id, case.steps.down
+    stops = case.steps.of(STOP, node)
+    for stop in stops:
+        is_later = stop.ended.latest_ns > log.moment.earliest_ns
+        if down is not None and is_later and stop.began.earliest_ns < down.latest_ns:
+            without = f"the log was not read between {node}'s stop and the controller's"
+            one.doubt(f"{who} was open, and {without}", log.place)
+            return
+    at = f" at {clock_text(down.at_ns)}" if down is not None else ""
+    one.broken(f"{who} was still open when the controller went down{at}", log.place)
 
 
 def _session(user: User, log: ConnectionsLogged) -> Window:
@@ -179,6 +189,6 @@ def _owe_nothing_open(
             held.setdefault((row.profile_id, row.ip4), []).append(row)
     for who, rows in sorted(held.items()):
         for row in rows[:-1] if who in connected else rows:
-            one.broken(f"{_named(row)} is left open in the log", log.place)
+            one.broken(f"{called(row)} is left open in the log", log.place)
     for who in sorted(connected.keys() - held.keys()):
         one.doubt(f"{connected[who]} is connected, and the log does not hold it as open", log.place)

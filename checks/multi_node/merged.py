@@ -1,10 +1,14 @@
 """MN-20: merged profiles look like one: those of the other nodes are hidden, and all have one name.
 
 And one TLS Crypt key is served to all: it stands in what a user downloads, in each node's own
-files, and on the controller, told by its digest. From the first look that shows it so, it stays so.
+files, and on the controller, told by its digest. From the first look that shows it so, it stays so;
+what was offered and served before that was of profiles that were not merged yet.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
@@ -13,6 +17,8 @@ from evidence.events.installed import TlsCryptKeysShown
 from evidence.events.multi_node import ControllerConfig
 from evidence.events.portal import ConfigurationAsked, ConfigurationsShown
 from evidence.scenario import Evidence
+
+Seen = TypeVar("Seen", ConfigurationAsked, ConfigurationsShown, TlsCryptKeysShown)
 
 REFUSED = 400
 """vpn-user-portal 2.2.5: no permission to download a configuration for this profile."""
@@ -29,13 +35,26 @@ def merged(evidence: Evidence, owed: Obligations) -> None:
         _judge_config(config, site, owed)
     named_shown = named(shown) if shown else "nothing"
     one = owed.owe(f"the portal offers {named_shown} alone")
-    for event in evidence.events(ConfigurationsShown, site.client.name):
+    since_ns = _since(looks)
+    for event in _from(since_ns, evidence.events(ConfigurationsShown, site.client.name)):
         got = f"{event.status}, and {', '.join(event.offered) or 'nothing'}"
         good = (event.status, event.offered) == (200, shown)
         said = f"the portal offers {event.user} {got}, not {named_shown} alone"
         one.settle(good, said, event.place)
-    _judge_asked(evidence, site, owed)
-    _judge_keys(evidence, site, owed)
+    asked = _from(since_ns, evidence.events(ConfigurationAsked, site.client.name))
+    _judge_asked(asked, site, owed)
+    _judge_keys(evidence, site, asked, since_ns, owed)
+
+
+def _since(looks: Sequence[ControllerConfig]) -> int:
+    """Return since when profiles are known to be merged, if they were seen apart before."""
+    if looks[0].merged:
+        return 0
+    return next((look.at_ns for look in looks if look.merged), looks[0].at_ns)
+
+
+def _from(since_ns: int, events: Sequence[Seen]) -> list[Seen]:
+    return [event for event in events if event.at_ns >= since_ns]
 
 
 def _judge_config(config: ControllerConfig, site: Deployment, owed: Obligations) -> None:
@@ -59,9 +78,8 @@ def _shown(site: Deployment) -> tuple[str, ...]:
     return tuple(node for node in site.nodes if not table[node].get("hideProfile"))
 
 
-def _judge_asked(evidence: Evidence, site: Deployment, owed: Obligations) -> None:
+def _judge_asked(asked: Sequence[ConfigurationAsked], site: Deployment, owed: Obligations) -> None:
     """Owe that the shown profile can be had, under the shared name, and the others cannot."""
-    asked = evidence.events(ConfigurationAsked, site.client.name)
     for node in site.nodes:
         is_shown = node in _shown(site)
         one = owed.owe(f"a configuration of {node} is {'' if is_shown else 'not '}to be had")
@@ -77,7 +95,13 @@ def _judge_asked(evidence: Evidence, site: Deployment, owed: Obligations) -> Non
             one.settle(good, said, event.place)
 
 
-def _judge_keys(evidence: Evidence, site: Deployment, owed: Obligations) -> None:
+def _judge_keys(
+    evidence: Evidence,
+    site: Deployment,
+    asked: Sequence[ConfigurationAsked],
+    since_ns: int,
+    owed: Obligations,
+) -> None:
     """Owe that the controller's one key is the one that users and nodes are given."""
     looks = evidence.need(TlsCryptKeysShown, site.controller.name)
     one, served = owed.owe("the controller has one ta.key"), set[str]()
@@ -86,15 +110,15 @@ def _judge_keys(evidence: Evidence, site: Deployment, owed: Obligations) -> None
         one.settle(len(found) == 1, f"the controller serves {len(found)} keys, not 1", shown.place)
         served |= found
     one = owed.owe("who downloads a configuration is given that key")
-    for asked in evidence.events(ConfigurationAsked, site.client.name):
-        if asked.profile in _shown(site):
-            said = f"the configuration of {asked.profile} has another TLS Crypt key, or none"
-            one.settle({asked.key} == served, said, asked.place)
+    for event in asked:
+        if event.profile in _shown(site):
+            said = f"the configuration of {event.profile} has another TLS Crypt key, or none"
+            one.settle({event.key} == served, said, event.place)
     for node in site.nodes:
         one = owed.owe(f"{node} serves with that key")
-        for event in evidence.events(TlsCryptKeysShown, node):
-            if not event.keys:
-                one.doubt(f"{node} has no configuration of OpenVPN", event.place)
-            for key in event.keys:
+        for look in _from(since_ns, evidence.events(TlsCryptKeysShown, node)):
+            if not look.keys:
+                one.doubt(f"{node} has no configuration of OpenVPN", look.place)
+            for key in look.keys:
                 said = f"{node}: {key.path} has another TLS Crypt key, or none"
-                one.settle({key.digest} == served, said, event.place)
+                one.settle({key.digest} == served, said, look.place)

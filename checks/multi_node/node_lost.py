@@ -24,7 +24,7 @@ from checks.multi_node.guide import (
 from checks.multi_node.power import Outage, outages, owe_silence
 from checks.multi_node.service import Served, Service
 from checks.multi_node.traffic import traffic
-from checks.multi_node.tunnels import Attempt, had_left, last_attempts, owe_by_itself
+from checks.multi_node.tunnels import Attempt, had_left, last_attempts, owe_by_itself, owe_looks
 from checks.protocols.budgets import Budget
 from checks.protocols.spread import spread
 from evidence.errors import Missing
@@ -49,6 +49,7 @@ def another_node_takes_them(evidence: Evidence, owed: Obligations) -> None:
     """Judge each client of a node whose power was cut: at another node, by itself, in time."""
     site = deployment(evidence, owed)
     attempts = last_attempts(evidence, site)
+    owe_looks(evidence, owed)
     seen = traffic(evidence, site)
     services = {one.tried.client: Service.of(one, seen) for one in attempts}
     used = {served.node for service in services.values() for served in service.served}

@@ -32,7 +32,7 @@ from evidence.events.maintenance import (
     ServerFilesWritten,
     UnitChanged,
 )
-from evidence.moment import Moment
+from evidence.moment import Moment, last_of
 from evidence.scenario import Evidence
 
 _BOTH = ("stopped", "started")
@@ -144,5 +144,4 @@ def _shown(
 ) -> Step:
     if not moments:
         return Step(run, script, lacks=lacks)
-    last = max(moments, key=lambda at: at.at_ns)
-    return Step(run, script, last, lacks, proof, tuple(one.place for one in events))
+    return Step(run, script, last_of(moments), lacks, proof, tuple(one.place for one in events))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from checks.engine.obligations import Obligation
 from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import DAEMON_PORT, FAMILIES, PORT
 from checks.protocols.iptables import Rule, Ruleset, read_ruleset
@@ -38,6 +39,16 @@ class Shown:
         texts = {4: event.ipv4, 6: event.ipv6}
         return cls(event, {family: read_ruleset(texts[family]) for family in FAMILIES})
 
+    def goes_on_from(self, before: Shown, family: int) -> bool:
+        """Whether what it has counted goes on from `before`: no reboot, no rule counts less.
+
+        Who loads rules anew, as `apply_changes.sh` makes their service do, lets them count from 0.
+        """
+        earlier = dict(before.by_family[family].counted)
+        counted = self.by_family[family].counted
+        is_less = any(packets < earlier.get(rule, 0) for rule, packets in counted)
+        return self.event.boot == before.event.boot and not is_less
+
     def refused(self, chain: str, family: int) -> int:
         """Return how many packets a chain of the filter has refused at its end."""
         rules = self.by_family[family].rules("filter", chain)
@@ -52,6 +63,19 @@ class Shown:
         """Return how many connections of clients have got the node's address."""
         rules = self.by_family[family].rules("nat", "POSTROUTING")
         return sum(rule.packets for rule in rules if rule.target == "SNAT")
+
+
+def judge_counted(
+    holds: bool, why: str, before: Shown, then: Shown, family: int, one: Obligation
+) -> None:
+    """Settle what counters show; where they were set back in between they show what is more."""
+    places = before.event.place, then.event.place
+    if holds:
+        one.met(*places)
+    elif then.goes_on_from(before, family):
+        one.broken(why, *places)
+    else:
+        one.doubt(f"{why}, but they were set back in between", *places)
 
 
 def services(site: Deployment, family: int) -> set[Service]:

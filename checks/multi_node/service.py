@@ -96,6 +96,29 @@ class Service:
         """Return the first data packet after a moment; None when none came."""
         return next((one for one in self.served if one.at_ns > at_ns), None)
 
+    def used_in(self, during: Window) -> Served | None:
+        """Return the first data packet of a node to a client that had sent it one just before.
+
+        Who has left, or was sent away, may be sent something for a while: it does not answer. None
+        when there was none in a stretch of time.
+        """
+        said = [
+            (one.at_ns, node)
+            for flow, one in self._sent(from_server=False)
+            if (node := self.seen.site.node_of(flow[1])) is not None
+            and one.carried
+            and during.holds(one.at_ns)
+            and any(opcode in DATA for opcode in one.opcodes)
+        ]
+        return next(
+            (
+                one
+                for one in self.served_in(during)
+                if any(node == one.node and at_ns <= one.at_ns for at_ns, node in said)
+            ),
+            None,
+        )
+
     def told_at(self, node: str, during: Window) -> int | None:
         """Return when `node` told it, in a stretch, that its session is over; None if it did not.
 

@@ -3,7 +3,8 @@
 A step is a script on a machine. It begins when it is typed, by the host's clock, and it has ended
 when its effect stands in what the machine itself dates: OpenVPN's units in the node's journal, the
 web server's in the controller's, the node's files. Both clocks are related by a measured offset,
-and what that may be off by counts: two steps that it cannot tell apart are in doubt.
+and what that may be off by counts: two steps that it cannot tell apart are in doubt. Of several
+effects the last is the one that may have come last, however exactly the others are known.
 
 The guide's order: all of one script before any of the next. A step that began before another of an
 earlier script had ended is out of place; the first such, by its beginning, is what is named.
@@ -25,7 +26,7 @@ from evidence.events.maintenance import (
     ScriptRun,
     UnitChanged,
 )
-from evidence.moment import NS, Moment
+from evidence.moment import NS, Moment, first_of
 
 ORDER: tuple[Script, ...] = get_args(Script)
 """The guide's: stop the nodes, update the controller, update the nodes, start the nodes."""
@@ -144,7 +145,7 @@ class Maintenance:
         """When the controller's web server stopped first; None when nothing shows that."""
         (controller,) = self.machines(UPDATE_CONTROLLER)
         stops = [one for one in self.changes if (one.source, one.change) == (controller, "stopped")]
-        return min((one.moment for one in stops), key=lambda at: at.at_ns, default=None)
+        return first_of([one.moment for one in stops]) if stops else None
 
     @cached_property
     def out_of_place(self) -> tuple[Step, list[Step]] | None:

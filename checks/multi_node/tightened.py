@@ -16,7 +16,7 @@ from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.echoes import Echoes, echoes, judge_leaving
 from checks.multi_node.guide import DAEMON_PORT, FAMILIES, PORT
 from checks.multi_node.reaching import asked, judge_knock
-from checks.multi_node.rules import SSH, Shown, input_objections, nat_objections
+from checks.multi_node.rules import SSH, Shown, input_objections, judge_counted, nat_objections
 from checks.multi_node.server_processes import read_sockets
 from checks.protocols.knocks import Knocks, knocks
 from evidence.event import NS_BOUND
@@ -188,9 +188,8 @@ def _judge_counters(node: str, family: int, last: Sequence[Shown], owed: Obligat
         ("packet was refused", first.refused("INPUT", family), then.refused("INPUT", family)),
         ("client got its address", first.hidden(family), then.hidden(family)),
     ):
-        one.settle(
-            after > before, f"{node}, IPv{family}: by its counters no {what}", then.event.place
-        )
+        why = f"{node}, IPv{family}: by its counters no {what}"
+        judge_counted(after > before, why, first, then, family, one)
 
 
 def _judge_leaving(

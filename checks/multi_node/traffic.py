@@ -149,11 +149,16 @@ def traffic(evidence: Evidence, site: Deployment) -> Traffic:
             opcodes(packet.payload, transport),
             packet.ends,
         )
-        if packet.target_port == PORT:
+        # A client may have the same port of its own: then the addresses tell the two apart.
+        if packet.target_port == PORT and not _is_of_server(packet, site):
             seen.to_server[source, target, transport].append(sent)
         elif packet.payload or packet.ends:
             seen.from_server[target, source, transport].append(sent)
     return seen
+
+
+def _is_of_server(packet: Packet, site: Deployment) -> bool:
+    return packet.source_port == PORT and site.node_of(packet.source or "") is not None
 
 
 def _packets(evidence: Evidence) -> Iterator[tuple[Frame, Packet]]:

@@ -1,6 +1,8 @@
 """MN-15: a client connects to each node by UDP and TCP, over IPv4 and IPv6.
 
 What counts of a client is how it ended: a second attempt may be needed, one that is lost may not.
+So whoever was sent to connect has to be looked at afterwards: those of whom nothing is known are
+those who found no way in as likely as any.
 """
 
 from __future__ import annotations
@@ -124,6 +126,17 @@ def every_attempt(evidence: Evidence, site: Deployment) -> list[Attempt]:
     ]
 
 
+def owe_looks(evidence: Evidence, owed: Obligations) -> None:
+    """Owe that each client was looked at since it was sent to connect last, or seen to leave."""
+    looks, turned = evidence.events(TunnelTried), evidence.events(TunnelTurned)
+    last = {one.client: one for one in evidence.events(TunnelStarted)}
+    for client, start in last.items():
+        known: list[TunnelTried | TunnelTurned] = [x for x in looks if x.client == client]
+        known += [one for one in turned if one.client == client and not one.up]
+        if not any(one.at_ns >= start.at_ns for one in known):
+            owed.open(f"how {client} stood once it was sent to connect is not known", start.place)
+
+
 def had_left(client: str, at_ns: int, evidence: Evidence) -> bool:
     """Whether a client was seen to leave before a moment, and not sent to connect or up since."""
     turned = [one for one in evidence.events(TunnelTurned) if one.client == client]
@@ -148,6 +161,7 @@ def every_way_in(evidence: Evidence, owed: Obligations) -> None:
     """All four ways to reach each node's OpenVPN give a tunnel that carries traffic."""
     site = deployment(evidence, owed)
     attempts = last_attempts(evidence, site)
+    owe_looks(evidence, owed)
     seen = traffic(evidence, site)
     seen.judge_senders(owed)
     for node in site.nodes:

@@ -6,7 +6,7 @@ A line that is no rule, chain or table is Imprecise: a ruleset is read whole or 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from evidence.errors import Imprecise
@@ -50,6 +50,13 @@ class Ruleset:
     def rules(self, table: str, chain: str) -> tuple[Rule, ...]:
         """Return the rules of a chain; none where there is none."""
         return self.chains.get((table, chain), ())
+
+    @property
+    def counted(self) -> Iterator[tuple[tuple[str, str, str], int]]:
+        """Yield what each rule has counted, by its table, its chain and its words."""
+        for (table, chain), rules in self.chains.items():
+            for rule in rules:
+                yield (table, chain, str(rule)), rule.packets
 
 
 def read_ruleset(text: str) -> Ruleset:

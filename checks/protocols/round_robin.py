@@ -8,7 +8,7 @@ outcome for which it is smallest, times k (Bonferroni); for k = 2, whose counts 
 
 How often, together (`fair_draws`): every vector of counts has a multinomial probability, and
 several groups of draws are one vector of all their counts. The p-value is that of all vectors at
-most as probable as the one seen.
+most as probable as the one seen. Where there are too many to look at, `many_outcomes` is asked.
 
 In what order (`turns`): a draw differs from the one before with probability (k - 1) / k for k
 outcomes, whatever came before, so the number of changes is binomial. The p-value is that of at most
@@ -44,6 +44,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, groupby, pairwise, product
+
+from checks.protocols.many_outcomes import are_too_many, p_together
 
 ALPHA_QUERIES = Fraction(1, 1_000_000)
 ALPHA_CLIENTS = Fraction(1, 10_000)
@@ -94,6 +96,9 @@ def fair_draws(groups: Sequence[Sequence[int]], alpha: Fraction) -> Outcome:
     """Test the counts of several groups of draws together; raises ValueError as `fair_draw`."""
     for counts in groups:
         _check(counts)
+    split = " and ".join(":".join(map(str, counts)) for counts in groups)
+    if are_too_many(groups):
+        return Outcome(split, p_together(groups), alpha)
     seen = math.prod(map(_ways, groups))
     *others, last = (_vectors_by_ways(sum(one), len(one)) for one in groups)
     before = Counter({1: 1})
@@ -106,7 +111,6 @@ def fair_draws(groups: Sequence[Sequence[int]], alpha: Fraction) -> Outcome:
         for ways, vectors in before.items()
     )
     total = math.prod(len(one) ** sum(one) for one in groups)
-    split = " and ".join(":".join(map(str, counts)) for counts in groups)
     return Outcome(split, Fraction(as_extreme, total), alpha)
 
 

@@ -14,8 +14,19 @@ Family = Literal[4, 6]
 RecordType = Literal["A", "AAAA"]
 Transport = Literal["udp", "tcp"]
 Credentials = Literal["none", "wrong", "right"]
-Address = Annotated[Name, AfterValidator(lambda text: str(ipaddress.ip_address(text)))]
-"""An IPv4 or IPv6 address, as Python writes it: compare it as text."""
+
+
+def _as_written(text: str) -> str:
+    found = ipaddress.ip_address(text)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
+
+
+Address = Annotated[Name, AfterValidator(_as_written)]
+"""An IPv4 or IPv6 address, as Python writes it: compare it as text.
+
+Who listens on IPv6 for both families calls an IPv4 peer `::ffff:192.0.2.1`: that is 192.0.2.1.
+"""
 NoAddress = Literal[""]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from evidence.event import Count, Event, Name, Value
 from evidence.events.multi_node import Address, Family
+
+Certificate = tuple[str, str]
+"""A user, and what the user called it."""
 
 
 class PortalShown(Event):
@@ -48,6 +51,11 @@ class Listed(Value):
     name: Name
     addresses: tuple[Address, ...]
 
+    @property
+    def certificate(self) -> Certificate:
+        """Whose it is, and what that user called it."""
+        return self.user, self.name
+
 
 class ConnectionsShown(Event):
     """The admin's page Connections as `source` got it, by profile (MN-17, MN-18).
@@ -60,13 +68,31 @@ class ConnectionsShown(Event):
     status: Count
     profiles: Mapping[Name, tuple[Listed, ...]]
 
-    def under(self, addresses: tuple[str, ...]) -> list[str]:
-        """Return the profiles under which one of these addresses is listed."""
+    def under(
+        self, addresses: tuple[str, ...], certificates: Collection[Certificate] = ()
+    ) -> list[str]:
+        """Return the profiles under which one of these addresses is listed.
+
+        certificates: whose those may be; without any it is whoever is listed there.
+        """
         return [
             profile
             for profile, clients in self.profiles.items()
-            if any(address in client.addresses for client in clients for address in addresses)
+            if any(
+                not set(addresses).isdisjoint(client.addresses)
+                and (not certificates or client.certificate in certificates)
+                for client in clients
+            )
         ]
+
+    def certificates(self, addresses: tuple[str, ...]) -> set[Certificate]:
+        """Return by which certificates these addresses are listed."""
+        return {
+            client.certificate
+            for clients in self.profiles.values()
+            for client in clients
+            if not set(addresses).isdisjoint(client.addresses)
+        }
 
 
 class TunnelTurned(Event):

@@ -10,6 +10,7 @@ import pytest
 
 from checks.cli import main
 from checks.engine.seal import seal
+from evidence.combinations import Outcome
 from tests.checks.engine.recorded import SAID, attempt, good_run
 from tests.matrix_runs import CENTOS, KEEPALIVED, NOT_HAD, UCARP, matrix_run, nothing
 
@@ -41,6 +42,31 @@ def test_one_that_fails_fails_the_run_whatever_the_others_are(tmp_path: Path, ca
 def test_one_that_could_not_run_is_unknown_and_keeps_the_run_from_passing(tmp_path: Path) -> None:
     matrix_run(tmp_path, {UCARP: good_run, CENTOS: nothing})
     assert main(["verify", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why"),
+    [
+        (Outcome(status=2, why="it was broken off"), "it was broken off"),
+        (Outcome(status=-9, why="pytest was ended by SIGKILL"), "pytest was ended by SIGKILL"),
+        (Outcome(), "nothing says how it ended"),
+    ],
+)
+def test_one_that_did_not_come_to_its_end_keeps_the_run_from_passing(
+    outcome: Outcome, why: str, tmp_path: Path, capsys
+) -> None:
+    """What it had judged by then passes, and it is sealed: the rest is not missed by anybody."""
+    matrix_run(tmp_path, {UCARP: good_run, KEEPALIVED: good_run}, ended={UCARP: outcome})
+    assert main(["verify", str(tmp_path)]) == 2
+    said = capsys.readouterr().out
+    assert f"UNKNOWN: it did not come to its end: {why}" in said
+    assert f"{UCARP}: UNKNOWN\n{KEEPALIVED}: PASS\n" in said
+
+
+def test_one_that_failed_before_it_was_broken_off_has_failed(tmp_path: Path) -> None:
+    cut = Outcome(status=2, why="it was broken off")
+    matrix_run(tmp_path, {UCARP: bad_run, KEEPALIVED: good_run}, ended={UCARP: cut})
+    assert main(["verify", str(tmp_path)]) == 1
 
 
 def rewrite_a_capture(run: Path) -> None:

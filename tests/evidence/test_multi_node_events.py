@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from evidence.events import read_event
 from evidence.events.multi_node import InterfacesShown, TunnelTried
+from evidence.events.portal import WebLogged
 
 LINK = {"ifname": "wire0", "operstate": "UP", "mtu": 1500, "addr_info": []}
 STATE = {"files": {}, "units": "", "sockets": "tcp LISTEN", "links": [LINK]}
@@ -67,3 +68,12 @@ def test_addresses_are_written_one_way() -> None:
     assert isinstance(tried, TunnelTried)
     assert tried.remote == "2001:db8::1"
     assert tried.tunnel4 == ""
+
+
+@pytest.mark.parametrize(
+    "written", ["::ffff:192.0.2.1", "::FFFF:c000:201", "0:0:0:0:0:ffff:192.0.2.1", "192.0.2.1"]
+)
+def test_an_ipv4_peer_of_who_listens_on_ipv6_has_its_ipv4_address(written: str) -> None:
+    logged = event("web.logged", requests=[{"address": written, "path": "/", "status": 200}])
+    assert isinstance(logged, WebLogged)
+    assert logged.requests[0].address == "192.0.2.1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tests.checks.cases.row import FAIL, row
@@ -47,6 +48,11 @@ BROKEN: dict[str, tuple[str, Change, str]] = {
         "LAB-02",
         frames(lambda run: [*run.frames, run.frames[-1]]),
         "1 frames are recorded more than once",
+    ),
+    "frames are recorded where they go out as well": (
+        "LAB-02",
+        frames(lambda run: [*run.frames, *(replace(x, interface="two/wire0") for x in run.frames)]),
+        "20 of them are recorded at two/wire0 as well",
     ),
     "the rule counts otherwise": ("LAB-02", setting("frames.dropped", hits=4), "counted 4 frames"),
     "a frame arrives twice": ("LAB-02", setting("frames.received", count=16), "received 16, 15"),

@@ -50,6 +50,17 @@ def says_more(run: Run) -> None:
     run.others["twin"].append(said(OWN, 5))
 
 
+def killed_last(run: Run) -> None:
+    """Let each run follow the kill before, but the last one: as many as there are kills."""
+    killed, followed = (
+        [one for one in run.events if one[0] == kind]
+        for kind in ("processes.killed", "run.followed")
+    )
+    *others, last = killed
+    run.events = [event for pair in zip(others, followed, strict=False) for event in pair]
+    run.events += [followed[-1], last]
+
+
 def watcher_kept(kept_s: float, gone_s: float) -> Change:
     """Let who watches be kept from running, and see only then that nothing is left."""
 

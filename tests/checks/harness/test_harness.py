@@ -13,6 +13,7 @@ from tests.checks.harness.changes import (
     Change,
     covered_by,
     frames,
+    killed_last,
     nothing_dropped,
     setting,
     visited_twice,
@@ -53,7 +54,13 @@ OPEN: dict[str, tuple[str, Change, str]] = {
         "lacked something else",
     ),
     "one kind was never killed": ("LAB-03", setting("processes.killed", kinds=["wire"]), "owner"),
-    "a kill was followed by no run": ("LAB-03", without("run.followed"), "0 runs followed 4"),
+    "no kill was followed by a run": ("LAB-03", without("run.followed"), "4 of 4 kills were fol"),
+    "all runs came before the last kill": ("LAB-03", killed_last, "1 of 4 kills were followed by"),
+    "what was to be said was not recorded": (
+        "LAB-06",
+        setting("lab.refused", wanted={"file": "", "key": "", "value": "", "right": ""}),
+        "a key that is none: which key it was to say was not recorded",
+    ),
     "there is one lab": ("LAB-04", lambda run: run.events.pop(), "1 labs side by side"),
     "the addresses differ": (
         "LAB-04",
@@ -116,6 +123,14 @@ def test_what_was_other_in_one_visit_of_two_was_somebody_elses(tmp_path: Path) -
     verdict = run.judge("LAB-01", tmp_path)
     assert verdict.status is Status.PASS, verdict.text
     assert "after a lab, once of 2 times: file /run/a: new" in verdict.text
+
+
+def test_what_another_machine_says_of_a_frame_is_no_second_record_of_it(tmp_path: Path) -> None:
+    run = GOOD["LAB-02"]()
+    quoted = replace(run.frames[9], interface="two/wire0", data=run.frames[9].data + b"quoted")
+    run.frames.append(quoted)
+    verdict = run.judge("LAB-02", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
 
 
 def test_what_is_seen_late_because_who_watches_was_kept_is_late(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""MN-18 and MN-19: what was done to a client holds until it is enabled again, and not longer."""
+"""MN-18 and MN-19: what was done to a client holds until it is enabled again, and not longer.
+
+Nobody's word is needed that somebody is in: the wire tells who is served.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +10,7 @@ import pytest
 
 from checks.engine.verdict import Status
 from tests.checks.factories import Data, Run, tunnel_frames
+from tests.checks.multi_node.maintained import DATA, User, on, opcode
 from tests.checks.multi_node.portal_runs import at, page, run_mn_19
 from tests.checks.multi_node.runs import judge_mutant
 from tests.checks.sites import GUIDE
@@ -85,4 +89,44 @@ def test_who_is_refused_twice_was_kept_out(tmp_path: Path) -> None:
     run = run_mn_19()
     try_again(run, 22, 24, up=False, detail="AUTH: Received control message: AUTH_FAILED")
     verdict = run.judge("MN-19", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
+def is_served(run: Run, since_s: float, until_s: float) -> None:
+    """Let data packets of the client that was disabled go to and fro, whatever it says."""
+    made = on(run)
+    made.carry(User(disabled(run), "node-b", since_s=since_s), until_s)
+
+
+def test_who_is_served_at_first_and_refused_in_the_end_was_not_kept_out(tmp_path: Path) -> None:
+    run = run_mn_19()
+    is_served(run, 26.5, 28)
+    text = judge_mutant(run, "MN-19", tmp_path)
+    assert "client-1 by tcp over IPv4 to node-b got in: node-b serves it at 22:13:46.510Z" in text
+
+
+def test_a_tunnel_that_goes_on_whatever_its_client_says_has_not_ended(tmp_path: Path) -> None:
+    run = run_mn_19()
+    is_served(run, 21.5, 24.5)
+    text = judge_mutant(run, "MN-18", tmp_path)
+    assert "the tunnel of client-1 still works: node-b serves it at 22:13:41.510Z" in text
+
+
+@pytest.mark.parametrize("requirement", ["MN-18", "MN-19"])
+@pytest.mark.parametrize("back", [True, False])
+def test_what_is_sent_one_way_serves_nobody(requirement: str, back: bool, tmp_path: Path) -> None:
+    """A client asks on until it notices, and a node may send on to who has left."""
+    run = run_mn_19()
+    made, user = on(run), User(disabled(run), "node-b")
+    for number in range(8):
+        made.send(user, opcode(DATA, 100, "tcp"), 21.5 + number, back=back)
+    verdict = run.judge(requirement, tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
+@pytest.mark.parametrize("requirement", ["MN-18", "MN-19"])
+def test_who_is_enabled_again_is_served(requirement: str, tmp_path: Path) -> None:
+    run = run_mn_19()
+    is_served(run, 42, 50)
+    verdict = run.judge(requirement, tmp_path)
     assert verdict.status is Status.PASS, verdict.text

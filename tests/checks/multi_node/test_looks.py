@@ -76,6 +76,65 @@ def test_there_need_be_no_shared_key_before_there_is_one(tmp_path: Path) -> None
     passes(keys_before(), "MN-20", tmp_path)
 
 
+def apart() -> Data:
+    """Return the controller's configuration before merging."""
+    config = good_config() | {"merged": False}
+    config["profiles"]["node-b"].update(hideProfile=False, hostName=OTHER_NAME)
+    return config
+
+
+PAGE = {"user": "demo", "status": 200, "offered": ["node-a", "node-b"], "kept": []}
+ASKED = {
+    "user": "demo",
+    "profile": "node-b",
+    "status": 200,
+    "hosts": [OTHER_NAME],
+    "key": "cd" * 32,
+}
+KEYS = {"keys": [{"path": "node-b-0.conf", "digest": "cd" * 32}]}
+BEFORE = [
+    ("configurations.shown", CLIENT, PAGE),
+    ("configuration.asked", CLIENT, ASKED),
+    ("tls-crypt.shown", "node-b", KEYS),
+]
+
+
+@pytest.mark.parametrize("look", BEFORE, ids=lambda look: look[0])
+def test_what_is_offered_and_served_before_profiles_are_merged_is_no_matter(
+    look: tuple[str, str, Data], tmp_path: Path
+) -> None:
+    run = looked_before(apart())
+    run.events.insert(1, look)
+    passes(run, "MN-20", tmp_path)
+
+
+@pytest.mark.parametrize("look", BEFORE, ids=lambda look: look[0])
+def test_what_is_offered_and_served_so_once_they_are_merged_is_named(
+    look: tuple[str, str, Data], tmp_path: Path
+) -> None:
+    run = looked_before(apart())
+    run.events.insert(2, look)
+    assert "node-b" in judge_mutant(run, "MN-20", tmp_path)
+
+
+@pytest.mark.parametrize("look", BEFORE, ids=lambda look: look[0])
+def test_without_a_look_that_shows_them_apart_all_of_it_is_of_merged_profiles(
+    look: tuple[str, str, Data], tmp_path: Path
+) -> None:
+    run = run_mn_20()
+    run.events.insert(0, look)
+    assert "node-b" in judge_mutant(run, "MN-20", tmp_path)
+
+
+def test_what_was_offered_before_alone_shows_nothing_of_merged_profiles(tmp_path: Path) -> None:
+    run = looked_before(apart())
+    (page,) = run.all("configurations.shown")
+    run.events.remove(("configurations.shown", CLIENT, page))
+    run.events.insert(1, ("configurations.shown", CLIENT, page))
+    verdict = run.judge("MN-20", tmp_path)
+    assert verdict.status is Status.UNKNOWN, verdict.text
+
+
 # MN-18
 
 

@@ -161,6 +161,15 @@ def test_mn_16_rejects_clients_whose_node_does_no_nat(tmp_path: Path) -> None:
     assert "10.2.0.2, an address inside the VPN, left node-b as it was" in text
 
 
+def test_mn_16_accepts_a_log_of_who_listens_on_ipv6_for_both(tmp_path: Path) -> None:
+    run = run_mn_16()
+    for request in run.find("web.logged")["requests"]:
+        if ":" not in request["address"]:
+            request["address"] = f"::ffff:{request['address']}"
+    verdict = run.judge("MN-16", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
 def test_mn_16_rejects_the_address_of_another(tmp_path: Path) -> None:
     run = run_mn_16()
     run.find("web.logged")["requests"][3]["address"] = GUIDE.address("node-a", 6)

@@ -18,6 +18,7 @@ from tests.checks.multi_node.runs import (
     cyclic,
     evenly,
     good_of,
+    http,
     judge_mutant,
     run_config,
     run_http,
@@ -180,6 +181,43 @@ def test_a_check_holds_no_address_and_no_name_of_a_machine(source: Path) -> None
 )
 def test_names_are_said_as_one_would(names: list[str], text: str) -> None:
     assert named(names) == text
+
+
+# A machine may have two roles
+
+
+def with_roles(**roles: list[str]) -> Deployment:
+    """Return the guide's site without a services machine of its own; others have that role."""
+    data = copy.deepcopy(GUIDE_DATA)
+    data["machines"] = [one for one in data["machines"] if one["name"] not in roles.get("gone", [])]
+    for one in data["machines"]:
+        one["roles"] = roles.get(one["name"], one["roles"])
+    return site(data)
+
+
+def test_a_controller_that_serves_names_is_no_stranger_to_its_own_api(tmp_path: Path) -> None:
+    there = with_roles(gone=["services"], controller=["controller", "services"])
+    assert there.strangers == ("client",)
+    run = run_http(there)
+    for family in (4, 6):
+        run.events.append(http("node-a", family, "none", there))
+        run.events[-1] = ("api.answered", "controller", run.events[-1][2])
+    verdict = run.judge("MN-08", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
+def test_a_client_machine_that_serves_names_is_one_stranger(tmp_path: Path) -> None:
+    there = with_roles(gone=["services"], client=["client", "services"])
+    assert there.strangers == ("client",)
+    verdict = run_http(there).judge("MN-08", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
+def test_without_a_stranger_nobody_is_known_to_be_kept_out(tmp_path: Path) -> None:
+    there = with_roles(gone=["services", "client"], controller=["controller", "services", "client"])
+    verdict = run_http(there).judge("MN-08", tmp_path)
+    assert verdict.status is Status.UNKNOWN
+    assert "no machine of the lab is a stranger to the API" in verdict.text
 
 
 # Three nodes: each mutant of two has its like
