@@ -92,6 +92,7 @@ def test_a_controller_that_is_off_keeps_new_clients_out_and_leaves_the_others(
         return all(any(word in one.log for word in _REFUSED) for one in found)
 
     send("standing", SECONDS_EACH * len(site.nodes))
+    look("standing")  # who is in has to be seen before: the node may have sent it nothing yet
     targets = {one.name: far_ends(site, "udp") for one in by_part["standing"]}
     with asking(clients.vpn, multi_node[site.client.name], targets):
         switch(history, controller, controller.kill, on=False)
