@@ -90,7 +90,7 @@ def wanted_labs(config: pytest.Config) -> list[Topology]:
     guides = guides_of(config.args, GUIDES)
     wanted = [read_topology(own.get(guide, GUIDES[guide].topology)) for guide in guides]
     try:
-        family = choose_image(config.getoption("image")).family
+        family = choose_image(config.getoption("image", None)).family
     except ImageError as error:
         raise pytest.UsageError(str(error)) from error
     return [topology.fit_for(family) for topology in wanted]
