@@ -2,7 +2,7 @@
 
 It waits as the wire does (epoll), and then takes and sends one datagram: no time stamp, no switch,
 no recording. What it adds to a datagram's way is what the kernel takes to wake a process, and two
-calls of Python. A wire in Python cannot add less.
+calls of Python. A wire in Python that sleeps until a frame comes cannot add less.
 
     python -m bench.wire_relay FD TO       # a bound socket, and a name to send to; ends with stdin
 """
