@@ -229,7 +229,7 @@ def options(*topologies: str, image: str = "debian-12") -> pytest.Config:
     }
     return cast(
         pytest.Config,
-        SimpleNamespace(args=["scenarios/multi_node"], getoption=lambda name: chosen[name]),
+        SimpleNamespace(args=["scenarios/multi_node"], getoption=chosen.get),
     )
 
 
