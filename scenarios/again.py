@@ -80,7 +80,7 @@ class Again:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> bool | None:
         """Run a scenario, and again if need be; other items are left to pytest."""
-        if not _in_a_lab(item) or _only_shown(item.config):
+        if not _in_a_lab(item) or only_shown(item.config):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         while _run(item, nextitem):
@@ -107,7 +107,8 @@ class Again:
         return None
 
 
-def _only_shown(config: pytest.Config) -> bool:
+def only_shown(config: pytest.Config) -> bool:
+    """Whether scenarios and what they are set up with are shown, and none is run."""
     return bool(config.getoption("setuponly", False) or config.getoption("setupplan", False))
 
 

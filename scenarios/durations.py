@@ -1,6 +1,8 @@
 """How long scenarios take: as they did last time on this machine, or by estimate before that.
 
-It only decides which scenario is begun first. The repetitions of one share a figure.
+It only decides which scenario is begun first. The repetitions of one share a figure. A lab that is
+made, thawed or waited for is no scenario's own: whichever is the first to need it would be taken
+for a long one the next time.
 """
 
 from __future__ import annotations
@@ -21,12 +23,23 @@ _ESTIMATES_S = {
     "::test_what_the_last_sync_held_survives": 180.0,
     "/test_platforms.py": 150.0,
     "/test_keepalived.py": 150.0,
+    "::test_maintenance_in_the_guides_order": 170.0,
+    "::test_nothing_but_clients_packets_and_answers": 130.0,
+    "::test_an_active_node_that_comes_back": 120.0,
+    "::test_validate_shows_four_good_rows": 110.0,
+    "/test_sessions.py": 95.0,
+    "::test_merged_profiles": 70.0,
     "/test_heartbeat.py": 70.0,
-    "/test_sessions.py": 60.0,
+    "::test_clients_that_connect_by_the_shared_name": 60.0,
+    "/harness/": 50.0,
+    "::test_a_client_gets_into_each_node": 50.0,
     "/failover/": 40.0,
 }
 """By a part of a scenario's name, the first that fits; rough, for machines without KVM."""
 _OTHERS_S = 10.0
+
+LAB_S = "vpnproof_lab_s"
+"""Of an item's properties: how long its set-up took to have a lab."""
 
 
 class Durations:
@@ -65,11 +78,18 @@ class Stopwatch:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add up what a scenario's phases took, wherever it ran."""
         self._took[report.nodeid] += report.duration
+        lab_s = dict(report.user_properties).get(LAB_S)
+        if report.when == "setup" and isinstance(lab_s, float):
+            self._took[report.nodeid] -= lab_s
         self._passed[report.nodeid] = self._passed.get(report.nodeid, True) and report.passed
 
     def pytest_sessionfinish(self) -> None:
-        """Remember all of it for the next run."""
-        took = {_key(name): self._took[name] for name, good in self._passed.items() if good}
+        """Remember all of it for the next run; what took no time was only shown."""
+        took = {
+            _key(name): seconds
+            for name, good in self._passed.items()
+            if good and (seconds := round(self._took[name], 1)) > 0
+        }
         if took:
             remember(took)
 

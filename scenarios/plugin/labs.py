@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,7 @@ from provision.deploy import GUIDES, Deployer
 from scenarios import sites, software
 from scenarios.ahead import NEXT, guide_of, needed_next
 from scenarios.arguments import guides_of
+from scenarios.durations import LAB_S
 from scenarios.harness import machines
 from scenarios.labs import LabFailedBefore, Labs
 from scenarios.limits import stopped_recording
@@ -121,7 +123,9 @@ def lab(request: pytest.FixtureRequest, guide: str, labs: Labs | SiteLabs) -> It
         labs.admit(request.node)
         spoiled = True  # what it did is undone, if it did anything
     try:
+        since = time.monotonic()
         lab = labs.get(guide, pristine=pristine)
+        request.node.user_properties.append((LAB_S, time.monotonic() - since))
         if following := needed_next(request.node):
             labs.make_ahead(following)
         yield lab

@@ -9,7 +9,7 @@ import pytest
 
 from lab.accelerator import choose
 from scenarios import sites, software
-from scenarios.again import Again
+from scenarios.again import Again, only_shown
 from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Stopwatch
 from scenarios.over_hosts import begin
@@ -52,7 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if ask_for_scenarios(config.args):
         if (on_hosts := hosts_file(config)) is None:
             sites.prepare(config, config.stash[RUN].directory, workers(config))
-        config.pluginmanager.register(Stopwatch(), "vpnproof-stopwatch")
+        if not only_shown(config):
+            config.pluginmanager.register(Stopwatch(), "vpnproof-stopwatch")
         if on_hosts is not None or sites.chosen(config) is not None:
             return
         config.stash[LABS] = side_by_side(config, max(1, workers(config)))

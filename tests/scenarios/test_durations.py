@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from scenarios.durations import Durations, Stopwatch, remember
+from scenarios.durations import LAB_S, Durations, Stopwatch, remember
+from tests.scenarios.pretended import PROJECT, outside
 
 LONG = "scenarios/failover/test_returning.py::test_a_node_that_reboots_over_and_over_moves_nothing"
 SHORT = "scenarios/multi_node/test_controller.py::test_profiles_share_neither_number_nor_range"
@@ -21,8 +24,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def report(scenario: str, seconds: float, *, passed: bool = True) -> Any:
-    return SimpleNamespace(nodeid=scenario, duration=seconds, passed=passed)
+def report(
+    scenario: str, seconds: float, *, passed: bool = True, when: str = "call", lab_s: float = 0.0
+) -> Any:
+    told = [(LAB_S, lab_s)] if lab_s else []
+    return SimpleNamespace(
+        nodeid=scenario, duration=seconds, passed=passed, when=when, user_properties=told
+    )
 
 
 def test_before_the_first_run_long_ones_are_known_to_be_long() -> None:
@@ -32,10 +40,39 @@ def test_before_the_first_run_long_ones_are_known_to_be_long() -> None:
 
 def test_all_phases_of_a_scenario_count(cache: Path) -> None:
     watch = Stopwatch()
-    for seconds in (2.0, 70.0, 1.0):
-        watch.pytest_runtest_logreport(report(SHORT, seconds))
+    for when, seconds in {"setup": 2.0, "call": 70.0, "teardown": 1.0}.items():
+        watch.pytest_runtest_logreport(report(SHORT, seconds, when=when))
     watch.pytest_sessionfinish()
     assert Durations.remembered().expected_s(SHORT) == 73.0
+
+
+def test_the_lab_that_a_scenario_is_the_first_to_need_does_not_count(cache: Path) -> None:
+    watch = Stopwatch()
+    for when, seconds in {"setup": 1042.0, "call": 18.0, "teardown": 1.0}.items():
+        watch.pytest_runtest_logreport(report(SHORT, seconds, when=when, lab_s=1040.0))
+    watch.pytest_sessionfinish()
+    assert Durations.remembered().expected_s(SHORT) == 21.0
+
+
+def test_what_took_no_time_was_not_run_and_what_was_known_stays(cache: Path) -> None:
+    remember({SHORT: 5.0})
+    watch = Stopwatch()
+    watch.pytest_runtest_logreport(report(SHORT, 0.0001))
+    watch.pytest_sessionfinish()
+    assert Durations.remembered().expected_s(SHORT) == 5.0
+
+
+@pytest.mark.parametrize("option", ["--setup-plan", "--collect-only"])
+def test_a_run_that_only_shows_scenarios_remembers_nothing(option: str, cache: Path) -> None:
+    command = [sys.executable, "-m", "pytest", option, "-q", "-p", "no:cacheprovider"]
+    subprocess.run(
+        [*command, "scenarios/multi_node/test_requirements.py"],
+        cwd=PROJECT,
+        env=outside() | {"VPNPROOF_CACHE": str(cache)},
+        capture_output=True,
+        check=True,
+    )
+    assert not (cache / "durations.json").exists()
 
 
 def test_repetitions_share_a_figure() -> None:
