@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -10,6 +11,7 @@ from checks.multi_node.deployment import Deployment
 from checks.multi_node.forwarding import LETS_IN
 from checks.multi_node.guide import DAEMON_PORT, FAMILIES, PORT, TRANSPORTS
 from checks.multi_node.rules import SSH
+from checks.multi_node.server_processes import Process
 from checks.multi_node.tightened import NO_COMMIT
 from evidence.events.access import GuideTextTried, Phase
 from evidence.events.access import Way as Forwarded
@@ -31,16 +33,23 @@ from scenarios.multi_node.tunnel_clients import DEVICE
 Judge = Callable[[str], object]
 
 NOBODY_IN: Ports = {
-    # where services usually are, OpenVPN's management ports, and neighbours of what is let in
+    # where services usually are, and neighbours of what is let in
     "tcp": (
         21, 23, 25, 53, 80, 110, 111, 123, 135, 139, 143, 179, 389, 443, 445, 465, 514, 587, 631,
         636, 873, 993, 995, 1080, 1193, 1195, 1433, 1723, 2049, 3128, 3306, 3389, 5000, 5201, 5432,
-        5900, 6379, 8000, 8080, 8443, 9090, 11211, 11940, 12004, 41193, 41195, 65535,
+        5900, 6379, 8000, 8080, 8443, 9090, 11211, 41193, 41195, 65535,
     ),
     "udp": (53, 123, 161, 500, 1193, 1195, 4500, 5353, 41194, 51820),
 }  # fmt: skip
 LET_IN: Ports = {"tcp": (SSH, PORT, DAEMON_PORT), "udp": (PORT,)}
-ALL: Ports = {transport: (*LET_IN[transport], *NOBODY_IN[transport]) for transport in TRANSPORTS}
+
+
+def every_port(site: Deployment) -> Ports:
+    """Return what is knocked at: all of these, and each OpenVPN process' management port."""
+    each = itertools.product(site.nodes, range(len(TRANSPORTS)))
+    management = [Process(site, node, index).management[1] for node, index in each]
+    more: Ports = {"tcp": management, "udp": ()}
+    return {one: (*LET_IN[one], *NOBODY_IN[one], *more[one]) for one in TRANSPORTS}
 
 
 def tighten(lab: Lab) -> None:
@@ -67,7 +76,7 @@ def test_the_tightened_firewall_lets_in_what_the_guide_says_and_stays(
         wanted, _ = connected(clients, "udp")
         side_by_side(
             (multi_node[name] for name in (site.controller.name, site.client.name)),
-            lambda machine: access.knock(history, site, machine, site.nodes, ALL),
+            lambda machine: access.knock(history, site, machine, site.nodes, every_port(site)),
         )
         for node in site.nodes:
             go_out(clients, node, wanted)

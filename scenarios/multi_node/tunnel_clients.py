@@ -17,7 +17,8 @@ from provision.vpn_clients import Client, VpnClients
 
 DEVICE = "tun0"
 """A client's tunnel, in its own namespace."""
-_WAIT_S = 8  # of one that comes: up to 16 clients of one emulated machine ask at once
+_WAIT_S = 8  # of one that comes: all clients of one emulated machine ask at once
+_EACH_S = 2  # that a machine may need to let one of them ask
 
 
 def echo(target: str, *, device: str = "", sent: int = 1) -> str:
@@ -47,7 +48,8 @@ class TunnelClients(VpnClients):
             f" && echo {name} yes || echo {name} no; }} &"
             for name, address in addresses.items()
         )
-        said = self._machine.run("\n".join([*each, "wait"]), timeout=60).stdout
+        within_s = 60 + _EACH_S * len(addresses)
+        said = self._machine.run("\n".join([*each, "wait"]), timeout=within_s).stdout
         with understood(self._machine.name, "what its VPN clients' pings say"):
             answered = dict(line.split() for line in said.splitlines())
             return {name: answered[name] == "yes" for name in addresses}

@@ -15,6 +15,7 @@ from typing import Any, cast
 import pytest
 
 from checks.engine.verdict import Status
+from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import DAEMON_PORT
 from evidence.capture import Frame
 from evidence.events.access import FirewallShown, ForwardTried, GuideTextTried, PortsKnocked
@@ -23,6 +24,7 @@ from lab.wait import until
 from scenarios.multi_node import access, knocking, test_access, test_firewall
 from tests.checks.factories import Run
 from tests.checks.multi_node.access_runs import knock_frames, ruleset, run_mn_10, tried
+from tests.checks.sites import GUIDE, THREE
 from tests.scenarios.test_multi_node_scenarios import Stage, stage
 
 __all__ = ["stage"]
@@ -214,9 +216,15 @@ def test_programs_for_guests_import_nothing_of_this_project() -> None:
             assert f"import {package}" not in text
 
 
-def test_nobody_knocks_at_a_port_twice() -> None:
-    for ports in test_firewall.ALL.values():
+@pytest.mark.parametrize("site", [GUIDE, THREE], ids=["two nodes", "three"])
+def test_nobody_knocks_at_a_port_twice(site: Deployment) -> None:
+    for ports in test_firewall.every_port(site).values():
         assert len(ports) == len(set(ports))
+
+
+def test_the_management_ports_of_every_node_are_knocked_at() -> None:
+    assert {11940, 11941, 12004, 12005} <= {*test_firewall.every_port(GUIDE)["tcp"]}
+    assert {12068, 12069} <= {*test_firewall.every_port(THREE)["tcp"]}
 
 
 def test_a_socket_that_was_told_of_no_error_and_has_no_peer_is_not_let_in() -> None:

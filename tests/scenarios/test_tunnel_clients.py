@@ -72,8 +72,9 @@ class Asked:
     def __init__(self, answer: str = "") -> None:
         self.answer, self.asked = answer, list[str]()
 
-    def run(self, command: str, **_: object) -> Said:
+    def run(self, command: str, *, timeout: float) -> Said:
         self.asked.append(command)
+        self.within_s = timeout
         return Said(0, self.answer, "")
 
 
@@ -124,6 +125,16 @@ def test_many_clients_ask_by_one_command() -> None:
     machine = Asked("b no\na yes\n")
     assert clients(machine).ping_all({"a": FAR_END, "b": FAR_END}) == {"a": True, "b": False}
     assert len(machine.asked) == 1
+
+
+def test_more_clients_have_more_time_to_be_asked() -> None:
+    within_s = []
+    for count in (16, 31):
+        names = [f"client-{number}" for number in range(count)]
+        machine = Asked("".join(f"{name} yes\n" for name in names))
+        clients(machine).ping_all(dict.fromkeys(names, FAR_END))
+        within_s.append(machine.within_s)
+    assert 60 < within_s[0] < within_s[1]
 
 
 def test_nobody_is_asked_for_no_clients() -> None:
