@@ -55,8 +55,12 @@ _KNOWN = TypeAdapter(list[Known])
 
 
 def in_profile(name: str, profile: str) -> dict[str, str]:
-    """Return the secrets of an OpenVPN profile by what they are: its keys."""
-    return {f"{kind} of {name}": body for kind, body in _INLINE.findall(profile)}
+    """Return the secrets of an OpenVPN profile by what they are: its keys.
+
+    The genuine portal ends its lines with CR LF.
+    """
+    text = profile.replace("\r\n", "\n")
+    return {f"{kind} of {name}": body for kind, body in _INLINE.findall(text)}
 
 
 @dataclass(frozen=True)

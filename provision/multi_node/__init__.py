@@ -13,6 +13,7 @@ from provision.multi_node import (
     load_balancing,
     maintenance,
     nodes,
+    published,
     requirements,
     services,
 )
@@ -49,6 +50,8 @@ def plan(
     ]
     if load_balanced:
         steps += load_balancing.steps(site, platform, genuine=genuine is not None)
+    if genuine is not None:
+        steps = published.with_errata(steps, site.controller.name, platform)
     return Plan(steps)
 
 

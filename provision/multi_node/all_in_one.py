@@ -1,12 +1,13 @@
 """All in one: the node's software beside the controller's, as on a machine that was set up alone.
 
-That is what convert_to_controller.sh is for. It is done on a controller that is deployed, with the
-scripts of the drop-in: its node asks the API of its own machine, and serves one profile.
+That is what convert_to_controller.sh is for. It is done on a controller that is deployed: its node
+asks the API of its own machine, and serves one profile.
 """
 
 from __future__ import annotations
 
-from provision.action import Command, Remember
+from provision.action import Action, Command, Remember
+from provision.multi_node import published
 from provision.multi_node.controller import CONFIG as API_CONFIG
 from provision.multi_node.controller import NODE_NOTE
 from provision.multi_node.nodes import CONFIG, apply_changes
@@ -21,8 +22,11 @@ SECTION = "Converting"
 OWN_API = "http://localhost/vpn-server-api/api.php"
 
 
-def steps(site: Site, platform: Platform) -> list[Step]:
-    """Return the steps that make the controller an installation that is all in one."""
+def steps(site: Site, platform: Platform, *, genuine: bool = False) -> list[Step]:
+    """Return the steps that make the controller an installation that is all in one.
+
+    genuine: by the published scripts, which are amended first, that of the conversion, too.
+    """
     profile = site.nodes[0]
     deploy = Command(
         f"cd {HOME}/{ARCHIVE}\n./{platform.deploy_node}",
@@ -41,6 +45,7 @@ def steps(site: Site, platform: Platform) -> list[Step]:
             machine=site.controller.name,
             changes="OpenVPN serves on the controller, too",
             actions=(
+                *(_amended(platform) if genuine else ()),
                 Remember(NODE_NOTE, f"php -r '{php}'"),
                 deploy,
                 served,
@@ -49,3 +54,14 @@ def steps(site: Site, platform: Platform) -> list[Step]:
             module=__name__,
         )
     ]
+
+
+def _amended(platform: Platform) -> tuple[Action, ...]:
+    directory = f"{HOME}/{ARCHIVE}"
+    if platform.os_id != "debian":
+        return published.deploy_script("node", platform, directory)
+    return (
+        *published.deploy_script("node", platform, directory),
+        *published.apply_changes_amended(directory),
+        *published.convert_amended(directory, platform),
+    )

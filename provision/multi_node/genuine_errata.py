@@ -89,6 +89,25 @@ DAEMON_UNREACHABLE = Erratum(
     fix="none: vpn-daemon runs on both nodes before anybody asks",
 )
 
+PASSWORDS_LOGGED = Erratum(
+    name="passwords-logged",
+    kind="erratum",
+    guide="sudo -u www-data vpn-user-portal-add-user --user admin --pass ...",
+    happens="sudo logs each command with all of its words: the passwords of demo and admin, which "
+    "the script prints, stand in the controller's journal, and MN-32 is FAIL",
+    fix="none: a user who deploys by that script has them there, too",
+)
+
+CONVERT_ON_DEBIAN = Erratum(
+    name="convert-on-debian",
+    kind="erratum",
+    guide="convert_to_controller.sh: yum, semanage, /etc/sysconfig/iptables",
+    happens="none of them exists on Debian: OpenVPN and the node's software stay; and systemd 246 "
+    "and later puts a dot before units that failed, so that these stay enabled",
+    fix="they are read as apt-get, nothing and /etc/iptables/rules.v4, and --plain is added; the "
+    "published script stays beside it",
+)
+
 MAINTENANCE_ON_DEBIAN = Erratum(
     name="maintenance-on-debian",
     kind="erratum",

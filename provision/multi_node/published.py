@@ -8,10 +8,11 @@ an erratum says which words are meant. Nothing of the scripts' text is kept in t
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from provision.action import Action, Check, Command
+from provision.erratum import Erratum
 from provision.files import Unpack, WriteFile
 from provision.genuine.build import Built
 from provision.genuine.repository import APT_SOURCE, GUEST, YUM_SOURCE
@@ -155,6 +156,39 @@ def _centos(script: str) -> Command:
     return Command(
         f"cp -p {script} {script}.published\nsed -i {sed} {script}",
         unless=f"grep -q file://{GUEST} {script}",
+    )
+
+
+def with_errata(steps: Iterable[Step], controller: str, platform: Platform) -> list[Step]:
+    """Return steps with what is wrong with scripts that they run or bring, and is left so by them.
+
+    controller: the machine's name.
+    """
+    more: dict[str, tuple[Erratum, ...]] = {"deploy the controller": (errata.PASSWORDS_LOGGED,)}
+    if platform.os_id == "debian":
+        more[f"archive on {controller}"] = (errata.CONVERT_ON_DEBIAN,)
+    return [replace(one, errata=(*one.errata, *more.get(one.name, ()))) for one in steps]
+
+
+def convert_amended(directory: str, platform: Platform) -> tuple[Action, ...]:
+    """Return what reads the names of CentOS in convert_to_controller.sh as Debian's."""
+    script = f"{directory}/convert_to_controller.sh"
+    edits = (
+        "s/^yum remove -y/DEBIAN_FRONTEND=noninteractive apt-get remove -y/",
+        "/^semanage /d",
+        "s/--no-legend/--plain --no-legend/",
+        f"s|/etc/sysconfig/iptables|{platform.firewall_ipv4}|",
+        f"s|/etc/sysconfig/ip6tables|{platform.firewall_ipv6}|",
+        f"s/restart iptables$/restart {platform.firewall_service}/",
+        "/restart ip6tables$/d",
+    )
+    sed = " ".join(f"-e {shlex.quote(one)}" for one in edits)
+    return (
+        Command(
+            f"cp -p {script} {script}.published\nsed -i {sed} {script}",
+            unless=f"[ -e {script}.published ]",
+        ),
+        Check(f"sh -n {script} && ! grep -E -e 'yum|semanage|sysconfig|restart ip' {script}"),
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from evidence.errors import BadEvidence, Missing
 from evidence.leaks import Leak, forms, search
-from evidence.secret import FILE_NAME, Known, SecretReference, Secrets
+from evidence.secret import FILE_NAME, Known, SecretReference, Secrets, in_profile
 
 VALUE = 's3cr"et/of & thé pair'
 KEY = "-----BEGIN PRIVATE KEY-----\n" + "\n".join("MC4CAQAwBQYDK2VwBCIEI" + c * 40 for c in "abc")
@@ -23,6 +23,13 @@ def test_a_secret_is_found_again_by_what_evidence_says_of_it(tmp_path: Path) -> 
     assert VALUE not in reference.model_dump_json()
     assert Secrets(tmp_path).resolve(reference) == VALUE
     assert Secrets(tmp_path).refer("ucarp.password", VALUE) == reference
+
+
+@pytest.mark.parametrize("ended_by", ["\n", "\r\n"])
+def test_keys_of_a_profile_are_found_however_its_lines_end(ended_by: str) -> None:
+    lines = ["client", "<ca>", "public", "</ca>", "<key>", *KEY.split("\n"), "</key>"]
+    lines += ["<tls-crypt>", "shared", "</tls-crypt>"]
+    assert in_profile("it", ended_by.join(lines)) == {"key of it": KEY, "tls-crypt of it": "shared"}
 
 
 def test_nobody_else_can_read_the_file(tmp_path: Path) -> None:

@@ -74,6 +74,17 @@ def test_a_bundle_with_another_commit_is_refused(published: Published, bundles: 
     assert not is_cached(wanted)
 
 
+def test_a_cached_commit_is_not_another_in_its_place(published: Published, tmp_path: Path) -> None:
+    wanted = published.source
+    cached = get(wanted)
+    published.change({"README": "another tool\n"}, "2.0")
+    other = git(published.repository, "rev-parse", "2.0^{commit}")
+    git(cached.repository, "fetch", "--quiet", f"file://{published.repository}", "refs/tags/2.0")
+    git(cached.repository, "update-ref", f"refs/replace/{wanted.commit}", other)
+    get(wanted).unpack(tmp_path / "tree")
+    assert (tmp_path / "tree/README").read_text() == "a tool\n"
+
+
 @pytest.mark.parametrize("part", [0.2, 0.6, 0.98])
 def test_a_truncated_bundle_is_refused(part: float, published: Published, bundles: Path) -> None:
     bundle = published.bundle(bundles)

@@ -12,6 +12,7 @@ from provision import multi_node
 from provision.genuine.build import Built
 from provision.genuine.catalogue import read
 from provision.genuine.sources import DIRECTORY, get
+from provision.multi_node import all_in_one
 from provision.multi_node.controller import CONFIG
 from provision.multi_node.nodes import apply_changes
 from provision.multi_node.published import (
@@ -19,6 +20,7 @@ from provision.multi_node.published import (
     NODE,
     Amended,
     apply_changes_amended,
+    convert_amended,
     deploy_script,
 )
 from provision.notes import Notes
@@ -130,10 +132,15 @@ def test_what_does_not_work_today_is_an_erratum(built: Built) -> None:
         "old-configuration",
         "deploy-on-debian",
         "package-repository",
+        "passwords-logged",
+        "convert-on-debian",
     } <= names
     assert "vpn-daemon-postponed" not in names
     drop_in = {erratum.name for erratum in multi_node.plan(TOPOLOGY, DEBIAN_12).errata}
-    assert "units-not-stopped" not in drop_in
+    assert not drop_in & {"units-not-stopped", "passwords-logged", "convert-on-debian"}
+    assert "convert-on-debian" not in {
+        erratum.name for erratum in plan_with(built, CENTOS_STREAM_9).errata
+    }
 
 
 def test_centos_scripts_find_the_labs_packages(tmp_path: Path, session: Session) -> None:
@@ -188,6 +195,61 @@ def test_apply_changes_is_amended_once_and_the_published_one_kept(
     assert script.read_text() == "systemctl list-units --plain --no-legend\n"
     published = tmp_path / "apply_changes.sh.published"
     assert published.read_text() == "systemctl list-units --no-legend\n"
+
+
+#: Of the same form as the published one: which programs, and in which order.
+CONVERT = """\
+#!/bin/sh
+yum remove -y vpn-server-node
+rm -rf /etc/vpn-server-node
+semanage port -d -t openvpn_port_t -p tcp 11940-16036
+for i in $(systemctl -a --no-legend | grep openvpn-server@ | awk {'print $1'})
+do
+    systemctl disable --now "${i}"
+done
+yum remove -y openvpn
+cp resources/centos/iptables /etc/sysconfig/iptables
+cp resources/centos/ip6tables /etc/sysconfig/ip6tables
+systemctl restart iptables
+systemctl restart ip6tables
+"""
+CONVERT_ON_DEBIAN = """\
+#!/bin/sh
+DEBIAN_FRONTEND=noninteractive apt-get remove -y vpn-server-node
+rm -rf /etc/vpn-server-node
+for i in $(systemctl -a --plain --no-legend | grep openvpn-server@ | awk {'print $1'})
+do
+    systemctl disable --now "${i}"
+done
+DEBIAN_FRONTEND=noninteractive apt-get remove -y openvpn
+cp resources/centos/iptables /etc/iptables/rules.v4
+cp resources/centos/ip6tables /etc/iptables/rules.v6
+systemctl restart netfilter-persistent
+"""
+
+
+def test_a_conversion_reads_centos_names_as_debians(tmp_path: Path, session: Session) -> None:
+    script = tmp_path / "convert_to_controller.sh"
+    script.write_text(CONVERT)
+    for action in convert_amended(str(tmp_path), DEBIAN_12):
+        action.apply(session)
+        assert action.applied(session)
+    assert script.read_text() == CONVERT_ON_DEBIAN
+    assert (tmp_path / "convert_to_controller.sh.published").read_text() == CONVERT
+
+
+@pytest.mark.parametrize("platform", [DEBIAN_12, CENTOS_STREAM_9])
+def test_all_in_one_amends_what_it_runs_of_the_published_scripts(platform: Platform) -> None:
+    ((drop_in,), (genuine,)) = (
+        all_in_one.steps(SITE, platform, genuine=which) for which in (False, True)
+    )
+    assert ".published" not in drop_in.describe()
+    text = genuine.describe()
+    first = text.index(f"./{platform.deploy_node}")
+    amended = ("apply_changes.sh", "convert_to_controller.sh") if platform is DEBIAN_12 else ()
+    for name in (platform.deploy_node, *amended):
+        assert 0 < text.index(f"/{name}") < first
+    assert genuine.actions[-len(drop_in.actions) :] == drop_in.actions
 
 
 @pytest.mark.parametrize(("written_s_later", "runs"), [(-5, True), (0, True), (60, False)])
@@ -258,3 +320,5 @@ def test_the_published_scripts_can_be_amended(tmp_path: Path, session: Session) 
     get(read()["documentation"]).unpack(tmp_path / "scripts")
     for amended in (CONTROLLER, NODE):
         amend(amended, tmp_path / "scripts", session)
+    for action in convert_amended(str(tmp_path / "scripts"), DEBIAN_12):
+        action.apply(session)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,7 +22,6 @@ from evidence.events.installed import (
     TlsCryptKeysShown,
 )
 from evidence.history import read_history
-from lab.errors import LabError
 from provision.platform import DEBIAN_12
 from scenarios.multi_node import (
     installed,
@@ -30,6 +31,7 @@ from scenarios.multi_node import (
     test_nodes,
 )
 from tests.checks.multi_node.installed_runs import KEY, made
+from tests.reference.drop_in import SOFTWARE
 from tests.scenarios.pretended_portal import OVPN, PRINTED, TLS_CRYPT, PretendedPortal
 from tests.scenarios.test_multi_node_scenarios import Stage, as_json
 from tests.scenarios.test_multi_node_scenarios import stage as stage
@@ -288,7 +290,15 @@ def test_a_portal_that_is_gone_afterwards_is_a_finding(
     assert "admin cannot log in any more: 0" in stage.verdict.text
 
 
-def test_a_script_for_another_platform_shows_nothing() -> None:
-    machine = SimpleNamespace(run=lambda *_, **__: SimpleNamespace(status=1))
-    with pytest.raises(LabError, match="is for CentOS"):
-        test_converting.fits(cast(Any, machine), DEBIAN_12)
+@pytest.mark.parametrize("genuine", [True, False])
+def test_the_published_script_is_told_from_the_drop_ins(
+    genuine: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / CONVERT
+    shutil.copyfile(SOFTWARE / CONVERT, script)
+    if genuine:
+        script.write_text("#!/bin/sh\nyum remove -y vpn-server-node\n")
+    monkeypatch.setattr(test_converting, "SCRIPT", str(script))
+    machine = cast(Any, Shell())
+    monkeypatch.setattr(machine, "run", partial(machine.run, check=False))
+    assert test_converting.is_published(machine) is genuine
