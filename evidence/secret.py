@@ -50,13 +50,26 @@ class Known(Value):
     digest: str = ""
 
 
-_INLINE = re.compile(r"<(key|tls-crypt(?:-v2)?|tls-auth|secret)>\n(.*?)\n</\1>", re.DOTALL)
+_INLINE = re.compile(r"<(key|tls-crypt(?:-v2)?|tls-auth|secret)>\n")
 _KNOWN = TypeAdapter(list[Known])
 
 
 def in_profile(name: str, profile: str) -> dict[str, str]:
-    """Return the secrets of an OpenVPN profile by what they are: its keys."""
-    return {f"{kind} of {name}": body for kind, body in _INLINE.findall(profile)}
+    """Return the secrets of an OpenVPN profile by what they are: its keys.
+
+    A guest wrote it: what is opened thousands of times, and never closed, is looked for once.
+    """
+    found: dict[str, str] = {}
+    at, never_closed = 0, set[str]()
+    while opening := _INLINE.search(profile, at):
+        kind, at = opening[1], opening.end()
+        end = -1 if kind in never_closed else profile.find(f"\n</{kind}>", at)
+        if end < 0:
+            never_closed.add(kind)
+        else:
+            found[f"{kind} of {name}"] = profile[at:end]
+            at = end
+    return found
 
 
 @dataclass(frozen=True)
