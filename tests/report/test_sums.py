@@ -172,7 +172,7 @@ def test_a_file_without_end_is_not_read(run: Path, sums: Path) -> None:
 
 def test_what_cannot_be_told_is_one_line_and_no_change(
     run: Path,
-    sums: Path,  # noqa: ARG001 - they are there
+    sums: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
