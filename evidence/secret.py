@@ -50,17 +50,28 @@ class Known(Value):
     digest: str = ""
 
 
-_INLINE = re.compile(r"<(key|tls-crypt(?:-v2)?|tls-auth|secret)>\n(.*?)\n</\1>", re.DOTALL)
+_INLINE = re.compile(r"<(key|tls-crypt(?:-v2)?|tls-auth|secret)>\n")
 _KNOWN = TypeAdapter(list[Known])
 
 
 def in_profile(name: str, profile: str) -> dict[str, str]:
     """Return the secrets of an OpenVPN profile by what they are: its keys.
 
-    The genuine portal ends its lines with CR LF.
+    A guest wrote it: what is opened thousands of times, and never closed, is looked for once. The
+    genuine portal ends its lines with CR LF.
     """
     text = profile.replace("\r\n", "\n")
-    return {f"{kind} of {name}": body for kind, body in _INLINE.findall(text)}
+    found: dict[str, str] = {}
+    at, never_closed = 0, set[str]()
+    while opening := _INLINE.search(text, at):
+        kind, at = opening[1], opening.end()
+        end = -1 if kind in never_closed else text.find(f"\n</{kind}>", at)
+        if end < 0:
+            never_closed.add(kind)
+        else:
+            found[f"{kind} of {name}"] = text[at:end]
+            at = end
+    return found
 
 
 @dataclass(frozen=True)

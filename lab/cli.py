@@ -120,7 +120,7 @@ def _up(options: argparse.Namespace) -> int:
     progress.say(f"{accelerator}; image {image.name}")
     lab = Lab.boot(topology, image, accelerator, uri=options.libvirt_uri, progress=progress)
     lab.keep()
-    _console.print(f"[bold]{lab.directory.name}[/bold] is up: {lab.directory}")
+    _console.print(f"[bold]{lab.directory.name}[/bold] is up: {escape(str(lab.directory))}")
     for line in how_to_look(lab.directory):
         _console.print(f"  {line}")
     return 0

@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from checks.last_line import ended
 from evidence.combinations import combinations_of
-from evidence.errors import EvidenceError
 from evidence.printable import visible
 from report.comparing import ALPHA, Comparison, compare, read_report
 from report.joint import make_joint
@@ -35,17 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] not in (*_COMMANDS, "-h", "--help"):
         given.insert(0, "make")
-    options = _parser().parse_args(given)
-    try:
-        if options.command == "verify":
-            return verify(options, Console())
-        if options.command == "compare":
-            before, after = read_report(options.before), read_report(options.after)
-            return show(compare(before, after), Console())
-        return make(options, Console())
-    except EvidenceError as error:
-        _say(Console(stderr=True), f"error: {error}")
-        return 2
+    return ended(partial(_run, _parser().parse_args(given)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "verify":
+        return verify(options, Console())
+    if options.command == "compare":
+        before, after = read_report(options.before), read_report(options.after)
+        return show(compare(before, after), Console())
+    return make(options, Console())
 
 
 def _parser() -> argparse.ArgumentParser:

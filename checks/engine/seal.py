@@ -44,6 +44,7 @@ _KEPT = (
     "guest-*.pcap",
     "transcripts/**/*",
 )
+_FOLDERS = ("wire", "transcripts")
 LARGEST_SEALED = 16 * 1024 * 1024 * 1024
 """Octets of one file: a capture of hours has some GiB."""
 
@@ -143,9 +144,13 @@ def _grows(path: Path) -> bool:
 
 
 def _files(directory: Path) -> list[str]:
+    parts = parts_of(directory)
+    for part in parts:
+        for folder in _FOLDERS:  # a link to / would have the whole disk walked
+            inside(part.directory, folder)
     found = (
         path
-        for part in parts_of(directory)
+        for part in parts
         for pattern in (*_KEPT, *((FILE_NAME,) if part.host else ()))
         for path in part.directory.glob(pattern)
         if path.is_file()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from lab.checkpoint.manifest import size_of
@@ -33,11 +34,11 @@ def show(store: Store, console: Console) -> None:
     for row in _rows(store):
         table.add_row(*row)
     if not table.row_count:
-        console.print(f"no checkpoints in {store.directory}")
+        console.print(f"no checkpoints in {escape(str(store.directory))}")
         return
     console.print(table)
     held = size_of(store.directory) / 2**30
-    console.print(f"{held:.1f} of {store.limit_gib:g} GiB in {store.directory}")
+    console.print(f"{held:.1f} of {store.limit_gib:g} GiB in {escape(str(store.directory))}")
 
 
 def remove(store: Store, key: str, console: Console) -> None:

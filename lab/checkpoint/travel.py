@@ -95,12 +95,20 @@ def _own_image(manifest: Manifest) -> Path:
     return own
 
 
+def _was_ours(folder: Path) -> bool:
+    """Whether a sender that is gone left a folder: a cache may be set to any directory."""
+    if folder.is_symlink() or not (folder / _IN_USE).is_file():
+        return False
+    named = all(path.name == _IN_USE or path.suffix == ".qcow2" for path in folder.iterdir())
+    return named and is_free(folder / _IN_USE)
+
+
 @contextmanager
 def _folder() -> Iterator[Path]:
     """Give a folder for copies of disks; what senders that were killed have left is removed."""
     with locked("sending"):  # nobody sees a folder that is not locked yet
         for left in cache_root().glob(f"{_FLAT}*"):
-            if is_free(left / _IN_USE):
+            if _was_ours(left):
                 shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=_FLAT, dir=cache_root()))
         in_use = (folder / _IN_USE).open("w")

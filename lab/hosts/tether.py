@@ -21,13 +21,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from lab.interrupt import ENDS_WITHIN_S, end_this_process
 from lab.wait import heard
 
 LOCK, WORKERS = ".tether", ".workers"
 SILENT_S = 40.0
 """For so long home may say nothing."""
-ENDS_WITHIN_S = 4.0
-"""What a worker has for ending its labs itself."""
 
 
 def hold(run: Path) -> int:
@@ -53,9 +52,7 @@ def _end_with(tether: Path, first: Callable[[], object]) -> None:
     os.close(lock)
     with suppress(OSError):
         first()
-    os.kill(os.getpid(), signal.SIGINT)
-    heard(threading.Event(), ENDS_WITHIN_S)
-    os._exit(1)
+    end_this_process()
 
 
 def serve(run: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from lab.checkpoint.listing import age
@@ -41,9 +42,9 @@ def show(images: Images, console: Console) -> None:
     if held:
         console.print(table)
         total = sum(one.size for one in held) / 2**30
-        console.print(f"{total:.1f} of {images.limit_gib:g} GiB in {images.directory}")
+        console.print(f"{total:.1f} of {images.limit_gib:g} GiB in {escape(str(images.directory))}")
     else:
-        console.print(f"no images in {images.directory}")
+        console.print(f"no images in {escape(str(images.directory))}")
     for name, pin in pins().items():
         console.print(f"{name} is pinned to what was seen on {pin.seen}: {pin.sha256[:_SHORT]}")
 

@@ -126,8 +126,8 @@ def _keys(said: str) -> Iterator[TlsCryptKey]:
 
 def key_in(profile: str) -> str:
     """Return the digest of the TLS Crypt key in a configuration, "" when there is none."""
-    inside = re.search(r"<tls-crypt>(.*?)</tls-crypt>", profile, re.DOTALL)
-    lines = inside[1].splitlines() if inside else []
+    inside, closed, _ = profile.partition("<tls-crypt>")[2].partition("</tls-crypt>")
+    lines = inside.splitlines() if closed else []
     found = [line.strip() for line in lines if _KEY_LINE.fullmatch(line.strip())]
     return _digest(found) if found else ""
 

@@ -47,7 +47,7 @@ from scenarios.multi_node.portal import CONFIGURATIONS, CONNECTIONS, Page, Porta
 
 _USER = {"Regular User": "demo", "Admin User": "admin"}
 _WRONG = "not-the-password"
-_LOGGED = re.compile(r'^\d+ (\S+) "\S+ (\S+)[^"]*" (\d{3})$', re.MULTILINE)
+_LOGGED = re.compile(r'^\d+ (\S+) "\S+ (\S+)(?:[ \t][^"\n]*)?" (\d{3})$', re.MULTILINE)
 # the lab's authority as each machine has it, by the ways of Debian and of Enterprise Linux
 _ANCHOR = (
     "ls /usr/local/share/ca-certificates/vpnproof-lab.crt "

@@ -24,4 +24,5 @@ LEFT_UP = pytest.StashKey[list[str]]()
 A_WORKER_DIED = pytest.StashKey[bool]()
 
 MAY_THAW_AHEAD, LEFT_UP_BY_WORKER = "vpnproof_may_thaw_ahead", "vpnproof_left_up"
+CONTROLLER = "vpnproof_controller"
 """What workers of xdist are told, and what they tell."""

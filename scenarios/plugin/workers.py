@@ -10,12 +10,14 @@ import pytest
 
 from checks.engine.judging import broke_off
 from lab.hosts.connection import host_of_worker
+from lab.interrupt import end_with
 from scenarios import sites, software
 from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Durations
 from scenarios.over_hosts.begin import may_thaw_ahead
 from scenarios.plugin.stash import (
     A_WORKER_DIED,
+    CONTROLLER,
     LABS,
     LEFT_UP,
     LEFT_UP_BY_WORKER,
@@ -33,6 +35,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return automatic(config) if config.getoption("lab") == sites.LOCAL else 0
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a worker of this host end with its controller: execnet would go on for 15 seconds."""
+    if controller := getattr(config, "workerinput", {}).get(CONTROLLER):
+        end_with(controller)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: WorkerController) -> None:
     """Tell a worker of xdist what it may do beside the others."""
@@ -40,6 +48,8 @@ def pytest_configure_node(node: WorkerController) -> None:
     host = host_of_worker(node.gateway.spec.ssh or "")
     ahead = may_thaw_ahead(node.config, host) if host else labs is not None and labs.ahead
     node.workerinput[MAY_THAW_AHEAD] = ahead
+    if node.gateway.spec.popen and not node.gateway.spec.via:
+        node.workerinput[CONTROLLER] = os.getpid()
     if host or labs is not None:
         software.tell(node)
 

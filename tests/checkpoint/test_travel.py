@@ -187,3 +187,14 @@ def test_what_a_killed_sender_left_goes_and_what_another_uses_stays(frozen: Chec
         sent(frozen)
     assert [path.name for path in cache_root().glob("flat-*")] == ["flat-used"]
     assert (used / "disk.qcow2").exists()
+
+
+def test_a_folder_of_somebody_else_stays_whatever_its_name(frozen: Checkpoint) -> None:
+    plans, marked = cache_root() / "flat-plans", cache_root() / "flat-marked"
+    for folder in (plans, marked):
+        folder.mkdir()
+        (folder / "of the kitchen").touch()
+    (marked / ".in-use").touch()
+    sent(frozen)
+    assert (plans / "of the kitchen").exists()
+    assert (marked / "of the kitchen").exists()

@@ -248,3 +248,22 @@ def test_a_reader_that_goes_away_and_a_full_disk_are_no_fail(tmp_path: Path) -> 
     os.close(into)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["transcripts", "wire"])
+def test_a_folder_that_is_a_link_to_elsewhere_is_not_walked(
+    run: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    folder: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "of-a-stranger.pcapng").touch()
+    seal(run)
+    if (run / folder).exists():
+        (run / folder).rename(run / "former")
+    (run / folder).symlink_to(elsewhere)
+    assert main(["verify", str(run)]) == 2
+    out, err = capsys.readouterr()
+    assert "of-a-stranger" not in out + err
+    assert folder in err

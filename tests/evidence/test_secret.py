@@ -185,3 +185,13 @@ def test_random_octets_hold_no_form_of_a_secret(tmp_path: Path) -> None:
 def test_a_reference_is_refused_whose_digest_is_none() -> None:
     with pytest.raises(ValueError, match="digest"):
         SecretReference(of="ucarp.password", digest="the password itself")
+
+
+def test_the_keys_of_a_profile_are_told_apart() -> None:
+    profile = "client\n<ca>\nC\n</ca>\n<key>\nK\nL\n</key>\n<tls-crypt>\nT\n</tls-crypt>\n"
+    assert in_profile("a", profile) == {"key of a": "K\nL", "tls-crypt of a": "T"}
+
+
+def test_a_profile_that_opens_a_key_again_and_again_is_read_at_once() -> None:
+    flood = "<key>\n" * 500_000
+    assert in_profile("a", flood + "<tls-auth>\nT\n</tls-auth>\n") == {"tls-auth of a": "T"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -27,6 +28,15 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_images_it_says_so(capsys: Capture):
     assert cli.main(["images"]) == 0
     assert capsys.readouterr().out == f"no images in {Images().directory}\n"
+
+
+def test_a_path_with_markup_in_it_is_shown_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+):
+    monkeypatch.setenv("VPNPROOF_CACHE", str(tmp_path / "[/red]"))
+    for what in ("images", "checkpoints"):
+        assert cli.main([what]) == 0
+        assert "[/red]" in capsys.readouterr().out
 
 
 def test_it_shows_key_name_size_age_and_users(capsys: Capture):

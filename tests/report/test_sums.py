@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from evidence.errors import BadEvidence
+from report import cli
 from report.signing import check_signature, sign, verify_command
-from report.sums import changed, write_sums
+from report.sums import LARGEST_FILE, changed, write_sums
 from report.writing import ReportError
 
 
@@ -71,7 +73,7 @@ def test_a_report_elsewhere_is_among_the_sums(run: Path, tmp_path: Path) -> None
 
 
 def test_without_sums_nothing_can_be_told(run: Path) -> None:
-    with pytest.raises(BadEvidence, match="cannot be read") as wrong:
+    with pytest.raises(BadEvidence, match="can be read") as wrong:
         list(changed(run, run / "SHA256SUMS"))
     assert "python -m report RUN" in wrong.value.hint
 
@@ -147,3 +149,37 @@ def test_secrets_are_not_handed_on_and_have_no_sum(tmp_path: Path) -> None:
     assert "secrets" not in sums.read_text()
     (tmp_path / "secrets.json").unlink()
     assert list(changed(tmp_path, sums)) == []
+
+
+def test_a_pipe_in_place_of_the_sums_is_not_waited_for(run: Path) -> None:
+    os.mkfifo(run / "SHA256SUMS")
+    with pytest.raises(BadEvidence, match="it is a FIFO"):
+        list(changed(run, run / "SHA256SUMS"))
+
+
+def test_a_name_that_no_file_can_have_names_none(run: Path, sums: Path) -> None:
+    name = "a" * 5000
+    sums.write_text(f"{sums.read_text()}{'0' * 64}  {name}\n")
+    assert list(changed(run, sums)) == [f"{name}: is not there any more"]
+
+
+def test_a_file_without_end_is_not_read(run: Path, sums: Path) -> None:
+    with (run / "wire" / "lab.pcapng").open("ab") as file:
+        file.truncate(LARGEST_FILE + 1)
+    with pytest.raises(BadEvidence, match="no file of a run has more than"):
+        list(changed(run, sums))
+
+
+def test_what_cannot_be_told_is_one_line_and_no_change(
+    run: Path,
+    sums: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def too_deep(*_: object) -> list[str]:
+        raise RecursionError("directories in directories")
+
+    monkeypatch.setattr(cli, "changed", too_deep)
+    assert cli.main(["verify", str(run)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "directories in directories" in line

@@ -101,6 +101,7 @@ def test_one_key_has_one_digest_wherever_it_stands(stage: Stage, tmp_path: Path)
     assert shared.digest == a.digest == installed.key_in(OVPN) != ""
     assert (Path(b.path).name, b.digest) == ("b.conf", "")
     assert installed.key_in("client\n") == ""
+    assert installed.key_in("<tls-crypt>" * 500_000) == "", "none of them is closed"
     assert TLS_CRYPT not in stage.history.path.read_text()
 
 

@@ -170,3 +170,7 @@ def test_a_line_of_the_web_servers_log_is_an_address_a_path_and_a_status() -> No
         ("145.0.6.72", "/a-4", 404),
         ("2001:db8::1", "/a-6", 200),
     ]
+
+
+def test_a_line_of_the_web_servers_log_that_does_not_end_is_read_at_once() -> None:
+    assert visits.read_web_log('1 a "GET /' + "c" * 1_000_000) == ()
