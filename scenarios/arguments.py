@@ -9,6 +9,17 @@ from pathlib import Path
 from scenarios.repetitions import repetitions
 
 SCENARIOS = Path(__file__).parent
+NOTHING_RUNS = (
+    "collectonly",
+    "help",
+    "version",
+    "markers",
+    "showfixtures",
+    "show_fixtures_per_test",
+    "setupplan",
+    "cacheshow",
+)
+"""Of pytest's options: with these no scenario begins."""
 
 
 def ask_for_scenarios(arguments: Iterable[str]) -> bool:

@@ -15,23 +15,10 @@ from lab.errors import ImageError, VpnproofError
 from lab.image import choose as choose_image
 from lab.topology import Topology, free_memory_mib, read_topology
 from provision.deploy import GUIDES, Deployer, guide_of, in_topology
-from scenarios.arguments import ask_for_scenarios, at_most, guides_of
+from scenarios.arguments import NOTHING_RUNS, ask_for_scenarios, at_most, guides_of
 
-_NO_RUN = (  # of pytest's options: with these nothing runs, or only in pytest's own process
-    "collectonly",
-    "usepdb",
-    "looponfail",
-    "distload",
-    "tx",
-    "help",
-    "version",
-    "markers",
-    "showfixtures",
-    "show_fixtures_per_test",
-    "setuponly",
-    "setupplan",
-    "cacheshow",
-)
+_NO_RUN = (*NOTHING_RUNS, "usepdb", "looponfail", "distload", "tx", "setuponly")
+"""Of pytest's options: with these nothing runs, or only in pytest's own process."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import resource
+import select
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +19,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from evidence.printable import visible
 from lab.errors import HostLost, HostsError, LabError
@@ -42,6 +45,7 @@ _SETTINGS = (
     "LogLevel ERROR",
 )
 _WORKER = "+worker"
+_FILES_OF_A_HOST = 160  # four commands of three pipes each, and two for each of at most 64 workers
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Connections:
     def __init__(self, hosts: Iterable[Host]) -> None:
         if shutil.which("ssh") is None:
             raise HostsError("there is no ssh here", hint="run lab/setup")
+        hosts = list(hosts)
+        _make_room_for(_FILES_OF_A_HOST * len(hosts))
         self._folder = Path(tempfile.mkdtemp(prefix="vpnproof-"))  # short: sockets lie in it
         self.settings = self._folder / "config"
         """For `ssh -F`."""
@@ -70,6 +76,14 @@ class Connections:
         for one in self.each.values():
             one.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _make_room_for(more: int) -> None:
+    """Let this process have so many more files open, as far as its owner allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = soft + more if hard == resource.RLIM_INFINITY else min(soft + more, hard)
+    if soft not in (resource.RLIM_INFINITY, wanted):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _lines(connections: Iterable[Connection], folder: Path) -> Iterator[str]:
@@ -193,6 +207,16 @@ class Connection:
             first.kill()
         with first:
             pass  # its pipes
+
+
+def has_said(pipe: IO[bytes], within_s: float) -> bool:
+    """Whether a command says something, or has ended, within so many seconds.
+
+    `select` knows no descriptor above 1023, and a run over many hosts has more.
+    """
+    looked = select.poll()
+    looked.register(pipe, select.POLLIN)
+    return bool(looked.poll(within_s * 1000))
 
 
 def let_go(process: subprocess.Popen[bytes]) -> None:

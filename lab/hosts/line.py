@@ -6,7 +6,6 @@ The best answer counts, aged by how far a clock may have drifted since.
 
 from __future__ import annotations
 
-import select
 import subprocess
 import threading
 import time
@@ -14,7 +13,7 @@ from collections.abc import Callable
 
 from lab.clock import ClockOffset
 from lab.errors import HostLost
-from lab.hosts.connection import Connection, discard, last_line, let_go
+from lab.hosts.connection import Connection, discard, has_said, last_line, let_go
 from lab.hosts.tether import SILENT_S
 from lab.site.offsets import Offsets
 from lab.wait import heard
@@ -109,7 +108,7 @@ class Line:
 
     def _answer(self, within_s: float) -> bytes:
         assert self._process.stdout is not None  # noqa: S101
-        if not select.select([self._process.stdout], [], [], within_s)[0]:
+        if not has_said(self._process.stdout, within_s):
             raise HostLost(f"it did not answer in {within_s:g} s")
         return self._process.stdout.readline(200)
 

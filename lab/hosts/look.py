@@ -134,8 +134,9 @@ def _unfit(connection: Connection, found: Found, lab_mib: int) -> Iterator[str]:
             f"{host}: has no room: {found.disk_mib} MiB are free at {host.directory}, "
             f"{ROOM_MIB} are needed"
         )
-    if found.memory_mib < lab_mib:
-        yield f"{host}: has no room: {found.memory_mib} MiB of memory, a lab needs {lab_mib} MiB"
+    if found.memory_mib < (needed := lab_mib * (labs := host.labs or 1)):
+        who = "a lab needs" if labs == 1 else f"{labs} labs need"
+        yield f"{host}: has no room: {found.memory_mib} MiB of memory, {who} {needed} MiB"
 
 
 def _twice(fit: Mapping[str, Found]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from lab.errors import VpnproofError
 from lab.hosts.file import read_hosts
 from lab.progress import Progress
 from provision.deploy import GUIDES
-from scenarios.arguments import guides_of
+from scenarios.arguments import NOTHING_RUNS, guides_of
 from scenarios.over_hosts.asked import hosts_file
 from scenarios.over_hosts.fleet import Fleet
 from scenarios.over_hosts.plugin import NAME, OverHosts
@@ -29,7 +29,9 @@ def begin(config: pytest.Config, root: Path) -> OverHosts | None:
     pytest.UsageError has a line for each thing that is wrong.
     """
     path = hosts_file(config)
-    if path is None or hasattr(config, "workerinput") or config.getoption("collectonly"):
+    if path is None or hasattr(config, "workerinput"):
+        return None
+    if any(getattr(config.option, name, False) for name in NOTHING_RUNS):
         return None
     if not config.pluginmanager.hasplugin("xdist"):
         raise pytest.UsageError("--lab: a run over hosts needs pytest-xdist: no -p no:xdist")

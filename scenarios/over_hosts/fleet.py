@@ -97,6 +97,8 @@ class Fleet:
         self.members: dict[str, Member] = {}
         self.missing: dict[str, str] = {}
         """What is wrong with hosts that take no part, in one line each."""
+        self.differs: dict[str, list[str]] = {}
+        """What of a host's evidence is other at home than there, at the end."""
         self._connections = Connections(file.hosts)
         self._progress = progress
         self._exchange: Exchange | None = None
@@ -271,6 +273,7 @@ class Fleet:
             except (LabError, ValueError) as error:
                 wrong = [f"what the host has cannot be compared: {error}"]
             if wrong:
+                self.differs[one.name] = wrong
                 arrived(one.name, "", Arrived({}, tuple(wrong)))
 
     def cut(self) -> None:

@@ -104,6 +104,22 @@ class Notes:
         """Record that a scenario which was cut is begun again."""
         self._record(ScenarioTaken(source=SOURCE, cut=cut, lost=lost, host=host))
 
+    def incomplete(self) -> list[str]:
+        """Say what of the evidence did not come home as it is there, whatever scenarios came to."""
+        return [
+            *(
+                f"{scenario} ended on {one.name}, and its evidence did not come home: run it again"
+                for one in self._fleet.members.values()
+                if one.lost
+                for scenario in sorted(one.owed - {""})
+            ),
+            *(
+                f"evidence of {name} is other at home than there: {why}"
+                for name, wrong in self._fleet.differs.items()
+                for why in wrong
+            ),
+        ]
+
     def close(self) -> None:
         """Measure the clocks once more, judge all that came, and complete `run.json`."""
         for one in self._fleet.left:

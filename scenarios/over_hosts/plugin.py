@@ -1,7 +1,8 @@
 """pytest-xdist over hosts: workers are started there, and what a lost host left is done elsewhere.
 
 What of xdist is replaced, and why: it would copy pytest and whole directories (`roots`), where the
-checkout is there already; it would start a worker anew on a host that is gone (`_clone_node`).
+checkout is there already; it would start a worker anew on a host that is gone (`_clone_node`); and
+it would end with a worker that does not begin, or breaks down (`nodes.py`).
 """
 
 from __future__ import annotations
@@ -20,11 +21,20 @@ from _pytest.terminal import TerminalReporter
 from lab.errors import LabError
 from lab.hosts.connection import for_worker, host_of_worker
 from lab.made_once import WISHES
+from scenarios.combinations import WHY
 from scenarios.over_hosts import worker
 from scenarios.over_hosts.asked import arguments_for_workers
 from scenarios.over_hosts.fleet import Fleet, Member
+from scenarios.over_hosts.nodes import begin_as_far_as_may_be, die_of_an_internal_error
 from scenarios.over_hosts.notes import Notes
-from scenarios.run import COMMAND_OF_RUN, EVIDENCE_OF_RUN, REVISION_OF_RUN, Revision, Run
+from scenarios.run import (
+    COMMAND_OF_RUN,
+    EVIDENCE_OF_RUN,
+    REVISION_OF_RUN,
+    TERMINAL_OF_RUN,
+    Revision,
+    Run,
+)
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScheduling
@@ -34,7 +44,7 @@ NAME = "vpnproof-over-hosts"
 LOST = "lost"
 _MOST_DEATHS = 3
 """So many workers may die on a host that answers; then it is given up."""
-_OF_HOME = ("VPNPROOF_LABS", "VPNPROOF_CACHE", EVIDENCE_OF_RUN, "VPNPROOF_TERMINAL_OF_RUN")
+_OF_HOME = ("VPNPROOF_LABS", "VPNPROOF_CACHE", EVIDENCE_OF_RUN, TERMINAL_OF_RUN, WHY)
 
 
 @dataclass(frozen=True)
@@ -100,8 +110,9 @@ class OverHosts:
         self.notes.open(self._labs)
 
     def pytest_xdist_setupnodes(self) -> None:
-        """Let xdist copy nothing."""
+        """Let xdist copy nothing, and go on when a host is lost as its workers are started."""
         self._dsession.nodemanager.roots = []
+        self._set_up = begin_as_far_as_may_be(self._dsession.nodemanager)
 
     def pytest_xdist_getremotemodule(self) -> object:
         """Let a worker run our module first."""
@@ -109,6 +120,7 @@ class OverHosts:
 
     def pytest_configure_node(self, node: WorkerController) -> None:
         """Tell a worker where things are on its host."""
+        die_of_an_internal_error(node)
         one = self.fleet.members[_host(node)]
         host = one.host
         environment = {
@@ -200,6 +212,8 @@ class OverHosts:
                 terminalreporter.write_line(f"host {one.name} was lost: {one.lost}", red=True)
         for report in terminalreporter.stats.get(LOST, ()):
             terminalreporter.write_line(str(report.longrepr), yellow=True)
+        for line in self.notes.incomplete():
+            terminalreporter.write_line(line, red=True)
         for why in self.fleet.missing.values():
             terminalreporter.write_line(f"without a host: {why}", yellow=True)
 
@@ -231,7 +245,7 @@ class OverHosts:
         self._started += 1
         spec = execnet.XSpec(self._spec(one, f"again{self._started}"))
         try:
-            clone = dsession.nodemanager.setup_node(spec, dsession.queue.put)
+            clone = self._set_up(spec, dsession.queue.put)
         except Exception as error:  # noqa: BLE001 - execnet has many names for it
             self.fleet.lose(one.name, f"no worker can be started on it: {_line(error)}")
             self._tell_lost(one, set())
@@ -245,7 +259,7 @@ class OverHosts:
         self._interrupted = True
         self.fleet.cut()
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Take the rest of the evidence; xdist has ended the workers before."""
         if not hasattr(self, "notes"):
             return
@@ -256,6 +270,8 @@ class OverHosts:
             if one.lost:
                 self._tell_lost(one, set())
         self.notes.close()
+        if self.notes.incomplete() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_unconfigure(self) -> None:
         """End it all, whatever came before."""

@@ -15,21 +15,11 @@ from evidence.errors import EvidenceError
 from evidence.printable import visible
 from report.joint import make_joint
 from report.making import report_at_end
+from scenarios.arguments import NOTHING_RUNS
 from scenarios.combinations import WHY, Breaking, WhyNot, exit_status, keep, run_all
 from scenarios.matrix import EVIDENCE, OPTION, Plan, planned
 from scenarios.plugin.stash import ROOT
 from scenarios.run import Run
-
-_NOTHING_RUNS = (
-    "collectonly",
-    "help",
-    "version",
-    "markers",
-    "showfixtures",
-    "show_fixtures_per_test",
-    "setupplan",
-    "cacheshow",
-)
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -50,7 +40,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if not words:
         return None
     plan = planned(config.invocation_params.args, words, config.args)
-    if any(getattr(config.option, name, False) for name in _NOTHING_RUNS):
+    if any(getattr(config.option, name, False) for name in NOTHING_RUNS):
         config.args[:] = plan.paths
         return None
     directory = config.getoption("evidence") or Run.fresh_directory(ROOT)

@@ -55,5 +55,7 @@ def test_a_run_on_hosts_that_are_not_there_ends_before_it_starts(tmp_path: Path)
     assert f"ERROR: --lab: one (root@127.0.0.1:{port}): cannot be reached: " in said
     assert "nothing was started" in said
     assert not (tmp_path / "run").exists()
+    status, said = scenarios(f"--lab={file}", "--setup-plan", "--collect-only")
+    assert (status, said) == (0, ""), "nothing would run, so no host is looked at"
     status, said = scenarios(f"--lab={file}", "-n", "2")
     assert (status, "no -n beside it" in said) == (4, True)

@@ -130,6 +130,13 @@ def test_a_host_without_room_says_how_much_it_has(
         assert "MiB of memory, a lab needs" in memory
 
 
+def test_a_host_has_to_have_memory_for_all_labs_that_its_file_wants_there(two: Stage) -> None:
+    with looked(two, lab_mib=2**40 // 64, one="labs = 64", two="labs = 1") as (_, wrong):
+        ((one,), (other,)) = wrong["one"], wrong["two"]
+    assert one.endswith(f"MiB of memory, 64 labs need {2**40} MiB")
+    assert other.endswith(f"MiB of memory, a lab needs {2**40 // 64} MiB")
+
+
 def test_a_directory_that_others_may_write_to_is_refused(two: Stage) -> None:
     two.hosts["one"].directory.mkdir()
     two.hosts["one"].directory.chmod(0o777)

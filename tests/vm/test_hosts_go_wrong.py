@@ -6,12 +6,14 @@ import os
 import signal
 from collections.abc import Iterator
 
+import paramiko
 import pytest
 
 from evidence.events.hosts import HostLost, ScenarioTaken
 from evidence.events.run import ScenarioStarted
 from evidence.parts import read_histories
 from tests.hosts.suite import Tiny, alive, outcome, pids, tiny_suite
+from tests.lab.ssh_server import SshServer
 
 pytestmark = pytest.mark.vm
 
@@ -43,6 +45,59 @@ def test_a_scenario_that_kills_each_worker_is_not_taken_again_and_again(tiny: Ti
     assert outcome(said) == {"1 failed", "5 passed", "1 lost"}, said
     assert len(tiny.own(HostLost)) == 2
     assert "it was taken once before, and is not again" in said
+
+
+def test_a_scenario_for_which_a_disk_was_full_is_taken_once(tiny: Tiny) -> None:
+    tiny.wants("something-3", "be full once")
+    status, said = tiny.carried_out()
+    assert status == 0, said
+    assert outcome(said) == {"6 passed", "1 lost"}, said
+    (lost,) = tiny.own(HostLost)
+    assert isinstance(lost, HostLost)
+    assert lost.cut == ("test_tiny.py::test_something[3]",)
+    assert "its disk was full" in lost.why
+    assert len(tiny.own(ScenarioTaken)) == 1
+
+
+def test_a_host_that_is_lost_as_its_workers_are_started_ends_no_run(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, gone = SshServer.run, tiny.stage.hosts["two"].server
+
+    def run(server: SshServer, channel: paramiko.Channel, command: str) -> None:
+        if server is gone and "sys.stdin.readline" in command:  # execnet's first word
+            server.drop()
+        else:
+            begin(server, channel, command)
+
+    monkeypatch.setattr(SshServer, "run", run)
+    status, said = tiny.carried_out()
+    assert status == 0, said
+    assert outcome(said) == {"6 passed"}, said
+    assert "host two was lost: " in said
+    (lost,) = tiny.own(HostLost)
+    assert isinstance(lost, HostLost)
+    assert (lost.host, lost.cut) == ("two", ())
+
+
+def test_two_labs_of_a_lost_host_lose_a_scenario_each(tiny: Tiny) -> None:
+    for name in range(6):
+        tiny.wants(f"something-{name}", "wait")
+    marks = [host.directory / "marks" for host in tiny.stage.hosts.values()]
+    with tiny.started(head="labs = 2") as process:
+        tiny.until(lambda: all(len([*m.iterdir()]) == 2 if m.exists() else False for m in marks))
+        begun = {name.name for name in marks[0].iterdir()}
+        tiny.stage.hosts["one"].go()
+        tiny.until(lambda: not any(map(alive, pids(tiny, "one"))))
+        for name in range(6):
+            (tiny.play / f"something-{name}").unlink()
+        said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert outcome(said) == {"6 passed", "2 lost"}, said
+    (lost,) = tiny.own(HostLost)
+    assert isinstance(lost, HostLost)
+    assert {cut[-2] for cut in lost.cut} == {name[-1] for name in begun}
+    assert len(tiny.own(ScenarioTaken)) == 2
 
 
 def test_when_every_host_is_gone_the_run_ends_and_says_so(tiny: Tiny) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import select
 import threading
 
 from lab.errors import HostLost
-from lab.hosts.connection import Connection, discard, let_go
+from lab.hosts.connection import Connection, discard, has_said, let_go
 from lab.hosts.sharing.exchange import Exchange, Wish
 from lab.made_once import Cached
 
@@ -27,7 +26,7 @@ class Mail:
         self._writing = threading.Lock()
         self._process = connection.start(command)
         assert self._process.stdout is not None  # noqa: S101 - it has pipes
-        begins = select.select([self._process.stdout], [], [], _BEGINS_WITHIN_S)[0]
+        begins = has_said(self._process.stdout, _BEGINS_WITHIN_S)
         if not begins or b"listens" not in self._process.stdout.readline(_LONGEST_LINE):
             discard(self._process)
             raise HostLost(f"{self._host}: nothing listens there to what is wanted")

@@ -9,6 +9,7 @@ from evidence.events.run import ScenarioEnded, ScenarioStarted
 from scenarios.durations import Durations
 from scenarios.over_hosts.asked import add_options
 from scenarios.over_hosts.begin import begin, header
+from scenarios.over_hosts.full_disk import pytest_runtest_makereport  # noqa: F401 - a hook
 from scenarios.run import EVIDENCE_OF_RUN, Run, forget_run
 
 ROOT = Path(__file__).parent

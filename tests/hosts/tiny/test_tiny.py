@@ -1,5 +1,6 @@
 """Scenarios that act on nothing; what a test wants to see is done by files beside the host's."""
 
+import errno
 import os
 import signal
 import time
@@ -24,6 +25,9 @@ def play(name):
         os.kill(os.getpid(), signal.SIGKILL)
     elif what == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif what == "be full once":
+        asked.unlink()
+        raise OSError(errno.ENOSPC, "No space left on device")
     elif what == "fail":
         raise AssertionError("as asked")
     elif what == "wait":

@@ -1,0 +1,150 @@
+"""Workers that do not begin, or break down, died for xdist; evidence that did not come is told."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from lab.errors import LabError
+from scenarios.combinations import WHY
+from scenarios.over_hosts import full_disk
+from scenarios.over_hosts.fleet import Fleet
+from scenarios.over_hosts.nodes import begin_as_far_as_may_be, die_of_an_internal_error
+from scenarios.over_hosts.notes import Notes
+from scenarios.over_hosts.plugin import OverHosts
+from scenarios.run import TERMINAL_OF_RUN, Run
+
+SPEC = SimpleNamespace(id="two-0", ssh="two+worker")
+Event = tuple[str, dict[str, Any]]
+
+
+class Manager:
+    """As much of xdist's NodeManager as starts workers: none on a host called two."""
+
+    config = SimpleNamespace(stash={})
+
+    def setup_node(self, spec: SimpleNamespace, _put: object) -> str:
+        if spec is SPEC:
+            raise OSError("HostNotFound")
+        return f"worker {spec.id}"
+
+
+def test_a_worker_that_cannot_be_started_is_one_that_died() -> None:
+    manager, events = Manager(), list[Event]()
+    begin_as_far_as_may_be(cast(Any, manager))
+    node: Any = manager.setup_node(SPEC, events.append)
+    ((name, said),) = events
+    assert (name, said["node"]) == ("errordown", node)
+    assert said["error"] == "it cannot be started: OSError('HostNotFound')"
+    assert (node.gateway.id, node.gateway.spec, node.config) == ("two-0", SPEC, manager.config)
+    assert len({node, node}) == 1, "xdist keeps its nodes in sets"
+    assert manager.setup_node(SimpleNamespace(id="one-0"), events.append) == "worker one-0"
+
+
+def test_who_starts_one_in_the_place_of_another_is_told_that_it_cannot_be() -> None:
+    manager = Manager()
+    set_up: Any = begin_as_far_as_may_be(cast(Any, manager))
+    with pytest.raises(OSError, match="HostNotFound"):
+        set_up(SPEC, print)
+
+
+def test_a_worker_whose_pytest_failed_has_died_and_says_no_more() -> None:
+    events: list[Event] = []
+    node: Any = SimpleNamespace(
+        notify_inproc=lambda name, **said: events.append((name, said)), _down=False
+    )
+    die_of_an_internal_error(node)
+    node.notify_inproc("workerready", node=node)
+    node.notify_inproc("internal_error", node=node, formatted_error="Traceback\nOSError: full")
+    node.notify_inproc("workerfinished", node=node)
+    assert events == [
+        ("workerready", {"node": node}),
+        ("errordown", {"node": node, "error": "Traceback\nOSError: full"}),
+    ]
+    assert node._down, "it gets no scenario any more"
+
+
+def reported(error: BaseException, **told: object) -> None:
+    item = SimpleNamespace(config=SimpleNamespace(workerinput=told))
+    call = SimpleNamespace(excinfo=SimpleNamespace(value=error))
+    full_disk.pytest_runtest_makereport(cast(Any, item), cast(Any, call))
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def behind() -> BaseException:
+    try:
+        raise LabError("a checkpoint cannot be kept") from FULL
+    except LabError as error:
+        return error
+
+
+@pytest.mark.parametrize("error", [FULL, behind(), ExceptionGroup("two", [ValueError(), FULL])])
+def test_a_full_disk_takes_the_worker_of_a_host_along(error: BaseException) -> None:
+    with pytest.raises(OSError, match=r"its disk was full: .*No space left on device"):
+        reported(error, vpnproof_host={})
+    reported(error)  # a worker beside home is none of a host's
+
+
+def test_any_other_error_is_the_scenarios_own() -> None:
+    reported(LabError("no"), vpnproof_host={})
+    reported(OSError(errno.ENOENT, "no"), vpnproof_host={})
+
+
+def noted(tmp_path: Path, *, lost: str, owed: set[str], differs: list[str]) -> list[str]:
+    one = SimpleNamespace(name="one", lost=lost, owed=owed)
+    fleet = SimpleNamespace(members={"one": one}, differs={"one": differs} if differs else {})
+    return Notes(Run(tmp_path, tmp_path), cast(Fleet, fleet)).incomplete()
+
+
+def test_what_ended_on_a_host_and_did_not_come_home_is_told(tmp_path: Path) -> None:
+    assert noted(tmp_path, lost="gone", owed={"x.py::test_a", ""}, differs=[]) == [
+        "x.py::test_a ended on one, and its evidence did not come home: run it again"
+    ]
+    assert noted(tmp_path, lost="", owed={""}, differs=["run.json: is gone"]) == [
+        "evidence of one is other at home than there: run.json: is gone"
+    ]
+    assert noted(tmp_path, lost="gone", owed=set(), differs=[]) == []
+
+
+@pytest.mark.parametrize(("incomplete", "status"), [(["a line"], 1), ([], 0)])
+def test_a_run_whose_evidence_is_not_whole_is_no_success(
+    tmp_path: Path, incomplete: list[str], status: int
+) -> None:
+    fleet = SimpleNamespace(members={}, finish=lambda *_, **__: None)
+    plugin = OverHosts(cast(Fleet, fleet), {}, tmp_path)
+    plugin.notes = cast(
+        Notes,
+        SimpleNamespace(part=None, arrived=None, close=lambda: None, incomplete=lambda: incomplete),
+    )
+    session = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    plugin.pytest_sessionfinish(cast(pytest.Session, session))
+    assert session.exitstatus == status
+
+
+def test_files_of_home_are_not_named_to_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (WHY, TERMINAL_OF_RUN):
+        monkeypatch.setenv(name, "/home")
+    monkeypatch.setenv("VPNPROOF_CAPTURE_MIB", "9")
+    host = SimpleNamespace(
+        tether=Path, labs_directory=tmp_path, cache=tmp_path, run=Path, name="one"
+    )
+    fleet: Any = SimpleNamespace(
+        run="r", members={"one": SimpleNamespace(host=host)}, wishes=lambda _: tmp_path
+    )
+    node: Any = SimpleNamespace(
+        gateway=SimpleNamespace(spec=SimpleNamespace(ssh="one+worker")),
+        workerinput={},
+        notify_inproc=print,
+    )
+    OverHosts(fleet, {"one": 1}, Path(__file__).parents[2]).pytest_configure_node(node)
+    told = node.workerinput["vpnproof_host"]["environment"]
+    assert told["VPNPROOF_CAPTURE_MIB"] == "9"
+    assert not {WHY, TERMINAL_OF_RUN} & told.keys()
