@@ -48,9 +48,9 @@ class Series:
 
     @property
     def status(self) -> Status | None:
-        """The worst verdict among them."""
+        """The worst verdict among those that count."""
         order = (Status.FAIL, Status.UNKNOWN, Status.PASS)
-        found = {one.failover.status for one in self.drawings}
+        found = {one.failover.status for one in self.drawings if not one.failover.set_aside}
         return next((one for one in order if one in found), None)
 
     @property
@@ -92,6 +92,11 @@ class Content:
         return list(dict.fromkeys(row.guide for row in self.rows))
 
     @property
+    def set_aside(self) -> int:
+        """How many failovers count no more: their attempts were undecided, and made again."""
+        return sum(one.set_aside for one in self.failovers)
+
+    @property
     def dark(self) -> list[Failover]:
         """The failovers whose takeover cannot be told from what evidence there is."""
         return [one for one in self.failovers if one.dark]
@@ -111,7 +116,7 @@ def content_of(directory: Path) -> Content:
         tuple(found),
         tuple(_series(shown)),
         len(found) - len(shown),
-        tuple(_stages(distributions(found))),
+        tuple(_stages(distributions(one for one in found if not one.set_aside))),
         tuple(draws(material)),
         tuple(maintenance(material)),
         is_of_mutants(material),
@@ -125,8 +130,9 @@ def _with(material: Material, lacks: Sequence[Lack]) -> Material:
     return replace(material, lacks=tuple(dict.fromkeys((*material.lacks, *lacks))))
 
 
-def _shown_first(one: Failover) -> int:
-    return (Status.FAIL, Status.UNKNOWN, None, Status.PASS).index(one.status)
+def _shown_first(one: Failover) -> tuple[bool, int]:
+    order = (Status.FAIL, Status.UNKNOWN, None, Status.PASS)
+    return one.set_aside, order.index(one.status)
 
 
 def _series(shown: Sequence[Failover]) -> list[Series]:

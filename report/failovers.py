@@ -34,7 +34,8 @@ class Failover:
     """One fault, and what became of it. status: the worst verdict of its attempt.
 
     host: whose clock all its times are by; "" where the run has one only. note: why nothing could
-    be measured, or that the role did not move; "" otherwise.
+    be measured, or that the role did not move; "" otherwise. set_aside: it left its attempt
+    undecided, and a later attempt was made, which counts in its place.
     """
 
     scenario: str
@@ -54,6 +55,7 @@ class Failover:
     shades: tuple[Shade, ...]
     note: str
     host: str = ""
+    set_aside: bool = False
 
     @property
     def title(self) -> str:
@@ -104,8 +106,20 @@ def _of_attempt(material: Material, attempt: Attempt, capture: Numbered) -> Iter
     number = attempt.number - attempt.earlier
     recorded = Recorded(OfLab(part.directory, attempt.scenario, last, recording, number, capture))
     status = _status(material, attempt)
+    aside = status is Status.UNKNOWN and _is_followed(material, attempt)
     for fault in recorded.faults():
-        yield replace(_failover(recorded, fault, attempt, status, capture), host=part.host)
+        found = _failover(recorded, fault, attempt, status, capture)
+        yield replace(found, host=part.host, set_aside=aside)
+
+
+def _is_followed(material: Material, attempt: Attempt) -> bool:
+    """Whether a later attempt was made, and judged for all that this one was judged for."""
+    return any(
+        one.scenario == attempt.scenario
+        and one.number > attempt.number
+        and one.judged.keys() >= attempt.judged.keys()
+        for one in material.attempts
+    )
 
 
 def _status(material: Material, attempt: Attempt) -> Status | None:

@@ -52,6 +52,7 @@ def table(content: Content) -> dict[str, Any]:
                 **({"clock_of": one.host} if one.host else {}),
                 "capture": one.capture,
                 "note": one.note,
+                **({"set_aside": True} if one.set_aside else {}),
                 "stages_s": {_stage(each.stage, each.who): each.seconds for each in one.measured},
             }
             for one in content.failovers

@@ -126,7 +126,8 @@ MUTANTS = (
         ("the guide's few seconds",), ten_silent, ("FO-25", "FO-26", "FO-31"),
     ),
     Mutant(
-        "FO-25", POWER_OFF, "secondary", "OpenVPN starts 15 s late", ("443",), slow_services,
+        "FO-25", POWER_OFF, "secondary", "OpenVPN starts 15 s late",
+        ("tcp 443 answering on the virtual IP", "budget 0.00 to 10.00 s"), slow_services,
     ),
     Mutant(
         "FO-26", POWER_OFF, "wire", "gratuitous ARP is dropped", ("no gratuitous ARP of",),

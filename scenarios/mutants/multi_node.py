@@ -234,7 +234,8 @@ MUTANTS = (
     ),
     Mutant(
         "MN-13", f"{_NODES}test_each_node_runs_one_openvpn_process_a_protocol",
-        "node-b", "management is on the node's public address", ("node-b", "management"),
+        "node-b", "management is on the node's public address",
+        ("node-b: node-b-0.conf: management is",),
         of_site(management_in_public),
     ),
     Mutant(

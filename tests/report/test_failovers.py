@@ -12,10 +12,14 @@ from checks.engine.verdict import Status
 from checks.failover.stages import Stage
 from checks.protocols.budgets import Budget
 from evidence.capture import Capture
+from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
+from evidence.history import History, read_history
 from evidence.moment import NS
+from report.content import content_of
 from report.distributions import Distribution, Sample
 from report.failovers import Failover, failovers
 from report.figures import strips
+from report.page import page
 from report.reading import read_run
 from tests.checks.failover import recording
 from tests.checks.failover.recording import MAC, SCENARIO, Run, stamp
@@ -201,6 +205,49 @@ def test_its_status_is_the_verdict_of_its_attempt(crash: Run) -> None:
     record_verdict(crash.directory, "FO-24", SCENARIO, Verdict(Status.FAIL), 1)
     (found,), _ = failovers(read_run(crash.directory))
     assert found.status is Status.FAIL
+
+
+def begun_again(crash: Run, first: Status, *, judged: bool = True) -> Path:
+    """Let a crash be tried a second time, and that be a PASS where it is judged."""
+    from checks.engine.verdict import Verdict
+    from checks.engine.verdicts import record_verdict
+
+    crash.started = {"lab": "lab", "requirements": ["FO-24"]}
+    crash.write()
+    path = crash.directory / "history.jsonl"
+    events = [line.event for line in read_history(path).lines]
+    for number, status in ((1, first), (2, Status.PASS)):
+        with History(path, SCENARIO) as history:
+            for event in events if number == 2 else ():
+                again = {"attempt": 2} if isinstance(event, ScenarioStarted) else {}
+                ended = {"events": history.recorded} if isinstance(event, ScenarioEnded) else {}
+                history.record(event.model_copy(update={**again, **ended}))
+            if number == 1 or judged:
+                history.record(Judged(source="judge", requirement="FO-24"))
+        if number == 1 or judged:
+            record_verdict(crash.directory, "FO-24", SCENARIO, Verdict(status), number)
+    return crash.directory
+
+
+def test_an_undecided_attempt_that_was_made_again_counts_no_more(crash: Run) -> None:
+    content = content_of(begun_again(crash, Status.UNKNOWN))
+    assert [one.set_aside for one in content.failovers] == [True, False]
+    (series,) = content.series
+    assert series.status is Status.PASS
+    assert [one.failover.attempt for one in series.drawings] == [2, 1]  # paper has the first ones
+    assert {one.spread.n for stage in content.stages for one in stage.distributions} == {1}
+    assert "1 of 2 failovers, whose attempts told nothing" in page(content)
+    assert "set aside: a later attempt counts" in page(content)
+
+
+def test_an_attempt_that_failed_is_never_set_aside(crash: Run) -> None:
+    content = content_of(begun_again(crash, Status.FAIL))
+    assert not content.set_aside
+    assert content.series[0].status is Status.FAIL
+
+
+def test_an_attempt_whose_repetition_was_never_judged_is_not_set_aside(crash: Run) -> None:
+    assert not content_of(begun_again(crash, Status.UNKNOWN, judged=False)).set_aside
 
 
 def test_macs_of_the_pair_are_told_by_name(crash: Run) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.engine.mutants import objection
 from checks.engine.registry import checks
 from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, Verdict
@@ -17,6 +18,7 @@ from scenarios.mutants.access_server import LIBRARY, Patched
 from scenarios.mutants.mutant import Mutant
 from scenarios.mutants.plugin import NONE, every, hold
 from tests.scenarios.pretended import PROJECT, pretend
+from tests.score.healthy import healthy
 
 EVERY = [mutant for mutants in every().values() for mutant in mutants]
 DROP_IN = PROJECT / "provision" / "reference" / access_server.ARCHIVE / "openvpnas"
@@ -61,6 +63,52 @@ def test_what_is_patched_stands_in_the_drop_in_once(patched: Patched) -> None:
     text = (DROP_IN / patched.module).read_text()
     assert text.count(patched.old) == 1
     compile(text.replace(patched.old, patched.new), patched.module, "exec")
+
+
+@pytest.mark.parametrize("mutant", EVERY, ids=lambda mutant: mutant.name)
+def test_no_good_run_says_what_a_mutant_is_to_be_killed_for(mutant: Mutant, tmp_path: Path) -> None:
+    """A verdict tells figures, too: words that stand in those name no reason."""
+    good = healthy(mutant.requirement).recording.judge(mutant.requirement, tmp_path)
+    assert good.status is Status.PASS
+    told = Verdict(Status.FAIL, (*good.reasons, "something else is wrong"))
+    assert "for another reason than" in objection(mutant.event, mutant.requirement, told)
+
+
+REASONS = {
+    "MN-13": "node-b: node-b-0.conf: management is '145.0.6.73 11942', not '127.0.0.1 11942'",
+    "FO-25": "power-off of primary: tcp 443 answering on the virtual IP never came in 28.7 s,"
+    " budget 0.00 to 10.00 s (the guide's 5 to 10 seconds; FO-25)",
+    "FO-36": "alice-udp was not connected again",
+    "FO-38": "robot-udp was not connected again",
+    "FO-39": "power-off of primary: the tunnel of alice-udp carrying traffic again took 303.516 s,"
+    " budget 0.00 to 75.00 s (about a minute; FO-39)",
+    "FO-46": "no sync for 93 s, its period is 20 s and 15 s are for its transfers",
+    "FO-49": "power-off of primary: the tunnel of robot-udp carrying traffic again never came in"
+    " 1221.3 s, budget 0.00 to 75.00 s (about a minute; FO-39)",
+}
+OTHER_REASONS = {
+    "FO-25": "power-off of primary: 0.443 s of two masters",
+    "FO-36": "alice-udp was not seen to be served by secondary",
+    "FO-38": "robot-udp sent a user name, not only its certificate",
+    "FO-39": "alice-udp (udp): back after 303.5 s",
+    "MN-13": "node-b: no openvpn listens on tcp 127.0.0.1:11943: has a management port each",
+    "FO-46": "8 write(s) lost that the last sync contained, first: [37, 38, 39]",
+    "FO-49": "alice-udp (udp): back after 60.5 s",
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_the_reason_that_is_named_kills_a_mutant(name: str) -> None:
+    (mutant,) = [one for one in EVERY if one.name == name]
+    seen = Verdict(Status.FAIL, (REASONS[name],))
+    assert objection(mutant.event, mutant.requirement, seen) == ""
+
+
+@pytest.mark.parametrize("name", OTHER_REASONS)
+def test_another_reason_of_the_same_requirement_kills_no_mutant(name: str) -> None:
+    (mutant,) = [one for one in EVERY if one.name == name]
+    other = Verdict(Status.FAIL, (OTHER_REASONS[name],))
+    assert "for another reason than" in objection(mutant.event, mutant.requirement, other)
 
 
 def came_of(status: Status, reason: str = "", *, late: bool = False) -> Verdict:
