@@ -31,7 +31,7 @@ class NotBegun:
 
 def begin_as_far_as_may_be(manager: NodeManager) -> SetUp:
     """Let a worker that cannot be started at first be one that died; return what starts one."""
-    set_up = manager.setup_node
+    set_up: SetUp = manager.setup_node
 
     def begin(spec: execnet.XSpec, put: PutEvent) -> WorkerController | NotBegun:
         try:
@@ -42,7 +42,7 @@ def begin_as_far_as_may_be(manager: NodeManager) -> SetUp:
             put(("errordown", {"node": node, "error": why}))
             return node
 
-    manager.setup_node = begin  # type: ignore[method-assign,assignment]
+    manager.setup_node = begin
     return set_up
 
 
@@ -60,4 +60,4 @@ def die_of_an_internal_error(node: WorkerController) -> None:
         pass_on(eventname, **said)
 
     has_died: list[bool] = []
-    node.notify_inproc = notify  # type: ignore[method-assign]
+    node.notify_inproc = notify
