@@ -36,7 +36,7 @@ class Project:
         shutil.copytree(HERE / ".ci", self.root / ".ci")
         self._program(".venv/bin/pytest", PYTEST)
         self._program(".venv/bin/python", PYTHON)
-        self._program("lab/setup", "#!/bin/sh\necho setup >>told\n")
+        self._program("lab/setup", "#!/bin/sh\necho setup >>told\nexit ${SETUP_STATUS:-0}\n")
         self.key = root / "key"
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)]
         subprocess.run(keygen, check=True)
@@ -128,6 +128,22 @@ def test_a_night_keeps_its_evidence_without_secrets_and_makes_a_page(project: Pr
     page = project.root / "night-1" / "public"
     assert "ended with status 1" in (page / "index.html").read_text()
     assert "no night before" in (page / "compared.txt").read_text()
+
+
+def test_a_night_whose_machine_cannot_be_set_up_says_so_on_its_page(project: Project) -> None:
+    done = project.run(".ci/nightly", "--sign", str(project.key), "night-1", SETUP_STATUS="5")
+    assert (done.returncode, project.told) == (5, ["setup"])
+    page = project.root / "night-1" / "public"
+    assert "This machine could not be set up: status 5" in (page / "index.html").read_text()
+    assert "no report" in (page / "compared.txt").read_text()
+
+
+def test_a_page_links_to_what_there_is(project: Project) -> None:
+    for night, given in (("night-1", {}), ("night-2", {"SETUP_STATUS": "5"})):
+        project.run(".ci/nightly", "--sign", str(project.key), night, **given)
+        page = project.root / night / "public"
+        links = re.findall(r'href="([^"]+)"', (page / "index.html").read_text())
+        assert sorted([*links, "index.html"]) == sorted(path.name for path in page.iterdir())
 
 
 def test_a_night_is_compared_with_the_last_one(project: Project) -> None:
