@@ -98,6 +98,14 @@ PASSWORDS_LOGGED = Erratum(
     fix="none: a user who deploys by that script has them there, too",
 )
 
+CONVERT_NOT_EXECUTABLE = Erratum(
+    name="convert-not-executable",
+    kind="erratum",
+    guide="you can use the convert_to_controller.sh script",
+    happens="the archive has it without the right to be executed: Permission denied",
+    fix="chmod +x",
+)
+
 CONVERT_ON_DEBIAN = Erratum(
     name="convert-on-debian",
     kind="erratum",

@@ -164,15 +164,22 @@ def with_errata(steps: Iterable[Step], controller: str, platform: Platform) -> l
 
     controller: the machine's name.
     """
-    more: dict[str, tuple[Erratum, ...]] = {"deploy the controller": (errata.PASSWORDS_LOGGED,)}
+    convert = (errata.CONVERT_NOT_EXECUTABLE,)
     if platform.os_id == "debian":
-        more[f"archive on {controller}"] = (errata.CONVERT_ON_DEBIAN,)
+        convert += (errata.CONVERT_ON_DEBIAN,)
+    more: dict[str, tuple[Erratum, ...]] = {
+        "deploy the controller": (errata.PASSWORDS_LOGGED,),
+        f"archive on {controller}": convert,
+    }
     return [replace(one, errata=(*one.errata, *more.get(one.name, ()))) for one in steps]
 
 
 def convert_amended(directory: str, platform: Platform) -> tuple[Action, ...]:
-    """Return what reads the names of CentOS in convert_to_controller.sh as Debian's."""
+    """Return what lets convert_to_controller.sh be run, by Debian's names for things of CentOS."""
     script = f"{directory}/convert_to_controller.sh"
+    may_run = Command(f"chmod +x {script}", unless=f"[ -x {script} ]")
+    if platform.os_id != "debian":
+        return (may_run,)
     edits = (
         "s/^yum remove -y/DEBIAN_FRONTEND=noninteractive apt-get remove -y/",
         "/^semanage /d",
@@ -184,6 +191,7 @@ def convert_amended(directory: str, platform: Platform) -> tuple[Action, ...]:
     )
     sed = " ".join(f"-e {shlex.quote(one)}" for one in edits)
     return (
+        may_run,
         Command(
             f"cp -p {script} {script}.published\nsed -i {sed} {script}",
             unless=f"[ -e {script}.published ]",

@@ -134,13 +134,13 @@ def test_what_does_not_work_today_is_an_erratum(built: Built) -> None:
         "package-repository",
         "passwords-logged",
         "convert-on-debian",
+        "convert-not-executable",
     } <= names
     assert "vpn-daemon-postponed" not in names
     drop_in = {erratum.name for erratum in multi_node.plan(TOPOLOGY, DEBIAN_12).errata}
     assert not drop_in & {"units-not-stopped", "passwords-logged", "convert-on-debian"}
-    assert "convert-on-debian" not in {
-        erratum.name for erratum in plan_with(built, CENTOS_STREAM_9).errata
-    }
+    centos = {erratum.name for erratum in plan_with(built, CENTOS_STREAM_9).errata}
+    assert centos & {"convert-on-debian", "convert-not-executable"} == {"convert-not-executable"}
 
 
 def test_centos_scripts_find_the_labs_packages(tmp_path: Path, session: Session) -> None:
@@ -234,6 +234,7 @@ def test_a_conversion_reads_centos_names_as_debians(tmp_path: Path, session: Ses
     for action in convert_amended(str(tmp_path), DEBIAN_12):
         action.apply(session)
         assert action.applied(session)
+    assert os.access(script, os.X_OK), "it is published as 0644"
     assert script.read_text() == CONVERT_ON_DEBIAN
     assert (tmp_path / "convert_to_controller.sh.published").read_text() == CONVERT
 
@@ -246,8 +247,8 @@ def test_all_in_one_amends_what_it_runs_of_the_published_scripts(platform: Platf
     assert ".published" not in drop_in.describe()
     text = genuine.describe()
     first = text.index(f"./{platform.deploy_node}")
-    amended = ("apply_changes.sh", "convert_to_controller.sh") if platform is DEBIAN_12 else ()
-    for name in (platform.deploy_node, *amended):
+    amended = ("apply_changes.sh",) if platform is DEBIAN_12 else ()
+    for name in (platform.deploy_node, *amended, "convert_to_controller.sh"):
         assert 0 < text.index(f"/{name}") < first
     assert genuine.actions[-len(drop_in.actions) :] == drop_in.actions
 
