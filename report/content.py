@@ -16,7 +16,7 @@ from report.failovers import Failover, failovers
 from report.figures import strips
 from report.hosts import Host, hosts
 from report.kills import Killed, broken, is_of_mutants, shipped
-from report.maintenance import maintenance
+from report.maintenance import Maintenance, maintenances
 from report.matrix import Row, matrix
 from report.reading import Lack, Material, read_run
 from report.round_robin import Draw, draws
@@ -80,7 +80,7 @@ class Content:
     not_drawn: int
     stages: tuple[Stage, ...]
     draws: tuple[Draw, ...]
-    maintenance: tuple[tuple[str, Timeline], ...]
+    maintenance: tuple[Maintenance, ...]
     of_mutants: bool
     broken: tuple[Outcome, ...]
     kills: tuple[Killed, ...]
@@ -118,7 +118,7 @@ def content_of(directory: Path) -> Content:
         len(found) - len(shown),
         tuple(_stages(distributions(one for one in found if not one.set_aside))),
         tuple(draws(material)),
-        tuple(maintenance(material)),
+        tuple(maintenances(material)),
         is_of_mutants(material),
         broken(material),
         shipped(),

@@ -28,7 +28,10 @@ BEFORE_NS, AFTER_NS, LEAST_NS = 4 * NS, 4 * NS, 12 * NS
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment on a lane: what it was, and where it stands in the evidence."""
+    """A moment on a lane: what it was, and where it stands in the evidence.
+
+    name: a few words that are written beside it; "" where there are none.
+    """
 
     at_ns: int
     lane: str
@@ -36,22 +39,24 @@ class Mark:
     what: str
     place: str
     frame: int | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A stretch on a lane."""
+    """A stretch on a lane. name: as of a mark."""
 
     lane: str
     from_ns: int
     until_ns: int
     kind: str
     what: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """All that is to be drawn of a failover, within a window of time."""
+    """All that is to be drawn, within a window of time."""
 
     window: Window
     lanes: tuple[str, ...]

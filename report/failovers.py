@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from checks.engine.attempts import Attempt
-from checks.engine.verdict import Status, worst
+from checks.engine.verdict import Status
 from checks.failover.recorded import Recorded, WatchedFault
 from checks.failover.takeover import Takeover, measure
 from evidence.errors import EvidenceError, Imprecise, Missing
@@ -22,7 +22,7 @@ from evidence.moment import Window
 from evidence.parts import Part
 from report.busy import Shade
 from report.drawn import Bar, Mark, drawn
-from report.frames import Numbered, OfLab, numbered
+from report.frames import Numbered, OfLab, about, numbered
 from report.measured import Measured, measured
 from report.reading import Lack, Material
 
@@ -91,7 +91,7 @@ def _of_part(
     pairs = {one.virtual_ip for one in recording.of(PairConfigured)}
     for lab, attempts in by_lab.items():
         path = part.files.capture(lab)
-        capture = numbered(path, part.place(path), pairs)
+        capture = numbered(path, part.place(path), about(pairs))
         for attempt in attempts:
             try:
                 found += _of_attempt(material, attempt, capture)
@@ -105,30 +105,10 @@ def _of_attempt(material: Material, attempt: Attempt, capture: Numbered) -> Iter
     part, recording = material.part_of(attempt)
     number = attempt.number - attempt.earlier
     recorded = Recorded(OfLab(part.directory, attempt.scenario, last, recording, number, capture))
-    status = _status(material, attempt)
-    aside = status is Status.UNKNOWN and _is_followed(material, attempt)
+    status, aside = material.status_of(attempt), material.is_set_aside(attempt)
     for fault in recorded.faults():
         found = _failover(recorded, fault, attempt, status, capture)
         yield replace(found, host=part.host, set_aside=aside)
-
-
-def _is_followed(material: Material, attempt: Attempt) -> bool:
-    """Whether a later attempt was made, and judged for all that this one was judged for."""
-    return any(
-        one.scenario == attempt.scenario
-        and one.number > attempt.number
-        and one.judged.keys() >= attempt.judged.keys()
-        for one in material.attempts
-    )
-
-
-def _status(material: Material, attempt: Attempt) -> Status | None:
-    said = [
-        scenarios[attempt.scenario][attempt.number].status
-        for scenarios in material.verdicts.attempts.values()
-        if attempt.number in scenarios.get(attempt.scenario, {})
-    ]
-    return worst(said) if said else None
 
 
 def _failover(

@@ -18,12 +18,20 @@ from report.matrix import MOST_REASONS
 from report.signing import NAMESPACE
 from report.summary import stamp
 
+MOST_MAINTENANCES = 2
+"""On paper: a report is to have ten pages at most."""
+
 _ID = re.compile(r"\b[A-Z]{2,3}-\d\d\b")
 
 
 def page(content: Content) -> str:
     """Return the whole page."""
-    return laid_out("page.html.j2", content=content, most_reasons=MOST_REASONS)
+    return laid_out(
+        "page.html.j2",
+        content=content,
+        most_reasons=MOST_REASONS,
+        most_maintenances=MOST_MAINTENANCES,
+    )
 
 
 def laid_out(template: str, **values: object) -> str:

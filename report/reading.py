@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from checks.engine.attempts import Attempt, attempts_of
 from checks.engine.integrity import integrity
+from checks.engine.verdict import Status, worst
 from checks.engine.verdicts import FILE_NAME as VERDICTS
 from checks.engine.verdicts import Verdicts, read_tables, read_verdicts
 from evidence.clock import complaints
@@ -81,6 +82,24 @@ class Material:
     def part_of(self, attempt: Attempt) -> tuple[Part, Recording]:
         """Return the part that an attempt was recorded in, and its history."""
         return self.histories.parts[attempt.part], self.histories.recordings[attempt.part]
+
+    def status_of(self, attempt: Attempt) -> Status | None:
+        """Return the worst verdict of an attempt; None where it was not judged."""
+        said = [
+            scenarios[attempt.scenario][attempt.number].status
+            for scenarios in self.verdicts.attempts.values()
+            if attempt.number in scenarios.get(attempt.scenario, {})
+        ]
+        return worst(said) if said else None
+
+    def is_set_aside(self, attempt: Attempt) -> bool:
+        """Whether it is undecided, and a later one was judged for all that it was judged for."""
+        return self.status_of(attempt) is Status.UNKNOWN and any(
+            one.scenario == attempt.scenario
+            and one.number > attempt.number
+            and one.judged.keys() >= attempt.judged.keys()
+            for one in self.attempts
+        )
 
 
 def read_run(directory: Path) -> Material:

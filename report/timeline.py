@@ -6,7 +6,7 @@ Every mark has a number, by which it and its row in the table below the drawing 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evidence.moment import NS, Window
@@ -50,6 +50,17 @@ class Box:
 
 
 @dataclass(frozen=True)
+class Label:
+    """A name where it is written; anchor: which end of it stands at `x`."""
+
+    kind: str
+    text: str
+    x: float
+    y: float
+    anchor: str = "start"
+
+
+@dataclass(frozen=True)
 class Timeline:
     """A drawing: its size, its lanes' names with their heights, and everything in it."""
 
@@ -61,6 +72,7 @@ class Timeline:
     bars: tuple[Box, ...]
     points: tuple[Point, ...]
     alt: str
+    labels: tuple[Label, ...] = ()
     width: float = WIDTH
     label: float = LABEL
 
@@ -83,46 +95,53 @@ def timeline(
     """Lay a drawing out; `name`: unique on the page. Times are told from `zero_ns` on."""
     heights = {lane: TOP + LANE * (number + 0.5) for number, lane in enumerate(lanes)}
     bottom = TOP + LANE * max(1, len(lanes))
-    length_ns = max(1, window.until_ns - window.from_ns)
-
-    def x(at_ns: int) -> float:
-        inside = min(max(at_ns, window.from_ns), window.until_ns)
-        return round(LABEL + (inside - window.from_ns) * (WIDTH - LABEL - 10) / length_ns, 2)
-
+    x = scale(window)
     return Timeline(
         name,
         bottom + AXIS,
         tuple(heights.items()),
-        tuple((text, x(at_ns)) for text, at_ns in _ticks(window, zero_ns)),
+        tuple((text, x(at_ns)) for text, at_ns in ticks(window, zero_ns)),
         tuple(_shade(one, x(one.from_ns), x(one.until_ns), bottom) for one in shades),
         tuple(_bar(one, x(one.from_ns), x(one.until_ns), heights[one.lane]) for one in bars),
         tuple(
-            Point(
-                one,
-                x(one.at_ns),
-                heights[one.lane],
-                f"{name}-{number}",
-                (one.at_ns - zero_ns) / NS,
-            )
+            point(one, x(one.at_ns), heights[one.lane], f"{name}-{number}", zero_ns)
             for number, one in enumerate(marks, start=1)
         ),
         alt,
     )
 
 
+def scale(window: Window) -> Callable[[int], float]:
+    """Return what tells how far to the right a moment is drawn; none is outside of the window."""
+    length_ns = max(1, window.until_ns - window.from_ns)
+
+    def x(at_ns: int) -> float:
+        inside = min(max(at_ns, window.from_ns), window.until_ns)
+        return round(LABEL + (inside - window.from_ns) * (WIDTH - LABEL - 10) / length_ns, 2)
+
+    return x
+
+
+def point(mark: Mark, x: float, y: float, row: str, zero_ns: int) -> Point:
+    """Put a mark where it is drawn."""
+    return Point(mark, x, y, row, (mark.at_ns - zero_ns) / NS)
+
+
 def _shade(one: Shade, left: float, right: float, bottom: float) -> Box:
-    return Box(one.kind, one.what, left, TOP, _width(left, right), bottom - TOP)
+    return Box(one.kind, one.what, left, TOP, width(left, right), bottom - TOP)
 
 
 def _bar(one: Bar, left: float, right: float, middle: float) -> Box:
-    return Box(one.kind, one.what, left, middle - LANE / 3, _width(left, right), LANE * 2 / 3)
+    return Box(one.kind, one.what, left, middle - LANE / 3, width(left, right), LANE * 2 / 3)
 
 
-def _width(left: float, right: float) -> float:
+def width(left: float, right: float) -> float:
+    """Return how wide a box is drawn: even one of no time can be seen."""
     return round(max(right - left, 1.5), 2)
 
 
-def _ticks(window: Window, zero_ns: int) -> list[tuple[str, int]]:
+def ticks(window: Window, zero_ns: int) -> list[tuple[str, int]]:
+    """Return round seconds since `zero_ns`, and when they are."""
     seconds = window.seconds
     fine = (step for step in _STEPS_S if seconds / step <= _MOST_TICKS)
     step_s = next(fine, seconds / _MOST_TICKS)

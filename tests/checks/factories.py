@@ -61,10 +61,22 @@ class Run:
         """Return the data of every such event, to be changed in place."""
         return [d for k, s, d in self.events if k == kind and source in (None, s)]
 
-    def write(self, directory: Path) -> None:
-        with History(directory / "history.jsonl", SCENARIO) as history:
+    def write(
+        self,
+        directory: Path,
+        scenario: str = SCENARIO,
+        lab: str = "lab",
+        requirements: tuple[str, ...] = (),
+    ) -> None:
+        with History(directory / "history.jsonl", scenario) as history:
             history.record(
-                ScenarioStarted(source="pytest", at_ns=START_NS, lab="lab", software=self.software)
+                ScenarioStarted(
+                    source="pytest",
+                    at_ns=START_NS,
+                    lab=lab,
+                    requirements=requirements,
+                    software=self.software,
+                )
             )
             for data in self.planned:
                 event = {"kind": "deployment.planned", "source": "topology", "at_ns": START_NS}
@@ -76,9 +88,9 @@ class Run:
                 history.record(read_event(event))
             end_ns = START_NS + self.seconds * SECOND
             history.record(ScenarioEnded(source="pytest", at_ns=end_ns, events=history.recorded))
-        (directory / "wire").mkdir()
+        (directory / "wire").mkdir(exist_ok=True)
         content = capture(dated(self.frames), START_NS - SECOND, end_ns + SECOND)
-        (directory / "wire" / "lab.pcapng").write_bytes(content)
+        (directory / "wire" / f"{lab}.pcapng").write_bytes(content)
 
     def judge(self, requirement: str, directory: Path) -> Verdict:
         self.write(directory)

@@ -14,19 +14,18 @@ from checks.engine.requirements import catalogue
 from checks.engine.seal import seal
 from checks.engine.verdict import Status, Verdict
 from checks.engine.verdicts import Verdicts, tables_of, write_tables
+from checks.multi_node.steps import ORDER, START, STOP, UPDATE_CONTROLLER, UPDATE_NODE
 from evidence.capture import Frame
 from evidence.events import read_event
 from evidence.events.run import ScenarioEnded
-from evidence.events.takeover import LogLine
 from evidence.history import History
 from provision.erratum import Erratum
 from provision.failover import errata as of_pairs
 from provision.multi_node import errata as of_nodes
 from provision.multi_node import genuine_errata
 from tests.captures import capture
-from tests.checks.engine import recorded
 from tests.checks.failover import recording
-from tests.checks.multi_node import runs
+from tests.checks.multi_node import maintained, runs
 from tests.report.conftest import facts
 
 FAULTS = (
@@ -36,6 +35,12 @@ FAULTS = (
 SHOWN_BY_FAULTS = ("FO-24", "FO-25", "FO-26")
 BROKEN, DARK = ("FO-26", "MN-17"), ("FO-15", "FO-25", "FO-39", "FO-42", "MN-16", "MN-23", "LAB-05")
 APART_S = 60
+WRONG_ORDERS = (
+    (UPDATE_CONTROLLER, STOP, UPDATE_NODE, START),
+    (STOP, UPDATE_NODE, UPDATE_CONTROLLER, START),
+    (STOP, UPDATE_CONTROLLER, START, UPDATE_NODE),
+    (START, STOP, UPDATE_CONTROLLER, UPDATE_NODE),
+)
 MAINTENANCE = "scenarios/multi_node/test_maintenance.py::test_the_guides_order"
 CLIENTS = (("alice-udp", "udp"), ("bob-tcp", "tcp"), ("robot-udp", "udp"))
 
@@ -47,7 +52,9 @@ def sign_off(run: Path, repetitions: int = 20) -> Path:
     runs.run_mn_22().write(run)
     for number, fault in enumerate(FAULTS):
         _series(run, fault, f"failover-{number}", number * repetitions * APART_S, repetitions)
-    _maintenance(run)
+    for number, order in enumerate((ORDER, ORDER, *WRONG_ORDERS)):
+        name = f"{MAINTENANCE}[{number}]" if number else MAINTENANCE
+        maintained.maintenance(order).write(run, name, f"maintenance-{number}", ("MN-25",))
     for guide, module in (("failover", of_pairs), ("multi_node", of_nodes)):
         found = [vars(module), vars(genuine_errata) if module is of_nodes else {}]
         errata = [one for each in found for one in each.values() if isinstance(one, Erratum)]
@@ -99,15 +106,6 @@ def _series(run: Path, fault: str, lab: str, from_s: float, repetitions: int) ->
     times = [one.at_ns for one in frames]
     octets = capture(frames, min(times) - recording.NS, max(times) + recording.NS)
     (run / "wire" / f"{lab}.pcapng").write_bytes(octets)
-
-
-def _maintenance(run: Path) -> None:
-    with History(run / "history.jsonl", MAINTENANCE) as history:
-        history.record(recorded.started(requirements=("MN-25",)))
-        for number in range(120):
-            machine = ("controller", "node-a", "node-b", "client", "services")[number % 5]
-            history.record(LogLine(source=machine, file="maintenance", text=f"step {number}"))
-        history.record(ScenarioEnded(source="pytest", events=history.recorded))
 
 
 def _verdicts(ids: list[str], repetitions: int) -> Verdicts:

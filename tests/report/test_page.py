@@ -12,14 +12,11 @@ import pytest
 
 from checks.engine.verdict import Status, Verdict
 from checks.engine.verdicts import Verdicts, tables_of, write_tables
-from evidence.events.run import ScenarioEnded
-from evidence.events.takeover import LogLine
-from evidence.history import History
 from report.content import content_of
 from report.page import page, seconds, short
 from tests.checks.engine import recorded
 from tests.checks.failover import recording
-from tests.checks.multi_node import runs
+from tests.checks.multi_node import maintained, runs
 from tests.report.conftest import facts
 from tests.report.sign_off import ten_thousand_verdicts
 
@@ -187,16 +184,38 @@ def test_clients_that_landed_are_counted(tmp_path: Path) -> None:
     assert sum(share.count for share in draw.shares) >= 16
 
 
-def test_maintenance_is_drawn_in_lanes(tmp_path: Path) -> None:
-    with History(tmp_path / "history.jsonl", recorded.SCENARIO) as written:
-        written.record(recorded.started(requirements=("MN-25",)))
-        for machine in ("node-a", "node-b", "controller"):
-            written.record(LogLine(source=machine, file="maintenance", text=f"down {HOSTILE}"))
-        written.record(ScenarioEnded(source="pytest", events=written.recorded))
-    ((scenario, drawing),) = content_of(tmp_path).maintenance
-    assert scenario == recorded.SCENARIO
-    assert [lane for lane, _ in drawing.lanes] == ["pytest", "node-a", "node-b", "controller"]
-    assert "down </title>" in of(tmp_path).text
+def test_maintenance_is_drawn_in_lanes_with_names(tmp_path: Path) -> None:
+    maintained.maintenance().write(tmp_path, requirements=("MN-25",))
+    shown = of(tmp_path)
+    written = [one for one in shown.all("text") if "label" in one["class"]]
+    assert {"label script", "label interrupted", "label stopped", "label told"} <= {
+        one["class"] for one in written
+    }
+    assert "seconds since the maintenance began" in shown.text
+    (drawing,) = [one for one in shown.all("svg") if "swim" in one.get("class", "")]
+    assert drawing["aria-label"].startswith("3 machines and 4 clients")
+
+
+def test_names_of_a_hostile_maintenance_are_text(tmp_path: Path) -> None:
+    run = maintained.maintenance()
+    run.all("unit.changed", "node-a")[0]["unit"] = HOSTILE
+    for one in (*run.all("tunnel.tried"), *run.all("tunnel.started")):
+        one["client"] = f"{one['client']} {HOSTILE}"
+    run.write(tmp_path, requirements=("MN-25",))
+    shown = of(tmp_path)
+    assert "script" not in {tag for tag, _ in shown.elements}
+    assert "\x1b" not in shown.html
+    assert "client client-0 </title>" in shown.text
+
+
+def test_paper_has_few_maintenances_and_says_of_others(tmp_path: Path) -> None:
+    for number in range(3):
+        name = f"{recorded.SCENARIO}_{number}"
+        maintained.maintenance().write(tmp_path, name, f"lab-{number}", ("MN-25",))
+    shown = of(tmp_path)
+    printed = [one["class"] for one in shown.all("article")]
+    assert printed == ["failover printed", "failover printed", "failover"]
+    assert "1 more are drawn in report.html" in shown.text
 
 
 def test_what_there_is_none_of_is_said(good_run: Path) -> None:
