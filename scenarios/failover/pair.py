@@ -160,14 +160,18 @@ class Pair:
         self.lab.announce(f"{node}: service {SERVICE} {action}")
         self.machine(node).run(f"service {SERVICE} {action}", timeout=120)
 
-    def wait_for_state(self, node: str, state: str) -> Mapping[str, Any]:
+    def wait_for_state(self, node: str, *states: str) -> Mapping[str, Any]:
         """Wait until a node says that it is "MASTER" or "BACKUP"; return all that it says."""
 
         def reached() -> Mapping[str, Any] | None:
             status = self.status(node)
-            return status if status.get("state") == state else None
+            return status if status.get("state") in states else None
 
-        return until(reached, _UP_S, f"{node} to be {state}", every=0.5)
+        return until(reached, _UP_S, f"{node} to be {' or '.join(states)}", every=0.5)
+
+    def wait_for_role(self, node: str) -> None:
+        """Wait until a node says which it is of both: what it should be is for checks to say."""
+        self.wait_for_state(node, "MASTER", "BACKUP")
 
     def wait_until_ready(self) -> str:
         """Wait until the pair is whole again: one serves, the other stands by and holds all of it.

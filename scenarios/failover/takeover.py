@@ -86,10 +86,10 @@ def restore(pair: Pair, fault: Fault, victim: str) -> None:
 
 
 def boot(pair: Pair, node: str) -> None:
-    """Switch a machine on that is off, and wait until its service runs again."""
+    """Switch a machine on that is off, and wait until its service runs again, in either role."""
     pair.machine(node).power_on()
     pair.machine(node).wait_until_up()
-    pair.wait_for_state(node, "BACKUP")
+    pair.wait_for_role(node)
 
 
 def _record_fault(pair: Pair, fault: Fault, victim: str, injected: Moment) -> None:

@@ -47,8 +47,11 @@ def vrrp_filtered(lab: Testbed) -> Iterator[Callable[[], int]]:
 
 
 @contextmanager
-def macs_filtered(pair: Pair) -> Iterator[Callable[[], int]]:
-    """Let each node's port accept its NIC's own MAC alone; gives how many frames were refused."""
+def macs_filtered(pair: Pair, *allowed: str) -> Iterator[Callable[[], int]]:
+    """Let each node's port accept its NIC's own MAC alone; gives how many frames were refused.
+
+    allowed: MACs that each accepts beside it.
+    """
     wire, ports = pair.lab.wire, {pair.port(node): pair.mac(node) for node in NODES}
 
     def refused() -> int:
@@ -57,7 +60,7 @@ def macs_filtered(pair: Pair) -> Iterator[Callable[[], int]]:
 
     before = refused()
     for port, mac in ports.items():
-        wire.filter_mac(port, [mac])
+        wire.filter_mac(port, [mac, *allowed])
     try:
         yield lambda: refused() - before
     finally:

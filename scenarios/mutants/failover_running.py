@@ -76,9 +76,8 @@ def one_node_keeps_its_vhid(broken: Broken) -> None:
 
 def neighbours_of_the_same_vhid(broken: Broken) -> None:
     """Let the other pair on the network have the VHID of this one."""
-    foreign = test_heartbeat.FOREIGN
-    test_heartbeat.FOREIGN = dataclasses.replace(foreign, vhid=94)
-    broken.undone.callback(lambda: setattr(test_heartbeat, "FOREIGN", foreign))
+    same = dataclasses.replace(test_heartbeat.FOREIGN, vhid=94)
+    broken.stand_in(test_heartbeat, "FOREIGN", same)
 
 
 def replayed(broken: Broken) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from evidence.events.sync import SyncCompleted
+from evidence.moment import Moment
+from lab.probe import Probe
+from provision.failover import users
 from provision.failover.access_server import TCP_PORT, UDP_PORT, WEB_PORT
-from scenarios.failover import test_sessions
+from scenarios.failover import test_logs_and_sync, test_sessions
 from scenarios.failover.faults import Fault
+from scenarios.failover.observe import STAGED
 from scenarios.failover.pair import Pair
-from scenarios.failover.takeover import restore
+from scenarios.failover.takeover import provoke, restore
 from scenarios.mutants.access_server import NODES, Patched, with_options
+from scenarios.mutants.failover_setup import one_way_key
 from scenarios.mutants.mutant import Broken, Mutant
 
 _SYNCS, _SESSIONS = "test_logs_and_sync.py::", "test_sessions.py::"
@@ -24,6 +30,52 @@ _FIRST_ONLY = (
     "        Shelf(paths.staging).put(incoming, manifest.id)\n"
     "    return manifest"
 )
+
+
+_OLD = "/root/old-snapshot"
+_LOADS_OLD = Patched(
+    _SECONDARY, "snapshot.py",
+    "        place = Shelf(paths.staging).complete.resolve()", f'        place = Path("{_OLD}")',
+)  # fmt: skip
+
+
+def loads_an_old_snapshot(broken: Broken) -> None:
+    """Let the secondary load what it has staged now, whatever is sent to it later."""
+    broken.pair.sacli(broken.pair.active(), "FailoverSync", timeout=120)
+    broken.lab["secondary"].run(f"cp -rL {STAGED} {_OLD}")
+    _LOADS_OLD(broken)
+
+
+def key_taken_after_the_takeover(broken: Broken) -> None:
+    """Let the primary's root know the secondary's key no more, once it stands by.
+
+    Not before: without its keys a pair is never set up, and a standby that lacks something is
+    sent it first.
+    """
+    genuine = test_logs_and_sync.follow_a_change
+
+    def follow(pair: Pair, active: str) -> None:
+        one_way_key(broken)
+        genuine(pair, active)
+
+    broken.stand_in(test_logs_and_sync, "follow_a_change", follow)
+
+
+def certificate_revoked(broken: Broken) -> None:
+    """Revoke the certificate for automatic login once its client is in, and sync that.
+
+    It holds for the next connect: that to the node which takes over.
+    """
+
+    def revoked(
+        pair: Pair, fault: Fault, probe: Probe, watch: Callable[[str, Moment], None]
+    ) -> str:
+        active = pair.active()
+        pair.sacli(active, "--user", users.AUTOLOGIN_USER, "RevokeUser")
+        pair.sacli(active, "FailoverSync", timeout=120)
+        return provoke(pair, fault, probe, watch)
+
+    broken.stand_in(test_sessions, "provoke", revoked)
 
 
 def accepts_one(node: str) -> Patched:
@@ -58,15 +110,7 @@ def tokens_live_for_ever(broken: Broken) -> None:
         restore(pair, fault, victim)
         replace(for_ever, restarts=False)(broken)  # the scenario restarts both
 
-    test_sessions.restore = restored  # type: ignore[attr-defined]  # for this scenario
-    broken.undone.callback(lambda: setattr(test_sessions, "restore", restore))
-
-
-def robot_is_refused(broken: Broken) -> None:
-    """Let the secondary's OpenVPN refuse every certificate for logging in without a name."""
-    script = '#!/bin/sh\ncase "$2" in *AUTOLOGIN*) exit 1;; esac\n'
-    broken.lab["secondary"].put(script, "/usr/local/libexec/refuse", mode=0o755)
-    with_options(_SECONDARY, "openvpn", "--tls-verify /usr/local/libexec/refuse")(broken)
+    broken.stand_in(test_sessions, "restore", restored)
 
 
 def once_synced_never_again(broken: Broken) -> None:
@@ -95,17 +139,25 @@ MUTANTS = (
     ),
     Mutant(
         "FO-33", f"{_SYNCS}test_the_new_active_node_runs_what_was_staged", "secondary",
-        "what it loads is changed", ("is not what was staged",),
+        "it loads an old snapshot",
+        ("revocations: what runs on secondary is not what was staged",), loads_an_old_snapshot,
+    ),
+    Mutant(
+        "FO-33", f"{_SYNCS}test_the_new_active_node_runs_what_was_staged", "secondary",
+        "a user is added to what it loads",
+        ("users: what runs on secondary is not what was staged",),
         Patched(
             _SECONDARY, "snapshot.py",
             "    fresh.rename(paths.databases)\n    sync(paths.etc)\n    shutil",
             "    fresh.rename(paths.databases)\n    sync(paths.etc)\n"
             '    Users.at(paths).put("nobody", "prop_autologin", "true")\n    shutil',
         ),
+        more="added",
     ),
     Mutant(
         "FO-34", f"{_SYNCS}test_after_a_takeover_changes_go_the_other_way", "primary",
-        "it accepts one snapshot only", ("did not reach primary",), accepts_one("primary"),
+        "the secondary's key is taken away after the takeover", ("did not reach primary",),
+        key_taken_after_the_takeover,
     ),
     Mutant(
         "FO-35", f"{_SESSIONS}test_a_profile_of_one_node_works_on_the_other_as_it_is",
@@ -122,8 +174,8 @@ MUTANTS = (
         tokens_live_for_ever,
     ),
     Mutant(
-        "FO-38", _OUTSIDE, "secondary", "certificates for automatic login are refused",
-        ("robot-udp was not connected again",), robot_is_refused, _others("FO-38"),
+        "FO-38", _OUTSIDE, "primary", "the certificate for automatic login is revoked",
+        ("robot-udp was not connected again",), certificate_revoked, _others("FO-38"),
     ),
     Mutant(
         "FO-39", _OUTSIDE, "primary", "clients wait for 300 s",

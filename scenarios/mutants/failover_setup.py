@@ -15,6 +15,11 @@ _REFUSED = '            return Row("", BAD, f"{host}: {outcome.last_line}")'
 _TAKEN = '            return Row("", GOOD, "not looked at")'
 _ALWAYS_GOOD = Patched(_PRIMARY, "validation.py", 'BAD = "BAD"', 'BAD = "GOOD"')
 _NO_SSH_TEST = Patched(_PRIMARY, "validation.py", _REFUSED, _TAKEN)
+_STARTS_UCARP = (
+    "ucarp --interface=wire0 --srcip={pair.secondary.host} --vhid={pair.vhid} --pass=another "
+    "--addr={pair.virtual_ip} --upscript=/bin/true --downscript=/bin/true --shutdown --neutral "
+    "</dev/null >/dev/null 2>&1 &"
+)
 
 
 def _others(requirement: str) -> tuple[str, ...]:
@@ -98,6 +103,16 @@ MUTANTS = (
         _others("FO-08"),
     ),
     Mutant(
+        "FO-09", f"{_FILE}test_validate_changes_nothing", "secondary",
+        "Validate starts ucarp there", ("changed by Validate", "secondary: programs"),
+        Patched(
+            _PRIMARY, "validation.py",
+            "    partner = _Partner(pair, name, shell)\n    rows",
+            "    partner = _Partner(pair, name, shell)\n"
+            f'    partner.ask(f"setsid {_STARTS_UCARP}")\n    rows',
+        ),
+    ),
+    Mutant(
         "FO-09", f"{_FILE}test_validate_changes_nothing", "primary",
         "Validate adds an address", ("changed by Validate", "primary: addresses"),
         Patched(
@@ -106,6 +121,7 @@ MUTANTS = (
             '    shell.run(["ip", "address", "replace", "192.0.2.77/32", "dev", "lo"])\n'
             "    addresses = local_addresses(shell)\n    own = find_place",
         ),
+        more="address",
     ),
     Mutant(
         "FO-10", f"{_FILE}test_a_virtual_ip_outside_the_nodes_subnet_is_refused", "primary",

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from evidence.events.pair import FilterBegan
+from evidence.events.pair import FilterBegan, SteadyBegan
 from evidence.events.takeover import NodeReturned, RebootLoopBegan
 from evidence.packets import ARP
 from lab.wait import pause
 from lab.wire import Drop, Match, Rule
 from provision.failover.access_server import SERVICE
 from scenarios.failover import test_troubleshooting
-from scenarios.failover.pair import HEARTBEAT
+from scenarios.failover.pair import HEARTBEAT, Pair
 from scenarios.mutants.access_server import (
-    NODES,
     Patched,
     restart,
     second_ucarp,
@@ -24,6 +24,11 @@ from scenarios.mutants.mutant import Broken, Mutant
 
 _SPLITS = "test_troubleshooting.py::"
 _IN_THE_LOOP_S = 20.0
+_VIRTUAL_MAC = "00:00:5e:00:00:5e"  # of VHID 94
+_NOBODYS_FRAME = "ffffffffffff02000000530188b5"  # of a MAC and a protocol that nobody has
+_STATE_MASTER = Patched(
+    ("primary",), "heartbeat.py", "    state BACKUP\n", "    state MASTER\n", restarts=False
+)
 
 
 def ten_silent(broken: Broken) -> None:
@@ -35,6 +40,32 @@ def primary_waits(broken: Broken) -> None:
     """Let the primary wait for ten advertisements."""
     broken.wrap("primary", "ucarp", 'exec "$genuine" "$@" --deadratio=10')
     restart(broken, "primary")
+
+
+def primary_is_stopped(broken: Broken) -> None:
+    """Let the primary's service be stopped while the secondary is active.
+
+    A dead ratio of 1 on the secondary is no mutant: which node then comes first is a race of the
+    primary's 3 s with the restart of the other.
+    """
+    broken.pair.make_active("secondary")
+    broken.pair.service("primary", "stop")
+
+
+def state_master(broken: Broken) -> None:
+    """Let keepalived begin as master on the primary, and so without `nopreempt`, once it boots.
+
+    Not before: it would take the role while the pair is set up, and in the clean stop. The
+    secondary is made active first, so that it is the primary whose power is cut: of two that
+    begin as masters the one with the higher priority takes the role.
+    """
+    broken.pair.make_active("secondary")
+
+    def write() -> None:
+        _STATE_MASTER(broken)
+        broken.lab["primary"].run("sync")
+
+    broken.after(SteadyBegan, write)
 
 
 def slow_services(broken: Broken) -> None:
@@ -70,6 +101,13 @@ def preempts_on_return(broken: Broken) -> None:
     broken.after(NodeReturned, come_back)
 
 
+def preempts_when_it_boots(broken: Broken) -> None:
+    """Let the active node take the role when it boots, from one that advertises more seldom."""
+    active = broken.pair.active()
+    with_options((broken.standby,), "ucarp", "--advskew=100")(broken)
+    broken.wrap(active, "ucarp", 'exec "$genuine" "$@" --preempt')  # the one that runs goes on
+
+
 def heartbeat_pauses_in_the_loop(broken: Broken) -> None:
     """Let the active node be silent for a while during the reboot loop."""
     peer = broken.standby  # it is active once the other one has failed
@@ -99,13 +137,33 @@ def nothing_is_heard(broken: Broken) -> None:
 
 def filtered_in_a_guest_only(broken: Broken) -> None:
     """Let what filters the heartbeat be the standby's own firewall."""
-    genuine, standby = test_troubleshooting.vrrp_filtered, broken.standby
+    standby = broken.standby
 
     def inside(_: object) -> object:
         return test_troubleshooting.firewalled_inside(broken.pair, standby)
 
-    test_troubleshooting.vrrp_filtered = inside  # type: ignore[assignment]  # for this scenario
-    broken.undone.callback(lambda: setattr(test_troubleshooting, "vrrp_filtered", genuine))
+    broken.stand_in(test_troubleshooting, "vrrp_filtered", inside)
+
+
+def virtual_mac_allowed(broken: Broken) -> None:
+    """Let ports accept the virtual MAC as well; what they refuse is a frame of nobody's MAC.
+
+    Without such a frame the filter would hit nothing, and nothing would be known of it.
+    """
+    genuine, standby = test_troubleshooting.macs_filtered, broken.standby
+    interface = broken.lab.interface(standby, 0)
+    send = (
+        "import socket; nic = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); "
+        f"nic.bind(('{interface}', 0)); nic.send(bytes.fromhex('{_NOBODYS_FRAME}') + bytes(46))"
+    )
+
+    @contextmanager
+    def lenient(pair: Pair) -> Iterator[Callable[[], int]]:
+        with genuine(pair, _VIRTUAL_MAC) as refused:
+            pair.machine(standby).run(f'python3 -c "{send}"')
+            yield refused
+
+    broken.stand_in(test_troubleshooting, "macs_filtered", lenient)
 
 
 def another_while_filtered(name: str) -> Callable[[Broken], None]:
@@ -144,14 +202,24 @@ MUTANTS = (
     ),
     Mutant(
         "FO-29", "test_returning.py::test_a_node_that_reboots_over_and_over_moves_nothing",
+        "primary", "it preempts, and the secondary advertises more seldom",
+        ("primary sent", "in the reboot loop"), preempts_when_it_boots,
+    ),
+    Mutant(
+        "FO-29", "test_returning.py::test_a_node_that_reboots_over_and_over_moves_nothing",
         "secondary", "its heartbeat pauses for 2.5 s in the loop",
-        ("secondary", "was silent for"), heartbeat_pauses_in_the_loop,
+        ("secondary", "was silent for"), heartbeat_pauses_in_the_loop, more="pause",
+    ),
+    Mutant(
+        "FO-30", "test_returning.py::test_restarting_the_active_secondary_gives_the_role_back",
+        "primary", "its service is stopped", ("primary did not take over in",),
+        primary_is_stopped,
     ),
     Mutant(
         "FO-30", "test_returning.py::test_restarting_the_active_secondary_gives_the_role_back",
         "primary", "a dead ratio of 10, and 3 is configured",
         ("last advertisement to the peer's first took",),
-        primary_waits,
+        primary_waits, more="deadratio",
     ),
     Mutant(
         "FO-31", POWER_OFF, "secondary", "its failover log is lost", ("MASTER line is in",),
@@ -174,14 +242,18 @@ MUTANTS = (
     Mutant(
         "FO-44",
         f"{_SPLITS}test_a_filter_of_source_macs_breaks_the_pair_until_spoofing_is_allowed",
+        "wire", "the filter allows the virtual MAC", ("source-mac: not two masters at once",),
+        virtual_mac_allowed,
+    ),
+    Mutant(
+        "FO-44",
+        f"{_SPLITS}test_a_filter_of_source_macs_breaks_the_pair_until_spoofing_is_allowed",
         "secondary", "it has another password from the filter on", ("2 masters",),
-        another_while_filtered("source-mac"), ("FO-43",),
+        another_while_filtered("source-mac"), ("FO-43",), more="password",
     ),
     Mutant(
         "FO-47", "test_keepalived.py::test_keepalived_keeps_what_the_guide_promises",
-        "both nodes", "nopreempt is left out", ("on its return",),
-        Patched(
-            NODES, "heartbeat.py", "    nopreempt\n    interface", "    interface"
-        ),
+        "primary", "`state MASTER` from its boot on", ("primary sent", "on its return"),
+        state_master,
     ),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from checks.multi_node.steps import START, STOP, UPDATE_CONTROLLER, UPDATE_NODE
 from provision.multi_node import profiles
 from provision.multi_node.controller import CA
 from provision.multi_node.maintenance import SCRIPTS, STOP_NODE
@@ -16,6 +17,7 @@ from provision.multi_node.requirements import HOME
 from provision.multi_node.services import nodes_path
 from provision.multi_node.site import Site
 from provision.platform import Platform, platform_of
+from scenarios.multi_node import test_maintenance
 from scenarios.mutants.mutant import Broken, Mutant, MutantNotApplied
 
 CONFIG = "/etc/vpn-server-api/config.php"
@@ -122,6 +124,20 @@ def one_node_refuses(broken: Broken, site: Site, _: Platform) -> None:
             broken.lab[site.nodes[-1].name].run(f"{tool} {rule}")
 
 
+def resolver_that_sorts(broken: Broken, site: Site, _: Platform) -> None:
+    """Let the client's resolver put the first node's addresses before those of all others.
+
+    By its table of precedences, which is the usual one but for that node (RFC 6724, 2.1).
+    """
+    first = site.nodes[0]
+    table = {
+        "::1/128": 50, f"{first.ipv6}/128": 45, "::/0": 40, "2002::/16": 30, "::/96": 20,
+        f"::ffff:{first.ipv4}/128": 15, "::ffff:0:0/96": 10,
+    }  # fmt: skip
+    lines = (f"precedence {prefix} {value}\n" for prefix, value in table.items())
+    broken.lab[site.client.name].put("".join(lines), "/etc/gai.conf")
+
+
 def daemon_without_tls(broken: Broken, site: Site, platform: Platform) -> None:
     """Let the last node's vpn-daemon speak in the clear."""
     node, path = site.nodes[-1].name, platform.vpn_daemon_env
@@ -181,6 +197,12 @@ def stopped_too_late(broken: Broken, site: Site, _: Platform) -> None:
     path = f"{HOME}/{SCRIPTS}/{STOP_NODE}"
     later = f"systemd-run -q --on-active={_LATER_S} systemctl stop"
     broken.edit(site.nodes[-1].name, path, "systemctl stop", later)
+
+
+def controller_first(broken: Broken) -> None:
+    """Let the controller be updated before the nodes are stopped."""
+    first = (UPDATE_CONTROLLER, STOP, UPDATE_NODE, START)
+    broken.stand_in(test_maintenance, "ORDER", first)
 
 
 def unit_not_enabled(broken: Broken, site: Site, _: Platform) -> None:
@@ -260,6 +282,11 @@ MUTANTS = (
         "node-b", "it refuses every client", ("do not spread over",), of_site(one_node_refuses),
     ),
     Mutant(
+        "MN-23", f"{_BALANCING}test_clients_that_connect_by_the_shared_name_land_on_all_nodes",
+        "client", "its resolver sorts addresses, node-a's first", ("do not spread over",),
+        of_site(resolver_that_sorts), more="sorts",
+    ),
+    Mutant(
         "MN-10", f"{_ACCESS}test_vpn_daemon_lets_the_controller_in_and_no_other_peer",
         "node-b", "its vpn-daemon is started without -enable-tls",
         ("vpn-daemon of node-b", "did not let the controller in"), of_site(daemon_without_tls),
@@ -300,8 +327,15 @@ MUTANTS = (
     ),
     Mutant(
         "MN-25", f"{_MAINTENANCE}test_maintenance_in_the_guides_order",
+        "controller", "it is updated before the nodes are stopped",
+        ("first out of place: update_controller.sh on controller",), controller_first,
+        ("MN-27",),
+    ),
+    Mutant(
+        "MN-25", f"{_MAINTENANCE}test_maintenance_in_the_guides_order",
         "node-b", "it stops while the controller is updated",
         ("was still open when the controller went down",), of_site(stopped_too_late), ("MN-27",),
+        more="late",
     ),
     Mutant(
         "MN-27", f"{_MAINTENANCE}test_maintenance_that_ends_with_a_reboot_of_the_nodes",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TypeVar
 
 from evidence.event import Event
@@ -74,6 +75,11 @@ class Broken:
         there.run(f"mkdir -p {GENUINE}; mv {path} {GENUINE}/{program}")
         there.put(f"#!/bin/sh\ngenuine={GENUINE}/{program}\n{script}\n", path, mode=0o755)
         there.run("sync")  # a node whose power is cut has it afterwards
+
+    def stand_in(self, module: ModuleType, name: str, other: object) -> None:
+        """Let something else stand in for what a scenario's module calls so, until it ends."""
+        self.undone.callback(setattr, module, name, getattr(module, name))
+        setattr(module, name, other)
 
     def after(
         self, kind: type[E], act: Callable[[], object], when: Callable[[E], bool] = lambda _: True

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from checks.failover.returning import CYCLES
+from scenarios.failover import pair as pairs
 from scenarios.failover import test_returning
+from scenarios.failover.takeover import boot
+from tests.scenarios.failover_stage import Stage
 
 
 def test_a_paused_node_is_resumed_when_its_fault_was_watched(
@@ -39,3 +43,39 @@ def test_a_paused_node_is_resumed_when_its_fault_was_watched(
         told.append,  # type: ignore[arg-type]
     )
     assert told == ["pause of secondary", "watched", "resumed", "FO-24"]
+
+
+def test_a_node_that_comes_back_as_master_is_recorded_as_well(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it should is for a check to say, which a scenario that waits for a standby keeps."""
+    monkeypatch.setattr(pairs, "_UP_S", 0.2)
+    machine = stage.lab.machines["primary"]
+    monkeypatch.setattr(machine, "wait_until_up", lambda: None, raising=False)
+    boot(stage.pair, "primary")
+    assert stage.lab.nodes["primary"].active
+
+
+def test_a_node_that_is_master_in_its_reboot_loop_goes_on_to_be_rebooted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    machine = SimpleNamespace(
+        power_on=lambda: told.append("on"),
+        reboot=lambda: told.append("reboot"),
+        wait_until_up=lambda: None,
+    )
+    pair = SimpleNamespace(
+        machine=lambda _node: machine,
+        history=SimpleNamespace(record=lambda event: told.append(event.kind)),
+        wait_for_role=lambda node: told.append(f"{node} is back"),
+    )
+    monkeypatch.setattr(test_returning, "provoke", lambda *_: "primary")
+    test_returning.test_a_node_that_reboots_over_and_over_moves_nothing(
+        pair,
+        None,
+        told.append,  # type: ignore[arg-type]
+    )
+    again = ["reboot", "primary is back"] * (CYCLES - 1)
+    begin, end = ["reboot.loop.began", "on", "primary is back"], ["reboot.loop.ended", "FO-29"]
+    assert told == [*begin, *again, *end]
