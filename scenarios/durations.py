@@ -37,6 +37,7 @@ _ESTIMATES_S = {
 }
 """By a part of a scenario's name, the first that fits; rough, for machines without KVM."""
 _OTHERS_S = 10.0
+_LEAST_S = 0.1
 
 LAB_S = "vpnproof_lab_s"
 """Of an item's properties: how long its set-up took to have a lab."""
@@ -84,11 +85,11 @@ class Stopwatch:
         self._passed[report.nodeid] = self._passed.get(report.nodeid, True) and report.passed
 
     def pytest_sessionfinish(self) -> None:
-        """Remember all of it for the next run; what took no time was only shown."""
+        """Remember all of it for the next run; 0 would be as good as nothing known."""
         took = {
-            _key(name): seconds
+            _key(name): max(self._took[name], _LEAST_S)
             for name, good in self._passed.items()
-            if good and (seconds := round(self._took[name], 1)) > 0
+            if good
         }
         if took:
             remember(took)

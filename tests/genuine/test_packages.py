@@ -15,6 +15,7 @@ from provision.genuine.build import Built, build, is_cached, key, missing_tools
 from provision.genuine.catalogue import Source
 from provision.genuine.recipe import DEBIAN, EL, FromSource, Patch, Recipe
 from provision.genuine.recipes import recipes
+from provision.genuine.sources import DIRECTORY
 from provision.genuine.stage import stage
 from tests.genuine import world
 
@@ -34,6 +35,7 @@ def built(sources: dict[str, Source], tmp_path_factory: pytest.TempPathFactory) 
 def built_in(place: Path, sources: dict[str, Source]) -> Built:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VPNPROOF_CACHE", str(place))
+        patch.delenv(DIRECTORY, raising=False)  # of whoever runs the tests
         patch.setenv("PATH", f"{world.compiler(place)}:{os.environ['PATH']}")
         return build(DEBIAN, sources)
 

@@ -44,6 +44,11 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def heeds_sigint() -> None:
+    """Take back what a shell does to what it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def killed_in_the_middle(suite: Path, number: signal.Signals) -> int:
     """Run the suite on one worker and end the controller; return a pidfd of the worker."""
     with subprocess.Popen(
@@ -52,6 +57,7 @@ def killed_in_the_middle(suite: Path, number: signal.Signals) -> int:
         env=outside() | {"PYTHONPATH": str(PROJECT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=heeds_sigint,
     ) as controller:
         while not (suite / "begun").exists():
             assert controller.poll() is None
