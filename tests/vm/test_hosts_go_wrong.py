@@ -51,7 +51,7 @@ def test_a_scenario_for_which_a_disk_was_full_is_taken_once(tiny: Tiny) -> None:
     tiny.wants("something-3", "be full once")
     status, said = tiny.carried_out()
     assert status == 0, said
-    assert outcome(said) == {"6 passed", "1 lost"}, said
+    assert outcome(said) >= {"6 passed", "1 lost"}, said  # and a warning of what broke off
     (lost,) = tiny.own(HostLost)
     assert isinstance(lost, HostLost)
     assert lost.cut == ("test_tiny.py::test_something[3]",)
