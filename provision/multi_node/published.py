@@ -164,7 +164,7 @@ def with_errata(steps: Iterable[Step], controller: str, platform: Platform) -> l
 
     controller: the machine's name.
     """
-    convert = (errata.CONVERT_NOT_EXECUTABLE,)
+    convert: tuple[Erratum, ...] = (errata.CONVERT_NOT_EXECUTABLE,)
     if platform.os_id == "debian":
         convert += (errata.CONVERT_ON_DEBIAN,)
     more: dict[str, tuple[Erratum, ...]] = {
