@@ -23,6 +23,6 @@ LEFT_UP = pytest.StashKey[list[str]]()
 """How to look around in labs that were left up."""
 A_WORKER_DIED = pytest.StashKey[bool]()
 
-MAY_THAW_AHEAD, LEFT_UP_BY_WORKER = "vpnproof_may_thaw_ahead", "vpnproof_left_up"
-CONTROLLER = "vpnproof_controller"
+CONTROLLER, MAY_THAW_AHEAD = "vpnproof_controller", "vpnproof_may_thaw_ahead"
+LEFT_UP_BY_WORKER = "vpnproof_left_up"
 """What workers of xdist are told, and what they tell."""
