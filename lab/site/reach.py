@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from lab.errors import SiteError, VpnproofError
 from lab.site.access import SiteAccess
 from lab.site.file import SiteFile
 from lab.site.machine import SiteMachine
+from lab.threads import threads
 from lab.topology import MachineSpec
 
 _PATIENCE = 15.0
@@ -58,7 +58,7 @@ def reach(site: SiteFile, machines: Mapping[str, SiteMachine]) -> dict[str, Reac
             told = _line(error.message)
             return [told if told.startswith(f"{name}: ") else f"{name}: {told}"]
 
-    with ThreadPoolExecutor(len(machines)) as beside:
+    with threads(len(machines)) as beside:
         found = dict(zip(machines, beside.map(look, machines), strict=True))
     if lines := [line for one in found.values() if isinstance(one, list) for line in one]:
         raise SiteError("\n".join(lines), hint=f"nothing was started; {site.path} names them")

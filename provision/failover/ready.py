@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lab.answers import understood
 from lab.errors import CommandFailed
 from lab.lab import Lab
 from lab.machine import Machine
+from lab.threads import threads
 from lab.wait import until
 from provision.failover.access_server import WEB_PORT
 from provision.failover.sacli import status, sync
@@ -31,7 +31,7 @@ def wait_until_ready(lab: Lab) -> None:
     primary, secondary = lab[site.primary.name], lab[site.secondary.name]
     gateway = lab[site.gateway.name]
     url = f"https://{site.virtual_ip}:{WEB_PORT}/"
-    with ThreadPoolExecutor() as beside:  # a login takes seconds on an emulated machine
+    with threads() as beside:  # a login takes seconds on an emulated machine
         served = beside.submit(until, lambda: _answers(gateway, url), 60, f"{url} to answer")
         logged_in = beside.submit(_status, secondary)
         until(

@@ -11,7 +11,6 @@ import shlex
 import time
 from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +29,7 @@ from evidence.secret import Secrets
 from lab.answers import json_object, understood
 from lab.machine import Machine
 from lab.testbed import Testbed
+from lab.threads import threads
 from lab.wait import until
 from lab.wire import Match
 from provision.failover.access_server import SACLI, SERVICE
@@ -180,7 +180,7 @@ class Pair:
         that lacks something is sent it. Returns the active node.
         """
         active = self.active()
-        with ThreadPoolExecutor() as beside:  # a login takes seconds on an emulated machine
+        with threads() as beside:  # a login takes seconds on an emulated machine
             served = beside.submit(self._wait_for_web_service)
             serving = beside.submit(self.wait_for_state, active, "MASTER")
             waiting = beside.submit(self.wait_for_state, self.other(active), "BACKUP")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import shlex
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -26,6 +25,7 @@ from lab.errors import DeadlinePassed
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.quiet import quiet
+from lab.threads import threads
 from lab.wait import pause, until
 from provision.failover.access_server import ETC, SACLI
 from scenarios.failover import observe, validation
@@ -135,7 +135,7 @@ def test_root_reaches_root_in_both_directions(pair: Pair, judge: Judge) -> None:
             SshAttempted(source=node, origin=node, target=target, user="root", status=said.status)
         )
 
-    with ThreadPoolExecutor(len(NODES)) as beside:
+    with threads(len(NODES)) as beside:
         list(beside.map(log_in, NODES))
     judge("FO-05")
 
@@ -154,7 +154,7 @@ def test_validate_shows_four_good_rows_and_each_prerequisite_its_own(
 
 def state(pair: Pair) -> dict[str, str]:
     """Return what can be compared of both nodes: addresses, programs, configuration."""
-    with ThreadPoolExecutor(len(NODES)) as beside:
+    with threads(len(NODES)) as beside:
         states = beside.map(lambda node: _state(pair.machine(node)), NODES)
         return {
             f"{node}: {name}": value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -16,6 +15,7 @@ from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import History
 from evidence.scenario import Evidence
 from lab.lab import Lab
+from lab.threads import threads
 from lab.wait import pause
 from lab.wire import Drop, Match, Rule
 from scenarios.harness.machines import hear, send, wait_until_it_hears
@@ -45,7 +45,7 @@ def send_numbered_frames(lab: Lab, history: History) -> None:
     port = lab.topology.port("one", 0)
     sender.run(f"ping -c 2 -W 5 {address}")  # whose MAC is not known yet is not sent to
     hearer.run("rm -f /run/hearing")
-    with ThreadPoolExecutor(1) as beside:
+    with threads(1) as beside:
         heard = beside.submit(hear, hearer, nonce, PORT, COUNT - DROPPED)
         wait_until_it_hears(hearer)
         rule = lab.wire.add(Rule(Match(protocol=UDP, dst_port=DROPPED_PORT), Drop()))

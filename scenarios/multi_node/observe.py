@@ -10,7 +10,6 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -39,6 +38,7 @@ from evidence.history import History
 from lab.answers import understood
 from lab.clock import NS, ClockOffset
 from lab.machine import Machine
+from lab.threads import threads
 
 _MARK = "@@@"  # begins a line that separates the parts of one answer
 
@@ -75,7 +75,7 @@ def side_by_side(machines: Iterable[Machine], act: Callable[[Machine], None]) ->
     A line of a history is written at one stroke, so that those who record need no order.
     """
     asked = list(machines)
-    with ThreadPoolExecutor(max(1, len(asked))) as pool:
+    with threads(max(1, len(asked))) as pool:
         for done in [pool.submit(act, machine) for machine in asked]:
             done.result()
 

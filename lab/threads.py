@@ -1,0 +1,29 @@
+"""Threads for what takes as long as a machine does, several at once; Ctrl-C does not wait for them.
+
+A command that asks a machine of another may take minutes when that one is gone. Who typed Ctrl-C is
+not kept waiting for it: the lab goes next, its connections with it, and so do the threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+
+@contextlib.contextmanager
+def threads(most: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool of at most so many threads (None: as many as Python thinks right).
+
+    When the block ends, what was begun in it has ended; only after Ctrl-C it is left to itself, and
+    what was not begun is not.
+    """
+    pool = ThreadPoolExecutor(most)
+    waits = True
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        waits = False
+        raise
+    finally:
+        pool.shutdown(wait=waits, cancel_futures=not waits)
