@@ -17,8 +17,7 @@ from pathlib import Path
 from lab.cache import cache_root, sync
 from lab.errors import ImageError
 from lab.image.manifest import Manifest, not_ours
-
-_UNFINISHED = ".unfinished-"
+from lab.image.place import UNFINISHED, mark
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,11 @@ def entering(image: Image) -> Iterator[Path]:
     enters is on the disk, all of it, before it has its name.
     """
     destination = image.disk.parent
-    prefix = f"{_UNFINISHED}{destination.name}-"
+    prefix = f"{UNFINISHED}{destination.name}-"
     for stale in destination.parent.glob(f"{prefix}*"):
         shutil.rmtree(stale, ignore_errors=True)
     unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=destination.parent))
+    mark(unfinished)
     try:
         yield unfinished
         Manifest.of(unfinished, image.name, image.key, image.source).write(unfinished)
