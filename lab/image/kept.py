@@ -103,8 +103,9 @@ class Images:
     def make_room(self, needed: int, what: str) -> None:
         """Remove what was used longest ago until `needed` bytes more fit; ImageError if not.
 
-        Nothing is removed when it would not suffice.
+        Nothing is removed when it would not suffice, but what those that died left unfinished.
         """
+        places.sweep(self.directory)
         with locked("images"):
             held, doomed = list(self), []
             free = shutil.disk_usage(self.directory).free - SPARE_GIB * 2**30

@@ -8,16 +8,22 @@ neither is left alone.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from lab.cache import locked
 from lab.image.manifest import MARKER, Manifest
+from lab.made_once import is_free
 
 DAMAGED, GONE, UNFINISHED = ".damaged", ".gone-", ".unfinished-"
+_BEGINNING = "images-begun"
 _IMAGE = r"[a-z0-9.-]+-[0-9a-f]{16}"
 _RANDOM = r"[a-z0-9_]{8}"  # what `mkdtemp` adds
 _PLACE = re.compile(_IMAGE)
@@ -57,6 +63,33 @@ def left_alone(directory: Path) -> list[Path]:
 def mark(path: Path) -> None:
     """Make a directory ours."""
     (path / MARKER).touch(mode=0o600)
+
+
+@contextmanager
+def begun(destination: Path) -> Iterator[Path]:
+    """Give a directory to make an image in, which is held until the end, and removed if it stays.
+
+    Its marker is its lock: nobody else removes it meanwhile.
+    """
+    directory, prefix = destination.parent, f"{UNFINISHED}{destination.name}-"
+    with locked(_BEGINNING):  # nobody sees one that is not locked yet
+        fresh = Path(tempfile.mkdtemp(prefix=prefix, dir=directory))
+        mark(fresh)
+        held = os.open(fresh / MARKER, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        yield fresh
+    finally:
+        remove(fresh)
+        os.close(held)
+
+
+def sweep(directory: Path) -> None:
+    """Remove what those that died while they made an image left in the directory of images."""
+    with locked(_BEGINNING):
+        for left in directory.glob(f"{UNFINISHED}*"):
+            if is_passing(left) and is_free(left / MARKER):
+                remove(left)
 
 
 def remove(path: Path) -> None:
