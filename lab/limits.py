@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.errors import LabError
@@ -56,6 +57,13 @@ FREE = Limit("VPNPROOF_FREE_MIB", 512, "what recording leaves free on the disk o
 """More than all labs of a host can write between two looks, which are half a second apart."""
 CONSOLE = Limit("VPNPROOF_CONSOLE_MIB", 16, "what the console of one machine may take")
 OUTPUT = Limit("VPNPROOF_OUTPUT_MIB", 32, "what one command, or one file, of a machine may say")
+DOWNLOAD = Limit("VPNPROOF_DOWNLOAD_MIB", 2500, "what one download of an image may take")
+"""As much room is made in the cache before one begins."""
+
+
+def bounded(limit: Limit, command: Sequence[str]) -> list[str]:
+    """Return a command that is `command`, but cannot write a file larger than `limit`."""
+    return ["sh", "-c", f'ulimit -f {limit.octets // 512}; exec "$@"', "sh", *command]
 
 
 @dataclass(frozen=True)

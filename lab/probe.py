@@ -44,6 +44,9 @@ from lab.wire.rules import mac_octets
 
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
 _FIRST_PORT, _PORTS = 40_000, 20_000
+MOST_NEIGHBOURS = 1024
+"""Addresses of which it is remembered who has them: those asked for latest, as a kernel does."""
+
 _LISTEN_S = 0.2  # how often the listening thread looks whether it should end
 
 
@@ -106,6 +109,7 @@ class Probe:
         self._wire = wire
         self._segment = segment
         self._neighbours: dict[str, str] = {}
+        self._asked: dict[str, None] = {}  # in the order of the latest question
         self._waiting: list[Callable[[Frame], None]] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -144,7 +148,7 @@ class Probe:
         found: list[Answer] = []
         with self._hearing(lambda frame: arp_reply(frame, address), found):
             for _ in range(times):
-                self.send(_arp(1, self.mac, self.ipv4, _BROADCAST, address))
+                self._who_has(address)
                 wait.heard(self._ended, every)
         return frozenset(answer.mac for answer in found)
 
@@ -216,6 +220,24 @@ class Probe:
         """Return the MAC that this host believes to have `address`."""
         return self._neighbours.get(address)
 
+    @property
+    def neighbours(self) -> frozenset[str]:
+        """The addresses of which this host believes to know the MAC."""
+        return frozenset(self._neighbours)
+
+    def _who_has(self, address: str) -> None:
+        """Ask for an address; what others say of addresses that were not asked for is not learned.
+
+        So what a guest sends takes no memory, however much it is.
+        """
+        with self._lock:
+            self._asked.pop(address, None)
+            self._asked[address] = None
+            for oldest in list(self._asked)[:-MOST_NEIGHBOURS]:
+                del self._asked[oldest]
+                self._neighbours.pop(oldest, None)
+        self.send(_arp(REQUEST, self.mac, self.ipv4, _BROADCAST, address))
+
     def _knock(
         self, address: str, port: int, asking: Asking, payload: Callable[[], bytes] | None
     ) -> None:
@@ -223,7 +245,7 @@ class Probe:
         asking.ask(number)
         try:
             if address not in self._neighbours:
-                self.send(_arp(1, self.mac, self.ipv4, _BROADCAST, address))
+                self._who_has(address)
             elif payload is None:
                 self._syn(address, port, number)
             else:
@@ -254,7 +276,7 @@ class Probe:
         """Ask anew who has `address`: what was learned earlier may be of another holder."""
         found: list[Answer] = []
         with self._hearing(lambda frame: arp_reply(frame, address), found) as heard:
-            self.send(_arp(1, self.mac, self.ipv4, _BROADCAST, address))
+            self._who_has(address)
             wait.heard(heard, seconds)
         return bool(found)
 
@@ -333,8 +355,11 @@ class Probe:
 
     def _learn(self, arp: Arp) -> None:
         """Take a reply or a gratuitous ARP for true, and answer what asks for this host."""
-        if arp.sender in self._neighbours or arp.operation == REPLY:
-            self._neighbours[arp.sender] = arp.sender_mac
+        with self._lock:
+            if arp.sender in self._asked and (
+                arp.sender in self._neighbours or arp.operation == REPLY
+            ):
+                self._neighbours[arp.sender] = arp.sender_mac
         if arp.operation == REQUEST and arp.target == self.ipv4 and not arp.gratuitous:
             self.send(_arp(REPLY, self.mac, self.ipv4, arp.sender_mac, arp.sender))
 

@@ -24,6 +24,7 @@ from lab.image.kept import Images
 from lab.image.manifest import Manifest
 from lab.image.pins import pin, require_as_seen
 from lab.image.seed import HostKey, Interface, Seed
+from lab.limits import DOWNLOAD
 from lab.progress import Advance, Progress, Say, each_tenth
 
 __all__ = [
@@ -35,8 +36,6 @@ __all__ = [
     "choose",
     "prepare",
 ]
-
-_DOWNLOAD_MIB = 2500
 
 
 def choose(name: str | None) -> Download | Build:
@@ -99,7 +98,7 @@ def _download(entry: Download, progress: Progress | Say, say: Say) -> Image:
             return found
         if not (told.signed_by or entry.sha256):
             say(f"{entry.name}: its publisher signs nothing; it rests on https, and is pinned")
-        images.make_room(_DOWNLOAD_MIB << 20, f"downloading {entry.name}")
+        images.make_room(DOWNLOAD.octets, f"downloading {entry.name}")
         with _shown(progress, f"fetching {entry.name}") as advance:
             fetched = fetch(entry.url, told.sha256, downloads / file_name, advance)
         with entering(image) as unfinished:

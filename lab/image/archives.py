@@ -19,12 +19,15 @@ from lab.cache import cache_root, content_key, replacing
 from lab.errors import ImageError
 from lab.image.aptsources import Source, configured
 from lab.image.signature import NotSigned, signed
+from lab.limits import Limit, bounded
 from lab.progress import Say
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _APT, _LISTS = Path("/etc/apt"), Path("/var/lib/apt/lists")
 _HELPER = "/usr/lib/apt/apt-helper"
 _ASK_SECONDS = 60
+_INRELEASE = Limit("VPNPROOF_INRELEASE_MIB", 10, "what an archive may say of itself")
+"""The same as for apt itself. Debian's has less than 0.2."""
 _MAIN, _SECURITY = "Debian", "Debian-Security"
 _OWN = {_MAIN: "http://deb.debian.org/debian", _SECURITY: "http://deb.debian.org/debian-security"}
 _ALIASES = ("stable", "oldstable", "oldoldstable", "testing")
@@ -144,6 +147,7 @@ def _asked(source: Source) -> bytes | None:
         fetched = Path(folder, "InRelease")
         command = [_HELPER, "-qq", "download-file", _release_uri(source), str(fetched)]
         try:
+            command = bounded(_INRELEASE, command)
             subprocess.run(command, capture_output=True, check=True, timeout=_ASK_SECONDS)
             return fetched.read_bytes()
         except (OSError, subprocess.SubprocessError):

@@ -7,8 +7,6 @@ there whole or not at all. Fetches and builds nothing.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +15,7 @@ from pathlib import Path
 from lab.cache import cache_root, sync
 from lab.errors import ImageError
 from lab.image.manifest import Manifest, not_ours
-
-_UNFINISHED = ".unfinished-"
+from lab.image.place import begun, sweep
 
 
 @dataclass(frozen=True)
@@ -67,18 +64,13 @@ def images_root() -> Path:
 def entering(image: Image) -> Iterator[Path]:
     """Yield a directory to fill; with a manifest it becomes the image's when nothing was raised.
 
-    Call it under `locked(...)` of that image: what an interrupted run left is removed here. What
-    enters is on the disk, all of it, before it has its name.
+    Call it under `locked(...)` of that image. What those that died while they made one left, of
+    whatever image, is removed here. What enters is on the disk, all of it, before it has its name.
     """
     destination = image.disk.parent
-    prefix = f"{_UNFINISHED}{destination.name}-"
-    for stale in destination.parent.glob(f"{prefix}*"):
-        shutil.rmtree(stale, ignore_errors=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=destination.parent))
-    try:
+    sweep(destination.parent)
+    with begun(destination) as unfinished:
         yield unfinished
         Manifest.of(unfinished, image.name, image.key, image.source).write(unfinished)
         unfinished.rename(destination)
         sync(destination.parent)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)

@@ -14,13 +14,14 @@ import requests
 
 from lab.errors import ImageError
 from lab.image.catalogue import Download
-from lab.image.fetch import CONNECT_SECONDS, READ_SECONDS, https_only
+from lab.image.fetch import CONNECT_SECONDS, READ_SECONDS, https_only, length_of
 from lab.image.signature import NotSigned, Signed, is_clear_signed, signed
 
 KEYS = Path(__file__).with_name("keys")
 _BSD = re.compile(r"^SHA256 \((?P<name>[^)]+)\) = (?P<hex>[0-9a-fA-F]{64})$")
 _GNU = re.compile(r"^(?P<hex>[0-9a-fA-F]{64}) [ *](?P<name>\S.*)$")
-_LARGEST = 1 << 20  # bytes of a checksum file
+_LARGEST = 1 << 20  # bytes of a checksum file, or of a signature
+_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,17 @@ def _body(url: str) -> bytes:
         session.get(url, timeout=(CONNECT_SECONDS, READ_SECONDS), stream=True) as response,
     ):
         response.raise_for_status()
+        _require_small(length_of(response), url)
         body = b""
-        for chunk in response.iter_content(_LARGEST):
+        for chunk in response.iter_content(_AT_ONCE):
             body += chunk
-            if len(body) > _LARGEST:
-                raise requests.RequestException(f"more than {_LARGEST} bytes")
+            _require_small(len(body), url)
         return body
+
+
+def _require_small(size: int, url: str) -> None:
+    if size > _LARGEST:
+        raise ImageError(
+            f"{url} has more than {_LARGEST} bytes, and is to be a checksum or a signature",
+            hint="that server gives out something else: look at it, and do not use that image",
+        )

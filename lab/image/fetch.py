@@ -1,8 +1,9 @@
 """Downloads that can be trusted: resumed where they broke off, and checked before they count.
 
 A file enters its place only when its SHA-256 is the published one; what was altered is removed.
-What merely broke off stays beside it, and the next attempt goes on there. Only https is spoken,
-also where a server sends us elsewhere.
+What merely broke off stays beside it, and the next attempt goes on there. What is larger than a
+download may be is given up, and nothing of it is kept. Only https is spoken, also where a server
+sends us elsewhere.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pooch
 import requests
 
 from lab.errors import ImageError
+from lab.limits import DOWNLOAD
 from lab.progress import Advance
 
 CONNECT_SECONDS = 3.0  # a default image must be chosen in seconds where there is no network
@@ -41,6 +43,12 @@ def https_only() -> requests.Session:
     session = requests.Session()
     session.mount("http://", _Refusing())
     return session
+
+
+def length_of(response: requests.Response) -> int:
+    """Return how many bytes a server says that there are; 0 when it does not say."""
+    told = response.headers.get("Content-Length", "")
+    return int(told) if told.isascii() and told.isdigit() else 0
 
 
 @cache
@@ -104,7 +112,9 @@ class _Resuming:
         if check_only:
             return reachable(url)
         here = self._partial.stat().st_size if self._partial.exists() else 0
-        headers = {"Range": f"bytes={here}-", "Accept-Encoding": "identity"} if here else None
+        headers = {"Accept-Encoding": "identity"}
+        if here:
+            headers["Range"] = f"bytes={here}-"
         limits = (CONNECT_SECONDS, READ_SECONDS)
         with (
             https_only() as session,
@@ -119,11 +129,21 @@ class _Resuming:
         return None
 
     def _receive(self, response: requests.Response, here: int) -> None:
-        length = int(response.headers.get("Content-Length", 0))
+        length = length_of(response)
         total = here + length if length else 0
+        self._require_within(total, response.url)
         with self._partial.open("ab" if here else "wb") as file:
             self._advance(here, total)
             for chunk in response.iter_content(_CHUNK):
+                self._require_within(here + len(chunk), response.url)
                 file.write(chunk)
                 here += len(chunk)
                 self._advance(here, total)
+
+    def _require_within(self, size: int, url: str) -> None:
+        if size > DOWNLOAD.octets:
+            self._partial.unlink(missing_ok=True)
+            raise ImageError(
+                f"{url} has more than {DOWNLOAD}; nothing of it was kept",
+                hint=f"is it the image that you meant? If so, raise {DOWNLOAD.name}",
+            )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,8 +17,10 @@ from pathlib import Path
 
 from lab.cache import cache_root, gib_of, locked
 from lab.errors import ImageError
+from lab.image import place as places
 from lab.image.cache import Image, images_root
 from lab.image.manifest import Manifest, not_ours
+from lab.image.place import DAMAGED, GONE, is_image, is_passing
 from lab.image.standing import checkpoints_on, labs_on, opened
 from lab.progress import Say
 
@@ -27,8 +28,6 @@ DEFAULT_LIMIT_GIB = 10.0
 #: What is left free on the disk whatever the limit says, in GiB.
 SPARE_GIB = 2.0
 _LIMIT = "VPNPROOF_IMAGES_GIB"
-_PLACE = re.compile(r"[a-z0-9.-]+-[0-9a-f]{16}")
-_GONE, _DAMAGED = ".gone-", ".damaged"
 _SOMEBODY = "another process"
 
 _kept: dict[Path, int] = {}
@@ -47,7 +46,7 @@ class Held:
     @classmethod
     def read(cls, path: Path) -> Held:
         """Describe the image in the directory at `path`."""
-        manifest = None if path.name == _DAMAGED else Manifest.read(path)
+        manifest = None if path.name == DAMAGED else Manifest.read(path)
         size = sum(each.lstat().st_blocks * 512 for each in path.iterdir())
         return cls(path, manifest, size, manifest.used(path) if manifest else path.stat().st_mtime)
 
@@ -66,11 +65,15 @@ class Images:
         self.limit_gib = gib_of(_LIMIT, DEFAULT_LIMIT_GIB) if limit_gib is None else limit_gib
 
     def __iter__(self) -> Iterator[Held]:
-        """Yield what lies here, also what is of no use."""
-        places = [path for path in sorted(self.directory.iterdir()) if _PLACE.fullmatch(path.name)]
-        for path in (*places, self.directory / _DAMAGED):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        """Yield what lies here and is ours, also what is of no use; what was set aside at last."""
+        found = [path for path in self.directory.iterdir() if is_image(path)]
+        for path in sorted(found, key=lambda each: (each.name == DAMAGED, each.name)):
+            with contextlib.suppress(FileNotFoundError):
                 yield Held.read(path)
+
+    def left_alone(self) -> list[Path]:
+        """Return what is called like an image of ours and is none, as far as can be seen."""
+        return places.left_alone(self.directory)
 
     def find(self, image: Image, say: Say) -> Image | None:
         """Return `image` if it is here, sound, and nobody else's; None when it must be made.
@@ -88,6 +91,8 @@ class Images:
                 f"the image {image} cannot be trusted: {wrong}",
                 hint=f"nobody but you may write to it; look at {place}, and remove it",
             )
+        _require_ours(place)
+        places.mark(place)  # one of a version before markers has none
         complaint = _complaint(image, manifest)
         if complaint:
             self._set_aside(image, complaint)
@@ -98,8 +103,9 @@ class Images:
     def make_room(self, needed: int, what: str) -> None:
         """Remove what was used longest ago until `needed` bytes more fit; ImageError if not.
 
-        Nothing is removed when it would not suffice.
+        Nothing is removed when it would not suffice, but what those that died left unfinished.
         """
+        places.sweep(self.directory)
         with locked("images"):
             held, doomed = list(self), []
             free = shutil.disk_usage(self.directory).free - SPARE_GIB * 2**30
@@ -170,17 +176,30 @@ class Images:
                         f"{', '.join(labs) or _SOMEBODY}",
                         hint="end those labs (`python -m lab down`), then run this again",
                     )
-                aside = self.directory / _DAMAGED
-                self._discard(aside)
+                aside = self.directory / DAMAGED
+                if os.path.lexists(aside):
+                    _require_ours(aside)
+                    self._discard(aside)
                 place.rename(aside)
 
     def _discard(self, path: Path) -> None:
-        """Remove a directory in one step, whoever is killed meanwhile, and what was left so."""
-        gone = Path(tempfile.mkdtemp(prefix=_GONE, dir=self.directory))
+        """Remove an image in one step, whoever is killed meanwhile, and what was left so."""
+        gone = Path(tempfile.mkdtemp(prefix=GONE, dir=self.directory))
         with contextlib.suppress(FileNotFoundError):
+            places.mark(path)  # one of a version before markers has none
             path.rename(gone)  # takes the place of the empty directory
-        for each in self.directory.glob(f"{_GONE}*"):
-            shutil.rmtree(each, ignore_errors=True)
+        for each in self.directory.glob(f"{GONE}*"):
+            if is_passing(each):
+                places.remove(each)
+
+
+def _require_ours(place: Path) -> None:
+    if not is_image(place):
+        raise ImageError(
+            f"{place} is where an image goes, and nothing in it says that it is ours",
+            hint="nothing in it was touched; move it away, or set VPNPROOF_CACHE to another "
+            "directory",
+        )
 
 
 def _complaint(image: Image, manifest: Manifest | None) -> str:

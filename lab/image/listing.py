@@ -45,6 +45,8 @@ def show(images: Images, console: Console) -> None:
         console.print(f"{total:.1f} of {images.limit_gib:g} GiB in {escape(str(images.directory))}")
     else:
         console.print(f"no images in {escape(str(images.directory))}")
+    for path in images.left_alone():
+        console.print(f"left alone, for nothing in it says that it is ours: {escape(str(path))}")
     for name, pin in pins().items():
         console.print(f"{name} is pinned to what was seen on {pin.seen}: {pin.sha256[:_SHORT]}")
 

@@ -21,6 +21,8 @@ from lab.cache import replacing, sync
 
 FORMAT = 1
 MANIFEST, SEEN = "image.json", "seen.json"
+#: What makes the directory one of ours (`lab.image.place`); it is in no manifest.
+MARKER = ".vpnproof-image"
 
 
 class KnownFile(BaseModel):
@@ -51,6 +53,8 @@ class Manifest(BaseModel):
         """Make every file in `directory` read-only, put it on the disk, and describe it."""
         files = {}
         for path in sorted(directory.iterdir()):
+            if path.name == MARKER:
+                continue
             path.chmod(0o444)
             sync(path)
             files[path.name] = KnownFile(size=path.stat().st_size, sha256=_sha256(path))

@@ -2,7 +2,8 @@
 
 Serves any number of connections from the wire's own loop. One of them may be the owner: when it
 ends without having disowned the lab, the wire ends the machines and itself. Slow subscribers
-lose frames, and are told how many; they never slow the wire down.
+lose frames, and are told how many; they never slow the wire down. Who goes on asking and reads no
+answer is dropped.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ LONGEST_REQUEST = 256 * 1024
 _LONGEST_ERROR = 500
 MOST_QUEUED = 4 * 1024 * 1024
 """Octets that wait for a subscriber before frames are lost to it."""
+
+
+MOST_UNREAD = 2 * MOST_QUEUED
+"""Octets that may wait for a client which asks for more: enough for a subscriber that asks, too."""
 
 
 class Connection:
@@ -97,10 +102,21 @@ class Connection:
         while (end := self._incoming.find(b"\n")) >= 0:
             line = bytes(self._incoming[:end])
             del self._incoming[: end + 1]
+            if len(self._outgoing) > MOST_UNREAD:
+                self._drop()
+                return
             self.reply(self._server.answer(self, line))
         if len(self._incoming) > LONGEST_REQUEST:
             self.reply(_refusal(f"a request of more than {LONGEST_REQUEST} octets", "WireError"))
             self.close()
+
+    def _drop(self) -> None:
+        """End the connection of a client that reads nothing: to tell it so would be more of it."""
+        sys.stderr.write(
+            f"a client was dropped: more than {MOST_UNREAD} octets of answers wait for it, and it "
+            "asks for more\n"
+        )
+        self.close()
 
     def _push(self) -> None:
         if self._link.fileno() < 0:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from lab.cache import cache_root, locked
 from lab.image.fetch import reachable
+from lab.limits import DOWNLOAD, Limit, bounded
 from provision.errors import SourceRefused
 from provision.genuine.catalogue import Source
 
@@ -150,12 +151,14 @@ def _enter(source: Source, place: Path) -> None:
         _git(unfinished, "init", "--quiet", "--bare", "--initial-branch=proven", "--template=")
         _git(unfinished, "config", "transfer.fsckObjects", "true")
         _git(unfinished, "config", "gc.auto", "0")
-        fetched = _git(unfinished, "fetch", "--quiet", "--no-tags", *asked, check=False)
+        fetched = _git(
+            unfinished, "fetch", "--quiet", "--no-tags", *asked, check=False, limit=DOWNLOAD
+        )
         if fetched.returncode != 0:
             raise SourceRefused(
                 f"{source} cannot be read from {named}: {_last(fetched.stderr)}",
                 hint="a bundle may be cut off or altered: compare it with where it came from; "
-                "a repository may be out of reach",
+                f"a repository may be out of reach, or have more than {DOWNLOAD}",
             )
         _prove(source, unfinished, named)
         _git(unfinished, "update-ref", "refs/heads/proven", source.commit)
@@ -189,10 +192,14 @@ def _commits(repository: Path) -> str:
     return ", ".join(listed) or "no commit with a name"
 
 
-def _git(repository: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def _git(
+    repository: Path, *words: str, check: bool = True, limit: Limit | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Let git do something; with a limit it writes no file that is larger."""
+    command = ["git", "-C", str(repository), *words]
     try:
         done = subprocess.run(
-            ["git", "-C", str(repository), *words],
+            bounded(limit, command) if limit else command,
             capture_output=True,
             text=True,
             errors="replace",

@@ -156,3 +156,13 @@ def test_what_broke_off_leaves_nothing_behind(
     refusal(published)
     left = list((cache / "sources").iterdir()) if (cache / "sources").exists() else []
     assert left == []
+
+
+def test_a_source_larger_than_a_download_may_be_is_refused_and_leaves_nothing(
+    published: Published, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VPNPROOF_DOWNLOAD_MIB", "0")
+    with pytest.raises(SourceRefused, match="cannot be read from") as refused:
+        get(published.source)
+    assert "0 MiB (VPNPROOF_DOWNLOAD_MIB)" in refused.value.hint
+    assert list((cache / "sources").iterdir()) == []

@@ -19,7 +19,8 @@ class Site(ThreadingHTTPServer):
     """Serves `files` from memory, by https where it was given a certificate.
 
     `cut` closes the connection after so many bytes, once; `hold` sends so many bytes and then waits
-    for the event; `elsewhere` sends who asks for a path to another address.
+    for the event; `elsewhere` sends who asks for a path to another address; not `measured`, it says
+    of nothing how long it is.
     """
 
     def __init__(self, certificate: Path | None = None) -> None:
@@ -33,6 +34,7 @@ class Site(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
         self.elsewhere: dict[str, str] = {}
         self.cut: int | None = None
+        self.measured = True
         self.hold: tuple[int, threading.Event] | None = None
         self.asked: list[tuple[str, str | None]] = []
 
@@ -70,7 +72,8 @@ class _Request(BaseHTTPRequestHandler):
                 self.send_error(416)
                 return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
+        if self.server.measured:
+            self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         if self.command == "HEAD":
             return

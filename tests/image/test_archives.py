@@ -15,6 +15,7 @@ from lab.image.archives import KEYRING, Archives, list_name
 from tests.image.signer import Signer
 
 REAL = Archives()
+ASKED = archives._asked
 FITTING = (("bookworm", "Debian"), ("bookworm-updates", "Debian"))
 
 
@@ -231,3 +232,15 @@ def test_debians_real_archive_signed_by_another_key_is_not(publisher: Signer, tm
         if path.is_file():
             false = Archives(keyring=publisher.keyring)
             assert false._archive(source, path.read_bytes(), print) is None
+
+
+@pytest.mark.parametrize(("size", "told"), [(1000, 1000), (100 << 20, None)])
+def test_what_an_archive_says_of_itself_has_a_largest_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, told: int | None
+):
+    helper = tmp_path / "apt-helper"
+    helper.write_text(f'#!/bin/sh\nexec head -c {size} /dev/zero > "$4"\n')
+    helper.chmod(0o755)
+    monkeypatch.setattr(archives, "_HELPER", str(helper))
+    said = ASKED(Source("http://deb.debian.org/debian", "bookworm", ("main",)))
+    assert (None if said is None else len(said)) == told

@@ -40,10 +40,62 @@ def test_an_interrupted_image_leaves_nothing():
 
 
 def test_the_next_attempt_removes_what_a_killed_one_left():
-    left = images_root() / f".unfinished-{image().disk.parent.name}-abc"
+    left = images_root() / f".unfinished-{image().disk.parent.name}-abcd1234"
     left.mkdir()
     with entering(image()):
         assert not left.exists()
+
+
+def killed_while_making(number: int) -> Path:
+    """Return what a process left that was killed while it made an image."""
+    program = f"""
+import os
+from tests.image.made import make
+os.fsync = lambda _: os._exit(7)
+make({number})
+"""
+    died = subprocess.run([sys.executable, "-c", program], check=False)
+    assert died.returncode == 7
+    (left,) = images_root().glob(f".unfinished-{image(number).disk.parent.name}-*")
+    assert (left / "disk.qcow2").exists()
+    return left
+
+
+def test_what_was_killed_while_it_made_another_image_is_removed_too():
+    left = killed_while_making(2)
+    make(1)
+    assert not left.exists()
+
+
+def test_making_room_begins_with_what_was_left_unfinished():
+    left = killed_while_making(2)
+    Images().make_room(0, "nothing")
+    assert not left.exists()
+
+
+def test_an_image_that_is_being_made_is_left_alone_by_others():
+    with entering(image(2)) as unfinished:
+        for path in image(2).files:
+            (unfinished / path.name).write_bytes(b"2")
+        make(1)
+        Images().make_room(0, "nothing")
+        sweeping = "from tests.image.made import make; make(3)"
+        subprocess.run([sys.executable, "-c", sweeping], check=True)
+    assert {one.key[0] for one in Images()} == {"1", "2", "3"}
+
+
+def test_what_is_only_called_like_an_unfinished_image_is_left_alone(tmp_path: Path):
+    beside = images_root() / f".unfinished-{image().disk.parent.name}-abcdefgh"
+    beside.mkdir()
+    (beside / "disk.qcow2").touch()
+    (tmp_path / "elsewhere").mkdir()
+    link = images_root() / f".unfinished-{image().disk.parent.name}-12345678"
+    link.symlink_to(tmp_path / "elsewhere")
+    make()
+    Images().make_room(0, "nothing")
+    assert (beside / "disk.qcow2").exists()
+    assert link.is_symlink()
+    assert Images().left_alone() == [link, beside]
 
 
 def test_an_image_has_its_name_when_all_of_it_is_on_the_disk(monkeypatch: pytest.MonkeyPatch):

@@ -112,10 +112,17 @@ def test_a_checksum_by_way_of_http_is_refused(
     assert plain_site.asked == []
 
 
-def test_a_checksum_file_without_end_is_not_read_to_its_end(site: Site, keys: Path):
-    site.publish("SUM", b"x" * (3 << 20))
-    with pytest.raises(ImageError, match="more than 1048576 bytes"):
+@pytest.mark.parametrize("measured", [True, False])
+@pytest.mark.parametrize("name", ["SUM", "SUM.asc"])
+def test_a_checksum_or_signature_without_end_is_not_read_to_its_end(
+    site: Site, keys: Path, name: str, measured: bool
+):
+    site.measured = measured
+    site.publish("SUM", SUM.encode())
+    site.publish(name, b"x" * (3 << 20))
+    with pytest.raises(ImageError, match=f"/{name} has more than 1048576 bytes") as wrong:
         published(entry(site), "a.qcow2", keys)
+    assert "do not use that image" in wrong.value.hint
 
 
 def test_a_checksum_that_cannot_be_had_offers_the_built_image(site: Site, keys: Path):

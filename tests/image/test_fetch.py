@@ -85,6 +85,41 @@ def test_a_download_that_is_sent_to_another_https_server_goes_on(site, tmp_path:
     assert (tmp_path / "disk.qcow2").read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_download_larger_than_its_limit_is_refused_and_nothing_of_it_stays(
+    site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: bool
+):
+    monkeypatch.setenv("VPNPROOF_DOWNLOAD_MIB", "2")
+    url, sha256 = site.publish("disk.qcow2", CONTENT)
+    site.measured = measured
+    steps: list[int] = []
+    with pytest.raises(ImageError, match=r"more than 2 MiB \(VPNPROOF_DOWNLOAD_MIB\)") as wrong:
+        fetch(url, sha256, tmp_path / "disk.qcow2", lambda here, _: steps.append(here))
+    assert "VPNPROOF_DOWNLOAD_MIB" in wrong.value.hint
+    assert max(steps, default=0) <= (0 if measured else 2 << 20)
+    assert list(tmp_path.glob("*.*")) == []
+
+
+def test_a_download_that_goes_on_is_no_larger_than_its_limit_either(
+    site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("VPNPROOF_DOWNLOAD_MIB", "2")
+    url, sha256 = site.publish("disk.qcow2", CONTENT)
+    (tmp_path / f"{sha256}.part").write_bytes(CONTENT[: 3 << 19])
+    with pytest.raises(ImageError, match="more than 2 MiB"):
+        fetch(url, sha256, tmp_path / "disk.qcow2", nothing)
+    assert list(tmp_path.glob("*.*")) == []
+
+
+def test_a_download_as_large_as_its_limit_is_had(
+    site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("VPNPROOF_DOWNLOAD_MIB", "3")
+    url, sha256 = site.publish("disk.qcow2", CONTENT)
+    fetch(url, sha256, tmp_path / "disk.qcow2", nothing)
+    assert (tmp_path / "disk.qcow2").read_bytes() == CONTENT
+
+
 def test_what_answers_is_reachable_and_a_closed_port_is_not(site):
     url, _ = site.publish("there", b"")
     assert reachable(url)

@@ -16,6 +16,7 @@ from lab.errors import ImageError
 from lab.image import kept, manifest
 from lab.image.cache import Image, entering
 from lab.image.kept import Images
+from lab.image.place import MARKER
 from lab.paths import new_lab_directory
 from tests.image.made import checkpoint_on, image, make, stand_on
 
@@ -383,3 +384,115 @@ def test_what_lies_beside_images_is_not_touched():
     assert len(Images().remove_all()) == 1
     left = {path.name for path in Images().directory.iterdir()}
     assert left == {"holiday", "debian-12-0123456789abcdef"}
+
+
+def of_a_version_before_markers(made: Image) -> Image:
+    (made.disk.parent / MARKER).unlink()
+    return made
+
+
+def not_ours(name: str) -> Path:
+    """Make what is called as something of ours, and is somebody else's."""
+    place = Images().directory / name
+    place.mkdir()
+    (place / "disk.qcow2").write_bytes(b"theirs")
+    os.utime(place, (1, 1))
+    return place
+
+
+STRANGE = ["debian-12-0123456789abcdef", ".damaged", ".gone-abcdefgh"]
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_is_only_called_like_one_of_ours_is_not_removed(name: str):
+    strange = not_ours(name)
+    made = make(1, kib=1024)
+    used = sum(one.size for one in Images())
+    with pytest.raises(ImageError, match="no room"):
+        Images(limit_gib=used / GIB).make_room(2 * used, "another")
+    Images(limit_gib=used / GIB).make_room(4096, "another")
+    assert not made.disk.exists()
+    make()
+    assert Images().remove_all() == [made.disk.parent.name]
+    for key in ("0123", name):
+        with pytest.raises(ImageError, match="there is no image"):
+            Images().remove(key)
+    assert (strange / "disk.qcow2").read_bytes() == b"theirs"
+    assert Images().left_alone() == [strange]
+
+
+def test_a_link_that_is_called_like_an_image_leads_nowhere(tmp_path: Path):
+    made = make()
+    elsewhere = tmp_path / "elsewhere"
+    made.disk.parent.rename(elsewhere)
+    made.disk.parent.symlink_to(elsewhere)
+    assert Images().remove_all() == []
+    assert (elsewhere / "disk.qcow2").exists()
+
+
+def test_what_is_in_the_place_of_an_image_is_left_alone_and_named():
+    place = not_ours(image().disk.parent.name)
+    with pytest.raises(ImageError, match="nothing in it says that it is ours") as wrong:
+        find()
+    assert "nothing in it was touched" in wrong.value.hint
+    assert (place / "disk.qcow2").read_bytes() == b"theirs"
+
+
+def test_a_damaged_image_does_not_take_the_place_of_what_is_not_ours():
+    strange, made = not_ours(".damaged"), make()
+    overwrite(made.disk, b"!")
+    with pytest.raises(ImageError, match="nothing in it says that it is ours"):
+        find()
+    assert (strange / "disk.qcow2").read_bytes() == b"theirs"
+    assert made.disk.exists()
+
+
+def test_an_image_of_a_version_before_markers_is_found_and_gets_one():
+    made = of_a_version_before_markers(make())
+    assert find() == (made, [])
+    assert (made.disk.parent / MARKER).is_file()
+
+
+def test_an_image_of_a_version_before_markers_is_removed_as_any_other():
+    made = of_a_version_before_markers(make())
+    assert Images().left_alone() == []
+    assert Images().remove("111") == made.disk.parent.name
+    assert list(Images().directory.iterdir()) == []
+
+
+def test_a_manifest_of_another_image_makes_nothing_ours():
+    made, other = make(1), of_a_version_before_markers(make(2))
+    (other.disk.parent / "image.json").unlink()
+    (made.disk.parent / "image.json").rename(other.disk.parent / "image.json")
+    assert other.disk.parent.name not in Images().remove_all()
+    assert other.disk.exists()
+
+
+def test_what_of_an_image_was_not_removed_to_its_end_is_gone_with_the_next():
+    made = make()
+    half = Images().directory / ".gone-abcdefgh"
+    made.disk.parent.rename(half)
+    (half / "image.json").unlink()
+    (Images().directory / ".gone-12345678").mkdir()  # killed before anything was moved there
+    make(2)
+    Images().remove("2")
+    assert list(Images().directory.iterdir()) == []
+
+
+def test_a_removal_that_is_cut_short_leaves_what_is_known_to_be_ours(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    make()
+
+    def refused(path: Path, **_: object) -> None:
+        raise PermissionError(path)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(os, "unlink", refused)
+        meanwhile.setattr(Path, "unlink", refused)
+        Images().remove("1")
+    (left,) = Images().directory.iterdir()
+    assert (left / MARKER).is_file()
+    make(2)
+    Images().remove("2")
+    assert list(Images().directory.iterdir()) == []

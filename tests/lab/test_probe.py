@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from evidence.packets import ARP, IPV4, parse_headers
-from lab.probe import Asking, Probe
+from lab.probe import MOST_NEIGHBOURS, Asking, Probe
 from lab.timing import Kind, Recorder
 from lab.wait import until
 from tests.wire.conftest import BROADCAST, Bench, Nic
@@ -155,6 +155,34 @@ def test_a_steady_prober_follows_a_gratuitous_arp_to_the_next_holder(
         until(lambda: asking.answers, 5, "an answer of the second holder")
     assert asking.answers[-1].mac == bench.b.mac.hex(":")
     assert probe.neighbour(HELD) == bench.b.mac.hex(":")
+
+
+def test_who_answers_for_addresses_that_nobody_asked_for_fills_no_memory(
+    bench: Bench, probe: Probe
+) -> None:
+    with holder(bench.a):
+        assert probe.arp_owner(HELD, PATIENCE_S)
+        for number in range(2000):
+            bench.b.send(arp(2, bench.b, f"10.1.{number // 250}.{number % 250}", OWN))
+            if number % 50 == 0:
+                bench.wire.flush()  # the probe's socket is no larger than that
+        bench.b.send(arp(1, bench.b, HELD, HELD))
+        until(lambda: probe.neighbour(HELD) == bench.b.mac.hex(":"), PATIENCE_S, "the last of them")
+    assert probe.neighbours == frozenset({HELD})
+
+
+def test_what_answered_each_of_many_questions_is_known_for_the_latest(
+    bench: Bench, probe: Probe
+) -> None:
+    asked = [f"10.1.{number // 250}.{number % 250}" for number in range(MOST_NEIGHBOURS + 1)]
+    for address in asked:
+        probe.ask(address, times=1, every=0.0)
+    for number, address in enumerate(asked):
+        bench.b.send(arp(2, bench.b, address, OWN))
+        if number % 50 == 0:
+            bench.wire.flush()
+    until(lambda: probe.neighbour(asked[-1]), PATIENCE_S, "the last answer")
+    assert probe.neighbours == frozenset(asked[1:])
 
 
 @pytest.mark.parametrize("payload", [None, lambda: b"hello"], ids=["tcp", "udp"])

@@ -27,7 +27,7 @@ from lab.wire import (
     Sockets,
     Wire,
 )
-from lab.wire.control import LONGEST_REQUEST, ControlServer
+from lab.wire.control import LONGEST_REQUEST, MOST_UNREAD, ControlServer
 from lab.wire.requests import MOST_PORTS, MOST_RULES, Requests
 from tests.wire.conftest import Nic
 
@@ -316,6 +316,32 @@ def test_a_request_without_end_is_answered_and_its_connection_closed(bench):
             assert b"more than" in answers.readline()
     bench.a.send(bench.a.frame())
     assert bench.b.take()
+
+
+COUNTERS = b'{"do":"counters"}\n'
+
+
+def test_a_client_that_never_reads_its_answers_is_dropped_and_the_lab_is_not(bench):
+    answer = len(json.dumps(bench.wire.counters()))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as rude:
+        rude.settimeout(60)
+        rude.connect(str(bench.directory / "wire.sock"))
+        questions = COUNTERS * (3 * MOST_UNREAD // answer)
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            rude.sendall(questions)
+    assert "a client was dropped: more than" in (bench.directory / "wire.log").read_text()
+    bench.a.send(bench.a.frame())
+    assert bench.b.take()
+    assert bench.wire.counters()["ports"]["a/wire0"]["received"] == 1
+
+
+def test_a_client_that_reads_its_answers_late_gets_them_all(bench):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as slow:
+        slow.settimeout(60)
+        slow.connect(str(bench.directory / "wire.sock"))
+        slow.sendall(COUNTERS * 1000)
+        with slow.makefile("rb") as answers:
+            assert all(json.loads(answers.readline())["ok"] for _ in range(1000))
 
 
 def test_a_fault_of_the_wires_own_is_answered_and_logged(bench_in_process):
