@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--kills-seed", default="1", help="what and when is killed (default: %(default)s)"
     )
+    group.addoption("--pictures", metavar="DIR", help="where tests of the portal leave pictures")
     group.addoption("--sites", action="store_true", help="also tests/vm/test_site.py: minutes each")
 
 

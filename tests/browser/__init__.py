@@ -1,1 +1,1 @@
-"""Reports in a real browser, which `tox -e browser` brings a driver for."""
+"""Reports and the portal in a real browser, which `tox -e browser` brings a driver for."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from report.making import make_report
-from tests.browser.window import Window, window
+from tests.browser.window import Window, driver_or_skip, window
 from tests.checks.failover import recording
 from tests.report.conftest import facts
 from tests.report.sign_off import sign_off, ten_thousand_verdicts
@@ -20,11 +19,7 @@ PAGES = ("sign-off", "cut short", "long words", "nothing", "10,000 verdicts")
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Window]:
-    pytest.importorskip("selenium", reason="selenium is not here: tox -e browser has it")
-    driver = shutil.which("chromedriver")
-    if driver is None:
-        pytest.skip("no chromedriver is installed: lab/setup --browser has it")
-    with window(driver) as opened:
+    with window(driver_or_skip()) as opened:
         yield opened
 
 

@@ -9,20 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import PAGES
+from tests.browser.looks import OVER, SIDEWAYS, SQUEEZED
 from tests.browser.window import DESKTOP, PAPER, PHONE, Window
-
-OVER = """const wide = document.documentElement.clientWidth;
-    return [...document.querySelectorAll('body *')]
-        .filter(one => one.checkVisibility() && !one.closest('.hidden, thead, .filters input'))
-        .filter(one => arguments[0] || !one.parentElement.closest('.scroll'))
-        .filter(one => one.getBoundingClientRect().right > wide + 1)
-        .map(one => `${one.tagName} ${one.className} ${one.textContent.slice(0, 60)}`)"""
-SIDEWAYS = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-SQUEEZED = """return [...document.querySelectorAll('td, th, dd, li, p')]
-    .filter(one => one.checkVisibility() && one.textContent.trim().length > 20)
-    .filter(one => one.getBoundingClientRect().width < 60)
-    .map(one => `${one.tagName} ${one.textContent.trim().slice(0, 60)}`)"""
-
 
 BREAK = 760
 """The widest screen that is laid out as a phone's."""

@@ -6,11 +6,15 @@ switched off does not hinder.
 
 from __future__ import annotations
 
+import base64
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -30,14 +34,23 @@ class Window:
         self, page: Path, width: int = DESKTOP, *, dark: bool = False, media: str = ""
     ) -> None:
         """Load a page anew."""
-        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < DESKTOP}
-        self.tell("Emulation.setEmulatedMedia", media=media, features=scheme)
-        self.tell("Emulation.setDeviceMetricsOverride", **size)
+        self.become(width, dark=dark, media=media)
         self.driver.get("about:blank")
         for kind in ("browser", "performance"):
             self.driver.get_log(kind)  # what was said of the page before is not of this one
         self.driver.get(page.as_uri())
+
+    def become(self, width: int, *, dark: bool = False, media: str = "") -> None:
+        """Be another screen, or paper, for the page that is there."""
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < DESKTOP}
+        self.tell("Emulation.setEmulatedMedia", media=media, features=scheme)
+        self.tell("Emulation.setDeviceMetricsOverride", **size)
+
+    def picture(self, path: Path) -> None:
+        """Write what the page looks like, as PNG, from its top to its end."""
+        shot = self.tell("Page.captureScreenshot", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(shot["data"]))
 
     def open_all(self) -> None:
         """Open what a reader can open."""
@@ -75,13 +88,23 @@ class Window:
         return {one["request"]["url"] for one in asked} - {"about:blank"}
 
 
+def driver_or_skip() -> str:
+    """Return where the driver is; skip the test that asks when it cannot be used."""
+    pytest.importorskip("selenium", reason="selenium is not here: tox -e browser has it")
+    found = shutil.which("chromedriver")
+    if found is None:
+        pytest.skip("no chromedriver is installed: lab/setup --browser has it")
+    return found
+
+
 @contextmanager
-def window(chromedriver: str) -> Iterator[Window]:
-    """Open a window, and close it and its browser at the end."""
+def window(chromedriver: str, *arguments: str) -> Iterator[Window]:
+    """Open a window, and close it and its browser at the end; `arguments` are for the browser."""
     from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
     options = ChromeOptions()
-    for one in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+    always = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+    for one in (*always, *arguments):
         options.add_argument(one)
     scripts = {"profile.managed_default_content_settings.javascript": 2}
     options.add_experimental_option("prefs", scripts)

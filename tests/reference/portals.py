@@ -11,6 +11,7 @@ import json
 import shutil
 import socket
 import sqlite3
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -156,7 +157,7 @@ def add_users(machine: Machine) -> None:
 
 
 @contextmanager
-def drop_in(machine: Machine, api_uri: str) -> Iterator[int]:
+def drop_in(machine: Machine, api_uri: str, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """Serve the drop-in portal of a machine that has its users; yield its port."""
     from vpn_user_portal.app import create_app
     from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -166,9 +167,22 @@ def drop_in(machine: Machine, api_uri: str) -> Iterator[int]:
         def log(self, *_: Any) -> None:
             pass
 
+        def make_environ(self) -> dict[str, Any]:
+            """Return what Apache would say: it is who it was asked for."""
+            environ: dict[str, Any] = super().make_environ()
+            asked = urlsplit(f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}")
+            usual = 443 if asked.scheme == "https" else 80
+            return {
+                **environ,
+                "SERVER_NAME": asked.hostname,
+                "SERVER_PORT": str(asked.port or usual),
+            }
+
     machine.write_config("vpn-user-portal", config(api_uri))
     mounted = DispatcherMiddleware(_nothing_here, {ROOT.rstrip("/"): create_app(machine.root)})
-    server = make_server("127.0.0.1", 0, mounted, threaded=True, request_handler=Quiet)
+    server = make_server(
+        "127.0.0.1", 0, mounted, threaded=True, request_handler=Quiet, ssl_context=tls
+    )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
