@@ -89,7 +89,9 @@ def test_no_more_is_taken_than_the_length() -> None:
     assert body.taken == 5
 
 
-@pytest.mark.parametrize("length", [str(LARGEST + 1), "0" * 9 + "9" * 30, "9" * 5000])
+@pytest.mark.parametrize(
+    "length", [str(LARGEST + 1), "0" * 9 + "9" * 30, "9" * 5000], ids=["next", "huge", "digits"]
+)
 def test_what_is_said_to_be_too_large_is_not_read(length: str) -> None:
     body = Body(endless=True)
     assert (refused(body, length), body.taken) == ((413, TOO_LARGE), 0)
@@ -129,10 +131,9 @@ class Asked:
         secret = base64.b64encode(":".join(PORTAL).encode()).decode()
         answer = self.client.post(
             CALLS[self.what][0],
-            input_stream=body,
             content_type=kind,
             headers={"Authorization": f"Basic {secret}"},
-            environ_overrides={"wsgi.input_terminated": True, **environ},
+            environ_overrides={"wsgi.input": body, "wsgi.input_terminated": True, **environ},
         )
         return answer.status_code, answer.json["error"]
 
@@ -176,7 +177,6 @@ def test_of_who_may_not_ask_the_api_nothing_is_read(installed: Machine) -> None:
     from vpn_server_api.app import create_app
 
     body, client = Body(endless=True), create_app(installed.root).test_client()
-    answer = client.post(
-        "/kill_client", input_stream=body, environ_overrides={"wsgi.input_terminated": True}
-    )
+    given = {"wsgi.input": body, "wsgi.input_terminated": True, "CONTENT_LENGTH": "5"}
+    answer = client.post("/kill_client", environ_overrides=given)
     assert (answer.status_code, body.taken) == (401, 0)
