@@ -1,6 +1,7 @@
 """MN-09: the authority of controller and nodes is vpn-ca's, and so are the certificates in use.
 
-Each usage is right, each certificate ends when its authority does, and nobody else reads a key.
+Each usage is right, each certificate ends when its authority does, and nobody else reads a key. A
+group may read a key that it uses; nobody but its owner uses the authority's.
 What lies where it was made counts as what is in use does: a copy elsewhere keeps no secret.
 """
 
@@ -40,7 +41,7 @@ _USAGES: Mapping[str, tuple[set[str], set[x509.ObjectIdentifier]]] = {
 }
 _KEY_USAGES = (_SIGNS, _ENCIPHERS, "content_commitment", "data_encipherment", "key_agreement",
                "key_cert_sign", "crl_sign")  # fmt: skip
-_OTHERS = 0o007
+_OTHERS, _ALL_BUT_OWNER = 0o007, 0o077
 
 
 @check("MN-09")
@@ -120,7 +121,8 @@ def _wrong_with_key(file: Credential) -> Iterator[str]:
 
 
 def _is_open(file: Credential) -> bool:
-    return bool(int(file.mode, 8) & _OTHERS)
+    closed_to = _ALL_BUT_OWNER if file.of == "authority" else _OTHERS
+    return bool(int(file.mode, 8) & closed_to)
 
 
 def _open_to(file: Credential) -> str:

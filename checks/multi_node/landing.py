@@ -6,6 +6,9 @@ for all clients, for the clients of each family, and for both families jointly: 
 one record sends to node-a and 16 that the other sends to node-b are no spread. `round_robin` states
 each test's false-alarm rate: clients that are spread fairly are rejected with probability at most
 4e-4. The more nodes, the more clients it takes for one that got none to be no accident.
+
+Where clients do not spread although the answers that they got did, it is their resolver's doing:
+`sorting` looks for that, and the verdict names it.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment, named
 from checks.multi_node.guide import FAMILIES
+from checks.multi_node.sorting import Choice, choices, explanation
 from checks.multi_node.traffic import Traffic, traffic
 from checks.multi_node.tunnels import Attempt, last_attempts, owe_looks
 from checks.protocols.round_robin import (
@@ -42,18 +46,18 @@ def clients_spread(evidence: Evidence, owed: Obligations) -> None:
     owe_looks(evidence, owed)
     seen = traffic(evidence, site)
     seen.judge_senders(owed)
-    landed = list[Landing]()
+    landed = list[tuple[Attempt, str, int]]()
     for attempt in attempts:
         one = owed.owe(f"{attempt.tried.client} is connected to a node")
         landing = _landing(attempt, seen, log, one)
         if landing is not None:
             one.met(attempt.tried.place, log.place, seen.capture_place)
-            landed.append(landing)
+            landed.append((attempt, *landing))
     _owe_one_address_each(attempts, site, owed)
     places = log.place, seen.capture_place
     least = least_clients(len(site.nodes))
     if owed.at_least(least, landed, "clients that are known to have landed", *places):
-        _judge_spread(landed, site, seen.capture_place, owed)
+        _judge_spread(choices(evidence, seen, landed), site, seen.capture_place, owed)
 
 
 def _owe_one_address_each(attempts: Iterable[Attempt], site: Deployment, owed: Obligations) -> None:
@@ -119,11 +123,27 @@ def _logged(attempt: Attempt, node: str, log: ConnectionLog, one: Obligation) ->
     return bool(rows) and not older and not later
 
 
-def _judge_spread(landed: list[Landing], site: Deployment, place: str, owed: Obligations) -> None:
+def _judge_spread(made: list[Choice], site: Deployment, place: str, owed: Obligations) -> None:
     if len(site.nodes) < 2:
         owed.open(f"{named(site.nodes)} is the only node: there is nothing to spread over", place)
         return
-    counts = Counter(landed)
+    draws = _draws([(one.node, one.family) for one in made], site)
+    by_answers = _draws([(one.by_answer, one.family) for one in made], site)
+    for who, draw in draws.items():
+        _judge_draw(who, named(site.nodes), draw, place, owed)
+    owed.tell(f"{len(made)} clients landed on {named(site.nodes)}")
+    if asked := [one for one in made if one.told]:
+        first = sum(one.told == one.node for one in asked)
+        owed.tell(f"{first} of {len(asked)} are at the node that the DNS server named first")
+    # Only what the answers would have spread can have been brought to one node by sorting them.
+    defeated = any(not draw.fair and by_answers[who].fair for who, draw in draws.items())
+    if defeated and (why := explanation(made, site)):
+        owed.tell(why)
+
+
+def _draws(landings: list[Landing], site: Deployment) -> dict[str, Outcome]:
+    """Return how fair a split over the nodes is, by which clients it is of."""
+    counts = Counter(landings)
     groups = {
         f"over IPv{family}": [counts[node, family] for node in site.nodes]
         for family in FAMILIES
@@ -134,9 +154,7 @@ def _judge_spread(landed: list[Landing], site: Deployment, place: str, owed: Obl
         both = [sum(column) for column in zip(*groups.values(), strict=True)]
         draws["in all"] = fair_draw(both, ALPHA_CLIENTS)
         draws["taken together"] = fair_draws(list(groups.values()), ALPHA_CLIENTS)
-    for who, draw in draws.items():
-        _judge_draw(who, named(site.nodes), draw, place, owed)
-    owed.tell(f"{len(landed)} clients landed on {named(site.nodes)}")
+    return draws
 
 
 def _judge_draw(who: str, nodes: str, draw: Outcome, place: str, owed: Obligations) -> None:

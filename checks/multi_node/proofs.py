@@ -24,6 +24,7 @@ from checks.multi_node.steps import (
     Step,
     within,
 )
+from evidence.errors import Missing
 from evidence.event import Event
 from evidence.events.maintenance import (
     MaintenancePlanned,
@@ -48,10 +49,15 @@ def _unit(name: str) -> str:
 
 
 def maintenance(evidence: Evidence, site: Deployment) -> Maintenance:
-    """Read the last maintenance that was planned; raise Missing when none was, or nothing typed."""
+    """Read the last maintenance that was planned; Missing: none was, or no step of it typed."""
     planned = evidence.last(MaintenancePlanned)
     units = {_unit(name) for node in site.nodes for name in _names(site, node)}
-    runs = [one for one in evidence.need(ScriptRun) if one.script in (*ORDER, REBOOT)]
+    typed = evidence.need(ScriptRun)
+    guides = (one for one in typed if one.script in (*ORDER, REBOOT))
+    runs = [one for one in guides if any(_stands_for(one, site))]
+    if not runs:
+        others = ", ".join(sorted({f"{one.script} on {one.source}" for one in typed}))
+        raise Missing(f"no step of a maintenance was typed: only {others}")
     since_ns = min([planned.at_ns, *(one.began_ns for one in runs)])
     changes = [
         one

@@ -16,7 +16,7 @@ from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES, RECORD_TYPE
-from checks.multi_node.traffic import port_owner
+from checks.multi_node.sorting import from_dns_server
 from checks.protocols.dns import Answer, Malformed, parse_answer
 from checks.protocols.round_robin import (
     ALPHA_QUERIES,
@@ -27,10 +27,7 @@ from checks.protocols.round_robin import (
 )
 from evidence.errors import Imprecise
 from evidence.events.multi_node import DnsAnswered
-from evidence.packets import UDP, parse
 from evidence.scenario import Evidence
-
-_DNS_PORT = 53
 
 
 @dataclass(frozen=True)
@@ -58,22 +55,14 @@ def answers_rotate(evidence: Evidence, owed: Obligations) -> None:
 
 def _answers_on_wire(evidence: Evidence, site: Deployment) -> list[_Sent]:
     """Return the answers for the shared name that the DNS server sent the client, in order."""
-    server, client = (one.addresses.values() for one in (site.services, site.client))
     answers = []
-    for frame in evidence.frames():
-        packet = parse(frame.data)
-        if packet is None or (packet.protocol, packet.source_port) != (UDP, _DNS_PORT):
-            continue
-        if packet.source not in server or packet.target not in client:
-            continue
-        if port_owner(frame) != site.services.name or not frame.passed_to_all:
-            continue
+    for one in from_dns_server(evidence, site, site.client.addresses.values()):
         try:
-            answer = parse_answer(packet.payload)
+            answer = parse_answer(one.message)
         except Malformed as error:
-            raise Imprecise(f"a DNS answer at {frame.at_ns} cannot be read: {error}") from error
+            raise Imprecise(f"a DNS answer at {one.at_ns} cannot be read: {error}") from error
         if answer is not None and answer.name == site.shared_name:
-            answers.append(_Sent(frame.at_ns, answer))
+            answers.append(_Sent(one.at_ns, answer))
     return answers
 
 

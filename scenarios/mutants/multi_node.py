@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from checks.multi_node.steps import START, STOP, UPDATE_CONTROLLER, UPDATE_NODE
+from provision.action import Command
 from provision.multi_node import profiles
 from provision.multi_node.controller import CA
 from provision.multi_node.maintenance import SCRIPTS, STOP_NODE
 from provision.multi_node.nodes import CONFIG as NODE_CONFIG
-from provision.multi_node.requirements import HOME
+from provision.multi_node.requirements import ARCHIVE, HOME
 from provision.multi_node.services import nodes_path
 from provision.multi_node.site import Site
 from provision.platform import Platform, platform_of
-from scenarios.multi_node import test_maintenance
+from scenarios.multi_node import test_maintenance, test_outages
 from scenarios.mutants.mutant import Broken, Mutant, MutantNotApplied
 
 CONFIG = "/etc/vpn-server-api/config.php"
@@ -211,6 +212,12 @@ def unit_not_enabled(broken: Broken, site: Site, _: Platform) -> None:
     broken.lab[node].run(f"systemctl disable openvpn-server@{node}-0 openvpn-server@{node}-1")
 
 
+def applied_where_it_was_deployed(broken: Broken) -> None:
+    """Let apply_changes.sh be typed as the guide prints it, where its `cd documentation-2` led."""
+    printed = Command(f"cd {HOME}/{ARCHIVE}\n{ARCHIVE}/apply_changes.sh")
+    broken.stand_in(test_outages, "apply_changes", lambda *_, **__: (printed,))
+
+
 def hook_that_lets_all_in(broken: Broken, site: Site, platform: Platform) -> None:
     """Let the last node ask nobody who may come in."""
     path = f"{platform.hooks}/client-connect"
@@ -283,7 +290,7 @@ MUTANTS = (
     ),
     Mutant(
         "MN-23", f"{_BALANCING}test_clients_that_connect_by_the_shared_name_land_on_all_nodes",
-        "client", "its resolver sorts addresses, node-a's first", ("do not spread over",),
+        "client", "its resolver sorts addresses, node-a's first", ("RFC 6724", "/etc/gai.conf"),
         of_site(resolver_that_sorts), more="sorts",
     ),
     Mutant(
@@ -319,6 +326,13 @@ MUTANTS = (
         f"{_OUTAGES}test_apply_changes_twice_changes_nothing_and_fails_without_the_controller",
         "node-b", "a controller that cannot be reached is no failure",
         ("node-b: apply_changes.sh ended with 0",), of_site(failure_unheard),
+    ),
+    Mutant(
+        "MN-14",
+        f"{_OUTAGES}test_apply_changes_twice_changes_nothing_and_fails_without_the_controller",
+        "node-b", "documentation-2/apply_changes.sh is typed inside documentation-2, where the"
+        " guide's `cd` has led", ("node-b: apply_changes.sh ended with 127",),
+        applied_where_it_was_deployed, more="as-printed",
     ),
     Mutant(
         "MN-24", f"{_OUTAGES}test_clients_of_a_node_that_dies_go_to_another_by_themselves",

@@ -80,6 +80,13 @@ MUTANTS = (
         InMachine("controller", _SERVERS_AS_CLIENTS),
     ),
     Mutant(
+        "MN-09",
+        f"{_CONTROLLER}test_certificates_are_made_by_vpn_ca_and_keys_are_nobody_elses",
+        "controller", "chmod 0640 *.crt *.key, as the guide prints it",
+        (f"{CA}/ca.key may be read by others: 640",),
+        InMachine("controller", f"cd {CA} && chmod 0640 *.crt *.key"), more="as-printed",
+    ),
+    Mutant(
         "MN-12", "test_nodes.py::test_a_node_deploys_the_profiles_of_its_list_and_no_others",
         "node-b", "its profileList is left out", ("node-b has no profileList",),
         of_site(without_a_list),

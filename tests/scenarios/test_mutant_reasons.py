@@ -19,12 +19,14 @@ from checks.engine.verdict import Verdict
 from checks.multi_node.steps import START, STOP, UPDATE_CONTROLLER, UPDATE_NODE
 from evidence.events.pair import SteadyBegan
 from lab.lab import Lab
+from provision.multi_node.controller import CA
 from scenarios.failover import test_logs_and_sync, test_sessions, test_troubleshooting
 from scenarios.failover.pair import Pair
 from scenarios.multi_node import test_maintenance
 from scenarios.mutants import failover_sessions, failover_takeovers
 from scenarios.mutants.mutant import Broken, Mutant
 from scenarios.mutants.plugin import every
+from tests.checks.factories import Run as OfNodes
 from tests.checks.failover.parted import split
 from tests.checks.failover.recording import Run
 from tests.checks.failover.test_keepalived import keepalived
@@ -32,8 +34,10 @@ from tests.checks.failover.test_returning import failback, loop
 from tests.checks.failover.test_syncing import synced
 from tests.checks.failover.test_tokens import resumed
 from tests.checks.failover.test_validating import STATE, validated
-from tests.checks.multi_node.maintained import maintenance
+from tests.checks.multi_node.installed_runs import run_mn_09
+from tests.checks.multi_node.maintained import applied, maintenance
 from tests.checks.multi_node.runs import WRONG, run_mn_23
+from tests.checks.multi_node.test_sorting import ALL_AT_A, answered
 from tests.scenarios.failover_stage import Stage
 
 BY_NAME = {mutant.name: mutant for mutants in every().values() for mutant in mutants}
@@ -102,6 +106,22 @@ def judged(run: Run, requirement: str) -> Verdict:
     return run.judge(requirement)
 
 
+def with_mode_as_printed() -> OfNodes:
+    run = run_mn_09()
+    for file in run.find("credentials.shown", "controller")["files"]:
+        if file["path"].startswith(CA):
+            file["mode"] = "640"
+    return run
+
+
+def applied_where_it_was_deployed() -> OfNodes:
+    """As the shell says it, which finds no documentation-2 in itself."""
+    run = applied()
+    for typed in run.all("script.run"):
+        typed.update(status=127, output="sh: documentation-2/apply_changes.sh: not found")
+    return run
+
+
 KILLED: dict[str, Callable[[Path], Verdict]] = {
     "FO-44": lambda at: judged(not_split(at), "FO-44"),
     "FO-09": lambda at: judged(ucarp_started(at), "FO-09"),
@@ -114,7 +134,9 @@ KILLED: dict[str, Callable[[Path], Verdict]] = {
     ),
     "FO-38": lambda at: judged(revoked(at), "FO-38"),
     "FO-47": lambda at: judged(keepalived(at, preempting=True), "FO-47"),
-    "MN-23-sorts": lambda at: run_mn_23(("node-a", 4, 8), ("node-a", 6, 8)).judge("MN-23", at),
+    "MN-23-sorts": lambda at: answered(run_mn_23(*ALL_AT_A)).judge("MN-23", at),
+    "MN-09-as-printed": lambda at: with_mode_as_printed().judge("MN-09", at),
+    "MN-14-as-printed": lambda at: applied_where_it_was_deployed().judge("MN-14", at),
     "MN-25": lambda at: maintenance(WRONG).judge("MN-25", at),
 }
 

@@ -83,6 +83,13 @@ def test_a_key_that_others_may_read_is_found(tmp_path: Path, source: str) -> Non
     assert "may be read by others: 644 root:root" in judge_mutant(run, "MN-09", tmp_path)
 
 
+def test_a_groups_key_is_no_secret_of_the_authority(tmp_path: Path) -> None:
+    run = run_mn_09()
+    credential(run, "controller", "authority", "key")["mode"] = "640"
+    text = judge_mutant(run, "MN-09", tmp_path)
+    assert "/root/ca/ca.key may be read by others: 640 root:root" in text
+
+
 def test_a_copy_of_a_key_that_others_may_read_is_found_too(tmp_path: Path) -> None:
     run = run_mn_09()
     copy = file("server", "key", "/root/vpn-daemon.key", "604")

@@ -179,6 +179,26 @@ def test_an_update_that_wrote_nothing_is_in_doubt(tmp_path: Path) -> None:
     assert "update_node.sh on node-b: it did not write node-b-0.conf, node-b-1.conf" in text
 
 
+@pytest.mark.parametrize("requirement", ["MN-25", "MN-26", "MN-27"])
+@pytest.mark.parametrize(
+    ("script", "machine"),
+    [
+        ("apply_changes.sh", "node-a"),
+        ("convert_to_controller.sh", "controller"),
+        ("reboot", "client"),
+    ],
+)
+def test_what_was_typed_and_is_no_step_of_a_maintenance_is_named(
+    requirement: str, script: str, machine: str, tmp_path: Path
+) -> None:
+    run = maintenance()
+    (of_one,) = [one for one in run.events if one[2] is of_script(run, STOP)]
+    run.events = [one for one in run.events if one[0] != "script.run"]
+    run.events.append(("script.run", machine, {**of_one[2], "script": script, "typed": script}))
+    text = judged(run, requirement, tmp_path, Status.UNKNOWN)
+    assert f"no step of a maintenance was typed: only {script} on {machine}" in text
+
+
 def test_a_script_that_fails_is_a_violation(tmp_path: Path) -> None:
     run = maintenance()
     of_script(run, UPDATE_NODE).update(status=1, output="yum: not found")

@@ -15,6 +15,8 @@ IDLE_S = 120.0
 """For a whole line to come, and for an answer to be taken."""
 REQUEST_S = 45.0
 """For one request; a port that was not asked by then has no clients. The controller waits 60 s."""
+MOST_CLIENTS = 65_536
+"""Of one list: a port may be named, and is asked, thousands of times."""
 
 
 @dataclass
@@ -60,8 +62,19 @@ class Session:
         return b"OK: 0\n"
 
     async def _list(self) -> bytes:
-        done = await _all(self.management.clients(port) for port in self.ports)
-        rows = [str(client) for clients in done for client in clients]
+        rows: list[str] = []
+        left_out = 0
+
+        async def ask(port: int) -> None:
+            nonlocal left_out
+            told = [str(client) for client in await self.management.clients(port)]
+            room = MOST_CLIENTS - len(rows)
+            rows.extend(told[:room])
+            left_out += len(told[room:])
+
+        await _all(ask(port) for port in self.ports)
+        if left_out:
+            say("WARNING", f"a list has {MOST_CLIENTS} clients at most: {left_out} are left out")
         return "\n".join([f"OK: {len(rows)}", *rows, ""]).encode("ascii")
 
 

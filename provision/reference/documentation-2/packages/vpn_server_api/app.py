@@ -13,7 +13,9 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from flask import Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException
 
+from vpn_lib_common import request_body
 from vpn_lib_common.installation import ROOT
 from vpn_lib_common.php_config import ConfigSyntaxError
 from vpn_server_api import node_calls, portal_calls
@@ -52,6 +54,10 @@ def _serve(controller: Controller, path: str) -> Response:
         return _answer(path, call.run(controller, _parameters(request)))
     except HttpError as error:
         return _refusal(error.status, str(error), error.headers)
+    except request_body.BodyError as error:
+        return _refusal(error.status, str(error), {})
+    except HTTPException as error:  # a form of too many parts
+        return _refusal(error.code or 400, error.name, {})
     except ConfigSyntaxError as error:
         syslog.syslog(syslog.LOG_ERR, str(error))
         return Response(b"", 500, content_type="text/html; charset=UTF-8")
@@ -84,6 +90,7 @@ def _route(path: str, method: str) -> Call:
 def _parameters(asked: Request) -> Parameters:
     if asked.method != "POST":
         return Parameters("query", _fields(asked.query_string))
+    request_body.take(asked.environ)
     if asked.mimetype == "application/x-www-form-urlencoded":
         return Parameters("post", _fields(asked.get_data()))
     return Parameters("post", asked.form)

@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import IO
 
 DAEMON_PORT = 41194
+LONGEST_LINE = 4096
+"""Octets of an answer's line: a name and two addresses take some 150."""
+MOST_CLIENTS = 65_536
+"""Of one list; vpn-daemon tells of no more."""
 _PEER_NAME = "vpn-daemon"
 _CIPHERS = "ECDHE-RSA-AES256-GCM-SHA384"
 _TIMEOUT_S = 5.0
@@ -63,7 +67,10 @@ class DaemonSession:
 
     def clients(self) -> list[Client]:
         """Return who is connected."""
-        return [Client(*self._line().split(" ", 2)) for _ in range(self._ask("LIST"))]
+        count = self._ask("LIST")
+        if count > MOST_CLIENTS:
+            raise DaemonError(f"it tells of {count} clients, which is more than {MOST_CLIENTS}")
+        return [Client(*self._line().split(" ", 2)) for _ in range(count)]
 
     def _ask(self, *words: str) -> int:
         self.stream.write(" ".join(words).encode("ascii") + b"\n")
@@ -74,7 +81,9 @@ class DaemonSession:
         return int(answer[4:])
 
     def _line(self) -> str:
-        line = self.stream.readline()
+        line = self.stream.readline(LONGEST_LINE)
+        if len(line) == LONGEST_LINE:
+            raise DaemonError(f"it says a line of {LONGEST_LINE} octets or more")
         if not line.endswith(b"\n"):
             raise DaemonError("the daemon closed the connection")
         return line.decode("ascii").rstrip("\r\n")

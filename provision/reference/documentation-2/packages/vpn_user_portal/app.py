@@ -20,7 +20,7 @@ from urllib.parse import quote
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
-from vpn_lib_common import php_config
+from vpn_lib_common import php_config, request_body
 from vpn_lib_common.api_client import ApiClient
 from vpn_lib_common.command import EXPECTED, describe
 from vpn_lib_common.installation import ROOT
@@ -43,7 +43,6 @@ _ADMINS: Mapping[str, Mapping[str, Page]] = {
     "/users": {"GET": admin_pages.users},
     "/user": {"GET": admin_pages.user, "POST": admin_pages.manage_user},
 }
-_LARGEST_FORM = 1 << 16
 _STYLE = Path(__file__).with_name("screen.css")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'",
@@ -81,7 +80,6 @@ class Portal:
 def create_app(root: Path = ROOT) -> Flask:
     """Return the portal installed under ``root``."""
     app = Flask("vpn_user_portal", root_path=str(Path(__file__).parent), static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = _LARGEST_FORM
     portal = Portal(root)
     # Ahead of Flask's routing: a login comes before it.
     app.before_request(lambda: _serve(portal, request))
@@ -96,7 +94,9 @@ def _serve(portal: Portal, asked: Request) -> Response:
         answer = _answer(portal, asked, place, path)
     except HttpError as error:
         answer = _refusal(asked, place, error.status, str(error), error.headers)
-    except HTTPException as error:  # a form that is too large, or none
+    except request_body.BodyError as error:
+        answer = _refusal(asked, place, error.status, str(error), {})
+    except HTTPException as error:  # a form of too many parts
         answer = _refusal(asked, place, error.code or 400, error.name, {})
     except (*EXPECTED, sqlite3.Error) as error:
         syslog.syslog(syslog.LOG_ERR, f"vpn-user-portal: {describe(error)}")
@@ -108,6 +108,7 @@ def _serve(portal: Portal, asked: Request) -> Response:
 
 def _answer(portal: Portal, asked: Request, place: Place, path: str) -> Response:
     login.refuse_forgery(asked, place)
+    request_body.take(asked.environ)
     if (asked.method, path) == ("POST", "/_form/auth/verify"):
         secure = portal.config.get("secureCookie", True) is not False
         return login.log_in(asked, place, portal.users, portal.sessions, secure=secure)
