@@ -29,7 +29,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.hosts_figures import Figures, Recorded, collected, figures
-from bench.hosts_model import EVIDENCE, SCENARIO, TRANSFER, Costs, Simulated, simulate
+from bench.hosts_model import EVIDENCE, SCENARIO, TRANSFER, WORKERS, Costs, Simulated, simulate
 from lab.errors import LabError
 from provision.deploy import GUIDES
 from scenarios import timings
@@ -56,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labs", type=whole, help="of each host (default: as the run, or cores)")
     assumed = parser.add_argument_group("assumptions")
     assumed.add_argument("--begin", type=above, default=15.0, help="s to set up a host")
+    assumed.add_argument(
+        "--worker", type=above, default=1.0, help="s to start a worker, one after another"
+    )
     assumed.add_argument("--provision", type=above, default=0.0, help="s, 0: it was frozen before")
     assumed.add_argument("--thaw", type=above, help="s for a lab (default: as in the run)")
     assumed.add_argument("--checkpoint", type=above, default=1200.0, help="MiB that a host fetches")
@@ -66,7 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--link", type=_number(float, 0.001), default=1000.0, help="Mbit/s of a host, each way"
     )
     assumed.add_argument(
-        "--pass-on", action="store_true", help="hosts fetch from each other, not from the first"
+        "--pass-on",
+        action="store_true",
+        help="hosts fetch from each other, past home: a run of today lets all go through home",
     )
 
 
@@ -92,7 +97,7 @@ def measure(arguments: argparse.Namespace) -> Mapping[str, object]:
         "durations": dict(known.sources),
         "assumptions": {"labs_of_a_host": labs, **asdict(costs)},
         "longest": {"scenario": longest, "seconds": round(known.seconds[longest], 1)},
-        "floor_s": round(costs.begin_s + costs.thaw_s + known.seconds[longest], 1),
+        "floor_s": round(costs.begin_s + costs.worker_s + costs.thaw_s + known.seconds[longest], 1),
         "hosts": [_row(run, one, known) for run in runs],
         "validation": _validation(recorded, durations) if recorded else None,
     }
@@ -113,6 +118,7 @@ def _costs(arguments: argparse.Namespace, recorded: Recorded | None) -> Costs:
         round(evidence_mib, 2),
         arguments.link,
         arguments.pass_on,
+        arguments.worker,
     )
 
 
@@ -139,11 +145,15 @@ def _bound(run: Simulated, known: Figures) -> str:
     scenarios = [leg for leg in run.chain if leg.kind == SCENARIO]
     moved = {
         kind: sum(leg.seconds for leg in run.chain if leg.kind == kind)
-        for kind in (TRANSFER, EVIDENCE)
+        for kind in (TRANSFER, EVIDENCE, WORKERS)
     }
     kind = max(moved, key=moved.__getitem__)
     longest = max(scenarios, key=lambda leg: leg.seconds)
     if moved[kind] > sum(leg.seconds for leg in scenarios):
+        if kind == WORKERS:
+            return (
+                f"starting {run.labs} workers one after another, {moved[kind]:.0f} s of {run.last}"
+            )
         return f"transfers: {kind}, {moved[kind]:.0f} s of {run.last}"
     share, name = longest.seconds / run.wall_s, timings.short(longest.what)
     if len(scenarios) == 1 or share > 0.5:

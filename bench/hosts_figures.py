@@ -1,7 +1,8 @@
 """How long scenarios take, for the model of a run over many hosts: measured, remembered, guessed.
 
 A run's `timings.json` tells of its own scenarios (without their thaws, which the model adds where
-it has them); what it lacks was remembered by earlier runs, or is an estimate.
+it has them); what it lacks was remembered by earlier runs, lasts as other cases of its test, or is
+an estimate.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from checks.engine.repetition import Repetition
 from checks.engine.seal import sealed
 from lab.errors import LabError
 from scenarios import timings
-from scenarios.durations import Durations
+from scenarios.durations import Durations, test_of
 
 _ROOT = Path(__file__).parent.parent
 _TAIL = 2000
+_SOURCES = ("measured", "as other repetitions", "remembered", "as other cases", "estimated")
 
 
 @dataclass(frozen=True)
@@ -92,21 +94,30 @@ class Figures:
 
 
 def figures(names: Iterable[str], recorded: Recorded | None, durations: Durations) -> Figures:
-    """Return how long each scenario takes: as in the run, else as others of its series did."""
+    """Return how long each scenario takes: as in the run, else as others of its series did.
+
+    One that neither the run nor the memory knows takes as long as other cases of its test.
+    """
     measured = recorded.own_s if recorded else {}
     of_series: dict[str, list[float]] = defaultdict(list)
+    of_test: dict[str, list[float]] = defaultdict(list)
     for name, took_s in measured.items():
         of_series[_series(name)].append(took_s)
+        of_test[test_of(name)].append(took_s)
     seconds: dict[str, float] = {}
-    sources = dict.fromkeys(("measured", "as other repetitions", "remembered", "estimated"), 0)
+    sources = dict.fromkeys(_SOURCES, 0)
     for name in names:
         if name in measured:
             seconds[name], source = measured[name], "measured"
         elif others := of_series.get(_series(name)):
             seconds[name], source = statistics.median(others), "as other repetitions"
+        elif durations.knows(name):
+            seconds[name], source = durations.expected_s(name), "remembered"
+        elif cases := of_test.get(test_of(name)):
+            seconds[name], source = statistics.median(cases), "as other cases"
         else:
             seconds[name] = durations.expected_s(name)
-            source = "remembered" if durations.knows(name) else "estimated"
+            source = "estimated" if durations.of_other_cases_s(name) is None else "as other cases"
         sources[source] += 1
     return Figures(seconds, sources)
 

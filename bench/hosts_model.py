@@ -3,13 +3,19 @@
 Who runs what is decided by `scenarios.workers` itself; only its workers and its clock are pretended
 here. Between two events nothing happens, so an hour takes no time. What a lab waits for, in order:
 
-- its host is set up (`begin_s`); the guide's checkpoint is provisioned on the first host
-  (`provision_s`), and fetched once by each other host, over the first one's link, one after the
-  other, or, `passed_on`, from any host that has it and sends it to nobody else just then;
+- its host is set up (`begin_s`), and all workers are started, one after another (`worker_s` each):
+  xdist does so, and shares out nothing before the last has collected;
+- the guide's checkpoint is provisioned on the first host (`provision_s`), and fetched once by each
+  other host, over the first one's link, one after the other, or, `passed_on`, from any host that
+  has it and sends it to nobody else just then;
 - the lab is thawed, when it is its first of a guide, or another guide's than before (`thaw_s`);
 - the scenario runs, as long as it ran here: labs of one host do not slow each other down further;
-- its evidence comes home over the first host's link, which takes it in as fast as it gives
-  checkpoints out, one scenario's after another's; from the first host itself there is no way to go.
+- at the end, evidence that is not home yet. It comes while the lab goes on, over the first host's
+  link, which takes it in as fast as it gives checkpoints out, one scenario's after another's; from
+  the first host itself there is no way to go.
+
+Not in it: the checkout on its way to each host, and scenarios that are carried out again because a
+host was busy, but for those of the run that it is made of, whose attempts are added up.
 """
 
 from __future__ import annotations
@@ -26,8 +32,9 @@ import pytest
 from scenarios.durations import Durations
 from scenarios.workers import LongestFirst
 
-BEGIN, TRANSFER, THAW, SCENARIO, EVIDENCE, WAIT = (
+BEGIN, WORKERS, TRANSFER, THAW, SCENARIO, EVIDENCE, WAIT = (
     "setting up the host",
+    "starting workers",
     "checkpoint",
     "thaw",
     "scenario",
@@ -48,6 +55,7 @@ class Costs:
     evidence_mib: float = 0.0
     link_mbit: float = 1000.0
     passed_on: bool = False
+    worker_s: float = 0.0
 
     def over_link_s(self, mib: float) -> float:
         """Return how long so much takes over a host's link."""
@@ -91,6 +99,8 @@ class _Lab:
     runs: bool = False
     guide: str = ""
     free_s: float = 0.0
+    home_s: float = 0.0
+    """When the last of its evidence is home."""
     legs: list[Leg] = field(default_factory=list)
 
     @property
@@ -142,7 +152,7 @@ class _Run:
         self._home_s = 0.0  # when the first host is free to take evidence in
         self._there: dict[tuple[int, str], float] = {}
         self._order = count()
-        self._events: list[tuple[float, int, _Lab, bool]] = []
+        self._events: list[tuple[float, int, _Lab]] = []
         self._labs = [
             _Lab(host, f"lab {lab} of host {host}")
             for host in range(
@@ -151,6 +161,7 @@ class _Run:
             for lab in range(1, labs + 1)
         ]
         self._hosts = hosts
+        self._ready_s = costs.begin_s + costs.worker_s * len(self._labs)
         config = SimpleNamespace(
             getvalue=lambda _: ["popen"] * len(self._labs), getoption=lambda _: None
         )
@@ -167,12 +178,11 @@ class _Run:
         self._scheduler.schedule()
         self._begin()
         while self._events:
-            self._now, _, lab, is_home = heapq.heappop(self._events)
-            if is_home:
-                self._done(lab)
-            else:
-                self._bring_home(lab)
-        last = max(self._labs, key=lambda lab: lab.free_s)
+            self._now, _, lab = heapq.heappop(self._events)
+            self._bring_home(lab)
+            self._done(lab)
+        last = max(self._labs, key=lambda lab: max(lab.free_s, lab.home_s))
+        last.spend(EVIDENCE, "of all that it ran", last.home_s)
         worked = sum(leg.seconds for lab in self._labs for leg in lab.legs if leg.kind == SCENARIO)
         return Simulated(
             self._hosts, len(self._labs), last.free_s, worked, last.name, tuple(last.legs)
@@ -193,16 +203,17 @@ class _Run:
             lab.spend(WAIT, "", self._now)
         else:
             lab.spend(BEGIN, f"host {lab.host}", self._costs.begin_s)
+            lab.spend(WORKERS, f"{len(self._labs)} of them", self._ready_s)
         lab.spend(TRANSFER, f"of {guide} to host {lab.host}", self._fetched_s(lab, guide))
         if lab.guide != guide:
             lab.spend(THAW, guide, lab.free_s + self._costs.thaw_s)
             lab.guide = guide
         lab.spend(SCENARIO, name, lab.free_s + self._seconds[name])
-        self._note(lab.free_s, lab, is_home=False)
+        heapq.heappush(self._events, (lab.free_s, next(self._order), lab))
 
     def _fetched_s(self, lab: _Lab, guide: str) -> float:
         """Return when a guide's checkpoint is on a lab's host."""
-        provisioned_s = self._costs.begin_s + self._costs.provision_s
+        provisioned_s = self._ready_s + self._costs.provision_s
         if lab.host == 1:
             return provisioned_s
         if (lab.host, guide) not in self._there:
@@ -217,14 +228,9 @@ class _Run:
     def _bring_home(self, lab: _Lab) -> None:
         if lab.host != 1 and self._costs.evidence_mib:
             took_s = self._costs.over_link_s(self._costs.evidence_mib)
-            self._home_s = max(self._now, self._home_s) + took_s
-            lab.spend(EVIDENCE, self._names[lab.queue[0]], self._home_s)
-        self._note(lab.free_s, lab, is_home=True)
+            self._home_s = lab.home_s = max(self._now, self._home_s) + took_s
 
     def _done(self, lab: _Lab) -> None:
         lab.runs = False
         self._scheduler.mark_test_complete(lab, lab.queue.pop(0))
         self._begin()
-
-    def _note(self, at_s: float, lab: _Lab, *, is_home: bool) -> None:
-        heapq.heappush(self._events, (at_s, next(self._order), lab, is_home))

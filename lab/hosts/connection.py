@@ -4,6 +4,9 @@ OpenSSH's own client holds it (its control master), as pytest-xdist's workers ar
 client, too. Each command and each transfer is a session on it. When it is cut, all of them end at
 once; when this process dies, its end of a pipe does, and the connection with it. A worker has a
 connection of its own: an OpenSSH server takes ten sessions on one. It ends with its host's tether.
+
+A server of SSH ends no command whose connection is gone: it only closes its pipes. What is fed, or
+speaks, ends by that. All else runs below `lab.hosts.watched`, which ends it.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import IO
 
 from evidence.printable import visible
 from lab.errors import HostLost, HostsError, LabError
+from lab.hosts import watched
 from lab.hosts.file import Host
 
 LOST = 255
@@ -164,11 +168,18 @@ class Connection:
             process_group=0,
         )
 
-    def run(self, line: str, given: bytes = b"", *, within_s: float = 120) -> Said:
-        """Run a command to its end. HostLost when the host is gone, or it takes longer."""
-        with self.start(line) as process:
+    def run(self, line: str, given: bytes | None = None, *, within_s: float = 120) -> Said:
+        """Run a command to its end. HostLost when the host is gone, or it takes longer.
+
+        given: what the command is fed, and ends by when that is cut short. One that is fed nothing
+        is ended on the host when the connection is gone, or this process.
+        """
+        with self.start(watched.script(line) if given is None else line) as process:
             try:
-                out, err = process.communicate(given, within_s)
+                if given is None:
+                    out, err = watched.ended(process, within_s)
+                else:
+                    out, err = process.communicate(given, within_s)
             except subprocess.TimeoutExpired:
                 process.kill()
                 what = line if len(line) < 60 else f"{line[:60]}..."
@@ -182,7 +193,7 @@ class Connection:
             raise HostLost(f"{self.host.name}: {_reason(err)}")
         return Said(process.returncode, out, err.decode(errors="replace"))
 
-    def need(self, line: str, given: bytes = b"", *, within_s: float = 120) -> bytes:
+    def need(self, line: str, given: bytes | None = None, *, within_s: float = 120) -> bytes:
         """Return what a command says that has to succeed; LabError when it does not."""
         said = self.run(line, given, within_s=within_s)
         if said.status:

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 
 from lab.errors import HostsError, LabError
 from lab.hosts.checkout import Checkout
-from lab.hosts.connection import Connection
+from lab.hosts.connection import Connection, Said, last_line
 
 _SETS_UP_WITHIN_S = 1800.0
-_SEED = """cd {here} && [ -e .venv ] || for other in $(ls -dt ../*/.venv 2>/dev/null); do
+_ERROR = "setup: error: "
+_SEED = """cd {here} && rm -rf .unfinished-venv || exit
+[ -e .venv ] || for other in $(ls -dt ../*/.venv 2>/dev/null); do
 cp -a --reflink=auto "$other" .unfinished-venv && mv .unfinished-venv .venv; break; done"""
 
 
@@ -33,9 +35,21 @@ def make_ready(
                 "--set-up-hosts"
             )
         connection.need(_SEED.format(here=here), within_s=_SETS_UP_WITHIN_S)
-        connection.need(f"cd {here} && {setup}", within_s=_SETS_UP_WITHIN_S)
+        said = connection.run(f"cd {here} && {setup}", within_s=_SETS_UP_WITHIN_S)
+        if said.status:
+            raise LabError(_why(said))
     except HostsError:
         raise
     except LabError as error:
         why = error.message.removeprefix(f"{name}: ")
         raise HostsError(f"{name}: cannot be set up: {why}") from error
+
+
+def _why(said: Said) -> str:
+    """Return why `lab/setup` failed: its error, and what the program said that it is about."""
+    lines = said.err.splitlines()
+    at = next((n for n, line in enumerate(lines) if line.startswith(_ERROR)), None)
+    if at is None:
+        return last_line(said.err) or f"status {said.status}"
+    above = last_line("\n".join(lines[:at]))
+    return last_line(lines[at]) + (f" ({above})" if above else "")

@@ -12,7 +12,18 @@ import pytest
 from bench import hosts
 from bench.__main__ import main
 from bench.hosts_figures import Recorded, collected, figures
-from bench.hosts_model import EVIDENCE, SCENARIO, THAW, TRANSFER, WAIT, Costs, Simulated, simulate
+from bench.hosts_model import (
+    BEGIN,
+    EVIDENCE,
+    SCENARIO,
+    THAW,
+    TRANSFER,
+    WAIT,
+    WORKERS,
+    Costs,
+    Simulated,
+    simulate,
+)
 from lab.errors import LabError
 from lab.timing import Account, Kind, Share
 from scenarios.durations import Durations
@@ -96,6 +107,21 @@ def test_evidence_comes_home_over_one_link_but_from_the_first_host() -> None:
     assert kinds(three) == [SCENARIO, EVIDENCE]
 
 
+def test_a_lab_goes_on_while_its_evidence_comes_home() -> None:
+    costs = {"evidence_mib": 4, "link_mbit": MIB_A_SECOND}
+    assert run(scenarios(10, 10, 10, 10), 2, **costs).wall_s == pytest.approx(24)
+    slow = run(scenarios(10, 10, 10, 10), 2, evidence_mib=25, link_mbit=MIB_A_SECOND)
+    assert slow.wall_s == pytest.approx(10 + 25 + 25), "the second one's waits for the first one's"
+    assert kinds(slow) == [SCENARIO, SCENARIO, EVIDENCE]
+
+
+def test_workers_are_started_one_after_another_and_wait_for_the_last() -> None:
+    found = run(scenarios(10, 10), 2, labs=3, begin_s=5, worker_s=2)
+    assert found.wall_s == 5 + 6 * 2 + 10
+    assert kinds(found) == [BEGIN, WORKERS, SCENARIO]
+    assert run(scenarios(10), 100, labs=2, worker_s=1).wall_s == 210
+
+
 def test_another_guide_is_thawed_anew() -> None:
     both = scenarios(20) | scenarios(10, guide="multi_node")
     found = run(both, 1, thaw_s=3)
@@ -130,6 +156,23 @@ def test_what_was_measured_goes_before_what_is_remembered_or_guessed(tmp_path: P
         "measured": 2,
         "as other repetitions": 1,
         "remembered": 1,
+        "as other cases": 0,
+        "estimated": 1,
+    }
+
+
+def test_a_case_that_nobody_knows_takes_as_long_as_others_of_its_test(tmp_path: Path) -> None:
+    rows = [("gw0", f"{OTHER}[{case}]", 0.0, took) for case, took in (("a", 90.0), ("b", 110.0))]
+    told = Recorded.of(recorded(tmp_path, *rows, ("gw0", f"{IT}[c-1/2]", 0, 30), thaws=0))
+    known = Durations({"a::b[x]": 7, "a::b[y]": 9, "e::f": 50})
+    names = [f"{OTHER}[new]", f"{IT}[d-2/2]", "a::b[new]", "a::b[x]", "e::f[new]", "c::d[new]"]
+    found = figures(names, told, known)
+    assert list(found.seconds.values()) == [100, 30, 8, 7, 50, 10]
+    assert found.sources == {
+        "measured": 0,
+        "as other repetitions": 0,
+        "remembered": 1,
+        "as other cases": 4,
         "estimated": 1,
     }
 
@@ -165,6 +208,7 @@ def test_each_number_of_hosts_has_its_figures_and_what_bounds_it(
     asked: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("--begin=10", "--thaw=0", "--checkpoint=0", "--evidence=0", "--hosts=1,9", "--labs=1")
+    words += ("--worker=0",)
     told = said(capsys, "--run", str(asked), *words)
     one, nine = hosts_of(told)
     assert (one["wall_s"], nine["wall_s"]) == (150, 70)
@@ -181,9 +225,17 @@ def hosts_of(told: dict[str, object]) -> Sequence[dict[str, object]]:
 
 
 def test_a_slow_link_is_named(asked: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("--hosts=3", "--labs=1", "--link=8.4", "--checkpoint=500")
+    words = ("--hosts=3", "--labs=1", "--link=8.4", "--checkpoint=500", "--worker=0")
     (row,) = hosts_of(said(capsys, "--run", str(asked), *words))
     assert str(row["bound"]).startswith("transfers: checkpoint, 9")
+
+
+def test_many_workers_that_start_one_after_another_are_named(
+    asked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--hosts=100", "--labs=2", "--worker=1", "--checkpoint=0")
+    (row,) = hosts_of(said(capsys, "--run", str(asked), *words))
+    assert str(row["bound"]).startswith("starting 200 workers one after another, 200 s of")
 
 
 def test_the_model_is_compared_with_the_run_that_it_is_made_of(
@@ -218,6 +270,7 @@ def test_durations_of_another_file_are_used(
         "measured": 0,
         "as other repetitions": 0,
         "remembered": 3,
+        "as other cases": 0,
         "estimated": 0,
     }
     assert told["validation"] is None

@@ -35,7 +35,7 @@ def project(tmp_path: Path) -> Path:
     (root / "link").symlink_to("a file")
     setup = root / "lab" / "setup"
     setup.write_text(
-        '#!/bin/sh\n[ -e fails ] && { echo "setup: error: no network" >&2; exit 1; }\n'
+        "#!/bin/sh\n[ -e fails ] && { cat fails >&2; exit 1; }\n"
         'case "$*" in *--missing*) cat missing 2>/dev/null; exit 0 ;; esac\n'
         'echo "$*" >> calls; mkdir -p .venv; exit 0\n'
     )
@@ -116,10 +116,31 @@ def test_packages_want_consent_and_are_named_without(project: Path, host: Connec
 
 
 def test_a_setup_that_fails_is_one_line(project: Path, host: Connection) -> None:
-    (project / "fails").touch()
+    (project / "fails").write_text("setup: error: no network\n")
     with pytest.raises(HostsError) as refused:
         ready(project, host)
     assert refused.value.message == "one: cannot be set up: setup: error: no network"
+
+
+def test_a_setup_that_fails_says_what_stood_above_its_error(
+    project: Path, host: Connection
+) -> None:
+    (project / "fails").write_text(
+        "W: a warning\nE: dpkg was interrupted, run 'dpkg --configure -a'\n"
+        "setup: error: these packages could not be installed: gcc\nhint: the lines above say why\n"
+    )
+    with pytest.raises(HostsError) as refused:
+        ready(project, host)
+    assert refused.value.message == (
+        "one: cannot be set up: setup: error: these packages could not be installed: gcc "
+        "(E: dpkg was interrupted, run 'dpkg --configure -a')"
+    )
+
+
+def test_a_setup_that_fails_without_a_word_has_a_status(project: Path, host: Connection) -> None:
+    (project / "fails").touch()
+    with pytest.raises(HostsError, match="one: cannot be set up: status 1"):
+        ready(project, host)
 
 
 def test_what_was_installed_for_an_earlier_checkout_is_taken_over(
@@ -130,3 +151,13 @@ def test_what_was_installed_for_an_earlier_checkout_is_taken_over(
     (project / "a file").write_text("b")
     ready(project, host)
     assert (Path(Checkout.at(project).on(host)) / ".venv" / "package").exists()
+
+
+def test_what_was_half_taken_over_is_taken_over_anew(project: Path, host: Connection) -> None:
+    ready(project, host)
+    (Path(Checkout.at(project).on(host)) / ".venv" / "package").touch()
+    (project / "a file").write_text("b")
+    there, _ = brought(project, host)
+    (there / ".unfinished-venv" / "half").mkdir(parents=True)
+    ready(project, host)
+    assert [path.name for path in (there / ".venv").iterdir()] == ["package"]

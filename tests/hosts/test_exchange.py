@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -10,29 +13,28 @@ from lab.errors import LabError
 from lab.hosts.sharing.exchange import Exchange, Wish
 from lab.made_once import CAME, MAKE, Cached
 
-THING = Cached("checkpoint", "ab12")
+THING, OTHER = Cached("checkpoint", "ab12"), Cached("checkpoint", "cd34")
 
 
 class Played:
     """Hosts that only remember; what takes long is done when the test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, *hosts: str) -> None:
         self.has: set[str] = set()
         self.brought: list[tuple[str, str]] = []
         self.fails: set[str] = set()
         self.said: list[str] = []
         self.answers: list[tuple[Wish, str]] = []
         self.changed = threading.Condition()
-        self.exchange = Exchange(
-            ("one", "two", "three"), self._has, self._bring, self._answer, self.said.append
-        )
+        hosts = hosts or ("one", "two", "three")
+        self.exchange = Exchange(hosts, self._has, self._bring, self._answer, self.said.append)
 
     def _has(self, host: str, thing: Cached) -> bool:
-        assert thing == THING
+        assert thing in (THING, OTHER)
         return host in self.has
 
     def _bring(self, thing: Cached, giver: str, taker: str) -> None:
-        assert thing == THING
+        assert thing in (THING, OTHER)
         assert giver in self.has
         if taker in self.fails:
             raise LabError(f"{taker}: its image is another")
@@ -52,9 +54,9 @@ class Played:
             assert self.changed.wait_for(find, 30)
             return find()
 
-    def wants(self, host: str, name: str = "") -> Wish:
+    def wants(self, host: str, name: str = "", thing: Cached = THING) -> Wish:
         wish = Wish(host, name or f"of {host}")
-        self.exchange.wants(THING, wish)
+        self.exchange.wants(thing, wish)
         return wish
 
 
@@ -188,3 +190,49 @@ def test_who_waits_no_more_is_not_waited_for(played: Played) -> None:
     played.exchange.ended(THING, one)
     assert played.answered(three) == MAKE
     assert nothing_more(played, two)
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[partial[None]]:
+    """Give what takes long, as far as it has begun; a test lets it end."""
+    acts: list[partial[None]] = []
+
+    def beside(_: Exchange, act: Any, *told: object) -> None:
+        acts.append(partial(act, *told))
+
+    monkeypatch.setattr(Exchange, "_beside", beside)
+    return acts
+
+
+def givers(begun: list[partial[None]]) -> Counter[str]:
+    return Counter(act.args[2] for act in begun)
+
+
+def test_a_host_gives_to_two_at_once_and_who_has_it_by_then_gives_too(
+    begun: list[partial[None]],
+) -> None:
+    names = [f"host-{number}" for number in range(30)]
+    played = Played(*names)
+    played.has.add("host-0")
+    wishes = [played.wants(name) for name in names[1:]]
+    begun.pop(0)()  # the look around
+    assert givers(begun) == {"host-0": 2}
+    while begun:
+        assert max(givers(begun).values()) <= 2
+        begun.pop(0)()
+    assert {played.answered(wish) for wish in wishes} == {CAME}
+    assert Counter(giver for giver, _ in played.brought)["host-0"] < 10
+    assert played.said == []
+
+
+def test_a_host_that_is_free_again_gives_another_thing(begun: list[partial[None]]) -> None:
+    played = Played("one", "two", "three", "four")
+    played.has.add("one")
+    last = [played.wants(name) for name in ("two", "three")]
+    begun.pop(0)()
+    last.append(played.wants("four", thing=OTHER))
+    begun.pop()()
+    assert givers(begun) == {"one": 2}
+    while begun:
+        begun.pop(0)()
+    assert {played.answered(wish) for wish in last} == {CAME}

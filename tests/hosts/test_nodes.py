@@ -8,6 +8,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from xdist.dsession import DSession
+from xdist.scheduler import LoadScheduling
+from xdist.workermanage import Marker, NodeManager, WorkerController
 
 from lab.errors import LabError
 from scenarios.combinations import WHY
@@ -84,7 +87,30 @@ def behind() -> BaseException:
         return error
 
 
-@pytest.mark.parametrize("error", [FULL, behind(), ExceptionGroup("two", [ValueError(), FULL])])
+def caused(
+    error: Exception, *, cause: Exception | None = None, context: Exception | None = None
+) -> Exception:
+    error.__cause__, error.__context__ = cause, context
+    return error
+
+
+def in_a_circle() -> Exception:
+    one = LabError("one")
+    return caused(one, cause=caused(LabError("two"), context=one), context=FULL)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FULL,
+        OSError(errno.EDQUOT, "No space left on device for you"),
+        behind(),
+        caused(LabError("no"), cause=FULL),
+        caused(LabError("no"), context=FULL),
+        in_a_circle(),
+        ExceptionGroup("two", [ValueError(), FULL]),
+    ],
+)
 def test_a_full_disk_takes_the_worker_of_a_host_along(error: BaseException) -> None:
     with pytest.raises(OSError, match=r"its disk was full: .*No space left on device"):
         reported(error, vpnproof_host={})
@@ -94,6 +120,13 @@ def test_a_full_disk_takes_the_worker_of_a_host_along(error: BaseException) -> N
 def test_any_other_error_is_the_scenarios_own() -> None:
     reported(LabError("no"), vpnproof_host={})
     reported(OSError(errno.ENOENT, "no"), vpnproof_host={})
+    one = LabError("one")
+    reported(caused(one, cause=caused(LabError("two"), context=one)), vpnproof_host={})
+
+
+def test_a_scenario_that_met_no_error_is_reported() -> None:
+    item = SimpleNamespace(config=SimpleNamespace(workerinput={"vpnproof_host": {}}))
+    full_disk.pytest_runtest_makereport(cast(Any, item), cast(Any, SimpleNamespace(excinfo=None)))
 
 
 def noted(tmp_path: Path, *, lost: str, owed: set[str], differs: list[str]) -> list[str]:
@@ -110,11 +143,14 @@ def test_what_ended_on_a_host_and_did_not_come_home_is_told(tmp_path: Path) -> N
         "evidence of one is other at home than there: run.json: is gone"
     ]
     assert noted(tmp_path, lost="gone", owed=set(), differs=[]) == []
+    assert noted(tmp_path, lost="", owed={"x.py::test_a"}, differs=[]) == [], "it may come yet"
 
 
-@pytest.mark.parametrize(("incomplete", "status"), [(["a line"], 1), ([], 0)])
+@pytest.mark.parametrize(
+    ("incomplete", "before", "status"), [(["a line"], 0, 1), ([], 0, 0), (["a line"], 2, 2)]
+)
 def test_a_run_whose_evidence_is_not_whole_is_no_success(
-    tmp_path: Path, incomplete: list[str], status: int
+    tmp_path: Path, incomplete: list[str], before: int, status: int
 ) -> None:
     fleet = SimpleNamespace(members={}, finish=lambda *_, **__: None)
     plugin = OverHosts(cast(Fleet, fleet), {}, tmp_path)
@@ -122,9 +158,25 @@ def test_a_run_whose_evidence_is_not_whole_is_no_success(
         Notes,
         SimpleNamespace(part=None, arrived=None, close=lambda: None, incomplete=lambda: incomplete),
     )
-    session = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    session = SimpleNamespace(exitstatus=pytest.ExitCode(before))
     plugin.pytest_sessionfinish(cast(pytest.Session, session))
     assert session.exitstatus == status
+    lines: list[str] = []
+    reporter = SimpleNamespace(write_line=lambda line, **_: lines.append(line), stats={})
+    plugin.fleet.missing = {}
+    plugin.pytest_terminal_summary(cast(Any, reporter))
+    assert lines == incomplete
+
+
+def test_workers_are_set_up_so_that_one_that_cannot_be_is_one_that_died(tmp_path: Path) -> None:
+    plugin, manager = OverHosts(cast(Any, SimpleNamespace()), {}, tmp_path), Manager()
+    plugin._dsession = SimpleNamespace(nodemanager=manager)
+    plugin.pytest_xdist_setupnodes()
+    events: list[Event] = []
+    manager.setup_node(SPEC, events.append)
+    assert [name for name, _ in events] == ["errordown"]
+    with pytest.raises(OSError, match="HostNotFound"):
+        plugin._set_up(cast(Any, SPEC), events.append)
 
 
 def test_files_of_home_are_not_named_to_a_worker(
@@ -145,6 +197,81 @@ def test_files_of_home_are_not_named_to_a_worker(
         notify_inproc=print,
     )
     OverHosts(fleet, {"one": 1}, Path(__file__).parents[2]).pytest_configure_node(node)
+    assert node.notify_inproc is not print, "it hears of an internal error"
     told = node.workerinput["vpnproof_host"]["environment"]
     assert told["VPNPROOF_CAPTURE_MIB"] == "9"
     assert not {WHY, TERMINAL_OF_RUN} & told.keys()
+
+
+def mend(what: str) -> str:
+    from xdist import __version__
+
+    return (
+        f"pytest-xdist {__version__} {what}: see what took its place, and mend "
+        "scenarios/over_hosts/nodes.py, plugin.py and scenarios/workers.py; until then keep the "
+        "version of requirements.lock"
+    )
+
+
+def xdists_own(events: list[Event]) -> Any:
+    """Make a worker's controller as xdist has it, which nothing was started for."""
+    plugins = SimpleNamespace(register=lambda _: None)
+    config = SimpleNamespace(pluginmanager=plugins, option=SimpleNamespace(debug=False))
+    manager, gateway = SimpleNamespace(specs=[], testrunuid=""), SimpleNamespace(id="one-0")
+    node = WorkerController(
+        cast(Any, manager), cast(Any, gateway), cast(Any, config), events.append
+    )
+    node.channel = SimpleNamespace(_getremoteerror=lambda: None)
+    return node
+
+
+def test_xdist_takes_the_word_of_a_worker_whose_pytest_failed_as_is_replaced_here() -> None:
+    events: list[Event] = []
+    node = xdists_own(events)
+    assert not node.shutting_down
+    die_of_an_internal_error(node)
+    node.process_from_remote(("internal_error", {"formatted_error": "OSError: full"}))
+    assert events == [("errordown", {"node": node, "error": "OSError: full"})], mend(
+        "tells home by another way than `WorkerController.notify_inproc`"
+    )
+    assert node.shutting_down, mend("has no `WorkerController._down`")
+    node.process_from_remote(("workerfinished", {"workeroutput": {}}))
+    node.process_from_remote(Marker.END)
+    assert len(events) == 1, mend("tells home twice that a worker died")
+
+
+def test_xdist_starts_workers_by_what_is_replaced_here() -> None:
+    manager: Any = NodeManager.__new__(NodeManager)
+    hook = SimpleNamespace(pytest_xdist_setupnodes=lambda **_: None)
+    manager.config = SimpleNamespace(hook=hook, stash={})
+    manager.specs, manager.trace = [SPEC], print
+    manager.group = SimpleNamespace()  # which starts nothing
+    events: list[Event] = []
+    set_up = begin_as_far_as_may_be(manager)
+    (node,) = manager.setup_nodes(events.append)
+    assert [name for name, _ in events] == ["errordown"], mend("has no `NodeManager.setup_node`")
+    assert node.gateway.spec is SPEC
+    assert set_up is not manager.setup_node
+
+
+@pytest.mark.parametrize(
+    ("of", "names"),
+    [
+        (DSession, "_clone_node worker_errordown worker_workerready handle_crashitem"),
+        (DSession.__init__, "_active_nodes nodemanager sched queue"),
+        (DSession.worker_errordown, "_clone_node remove_node handle_crashitem _active_nodes"),
+        (DSession._clone_node, "setup_node _active_nodes"),
+        (NodeManager, "setup_node setup_nodes rsync_roots"),
+        (NodeManager.__init__, "roots"),
+        (WorkerController, "notify_inproc process_from_remote shutdown shutting_down"),
+        (WorkerController.__init__, "_down workerinput gateway config"),
+        (WorkerController.setup, "pytest_xdist_getremotemodule pytest_configure_node channel"),
+        (LoadScheduling, "mark_test_pending collection_is_completed tests_finished nodes"),
+        (LoadScheduling.__init__, "numnodes node2collection node2pending pending collection"),
+    ],
+)
+def test_xdist_has_all_that_a_run_over_hosts_takes_from_it(of: Any, names: str) -> None:
+    code = getattr(of, "__code__", None)
+    known = set(dir(of)) if code is None else {*code.co_names, *code.co_varnames}
+    gone = [name for name in names.split() if name not in known]
+    assert not gone, mend(f"has no {', '.join(gone)} in {of.__qualname__} any more")

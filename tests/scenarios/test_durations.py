@@ -80,6 +80,16 @@ def test_repetitions_share_a_figure() -> None:
     assert Durations.remembered().expected_s(f"{FAULT}[7/20]") == 33.0
 
 
+def test_a_case_that_nobody_knows_lasts_as_others_of_its_test() -> None:
+    remember({"a.py::t[x]": 100.0, "a.py::t[y-z]": 120.0, "a.py::test": 1.0})
+    durations = Durations.remembered()
+    assert durations.expected_s("a.py::t[new]") == 110.0
+    assert durations.expected_s("a.py::t[new-3/20]") == 110.0
+    assert durations.expected_s("a.py::t[x]") == 100.0
+    assert not durations.knows("a.py::t[new]")
+    assert durations.expected_s("a.py::other[x]") < 100.0
+
+
 def test_what_failed_says_nothing_about_how_long_it_takes() -> None:
     watch = Stopwatch()
     watch.pytest_runtest_logreport(report(SHORT, 5.0))

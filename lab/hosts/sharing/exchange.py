@@ -1,14 +1,16 @@
 """Which host makes an image or a checkpoint, and which has it from whom: decided at home.
 
 The first that wants one makes it, unless another has it from an earlier run. Whoever wants it
-meanwhile waits, and gets it from there. One that cannot take it makes its own: another build of
-the image, for instance, does not carry a checkpoint. When the maker is lost, or gives up, the next
+meanwhile waits, and gets it from there, or from another that has it by then: one host gives to few
+at once. One that cannot take it makes its own: another build of the image, for instance, does not
+carry a checkpoint. When the maker is lost, or gives up, the next
 makes it.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -16,6 +18,9 @@ from typing import NamedTuple
 from lab.errors import LabError
 from lab.made_once import CAME, MAKE, Cached
 from lab.progress import Say
+
+_GIVES_AT_ONCE = 2
+"""Each is a session of the giver's connection: a server takes ten, and four last all the run."""
 
 
 class Wish(NamedTuple):
@@ -54,6 +59,7 @@ class Exchange:
         self._hosts = list(hosts)
         self._has, self._bring, self._answer, self._say = has, bring, answer, say
         self._things: dict[Cached, _Thing] = {}
+        self._gives: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def wants(self, thing: Cached, wish: Wish) -> None:
@@ -131,10 +137,12 @@ class Exchange:
                 known.waiting.remove(wish)
                 self._answer(wish, CAME)
             elif known.holders:
-                if wish.host not in known.coming:
+                giver = min(reversed(known.holders), key=self._gives.__getitem__)
+                if wish.host not in known.coming and self._gives[giver] < _GIVES_AT_ONCE:
                     known.coming.add(wish.host)
                     known.waiting.remove(wish)
-                    self._beside(self._take, thing, wish, known.holders[-1])
+                    self._gives[giver] += 1
+                    self._beside(self._take, thing, wish, giver)
             elif known.maker is None:
                 known.waiting.remove(wish)
                 known.maker = wish
@@ -148,6 +156,7 @@ class Exchange:
             why = error.message if isinstance(error, LabError) else repr(error)
         with self._lock:
             known = self._things[thing]
+            self._gives[holder] -= 1
             known.coming.discard(wish.host)
             if not why:
                 if wish.host in self._hosts:
@@ -158,7 +167,8 @@ class Exchange:
             else:
                 self._say(f"{wish.host} makes {thing} itself: {why}")
                 self._answer(wish, MAKE)
-            self._go_on(thing)
+            for each in self._things:  # others may have waited for this giver
+                self._go_on(each)
 
     def _is_there(self, host: str, thing: Cached) -> bool:
         try:
