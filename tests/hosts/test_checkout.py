@@ -35,8 +35,9 @@ def project(tmp_path: Path) -> Path:
     (root / "link").symlink_to("a file")
     setup = root / "lab" / "setup"
     setup.write_text(
-        "#!/bin/sh\n[ -e fails ] && { cat fails >&2; exit 1; }\n"
+        "#!/bin/sh\n"
         'case "$*" in *--missing*) cat missing 2>/dev/null; exit 0 ;; esac\n'
+        "[ -e fails ] && { cat fails >&2; exit 1; }\n"
         'echo "$*" >> calls; mkdir -p .venv; exit 0\n'
     )
     setup.chmod(0o755)
