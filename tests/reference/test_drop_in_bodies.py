@@ -163,16 +163,6 @@ def test_both_refuse_what_is_too_large_or_has_no_end(asked: Asked, kind: str) ->
     assert asked.send(body, kind, CONTENT_LENGTH="-1") == (400, 'invalid "Content-Length"')
 
 
-def test_both_refuse_a_form_of_too_many_parts(asked: Asked) -> None:
-    part = '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n'
-    body = (part * 1100 + "--x--\r\n").encode()
-    assert len(body) < LARGEST
-    status, _ = asked.send(
-        Body(body), "multipart/form-data; boundary=x", CONTENT_LENGTH=str(len(body))
-    )
-    assert status == 413
-
-
 def test_of_who_may_not_ask_the_api_nothing_is_read(installed: Machine) -> None:
     from vpn_server_api.app import create_app
 

@@ -56,7 +56,7 @@ def _serve(controller: Controller, path: str) -> Response:
         return _refusal(error.status, str(error), error.headers)
     except request_body.BodyError as error:
         return _refusal(error.status, str(error), {})
-    except HTTPException as error:  # a form of too many parts
+    except HTTPException as error:  # a form that Werkzeug does not take
         return _refusal(error.code or 400, error.name, {})
     except ConfigSyntaxError as error:
         syslog.syslog(syslog.LOG_ERR, str(error))

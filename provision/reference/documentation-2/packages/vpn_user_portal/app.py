@@ -96,7 +96,7 @@ def _serve(portal: Portal, asked: Request) -> Response:
         answer = _refusal(asked, place, error.status, str(error), error.headers)
     except request_body.BodyError as error:
         answer = _refusal(asked, place, error.status, str(error), {})
-    except HTTPException as error:  # a form of too many parts
+    except HTTPException as error:  # a form that Werkzeug does not take
         answer = _refusal(asked, place, error.code or 400, error.name, {})
     except (*EXPECTED, sqlite3.Error) as error:
         syslog.syslog(syslog.LOG_ERR, f"vpn-user-portal: {describe(error)}")
