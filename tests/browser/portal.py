@@ -22,6 +22,7 @@ return [...document.querySelectorAll('h2[id]')].map(heading => [
 """
 COUNTED = """return [...document.querySelector('main table').tBodies[0].rows].map(row =>
     [row.cells[0].querySelector('[title]').title, Number(row.cells[1].innerText)])"""
+ANSWERS_S = 120.0  # an emulated controller asks each node first
 ROW_OF = """return [...document.querySelectorAll('tr')].find(row =>
     [...row.querySelectorAll('code')].some(one => one.innerText.trim() === arguments[0]))"""
 
@@ -77,8 +78,13 @@ class PortalWindow:
         )
 
     def disconnect(self, address: str) -> None:
-        """Press the button in the row of an address."""
-        self.window.run(ROW_OF, address).find_element("css selector", "button").click()
+        """Press the button in the row of an address, and wait for the page that answers."""
+        from selenium.webdriver.support.expected_conditions import staleness_of
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        button = self.window.run(ROW_OF, address).find_element("css selector", "button")
+        button.click()
+        WebDriverWait(self.window.driver, ANSWERS_S).until(staleness_of(button))
 
     def pictures(self, directory: Path, name: str) -> list[str]:
         """Look at the page on each screen, light and dark; return what is wrong with its looks."""
