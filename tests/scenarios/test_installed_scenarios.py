@@ -162,7 +162,8 @@ def lab_of(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def listed(paths: dict[str, tuple[str, str]]) -> str:
     return "".join(
-        f"\n@@@ 640 root root {path}\n{KEY if what == 'key' else made(of)}"
+        f"\n@@@ {600 if of == 'authority' else 640} root root {path}\n"
+        f"{KEY if what == 'key' else made(of)}"
         for path, (of, what) in paths.items()
     )
 
