@@ -36,12 +36,12 @@ def is_name(name: str) -> bool:
 
 def is_lab(path: Path) -> bool:
     """Whether `path` is a lab's directory: its name, its owner and its marker say so."""
-    return is_name(path.name) and _own(path, stat.S_ISDIR) and _own(path / MARKER, stat.S_ISREG)
+    return is_name(path.name) and own(path, stat.S_ISDIR) and own(path / MARKER, stat.S_ISREG)
 
 
 def is_unfinished(path: Path) -> bool:
     """Whether `path` is a lab that was being made or removed; it holds no more than a marker."""
-    if not (_UNFINISHED.fullmatch(path.name) and _own(path, stat.S_ISDIR)):
+    if not (_UNFINISHED.fullmatch(path.name) and own(path, stat.S_ISDIR)):
         return False
     try:
         return all(entry.name == MARKER for entry in path.iterdir())
@@ -120,7 +120,7 @@ def _open(directory: Path) -> int | None:
         return None
 
 
-def _own(path: Path, is_kind: Callable[[int], bool]) -> bool:
+def own(path: Path, is_kind: Callable[[int], bool]) -> bool:
     """Whether `path` itself, not what it may point at, is of a kind and belongs to this user."""
     try:
         found = path.lstat()

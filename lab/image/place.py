@@ -14,13 +14,14 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lab.cache import locked
 from lab.image.manifest import MARKER, Manifest
 from lab.made_once import is_free
+from lab.marker import own
 
 DAMAGED, GONE, UNFINISHED = ".damaged", ".gone-", ".unfinished-"
 _BEGINNING = "images-begun"
@@ -32,9 +33,9 @@ _PASSING = re.compile(rf"{re.escape(GONE)}{_RANDOM}|{re.escape(UNFINISHED)}{_IMA
 
 def is_image(path: Path) -> bool:
     """Whether `path` is an image of ours, sound or not, or one that was set aside."""
-    if not (_PLACE.fullmatch(path.name) or path.name == DAMAGED) or not _own(path, stat.S_ISDIR):
+    if not (_PLACE.fullmatch(path.name) or path.name == DAMAGED) or not own(path, stat.S_ISDIR):
         return False
-    if _own(path / MARKER, stat.S_ISREG):
+    if own(path / MARKER, stat.S_ISREG):
         return True
     manifest = Manifest.read(path)
     if manifest is None or manifest.owner != os.geteuid():
@@ -45,9 +46,9 @@ def is_image(path: Path) -> bool:
 
 def is_passing(path: Path) -> bool:
     """Whether an image of ours was made in `path`, or removed; it may hold nothing yet."""
-    if not _PASSING.fullmatch(path.name) or not _own(path, stat.S_ISDIR):
+    if not _PASSING.fullmatch(path.name) or not own(path, stat.S_ISDIR):
         return False
-    return _own(path / MARKER, stat.S_ISREG) or _is_empty(path)
+    return own(path / MARKER, stat.S_ISREG) or _is_empty(path)
 
 
 def left_alone(directory: Path) -> list[Path]:
@@ -113,12 +114,3 @@ def _is_empty(path: Path) -> bool:
         return not any(path.iterdir())
     except OSError:  # it is gone, or nothing that we could remove
         return False
-
-
-def _own(path: Path, is_kind: Callable[[int], bool]) -> bool:
-    """Whether `path` itself, not what it may point at, is of a kind and belongs to this user."""
-    try:
-        found = path.lstat()
-    except OSError:
-        return False
-    return is_kind(found.st_mode) and found.st_uid == os.geteuid()

@@ -5,7 +5,6 @@ On the loopback, in front of an API that is made up; tests/vm has the same on re
 
 from __future__ import annotations
 
-import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -22,13 +21,13 @@ from tests.browser.way_in import led_through, only_to, verified_key
 from tests.browser.window import Window, driver_or_skip, window
 from tests.lab.ssh_server import SshServer
 from tests.reference.conftest import installed as installed
+from tests.reference.conftest import with_users as with_users
 from tests.reference.drop_in import Machine
 from tests.reference.portals import (
     NAMES,
     PASSWORDS,
     ROOT,
     MadeUpApi,
-    add_users,
     drop_in,
     made_up_api,
 )
@@ -51,14 +50,6 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[MadeUpApi]:
 
         monkeypatch.setattr(made, "answer", as_told)
         yield made
-
-
-@pytest.fixture(scope="module")
-def with_users(installed: Machine, tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    root = tmp_path_factory.mktemp("portal") / "machine"
-    shutil.copytree(installed.root, root, symlinks=True)
-    add_users(Machine(root))
-    return Machine(root)
 
 
 @pytest.fixture

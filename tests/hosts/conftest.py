@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.hosts import look
+from lab.hosts.connection import Connection, Connections
 from tests.hosts.playing import Stage, played
 from tests.hosts.suite import Tiny, tiny_suite
 
@@ -22,6 +23,15 @@ def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         for host in stage.hosts.values():
             host.program("python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         yield stage
+
+
+@pytest.fixture
+def host(two: Stage) -> Iterator[Connection]:
+    """Give a connection to the first of them, which is open."""
+    connections = Connections(two.read().hosts)
+    connections.each["one"].open()
+    yield connections.each["one"]
+    connections.close()
 
 
 @pytest.fixture

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lab.errors import HostsError
 from lab.hosts.checkout import Checkout
-from lab.hosts.connection import Connection, Connections
+from lab.hosts.connection import Connection
 from lab.hosts.ready import make_ready
-from tests.hosts.playing import Stage
-
-
-@pytest.fixture
-def host(two: Stage) -> Iterator[Connection]:
-    connections = Connections(two.read().hosts)
-    connections.each["one"].open()
-    yield connections.each["one"]
-    connections.close()
 
 
 @pytest.fixture

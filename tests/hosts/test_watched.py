@@ -6,15 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from lab.errors import HostLost, LabError
-from lab.hosts.connection import Connection, Connections, Said
+from lab.hosts.connection import Connection, Said
+from lab.wait import until
 from tests.hosts.playing import PROJECT, Stage
 from tests.hosts.suite import alive
 
@@ -53,13 +53,6 @@ class Left:
         return not any(map(alive, self.pids))
 
 
-def until(so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not so():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def left(tmp_path: Path) -> Iterator[Left]:
     one = Left(tmp_path / "marks")
@@ -68,22 +61,14 @@ def left(tmp_path: Path) -> Iterator[Left]:
         os.kill(pid, signal.SIGKILL)
 
 
-@pytest.fixture
-def host(two: Stage) -> Iterator[Connection]:
-    connections = Connections(two.read().hosts)
-    connections.each["one"].open()
-    yield connections.each["one"]
-    connections.close()
-
-
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_it_ends_with_home(two: Stage, left: Left, how: signal.Signals) -> None:
     command = [sys.executable, "-c", HOME, str(two.file()), left.line]
     own = {**os.environ, "TMPDIR": str(two.folder)}
     with subprocess.Popen(command, cwd=PROJECT, env=own) as home:
-        until(left.begun)
+        until(left.begun, 60, "the command to begin")
         home.send_signal(how)
-    until(left.ended)
+    until(left.ended, 60, "the command to end")
 
 
 @pytest.fixture
@@ -91,7 +76,7 @@ def running(host: Connection, left: Left) -> Iterator[Future[Said]]:
     with ThreadPoolExecutor(1) as beside:
         future = beside.submit(host.run, left.line, within_s=300)
         try:
-            until(left.begun)
+            until(left.begun, 60, "the command to begin")
             yield future
         finally:
             host.close()
@@ -99,7 +84,7 @@ def running(host: Connection, left: Left) -> Iterator[Future[Said]]:
 
 def test_it_ends_when_the_connection_is_cut(two: Stage, left: Left, running: Future[Said]) -> None:
     two.hosts["one"].server.drop()
-    until(left.ended)
+    until(left.ended, 60, "the command to end")
     with pytest.raises(HostLost):
         running.result(60)
 
@@ -108,7 +93,7 @@ def test_it_ends_when_home_closes_the_connection(
     host: Connection, left: Left, running: Future[Said]
 ) -> None:
     host.close()
-    until(left.ended)
+    until(left.ended, 60, "the command to end")
     with pytest.raises(HostLost):
         running.result(60)
 
@@ -117,7 +102,7 @@ def test_it_ends_when_it_takes_too_long(host: Connection, left: Left) -> None:
     with pytest.raises(HostLost, match=r"did not end in 5 s"):
         host.run(left.line, within_s=5)
     if left.begun():
-        until(left.ended)
+        until(left.ended, 60, "the command to end")
 
 
 def test_it_is_heard_as_any_other(host: Connection) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.reference.drop_in import SOFTWARE, Machine, guide_config, serving
+from tests.reference.portals import add_users
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,15 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     done = machine.run("/usr/bin/vpn-server-api-init")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     return machine
+
+
+@pytest.fixture(scope="module")
+def with_users(installed: Machine, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """Copy the installation, once for all tests of a module, with users who can log in."""
+    root = tmp_path_factory.mktemp("portal") / "machine"
+    shutil.copytree(installed.root, root, symlinks=True)
+    add_users(Machine(root))
+    return Machine(root)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from tests.reference.portals import (
     ROOT,
     Browser,
     MadeUpApi,
-    add_users,
     drop_in,
     made_up_api,
     sessions_of,
@@ -26,14 +25,6 @@ from tests.reference.portals import (
 def api() -> Iterator[MadeUpApi]:
     with made_up_api() as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def with_users(installed: Machine, tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    root = tmp_path_factory.mktemp("portal") / "machine"
-    shutil.copytree(installed.root, root, symlinks=True)
-    add_users(Machine(root))
-    return Machine(root)
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 The first that wants one makes it, unless another has it from an earlier run. Whoever wants it
 meanwhile waits, and gets it from there, or from another that has it by then: one host gives to few
 at once. One that cannot take it makes its own: another build of the image, for instance, does not
-carry a checkpoint. When the maker is lost, or gives up, the next
-makes it.
+carry a checkpoint. When the maker is lost, or gives up, the next makes it.
 """
 
 from __future__ import annotations
