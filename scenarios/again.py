@@ -1,11 +1,10 @@
 """A scenario that a busy host left undecided is carried out again, by the same worker.
 
 When all that its verdicts lack is that the host was too busy to tell, the item runs its scenario
-again: fixtures anew, another attempt of the same scenario in the history. A series has at most as
-many again as it has repetitions, and each of them at most two; a scenario of its own has one. What
-came of all is put together where they are judged (`checks.engine.attempts`,
-`checks.engine.series`). All but the last are reported as "repeated", which is no failure; the last
-counts as any other.
+again: fixtures anew, another attempt of the same scenario in the history. Each is carried out at
+most three times, and a series has at most as many again as it has repetitions, or two. What came of
+all is put together where they are judged (`checks.engine.attempts`, `checks.engine.series`). All
+but the last are reported as "repeated", which is no failure; the last counts as any other.
 """
 
 from __future__ import annotations
@@ -54,11 +53,11 @@ def _is_only_late(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
 def _may_go_again(item: pytest.Item) -> bool:
     tries = item.stash.get(_TRIES, 1)
     repetition = Repetition.named(item.nodeid)
-    if repetition is None:
-        return tries == 1
+    if tries >= MOST_TRIES or repetition is None:
+        return tries < MOST_TRIES
     run = item.config.stash.get(RUN, None)
     again = tries - 1 if run is None else begun_again(run.directory, repetition.series)
-    return tries < MOST_TRIES and again < repetition.of
+    return again < max(repetition.of, MOST_TRIES - 1)
 
 
 def _in_a_lab(item: pytest.Item) -> bool:

@@ -221,34 +221,35 @@ def commit_brings_the_virtual_ip_up(evidence: Evidence, owed: Obligations) -> No
         if end_ns < until_ns:
             why = f"recorded for less than {COMMIT_LIMIT_S:.0f} s after {event.place}"
             owed.open(f"{why}, or something else was done by then")
-        _owe_advertising(owed, commit)
-        _owe_held(owed, commit)
+        begun_ns = _begun_anew(commit)
+        _owe_advertising(owed, commit, begun_ns)
+        _owe_held(owed, commit, begun_ns)
         _owe_said(owed, commit)
 
 
-def _owe_advertising(owed: Obligations, commit: _Commit) -> None:
+def _owe_advertising(owed: Obligations, commit: _Commit, begun_ns: int | None) -> None:
     """Owe that the node begins to advertise in time, and goes on until something else is done."""
     recorded, name = commit.recorded, commit.node.name
     one = owed.owe(f"{name} advertises within {COMMIT_LIMIT_S:.0f} s, and goes on")
-    until_ns = commit.end_ns
-    heard = recorded.passed.of(name).between(commit.from_ns, until_ns)
-    times = [advert.at_ns for advert in heard if not advert.resigning]
-    limit_s = recorded.pair.dead_s
-    begun_ns = _begun_anew(commit, times, limit_s)
     if begun_ns is None or begun_ns > commit.until_ns:
         commit.missed(one, "did not advertise", begun_ns, recorded.wire)
         return
-    kept, span = heard.between(begun_ns, until_ns), (begun_ns, until_ns)
-    settle_kept(one, recorded, commit.node, kept, span, limit_s, before="advertised, and then ")
+    span = begun_ns, commit.end_ns
+    kept = recorded.passed.of(name).between(*span)
+    dead_s = recorded.pair.dead_s
+    settle_kept(one, recorded, commit.node, kept, span, dead_s, before="advertised, and then ")
 
 
-def _begun_anew(commit: _Commit, times: Sequence[int], limit_s: float) -> int | None:
+def _begun_anew(commit: _Commit) -> int | None:
     """Return when the node began to advertise: after the silence that ended its former run.
 
     The commit may have ended before that: it does not wait for the restart. Where no silence begins
     by the limit, the first advertisement after the commit counts; None when there is none.
     """
-    before = commit.recorded.passed.of(commit.node.name).before(commit.from_ns)
+    limit_s, of_node = commit.recorded.pair.dead_s, commit.recorded.passed.of(commit.node.name)
+    before = of_node.before(commit.from_ns)
+    heard = of_node.between(commit.from_ns, commit.end_ns)
+    times = [advert.at_ns for advert in heard if not advert.resigning]
     heard_ns = [before.at_ns if before else 0, *times]
     anew = [
         later
@@ -258,8 +259,11 @@ def _begun_anew(commit: _Commit, times: Sequence[int], limit_s: float) -> int | 
     return anew[0] if anew else next(iter(times), None)
 
 
-def _owe_held(owed: Obligations, commit: _Commit) -> None:
-    """Owe a reading in time that shows the virtual IP, and none after it that does not."""
+def _owe_held(owed: Obligations, commit: _Commit, begun_ns: int | None) -> None:
+    """Owe a reading in time that shows the virtual IP, and none after it that does not.
+
+    A restart takes the virtual IP away first: what was held before, the node's former run held.
+    """
     name, virtual_ip = commit.node.name, commit.recorded.pair.virtual_ip
     one = owed.owe(f"{name} holds the virtual IP within {COMMIT_LIMIT_S:.0f} s, and keeps it")
     readings = [
@@ -267,6 +271,16 @@ def _owe_held(owed: Obligations, commit: _Commit) -> None:
         for event in commit.recorded.evidence.events(AddressesHeld, name)
         if commit.from_ns <= event.at_ns <= commit.end_ns
     ]
+    lost = [
+        later
+        for earlier, later in pairwise(readings)
+        if virtual_ip in earlier.held and virtual_ip not in later.held
+    ]
+    for reading in lost:
+        if begun_ns is None or reading.at_ns >= begun_ns:
+            one.broken(f"{name} held the virtual IP, and then no more", reading.place)
+        else:  # by the restart
+            readings = readings[readings.index(reading) :]
     held = [event for event in readings if virtual_ip in event.held]
     if not readings or readings[0].at_ns > commit.until_ns:
         commit.not_read(one, readings)
@@ -276,9 +290,6 @@ def _owe_held(owed: Obligations, commit: _Commit) -> None:
         places = [event.place for event in readings]
         came_ns = held[0].at_ns if held else None
         commit.missed(one, "did not hold the virtual IP", came_ns, *places)
-    for earlier, later in pairwise(readings):
-        if virtual_ip in earlier.held and virtual_ip not in later.held:
-            one.broken(f"{name} held the virtual IP, and then no more", later.place)
 
 
 def _owe_said(owed: Obligations, commit: _Commit) -> None:

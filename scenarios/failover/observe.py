@@ -10,8 +10,8 @@ import ast
 import json
 import re
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, get_args
 
@@ -28,6 +28,7 @@ from provision.failover.access_server import ETC, FAILOVER_LOG, NODE_LOG
 from scenarios.failover.faults import AFTER_STOP
 from scenarios.failover.pair import Pair
 
+_CHANGES = "/run/address-changes"
 _LONGEST_LINE = 8192  # characters; OpenVPN's own lines end long before
 _LOG_LINE = re.compile(r'^(?P<at>\S+) \[\S+\] \[(?P<source>[^\]]*)\] OUT: "(?P<text>.*)"$')
 _OF_CONNECTION = re.compile(r"(?:(?P<name>[^\s/]+)/)?(?P<address>\S+:\d+) ")
@@ -48,6 +49,39 @@ def addresses(pair: Pair, node: str) -> None:
     with understood(node, "what it says of its addresses"):
         seen = AddressesHeld(source=node, held=_held(links))
     pair.history.record(seen)
+
+
+@contextmanager
+def address_changes(pair: Pair, node: str) -> Iterator[None]:
+    """Record the addresses that a node held after each change of them within the block.
+
+    The node looks by itself and dates it: nobody who is busy meanwhile asks it anything.
+    """
+    machine = pair.machine(node)
+    machine.run(
+        f"rm -f {_CHANGES}; setsid sh -c 'ip -4 monitor address | while read -r _; do "
+        f'links=$(ip -j -4 addr); echo "$(date +%s%N) $links"; done >{_CHANGES}\' '
+        f"</dev/null >/dev/null 2>&1 & echo $! >{_CHANGES}.pid"
+    )
+    yield
+    said = machine.run(f'kill -- "-$(cat {_CHANGES}.pid)"; cat {_CHANGES}').stdout
+    offset = machine.clock()
+    with understood(node, "what it says of its addresses' changes"):
+        seen = [
+            AddressesHeld(
+                source=node, at_ns=offset.on_host(at_ns) + offset.uncertainty_ns, held=held
+            )
+            for at_ns, held in changes_in(said)
+        ]
+    for one in seen:
+        pair.history.record(one)
+
+
+def changes_in(said: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield when (ns, by the node's clock) a node looked, and the addresses that it held."""
+    for line in said.splitlines():
+        at_ns, _, links = line.partition(" ")
+        yield int(at_ns), _held(links)
 
 
 def after_stop(pair: Pair, node: str) -> None:

@@ -136,6 +136,10 @@ READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
         lambda said: observe.after_stop(pair(said), "node"),
         [f"1.5\n{LINKS}\n1.75\n"],
     ),
+    "changes of addresses": (
+        lambda said: _within(lambda text: list(observe.changes_in(text)), said),
+        [f"1700000000123456789 {LINKS}\n1700000001123456789 {LINKS}\n"],
+    ),
     "a log": (log_lines, [LOG]),
     "tokens": (lambda said: observe.tokens_logged(machine(said), 10**18), [LOG]),
     "checks of a login": (

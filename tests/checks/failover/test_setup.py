@@ -209,6 +209,27 @@ def test_vip_up_then_gone_again_2_s_later_within_the_10_s(tmp_path: Path, gone: 
     rejects(run.judge("FO-11"), "held the virtual IP, and then no more")
 
 
+def test_what_the_former_run_still_held_after_the_commit_is_not_lost(tmp_path: Path) -> None:
+    run = begun_anew(tmp_path, (0.4, 21), (27.2, 60)).without("addresses.held")
+    for at, held in ((20.5, BOTH), (21.2, BOTH), (21.4, OWN), (27.1, BOTH), (50, BOTH)):
+        run.event(at, "addresses.held", "primary", held=held)
+    passes(run.judge("FO-11"))
+
+
+def test_what_only_the_former_run_held_does_not_count(tmp_path: Path) -> None:
+    run = begun_anew(tmp_path, (0.4, 21), (27.2, 60)).without("addresses.held")
+    for at, held in ((20.5, BOTH), (21.4, OWN), (50, OWN)):
+        run.event(at, "addresses.held", "primary", held=held)
+    rejects(run.judge("FO-11"), "did not hold the virtual IP")
+
+
+def test_an_address_lost_after_it_began_anew_is_rejected(tmp_path: Path) -> None:
+    run = begun_anew(tmp_path, (0.4, 21), (27.2, 60)).without("addresses.held")
+    for at, held in ((21.4, OWN), (27.1, BOTH), (27.6, OWN), (28.5, BOTH)):
+        run.event(at, "addresses.held", "primary", held=held)
+    rejects(run.judge("FO-11"), "held the virtual IP, and then no more")
+
+
 def test_a_commit_without_restart_is_rejected(tmp_path: Path) -> None:
     run = prepared(tmp_path)
     run.frames = [frame for frame in run.frames if not 20 <= frame[0] < 35]
