@@ -36,7 +36,8 @@ class Project:
         shutil.copytree(HERE / ".ci", self.root / ".ci")
         self._program(".venv/bin/pytest", PYTEST)
         self._program(".venv/bin/python", PYTHON)
-        self._program("lab/setup", "#!/bin/sh\necho setup >>told\nexit ${SETUP_STATUS:-0}\n")
+        self._program(".venv/bin/tox", "#!/bin/sh\necho tox $* >>told\nexit ${TOX_STATUS:-0}\n")
+        self._program("lab/setup", "#!/bin/sh\necho setup $* >>told\nexit ${SETUP_STATUS:-0}\n")
         self.key = root / "key"
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)]
         subprocess.run(keygen, check=True)
@@ -120,7 +121,7 @@ def test_a_night_keeps_its_evidence_without_secrets_and_makes_a_page(project: Pr
     done = project.run(*given, "night-1", "scenarios/", "--accel", "kvm", PYTEST_STATUS="1")
     assert done.returncode == 1
     assert project.told[:2] == [
-        "setup",
+        "setup --browser",
         "pytest scenarios/ --accel kvm --full --evidence night-1/evidence",
     ]
     with tarfile.open(project.root / "night-1" / "evidence.tar.gz") as kept:
@@ -130,9 +131,18 @@ def test_a_night_keeps_its_evidence_without_secrets_and_makes_a_page(project: Pr
     assert "no night before" in (page / "compared.txt").read_text()
 
 
+def test_a_night_also_looks_at_what_needs_a_browser(project: Project) -> None:
+    given = (".ci/nightly", "--sign", str(project.key))
+    done = project.run(*given, "night-1", TOX_STATUS="4")
+    assert done.returncode == 4
+    assert "tox -e browser,workflows" in project.told
+    assert "status 4" in (project.root / "night-1" / "public" / "index.html").read_text()
+    assert project.run(*given, "night-2", PYTEST_STATUS="1", TOX_STATUS="4").returncode == 1
+
+
 def test_a_night_whose_machine_cannot_be_set_up_says_so_on_its_page(project: Project) -> None:
     done = project.run(".ci/nightly", "--sign", str(project.key), "night-1", SETUP_STATUS="5")
-    assert (done.returncode, project.told) == (5, ["setup"])
+    assert (done.returncode, project.told) == (5, ["setup --browser"])
     page = project.root / "night-1" / "public"
     assert "This machine could not be set up: status 5" in (page / "index.html").read_text()
     assert "no report" in (page / "compared.txt").read_text()

@@ -245,10 +245,10 @@ def wait_for_restart(heard: Frames) -> None:
 
     Nobody asks the node: what it does meanwhile is timed.
     """
-    ceases = Deadline(60, "the node to cease to advertise")
+    ceases = Deadline(20, "the node to cease to advertise")
     while heard.take(_SILENT_S) is not None and not ceases.passed:
         pass
-    heard.take(60)  # what does not come is for the check to see
+    heard.take(30)  # what does not come is for the check to see
 
 
 @pytest.mark.destructive
