@@ -11,9 +11,28 @@ import threading
 from pathlib import Path
 
 import paramiko
+from paramiko.common import cMSG_CHANNEL_SUCCESS
 
 from lab.keys import KeyPair
 from lab.ssh import Access
+
+
+class _Transport(paramiko.Transport):
+    """A connection that knows of each channel whether its request was answered."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection)
+        self._answered: dict[int, threading.Event] = {}
+
+    def answered(self, channel: int) -> threading.Event:
+        """Return what is set once a client's channel was told that its request is taken."""
+        return self._answered.setdefault(channel, threading.Event())
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)
+        said = data.asbytes()
+        if said[:1] == cMSG_CHANNEL_SUCCESS:
+            self.answered(int.from_bytes(said[1:5], "big")).set()
 
 
 class SshServer:
@@ -90,7 +109,7 @@ class SshServer:
             if self.hangs_up >= self.connections:
                 connection.close()
                 continue
-            transport = paramiko.Transport(connection)
+            transport = _Transport(connection)
             transport.add_server_key(self._host_key)
             self._transports.append(transport)
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
@@ -147,13 +166,12 @@ class SshServer:
             assert process.stdin
             assert process.stdout
             assert process.stderr
-            answered = threading.Event()
             copies = [
                 threading.Thread(target=_copy, args=(process.stdout, channel.sendall), daemon=True),
                 threading.Thread(
                     target=_copy, args=(process.stderr, channel.sendall_stderr), daemon=True
                 ),
-                threading.Thread(target=self._feed, args=(channel, process, answered), daemon=True),
+                threading.Thread(target=self._feed, args=(channel, process), daemon=True),
             ]
             for copy in copies:
                 copy.start()
@@ -164,28 +182,22 @@ class SshServer:
             for copy in copies[:2]:
                 copy.join()
             # paramiko answers the request on another thread: not to be overtaken by the end.
-            answered.wait(10)
+            assert isinstance(channel.transport, _Transport)
+            channel.transport.answered(channel.remote_chanid).wait(10)
             channel.shutdown_write()
             channel.close()
             copies[2].join()
 
-    def _feed(
-        self,
-        channel: paramiko.Channel,
-        process: subprocess.Popen[bytes],
-        answered: threading.Event,
-    ) -> None:
+    def _feed(self, channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin
         fed = 0
         with contextlib.suppress(OSError):
             while block := channel.recv(65536):
-                answered.set()  # a client feeds a command that it knows to be taken
                 fed += len(block)
                 process.stdin.write(block)
                 process.stdin.flush()
                 if self.cut_after is not None and fed >= self.cut_after:
                     self.drop()
-        answered.set()
         with contextlib.suppress(OSError):
             process.stdin.close()
 
