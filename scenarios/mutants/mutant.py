@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from types import ModuleType
 from typing import TypeVar
 
@@ -25,8 +26,8 @@ from scenarios.failover.pair import Pair
 
 E = TypeVar("E", bound=Event)
 
-GENUINE = "/usr/local/libexec/genuine"
-"""Where programs of a machine lie that something else stands in for."""
+_GENUINE = "genuine"
+"""The folder, beside its own, of a program that something else stands in for."""
 _LOOK_EVERY_S = 0.2
 
 
@@ -69,11 +70,15 @@ class Broken:
         there.put(before.replace(old, new), path, mode=int(mode, 8), owner=owner, group=group)
 
     def wrap(self, machine: str, program: str, script: str) -> None:
-        """Let a shell script stand in for a program, which it finds as $genuine."""
+        """Let a shell script stand in for a program, which it finds as $genuine.
+
+        That keeps its name, and a place as deep: some find their library from where they are.
+        """
         there = self.lab[machine]
-        path = there.run(f"command -v {program}").stdout.strip()
-        there.run(f"mkdir -p {GENUINE}; mv {path} {GENUINE}/{program}")
-        there.put(f"#!/bin/sh\ngenuine={GENUINE}/{program}\n{script}\n", path, mode=0o755)
+        path = PurePosixPath(there.run(f"command -v {program}").stdout.strip())
+        genuine = path.parent.parent / _GENUINE / program
+        there.run(f"mkdir -p {genuine.parent}; mv {path} {genuine}")
+        there.put(f"#!/bin/sh\ngenuine={genuine}\n{script}\n", str(path), mode=0o755)
         there.run("sync")  # a node whose power is cut has it afterwards
 
     def stand_in(self, module: ModuleType, name: str, other: object) -> None:

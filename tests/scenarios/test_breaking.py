@@ -18,7 +18,6 @@ from evidence.events.run import ScenarioStarted
 from evidence.history import FILE_NAME, History, read_history
 from lab.errors import ConformanceFailure, LabError, ScenarioError
 from lab.lab import Lab
-from scenarios.mutants import mutant as mutants
 from scenarios.mutants.mutant import Broken, Mutant, MutantNotApplied, applied
 from scenarios.mutants.plugin import hold
 
@@ -71,14 +70,15 @@ def test_what_is_not_there_to_be_broken_is_no_mutant(broken: Broken, tmp_path: P
 def test_a_script_stands_in_for_a_program_and_finds_it(
     broken: Broken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mutants, "GENUINE", str(tmp_path / "genuine"))
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    program = tmp_path / "speak"
-    program.write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "library").write_text("says\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    program = tmp_path / "bin" / "speak"
+    program.write_text('#!/bin/sh\necho "${0##*/} $(cat "${0%/*}/../library") $@"\n')
     program.chmod(0o755)
     broken.wrap("it", "speak", 'exec "$genuine" "$@" --louder')
     said = subprocess.run([program, "hello"], capture_output=True, text=True, check=True)
-    assert said.stdout == "hello --louder\n"
+    assert said.stdout == "speak says hello --louder\n"
 
 
 def test_what_waits_for_an_event_acts_once_it_is_there(broken: Broken, history: History) -> None:
