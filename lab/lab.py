@@ -30,6 +30,7 @@ from lab.paths import new_lab_directory
 from lab.progress import Progress
 from lab.removal import remove
 from lab.state import LabState, MachineState
+from lab.threads import threads
 from lab.topology import MachineSpec, Topology, check_memory
 from lab.wire import Port, Wire, end_processes_of
 
@@ -136,16 +137,14 @@ class Lab:
         Ctrl-C is not kept waiting: what the machines are doing then is given up.
         """
         chosen = [self[name] for name in machines] or list(self.machines.values())
-        pool = ThreadPoolExecutor(len(chosen))
-        try:
-            for done in [pool.submit(copy_context().run, act, one) for one in chosen]:
-                done.result()
-        except KeyboardInterrupt:
-            for machine in (*chosen, *self.machines.values()):  # one whose port moved is another
-                machine.give_up()
-            raise
-        finally:
-            pool.shutdown(wait=not chosen[0].given_up)
+        with threads(len(chosen)) as pool:
+            try:
+                for done in [pool.submit(copy_context().run, act, one) for one in chosen]:
+                    done.result()
+            except KeyboardInterrupt:
+                for machine in (*chosen, *self.machines.values()):  # whose port moved is another
+                    machine.give_up()
+                raise
 
     def console(self, machine: str) -> str:
         """Return the end of a machine's console."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
+from lab.threads import threads
 from provision.erratum import Erratum
 from provision.errors import PlanError
 from provision.notes import Notes
@@ -112,15 +113,8 @@ class Plan:
             progress(step, outcome)
             return step.name
 
-        pool = ThreadPoolExecutor(max_workers=max(1, len(sessions)))
-        patient = True
-        try:
+        with threads(max(1, len(sessions))) as pool:
             self._schedule(lambda name: pool.submit(carry_out, self._by_name[name]))
-        except KeyboardInterrupt:
-            patient = False  # the machines are about to go, and what runs on them with them
-            raise
-        finally:
-            pool.shutdown(wait=patient, cancel_futures=True)
         return tuple(outcomes[step.name] for step in self.steps if step.name in outcomes)
 
     def _schedule(self, start: Callable[[str], Future[str]]) -> None:
