@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,7 +29,7 @@ from lab.paths import new_lab_directory
 from lab.progress import Progress
 from lab.removal import remove
 from lab.state import LabState, MachineState
-from lab.threads import threads
+from lab.threads import side_by_side
 from lab.topology import MachineSpec, Topology, check_memory
 from lab.wire import Port, Wire, end_processes_of
 
@@ -137,14 +136,12 @@ class Lab:
         Ctrl-C is not kept waiting: what the machines are doing then is given up.
         """
         chosen = [self[name] for name in machines] or list(self.machines.values())
-        with threads(len(chosen)) as pool:
-            try:
-                for done in [pool.submit(copy_context().run, act, one) for one in chosen]:
-                    done.result()
-            except KeyboardInterrupt:
-                for machine in (*chosen, *self.machines.values()):  # whose port moved is another
-                    machine.give_up()
-                raise
+        try:
+            side_by_side(chosen, act)
+        except KeyboardInterrupt:
+            for machine in (*chosen, *self.machines.values()):  # whose port moved is another
+                machine.give_up()
+            raise
 
     def console(self, machine: str) -> str:
         """Return the end of a machine's console."""

@@ -7,8 +7,12 @@ not kept waiting for it: the lab goes next, its connections with it, and so do t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -27,3 +31,14 @@ def threads(most: int | None = None) -> Iterator[ThreadPoolExecutor]:
         raise
     finally:
         pool.shutdown(wait=waits, cancel_futures=not waits)
+
+
+def side_by_side(items: Iterable[T], act: Callable[[T], object]) -> None:
+    """Do something with each item, all at once; the first item's error is raised at the end.
+
+    Whoever acts has the caller's context variables.
+    """
+    chosen = list(items)
+    with threads(max(1, len(chosen))) as pool:
+        for done in [pool.submit(copy_context().run, act, one) for one in chosen]:
+            done.result()

@@ -23,7 +23,7 @@ from lab.lab import Lab
 from lab.machine import Machine
 from lab.quiet import quiet
 from lab.testbed import Frames
-from lab.threads import threads
+from lab.threads import side_by_side, threads
 from lab.wait import pause
 from lab.wire import Match
 from provision.failover.access_server import ETC, SACLI
@@ -136,8 +136,7 @@ def test_root_reaches_root_in_both_directions(pair: Pair, judge: Judge) -> None:
             SshAttempted(source=node, origin=node, target=target, user="root", status=said.status)
         )
 
-    with threads(len(NODES)) as beside:
-        list(beside.map(log_in, NODES))
+    side_by_side(NODES, log_in)
     judge("FO-05")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -38,7 +38,6 @@ from evidence.history import History
 from lab.answers import understood
 from lab.clock import NS, ClockOffset
 from lab.machine import Machine
-from lab.threads import threads
 
 _MARK = "@@@"  # begins a line that separates the parts of one answer
 
@@ -67,17 +66,6 @@ _DIG_ADDRESS = re.compile(r"^[^;\s]\S*\s+\d+\s+IN\s+(?:A|AAAA)\s+(\S+)$", re.MUL
 _DIG = "dig +noall +comments +question +answer +time=5 +tries=3 -f -"
 
 Question = tuple[str, RecordType]  # a name without its last dot, a record type
-
-
-def side_by_side(machines: Iterable[Machine], act: Callable[[Machine], None]) -> None:
-    """Ask several machines at once; returns, or raises the first one's trouble, when all are done.
-
-    A line of a history is written at one stroke, so that those who record need no order.
-    """
-    asked = list(machines)
-    with threads(max(1, len(asked))) as pool:
-        for done in [pool.submit(act, machine) for machine in asked]:
-            done.result()
 
 
 def addresses_and_names(history: History, machine: Machine, questions: Iterable[Question]) -> None:

@@ -10,8 +10,8 @@ from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import DAEMON_PORT
 from evidence.history import History
 from lab.lab import Lab
+from lab.threads import side_by_side
 from scenarios.multi_node import access
-from scenarios.multi_node.observe import side_by_side
 
 Judge = Callable[[str], object]
 

@@ -19,6 +19,7 @@ from evidence.events.multi_node import Transport
 from evidence.history import History
 from lab.lab import Lab
 from lab.machine import Machine
+from lab.threads import side_by_side
 from provision import multi_node as guide
 from provision.multi_node import firewall
 from provision.multi_node.site import Site
@@ -27,7 +28,6 @@ from provision.vpn_clients import Client, Tunnel
 from scenarios.multi_node import access
 from scenarios.multi_node.access import Ports
 from scenarios.multi_node.clients import SECONDS_EACH, Clients, inside, ways
-from scenarios.multi_node.observe import side_by_side
 from scenarios.multi_node.tunnel_clients import DEVICE
 
 Judge = Callable[[str], object]
