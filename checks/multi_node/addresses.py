@@ -12,7 +12,7 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES, RECORD_TYPE
 from checks.multi_node.traffic import traffic
-from checks.multi_node.tunnels import judge_way, last_attempts, owe_looks
+from checks.multi_node.tunnels import judge_way, owe_looks, owe_ways, visits
 from evidence.events.multi_node import InterfacesShown, NamesAnswered
 from evidence.scenario import Evidence
 
@@ -91,8 +91,9 @@ def shared_name(evidence: Evidence, owed: Obligations) -> None:
         for place, addresses in _records(answered, site.shared_name, family):
             _judge_records(addresses, family, site, one)
             one.met(place)
-    attempts = last_attempts(evidence, site)
+    attempts = visits(evidence, site)
     owe_looks(evidence, owed)
+    owe_ways(attempts, owed)
     for node in site.nodes:
         for family in FAMILIES:
             address = site.address(node, family)

@@ -3,8 +3,8 @@
 When a client was connected is known between two looks at it; when it left, by the wire: the last
 that it sent. A page was read between its asking and its coming. What is shown for certain within
 the limit is kept, what is certainly missing after it is broken, and what lies between stays open.
-Who comes again is listed, and gone, again. Who leaves an address may leave it to the next client:
-by whose certificate it stands there tells them apart.
+Who comes again is listed, and gone, again, at whichever node that is. Who leaves an address may
+leave it to the next client: by whose certificate it stands there tells them apart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.traffic import Traffic, traffic
-from checks.multi_node.tunnels import Attempt, last_attempts, owe_looks
+from checks.multi_node.tunnels import Attempt, owe_looks, visits
 from evidence.events.multi_node import TunnelTried
 from evidence.events.portal import Certificate, ConnectionsShown, TunnelProbed, TunnelTurned
 from evidence.events.run import HostLate
@@ -94,7 +94,7 @@ def listed_while_connected(evidence: Evidence, owed: Obligations) -> None:
     pages = Pages(
         evidence.need(ConnectionsShown, site.client.name), evidence.events(HostLate), site
     )
-    attempts, seen = last_attempts(evidence, site), traffic(evidence, site)
+    attempts, seen = visits(evidence, site), traffic(evidence, site)
     seen.judge_senders(owed)
     owe_looks(evidence, owed)
     turned = evidence.events(TunnelTurned, site.client.name)
@@ -104,8 +104,12 @@ def listed_while_connected(evidence: Evidence, owed: Obligations) -> None:
             owed.open(f"no client was connected to {node}")
         for attempt in here:
             attempt.judge(seen, owed.owe(f"{attempt.name} is connected"))
-            own = [one for one in turned if one.client == attempt.tried.client]
-            _judge_listing(attempt, node, own, pages, seen, owed)
+        for client in dict.fromkeys(attempt.tried.client for attempt in here):
+            shown = owed.owe(f"{client} stands under {node} within {LIMIT_S} s of connecting")
+            gone = owed.owe(f"{client} is gone within {LIMIT_S} s of leaving")
+            own = [one for one in turned if one.client == client]
+            for attempt in (one for one in here if one.tried.client == client):
+                _judge_listing(attempt, node, own, pages, seen, shown, gone)
 
 
 def _judge_listing(
@@ -114,21 +118,23 @@ def _judge_listing(
     turned: Sequence[TunnelTurned],
     pages: Pages,
     seen: Traffic,
-    owed: Obligations,
+    shown: Obligation,
+    gone: Obligation,
 ) -> None:
-    """Judge a client at each of its turns: listed until it leaves, and gone until it comes again.
+    """Judge a visit of a client at each of its turns: listed until it leaves, then gone.
 
     Who was not seen to leave was there, for certain, until it was looked at.
     """
     tried, client = attempt.tried, attempt.tried.client
     inside = (tried.tunnel4, tried.tunnel6)
-    shown = owed.owe(f"{client} stands under {node} within {LIMIT_S} s of connecting")
-    gone = owed.owe(f"{client} is gone within {LIMIT_S} s of leaving")
-    turns = _turns(turned)
+    turns = _turns([one for one in turned if attempt.during.holds(one.at_ns)])
     known = _certificates(turns, tried, pages.shown)
+    if turns and turns[-1].up and any(one.at_ns > attempt.during.until_ns for one in turned):
+        shown.doubt(f"when {client} left was not recorded", turns[-1].place)
     for turn, later in zip_longest(turns, turns[1:]):
         if not turn.up:
-            until_ns = later.after_ns if later else pages.shown[-1].at_ns
+            end_ns = min(attempt.during.until_ns, pages.shown[-1].at_ns)
+            until_ns = later.after_ns if later else end_ns
             pages.judge(
                 f"{client} is gone",
                 _left(attempt, turn, seen),

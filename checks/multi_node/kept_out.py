@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.engine.verdict import Status
 from checks.multi_node.deployment import deployment
 from checks.multi_node.disconnecting import (
     enabled_again,
@@ -21,7 +22,7 @@ from checks.multi_node.disconnecting import (
 )
 from checks.multi_node.service import Service
 from checks.multi_node.traffic import FRAME_LATE_NS, Traffic, traffic
-from checks.multi_node.tunnels import Attempt, every_attempt
+from checks.multi_node.tunnels import REFUSED, Attempt, every_attempt
 from evidence.events.portal import AccountActed, HookRefused
 from evidence.moment import Window
 from evidence.scenario import Evidence
@@ -35,8 +36,6 @@ REASONS: Mapping[str, str] = {
     "delete": "user or certificate does not exist",
     "disable": "account is disabled",
 }
-REFUSED = "AUTH_FAILED"
-"""What OpenVPN's client logs when the server's connect hook refuses it."""
 
 
 @check("MN-19")
@@ -60,7 +59,7 @@ def kept_out(evidence: Evidence, owed: Obligations) -> None:
             first = before.get(act.client)
             was_in = owed.owe(f"{act.client} was let in before it was {who}")
             if first is not None:
-                first.judge(seen, was_in)
+                _judge_before(first, seen, was_in)
                 judge_sender(first, seen, owed)
             refused = owed.owe(f"{act.client}, {who}, is refused")
             until_ns = enabled_again(act, acted)
@@ -74,6 +73,18 @@ def kept_out(evidence: Evidence, owed: Obligations) -> None:
             for attempt in after[-1:]:
                 _judge_refusal(attempt, seen, refused)
                 _judge_reason(attempt, act, evidence, refused)
+
+
+def _judge_before(first: Attempt, seen: Traffic, was_in: Obligation) -> None:
+    """Discharge that a client was let in before: one that was not can show nothing afterwards."""
+    as_it_was = Obligation(was_in.what)
+    first.judge(seen, as_it_was)
+    if as_it_was.status is Status.PASS:
+        was_in.met(*as_it_was.evidence)
+    elif as_it_was.violations or as_it_was.doubts:
+        was_in.doubt("; ".join(as_it_was.reasons), *as_it_was.evidence)
+    else:
+        was_in.late("; ".join(as_it_was.delays), *as_it_was.evidence)
 
 
 def _is_kept_out(attempt: Attempt, act: AccountActed, until_ns: int) -> bool:

@@ -15,7 +15,7 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, Network, deployment
 from checks.multi_node.guide import FAMILIES
 from checks.multi_node.traffic import port_owner, traffic
-from checks.multi_node.tunnels import last_attempts, owe_looks
+from checks.multi_node.tunnels import Attempt, owe_looks, visits
 from evidence.events.portal import WebAsked, WebLogged
 from evidence.packets import parse
 from evidence.scenario import Evidence
@@ -25,7 +25,7 @@ from evidence.scenario import Evidence
 def under_the_nodes_address(evidence: Evidence, owed: Obligations) -> None:
     """See what clients of a node ask for come from that node's address, over both families."""
     site = deployment(evidence, owed)
-    attempts, seen = last_attempts(evidence, site), traffic(evidence, site)
+    attempts, seen = visits(evidence, site), traffic(evidence, site)
     seen.judge_senders(owed)
     owe_looks(evidence, owed)
     logged = evidence.events(WebLogged, site.services.name)
@@ -34,32 +34,38 @@ def under_the_nodes_address(evidence: Evidence, owed: Obligations) -> None:
         here = [one for one in attempts if site.node_of(one.tried.remote) == node]
         for attempt in here:
             attempt.judge(seen, owed.owe(f"{attempt.name} is connected"))
-        clients = {attempt.tried.client for attempt in here}
         for family in FAMILIES:
             one = owed.owe(f"what a client of {node} asks for over IPv{family} comes from {node}")
             for event in asked:
-                if event.client in clients and event.family == family:
+                if event.family == family and any(_is_of(event, one) for one in here):
                     _judge_request(event, logged, site.address(node, family), site, one)
     _judge_wire(evidence, site, owed)
+
+
+def _is_of(event: WebAsked, visit: Attempt) -> bool:
+    """Whether a client asked for something while it visited a node."""
+    return event.client == visit.tried.client and visit.during.holds(event.at_ns)
 
 
 def _judge_request(
     event: WebAsked, logged: Sequence[WebLogged], wanted: str, site: Deployment, one: Obligation
 ) -> None:
     what = f"{event.client} over IPv{event.family}"
-    if not event.status:
-        one.broken(f"{what} got no answer: {event.detail}", event.place)
-        return
     rows = [(log.place, row) for log in logged for row in log.requests if row.path == event.path]
-    if not rows:
+    if not event.status and not rows:
+        one.broken(f"{what} got no answer: {event.detail}", event.place)
+    elif not rows:
         one.doubt(f"{what}: the web server's log does not have {event.path}", event.place)
     for place, row in rows:
-        if row.status != event.status:
-            one.doubt(f"{what} got {event.status}, but the log of it says {row.status}", place)
-            continue
-        owner = site.owner_of(row.address)
-        said = f"{what}: asked from {row.address}, which belongs to {owner}, not from {wanted}"
-        one.settle(row.address == wanted, said, place, event.place)
+        if row.address != wanted:
+            owner = site.owner_of(row.address)
+            said = f"{what}: asked from {row.address}, which belongs to {owner}, not from {wanted}"
+            one.broken(said, place, event.place)
+        elif row.status != event.status:
+            got = event.status or f"no answer ({event.detail})"
+            one.doubt(f"{what} got {got}, but the log of it says {row.status}", place)
+        else:
+            one.met(place, event.place)
 
 
 def _judge_wire(evidence: Evidence, site: Deployment, owed: Obligations) -> None:

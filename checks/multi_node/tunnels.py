@@ -1,8 +1,10 @@
 """MN-15: a client connects to each node by UDP and TCP, over IPv4 and IPv6.
 
 What counts of a client is how it ended: a second attempt may be needed, one that is lost may not.
-So whoever was sent to connect has to be looked at afterwards: those of whom nothing is known are
-those who found no way in as likely as any.
+Who was made to leave has no tunnel afterwards, and lost none. A client may visit several nodes: it
+is judged at each where it got in, and where it was sent last. So whoever was sent to connect has to
+be looked at afterwards: those of whom nothing is known are those who found no way in as likely as
+any.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from evidence.events.portal import TunnelTurned
 from evidence.moment import NS, Moment, Window
 from evidence.scenario import Evidence
 
+REFUSED = "AUTH_FAILED"
+"""What OpenVPN's client logs when the server's connect hook refuses it."""
 ECHO_S = 3.0
 """An echo is waited for so long, at the least."""
 ECHO_WITHIN_S = 10.0
@@ -54,9 +58,12 @@ class Attempt:
     def judge(self, seen: Traffic, one: Obligation) -> None:
         """Discharge an obligation by this tunnel, or say what keeps it from working."""
         before = len(one.violations)
+        if not self.tried.up:
+            self._judge_down(seen, one)
+            return
         for why in self._wrong():
             one.broken(f"{self.name}: {why}", self.tried.place)
-        if self.tried.up and not self.tried.ping.received:
+        if not self.tried.ping.received:
             self._judge_unanswered(seen, one)
         if len(one.violations) > before:
             return
@@ -78,6 +85,21 @@ class Attempt:
                 seen.capture_place,
             )
 
+    def _judge_down(self, seen: Traffic, one: Obligation) -> None:
+        """Break an obligation by a client without a tunnel, unless nobody could have let it in.
+
+        Who was refused was answered. Anybody else may have waited for somebody who did not run.
+        """
+        tried = self.tried
+        why = f"{self.name}: no tunnel: {tried.detail}"
+        span = self.during.from_ns, tried.at_ns
+        if REFUSED in tried.detail or span[0] >= span[1]:
+            one.broken(why, tried.place)
+        else:
+            node = self.site.node_of(tried.remote) or ""
+            whose = {self.site.client.name, self.site.controller.name, node, "wire"}
+            missed(one, why, (span[1] - span[0]) / NS, span, whose, seen.late, tried.place)
+
     def _judge_unanswered(self, seen: Traffic, one: Obligation) -> None:
         """Break an obligation by an echo without an answer, unless the host can explain it."""
         tried = self.tried
@@ -89,9 +111,6 @@ class Attempt:
 
     def _wrong(self) -> Iterator[str]:
         one, node = self.tried, self.site.node_of(self.tried.remote)
-        if not one.up:
-            yield f"no tunnel: {one.detail}"
-            return
         if node is not None and one.transport:
             ranges = self.site.process_ranges(node)[TRANSPORTS.index(one.transport)]
             for address, network in zip((one.tunnel4, one.tunnel6), ranges, strict=True):
@@ -100,9 +119,35 @@ class Attempt:
 
 
 def last_attempts(evidence: Evidence, site: Deployment, until_ns: int = NS_BOUND) -> list[Attempt]:
-    """Return how each client ended, or stood at `until_ns`; raise Missing when none was tried."""
-    every = every_attempt(evidence, site)
-    return [*{one.tried.client: one for one in every if one.tried.at_ns <= until_ns}.values()]
+    """Return how each client ended, or stood at `until_ns`; raise Missing when none was tried.
+
+    Who has left since is not looked at any more.
+    """
+    every = [one for one in _while_there(evidence, site) if one.tried.at_ns <= until_ns]
+    return [*{one.tried.client: one for one in every}.values()]
+
+
+def visits(evidence: Evidence, site: Deployment) -> list[Attempt]:
+    """Return how each visit ended that got a client in, and the last one of each client.
+
+    A visit goes on from where a client is sent to connect to where it is sent once more; it ended
+    as it was looked at last. Raise Missing when no client was tried.
+    """
+    every = _while_there(evidence, site)
+    last = {one.tried.client: one.during for one in every}
+    ended = {(one.tried.client, one.during): one for one in every}
+    return [
+        one for (client, during), one in ended.items() if one.tried.up or during == last[client]
+    ]
+
+
+def _while_there(evidence: Evidence, site: Deployment) -> list[Attempt]:
+    """Return every attempt but those that only show that a client has left."""
+    return [
+        one
+        for one in every_attempt(evidence, site)
+        if one.tried.up or not had_left(one.tried.client, one.tried.at_ns, evidence)
+    ]
 
 
 def every_attempt(evidence: Evidence, site: Deployment) -> list[Attempt]:
@@ -160,8 +205,9 @@ def _after(start: TunnelStarted, tried: TunnelTried) -> bool:
 def every_way_in(evidence: Evidence, owed: Obligations) -> None:
     """All four ways to reach each node's OpenVPN give a tunnel that carries traffic."""
     site = deployment(evidence, owed)
-    attempts = last_attempts(evidence, site)
+    attempts = visits(evidence, site)
     owe_looks(evidence, owed)
+    owe_ways(attempts, owed)
     seen = traffic(evidence, site)
     seen.judge_senders(owed)
     for node in site.nodes:
@@ -171,6 +217,13 @@ def every_way_in(evidence: Evidence, owed: Obligations) -> None:
                 tried = [one for one in attempts if (one.tried.transport, one.tried.remote) == way]
                 what = f"{node} lets a client in by {transport} over IPv{family}"
                 judge_way(what, tried, seen, owed)
+
+
+def owe_ways(attempts: Sequence[Attempt], owed: Obligations) -> None:
+    """Owe that each client was sent somewhere: of one that never had a peer no way is judged."""
+    for one in (attempt.tried for attempt in attempts):
+        if not one.remote:
+            owed.open(f"{one.client} never had a node to connect to: {one.detail}", one.place)
 
 
 def judge_way(what: str, tried: Sequence[Attempt], seen: Traffic, owed: Obligations) -> None:
