@@ -1,7 +1,7 @@
 """MN-27: after maintenance each node serves again, and clients come back by themselves.
 
 A node that serves, and dies again, has not come back: its units stay up, and it does not leave whom
-it served without an answer.
+it served without an answer. One that nobody asks may have nobody to serve.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import named
 from checks.multi_node.guide import PING_RESTART_S
 from checks.multi_node.maintained import Maintained, User, cost
+from checks.multi_node.staying import owe_staying
 from checks.multi_node.steps import START, Step
 from checks.multi_node.traffic import FRAME_LATE_NS
 from checks.multi_node.tunnels import owe_by_itself
@@ -57,8 +58,15 @@ def _owe_serving(
         if any(x.node == node and x.at_ns > start.began.at_ns for x in user.service.served)
     ]
     watched_s = (evidence.window.until_ns - since.latest_ns) / NS
+    asked = any(
+        x.node == node and x.at_ns > start.began.at_ns
+        for user in case.users
+        for x in user.service.asked
+    )
     if served:
         one.met(start.run.place, *start.places, case.seen.capture_place)
+    elif not asked:
+        one.doubt(f"nobody asked {node} for anything after {start}", case.seen.capture_place)
     elif watched_s > PING_RESTART_S:
         why = f"{node} served nobody in {watched_s:.0f} s after {start}"
         one.broken(why, start.run.place, case.seen.capture_place)
@@ -109,5 +117,8 @@ def _owe_back(
     places = user.place, case.seen.capture_place
     seen = Span(start, Moment(max(first.at_ns, start.at_ns))) if first else None
     until_ns = evidence.window.until_ns
-    owe_in_time(owed, Watch(what, whose, start, start, until_ns, places, late), seen, limit)
+    watch = Watch(what, whose, start, start, until_ns, places, late)
+    owe_in_time(owed, watch, seen, limit)
+    if first is not None:
+        owe_staying(user.service, watch, owed)
     owe_by_itself(user.after, case.steps.planned.moment, evidence, case.seen, owed)

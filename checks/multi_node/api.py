@@ -1,6 +1,7 @@
 """MN-07: a node that shows no secret is told so. MN-08: everybody else is kept out.
 
-Who asks more than once must be told the same every time.
+Who asks more than once must be told the same every time. Who got no answer may have waited for a
+machine that did not run.
 """
 
 from __future__ import annotations
@@ -9,12 +10,19 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
-from checks.multi_node.deployment import deployment
+from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES
 from evidence.events.multi_node import ApiAnswered
+from evidence.events.run import HostLate
+from evidence.moment import NS
 from evidence.scenario import Evidence
+
+_TIMED_OUT = "timed out"
+_ASKED_S, _RECORDED_S = 30.0, 120.0
+"""An answer is waited for so long; it is recorded when four were."""
 
 Objection = Callable[[ApiAnswered], str]
 """Says what is wrong with an answer, "" for nothing."""
@@ -23,8 +31,8 @@ Objection = Callable[[ApiAnswered], str]
 @check("MN-07")
 def nodes_reach_the_api(evidence: Evidence, owed: Obligations) -> None:
     """Each node gets, over IPv4 and IPv6, the 401 and the JSON that the guide prints."""
-    nodes = deployment(evidence, owed).nodes
-    _judge_answers(evidence, nodes, "none", _not_missing_a_secret, owed)
+    site = deployment(evidence, owed)
+    _judge_answers(evidence, site, site.nodes, "none", _not_missing_a_secret, owed)
 
 
 @check("MN-08")
@@ -34,17 +42,18 @@ def others_are_refused(evidence: Evidence, owed: Obligations) -> None:
     if not site.strangers:
         owed.open("no machine of the lab is a stranger to the API")
     for credentials in ("none", "wrong"):
-        _judge_answers(evidence, site.strangers, credentials, _not_forbidden, owed)
+        _judge_answers(evidence, site, site.strangers, credentials, _not_forbidden, owed)
     for event in evidence.events(ApiAnswered):
         if event.source in site.strangers and event.credentials == "right":
             who = f"{event.source} over IPv{event.family} with a node's secret"
             wrong = _not_forbidden(event)
             owed.require(not wrong, f"{who} is refused", f"{who} {wrong}", event.place)
-    _judge_answers(evidence, site.nodes, "wrong", _not_a_wrong_secret, owed)
+    _judge_answers(evidence, site, site.nodes, "wrong", _not_a_wrong_secret, owed)
 
 
 def _judge_answers(
     evidence: Evidence,
+    site: Deployment,
     machines: tuple[str, ...],
     credentials: str,
     objection: Objection,
@@ -58,7 +67,13 @@ def _judge_answers(
             for event in evidence.events(ApiAnswered, machine):
                 if (event.family, event.credentials) == (family, credentials):
                     wrong = objection(event)
-                    one.settle(not wrong, f"{who} {wrong}", event.place)
+                    if event.status or _TIMED_OUT not in event.detail:
+                        one.settle(not wrong, f"{who} {wrong}", event.place)
+                    else:
+                        whose = {machine, site.controller.name, "wire"}
+                        span = event.at_ns - round(_RECORDED_S * NS), event.at_ns
+                        late = evidence.events(HostLate)
+                        missed(one, f"{who} {wrong}", _ASKED_S, span, whose, late, event.place)
 
 
 def _not_told(event: ApiAnswered, wanted: Mapping[str, str]) -> str:

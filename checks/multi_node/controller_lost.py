@@ -64,7 +64,11 @@ def nobody_new_and_nobody_less(evidence: Evidence, owed: Obligations) -> None:
     _owe_standing(standing, outage, seen, owed)
     _owe_kept_out(newcomers, outage, seen, owed)
     for attempt in later:
-        attempt.judge(seen, owed.owe(f"{attempt.name}: gets in once the controller is back"))
+        one = owed.owe(f"{attempt.name}: gets in once the controller is back")
+        if not attempt.tried.up and at[attempt.tried.client] < outage.back_ns:
+            one.doubt(f"{attempt.name}: the controller may not have been back", attempt.tried.place)
+        else:
+            attempt.judge(seen, one)
     for which, what in (
         (standing, "used when the controller went off"),
         (newcomers, "tried while the controller was off"),
@@ -107,14 +111,26 @@ def _owe_standing(
             one.doubt(f"how {service.client} stood in the end was not recorded")
         attempt.judge(seen, one)
         during = Window(outage.during.from_ns, max(outage.during.until_ns, attempt.tried.at_ns))
-        times = [served.at_ns for served in service.served_in(during)]
-        edges = pairwise([during.from_ns, *times, during.until_ns])
-        longest_s = max((other - first) / NS for first, other in edges)
+        longest_s = _still_s(service, attempt.tried.transport, during)
         if any(during.holds(at_ns) for at_ns in service.begun):
             one.broken(f"{attempt.name}: it had to begin anew", seen.capture_place)
         if longest_s > PING_RESTART_S:
             one.broken(f"{attempt.name}: nothing for {longest_s:.1f} s", seen.capture_place)
         owed.tell(f"{service.client} stood still for {longest_s:.1f} s at most")
+
+
+def _still_s(service: Service, transport: str, during: Window) -> float:
+    """Return for how long (s) a client had nothing of a node at the most.
+
+    TCP has no keepalive: there only what a client waited for counts, from when it asked.
+    """
+    times = [served.at_ns for served in service.served_in(during)]
+    longest_ns = 0
+    for first, other in pairwise([during.from_ns, *times, during.until_ns]):
+        asked = [one.at_ns for one in service.asked if first < one.at_ns < other]
+        since_ns = first if transport == "udp" else min(asked, default=other)
+        longest_ns = max(longest_ns, other - since_ns)
+    return longest_ns / NS
 
 
 def _owe_kept_out(
@@ -125,7 +141,7 @@ def _owe_kept_out(
         until_ns = outage.during.until_ns
         asked = Window(attempt.during.from_ns, min(attempt.during.until_ns, until_ns))
         one = owed.owe(f"{attempt.name}: is kept out while the controller is off")
-        served = service.served_in(outage.during)
+        served = service.served_anew(attempt.during.from_ns, outage.during)
         if tried.at_ns < outage.during.from_ns:
             one.doubt(f"{attempt.name}: not looked at while the controller was off", tried.place)
         elif (tried.up or served) and _may_be_of_before(attempt, served, outage):

@@ -93,7 +93,10 @@ def _owe_kept(before: InstallationShown, after: InstallationShown, owed: Obligat
     one = owed.owe(f"API and portal are kept on {after.source}, and served")
     one.met(after.place)
     for name in (name for name in KEPT if name not in after.present):
-        one.broken(f"{after.source}: {name} is gone", after.place)
+        if name in after.asked:
+            one.broken(f"{after.source}: {name} is gone", after.place)
+        else:
+            one.doubt(f"{after.source}: {name} was not looked for", after.place)
     if after.web != "active":
         one.broken(f"{after.source}: the web server is {after.web}", after.place)
     one = owed.owe("the API's configuration is kept")

@@ -27,6 +27,10 @@ _OUT = (
 )
 
 
+_TIMED_OUT = "timed out"
+"""What a peer says that heard nothing: a stall is no refusal."""
+
+
 @dataclass
 class _Carried:
     """What the wire carried between a daemon's port and the controller, by who sent it."""
@@ -80,6 +84,8 @@ def _judge_out(where: str, called: str, event: DaemonTried, one: Obligation) -> 
         one.doubt(f"{where} was not reached with {called}: {event.detail}", event.place)
     elif not event.sent:
         one.doubt(f"{called} was never sent to {where}: {event.detail}", event.place)
+    elif _TIMED_OUT in event.detail:
+        one.doubt(f"{where} did not refuse {called}, it said nothing", event.place)
     else:
         one.met(event.place)
 

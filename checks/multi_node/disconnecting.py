@@ -1,24 +1,28 @@
 """MN-18: an administrator ends a client's tunnel, and whose tunnel was ended has none again.
 
 What its client says, and whether an echo comes back, is seen by probes. The wire has the last word:
-once it has ended, no node has anything for who asks it.
+once it has ended, no node has anything for who asks it. An administrator has ended what ended
+before its client was made to leave, or sent to connect once more. Nobody tells a client over UDP:
+it may take its tunnel for up until `ping-restart`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.connections import read_in
+from checks.multi_node.connections import Read, read_in
 from checks.multi_node.deployment import Deployment, deployment, from_first
+from checks.multi_node.guide import PING_RESTART_S
 from checks.multi_node.service import Service
 from checks.multi_node.traffic import FRAME_LATE_NS, Traffic, traffic
-from checks.multi_node.tunnels import Attempt, last_attempts
+from checks.multi_node.tunnels import Attempt, had_left, last_attempts
 from evidence.coverage import clock_text
 from evidence.event import NS_BOUND
-from evidence.events.portal import AccountActed, ConnectionsShown, TunnelProbed
-from evidence.moment import Window
+from evidence.events.multi_node import TunnelStarted
+from evidence.events.portal import AccountActed, ConnectionsShown, TunnelProbed, TunnelTurned
+from evidence.moment import NS, Window
 from evidence.scenario import Evidence
 
 
@@ -35,8 +39,9 @@ def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
         owed.open("no administrator disconnected anybody")
     for act in disabled:
         out = Window(act.at_ns, enabled_again(act, acted))
+        own = Window(act.at_ns, min(out.until_ns, _sent_away(act, evidence)))
         attempt = attempts.get(act.client)
-        if attempt is None:
+        if attempt is None or had_left(act.client, act.asked_ns, evidence):
             owed.open(f"{act.client} had no tunnel before it was disconnected", act.place)
             continue
         attempt.judge(seen, owed.owe(f"{attempt.name} is connected"))
@@ -48,17 +53,41 @@ def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
             act.place,
         )
         inside = (attempt.tried.tunnel4, attempt.tried.tunnel6)
-        _judge_listed_until(act, out, inside, pages, owed)
-        one = owed.owe(f"the tunnel of {act.client} has ended")
+        _judge_listed_until(act, own, out, inside, pages, owed)
         probes = [one for one in evidence.events(TunnelProbed, client) if one.client == act.client]
-        said = f"the tunnel of {act.client} still works"
-        looks = from_first(read_in(probes, out), _has_ended)
-        for probe in looks:
-            one.settle(not probe.answered, f"{said}: an echo comes back", probe.place)
-            one.settle(not probe.up, f"{said}, says its client", probe.place)
-        for probe in looks[:1]:
-            since = Window(probe.at_ns + FRAME_LATE_NS, out.until_ns)
-            judge_unused(said, Service.of(attempt, seen), since, one)
+        _owe_ended(act, own, out, attempt, probes, seen, owed)
+
+
+def _owe_ended(
+    act: AccountActed,
+    own: Window,
+    out: Window,
+    attempt: Attempt,
+    probes: Sequence[TunnelProbed],
+    seen: Traffic,
+    owed: Obligations,
+) -> None:
+    """Owe that a tunnel has ended, for its client, for an echo through it, and for the wire.
+
+    own: until when nothing else ended it. out: until when there must be none again.
+    """
+    told_ns = act.at_ns
+    if attempt.tried.transport == "udp":
+        told_ns += round(PING_RESTART_S * NS)
+
+    def says_up(probe: TunnelProbed) -> bool:
+        return probe.up and probe.at_ns >= told_ns
+
+    one = owed.owe(f"the tunnel of {act.client} has ended")
+    said = f"the tunnel of {act.client} still works"
+    looks = _since(probes, own, out, lambda probe: not probe.answered and not says_up(probe))
+    for probe in looks:
+        one.settle(not probe.answered, f"{said}: an echo comes back", probe.place)
+        if says_up(probe):
+            one.broken(f"{said}, says its client", probe.place)
+    for probe in looks[:1]:
+        since = Window(probe.at_ns + FRAME_LATE_NS, out.until_ns)
+        judge_unused(said, Service.of(attempt, seen), since, one)
 
 
 def enabled_again(act: AccountActed, acted: Sequence[AccountActed]) -> int:
@@ -84,8 +113,20 @@ def judge_unused(said: str, service: Service, during: Window, one: Obligation) -
         one.broken(why, service.seen.capture_place)
 
 
-def _has_ended(probe: TunnelProbed) -> bool:
-    return not probe.answered and not probe.up
+def _since(
+    looks: Sequence[Read], own: Window, out: Window, shows: Callable[[Read], bool]
+) -> Sequence[Read]:
+    """Return the looks from the first one within `own` that shows something, until `out` ends."""
+    first = from_first(read_in(looks, own), shows)
+    return [*first, *(one for one in read_in(looks, out) if one.asked_ns > own.until_ns)]
+
+
+def _sent_away(act: AccountActed, evidence: Evidence) -> int:
+    """Return when (ns) a client was first made to leave, or sent to connect, after an act."""
+    began = [one for one in evidence.events(TunnelStarted) if one.client == act.client]
+    ended = [one for one in evidence.events(TunnelTurned) if one.client == act.client]
+    moments = [one.at_ns for one in began] + [one.after_ns for one in ended if not one.up]
+    return min((at_ns for at_ns in moments if at_ns > act.at_ns), default=NS_BOUND)
 
 
 def judge_sender(attempt: Attempt, seen: Traffic, owed: Obligations) -> None:
@@ -110,6 +151,7 @@ def last_attempts_before(evidence: Evidence, site: Deployment) -> dict[str, Atte
 
 def _judge_listed_until(
     act: AccountActed,
+    own: Window,
     out: Window,
     inside: tuple[str, ...],
     pages: Sequence[ConnectionsShown],
@@ -122,6 +164,6 @@ def _judge_listed_until(
         one.settle(bool(page.under(inside)), f"{act.client} was not on the page", page.place)
     known = {one for page in before[-1:] for one in page.certificates(inside)}
     one = owed.owe(f"{act.client} is gone from the page")
-    for page in from_first(read_in(good, out), lambda page: not page.under(inside, known)):
+    for page in _since(good, own, out, lambda page: not page.under(inside, known)):
         is_gone = not page.under(inside, known)
         one.settle(is_gone, f"{act.client} is still on the page", page.place)

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.multi_node.deployment import named
 from checks.multi_node.maintained import Maintained, User, cost
 from checks.multi_node.second_nodes import called, not_told, owe_sent_on
 from checks.multi_node.steps import STOP, Maintenance
 from checks.multi_node.traffic import FRAME_LATE_NS
-from checks.multi_node.tunnels import last_attempts
+from checks.multi_node.tunnels import had_left, last_attempts
 from evidence.coverage import clock_text
 from evidence.events.maintenance import ConnectionsLogged, LoggedConnection
 from evidence.moment import Window
@@ -181,14 +182,34 @@ def _owe_nothing_open(
     connected = {
         (case.site.node_of(each.tried.remote) or "", each.tried.tunnel4): each.tried.client
         for each in last_attempts(evidence, case.site, until_ns=log.at_ns)
-        if each.tried.up
+        if each.tried.up and not had_left(each.tried.client, log.at_ns, evidence)
     }
     held: dict[tuple[str, str], list[LoggedConnection]] = {}
     for row in sorted(log.rows, key=lambda row: row.connected_at):
         if row.disconnected_at is None:
             held.setdefault((row.profile_id, row.ip4), []).append(row)
+    unseen = _served_since_looks(case, log, evidence)
     for who, rows in sorted(held.items()):
         for row in rows[:-1] if who in connected else rows:
-            one.broken(f"{called(row)} is left open in the log", log.place)
+            why = f"{called(row)} is left open in the log"
+            if who not in connected and unseen.get(row.profile_id):
+                of = named(unseen[row.profile_id])
+                one.doubt(f"{why}, and {of} was served there, but not looked at since", log.place)
+            else:
+                one.broken(why, log.place)
     for who in sorted(connected.keys() - held.keys()):
         one.doubt(f"{connected[who]} is connected, and the log does not hold it as open", log.place)
+
+
+def _served_since_looks(
+    case: Maintained, log: ConnectionsLogged, evidence: Evidence
+) -> dict[str, list[str]]:
+    """Return by node who had no tunnel when it was looked at last, and was served there since."""
+    looks = last_attempts(evidence, case.site, until_ns=log.at_ns)
+    down = {one.tried.client: one.tried.at_ns for one in looks if not one.tried.up}
+    found: dict[str, list[str]] = {}
+    for user in (one for one in case.users if one.name in down):
+        since = Window(down[user.name], log.at_ns)
+        for node in {one.node for one in user.service.served_in(since)}:
+            found.setdefault(node, []).append(user.name)
+    return found

@@ -9,7 +9,6 @@ is served for a moment alone is not back; who had left before was no client.
 from __future__ import annotations
 
 from checks.engine.in_time import Span, Watch, owe_in_time
-from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
@@ -23,6 +22,7 @@ from checks.multi_node.guide import (
 )
 from checks.multi_node.power import Outage, outages, owe_silence
 from checks.multi_node.service import Served, Service
+from checks.multi_node.staying import owe_staying
 from checks.multi_node.traffic import traffic
 from checks.multi_node.tunnels import Attempt, had_left, last_attempts, owe_by_itself, owe_looks
 from checks.protocols.budgets import Budget
@@ -101,10 +101,8 @@ def _stood(before: Attempt, service: Service, outage: Outage) -> bool:
 
 
 def _first(service: Service, outage: Outage) -> Served | None:
-    return next(
-        (one for one in service.served_in(outage.during) if one.node != outage.machine),
-        None,
-    )
+    """Return the first that another node had for who asks it: one that was left may send on."""
+    return service.used_in(outage.during, but=outage.machine)
 
 
 def _took_s(service: Service, outage: Outage) -> float | None:
@@ -132,22 +130,5 @@ def _owe_arrival(
     span = None if first is None else Span(start, Moment(first.at_ns))
     owe_in_time(owed, watch, span, arrival(site))
     if first is not None:
-        _owe_staying(service, watch, owed)
+        owe_staying(service, watch, owed)
     owe_by_itself(attempt, start, evidence, service.seen, owed)
-
-
-def _owe_staying(service: Service, watch: Watch, owed: Obligations) -> None:
-    """Owe that who was served is served to the end: who asks has an answer within `ping-restart`.
-
-    Who asks no more may have nothing to ask.
-    """
-    one = owed.owe(f"{service.client} stays served")
-    said_ns = service.served[-1].at_ns
-    span = said_ns, max((asked.at_ns for asked in service.asked), default=said_ns)
-    silent_s = (span[1] - said_ns) / NS
-    if silent_s > PING_RESTART_S:
-        why = f"{service.client} was served for the last time {silent_s:.0f} s before it last asked"
-        excess_s = silent_s - PING_RESTART_S
-        missed(one, why, excess_s, span, watch.whose, watch.late, *watch.places)
-    else:
-        one.met(*watch.places)

@@ -22,6 +22,8 @@ class Outage:
     machine: str
     off: PowerSwitched
     during: Window
+    back_ns: int
+    """When it was surely on again; the scenario's end when it stayed off."""
 
     def __str__(self) -> str:
         return f"{self.machine} off from {clock_text(self.off.at_ns)}"
@@ -32,9 +34,11 @@ def outages(evidence: Evidence, machine: str) -> Iterator[Outage]:
     switched = evidence.events(PowerSwitched, machine)
     for number, one in enumerate(switched):
         if not one.on:
-            back = [later.moment.earliest_ns for later in switched[number + 1 :] if later.on]
-            until_ns = min(back, default=evidence.window.until_ns)
-            yield Outage(machine, one, Window(one.moment.latest_ns, until_ns))
+            back = [later.moment for later in switched[number + 1 :] if later.on]
+            end_ns = evidence.window.until_ns
+            until_ns = min((at.earliest_ns for at in back), default=end_ns)
+            back_ns = min((at.latest_ns for at in back), default=end_ns)
+            yield Outage(machine, one, Window(one.moment.latest_ns, until_ns), back_ns)
 
 
 def owe_silence(outage: Outage, evidence: Evidence, owed: Obligations) -> None:

@@ -49,11 +49,16 @@ def _unit(name: str) -> str:
 
 
 def maintenance(evidence: Evidence, site: Deployment) -> Maintenance:
-    """Read the last maintenance that was planned; Missing: none was, or no step of it typed."""
+    """Read the last maintenance that was planned; Missing: none was, or no step of it typed.
+
+    What was typed before it is a step of it, unless another one was planned before.
+    """
     planned = evidence.last(MaintenancePlanned)
+    is_only = len(evidence.events(MaintenancePlanned)) == 1
     units = {_unit(name) for node in site.nodes for name in _names(site, node)}
     typed = evidence.need(ScriptRun)
-    guides = (one for one in typed if one.script in (*ORDER, REBOOT))
+    own = [one for one in typed if is_only or one.began_ns >= planned.at_ns]
+    guides = (one for one in own if one.script in (*ORDER, REBOOT))
     runs = [one for one in guides if any(_stands_for(one, site))]
     if not runs:
         others = ", ".join(sorted({f"{one.script} on {one.source}" for one in typed}))

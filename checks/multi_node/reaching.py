@@ -1,12 +1,16 @@
 """MN-11: the controller reaches each node's vpn-daemon; nobody else does, by the node's firewall.
 
 A knock that was kept out must have been carried to the node. A refusal by the node itself (RST)
-is none by its firewall: the daemon might listen again the next minute.
+is none by its firewall: the daemon might listen again the next minute. A node that was stalled may
+let a knock in when nobody waits for it any more: its answer counts for as long as the wire was
+recorded, and silence says nothing of one that did not run.
 """
 
 from __future__ import annotations
 
-from checks.engine.lateness import missed, unclear
+from collections.abc import Collection
+
+from checks.engine.lateness import explain, missed, unclear
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
@@ -14,7 +18,7 @@ from checks.multi_node.guide import DAEMON_PORT, FAMILIES
 from checks.protocols.knocks import Knocks, knocks
 from evidence.events.access import Knock, PortsKnocked
 from evidence.events.run import HostLate
-from evidence.moment import Window
+from evidence.moment import NS, Window
 from evidence.scenario import Evidence
 
 ANSWERS_S = 3.0
@@ -26,7 +30,7 @@ def only_the_controller_reaches_the_daemon(evidence: Evidence, owed: Obligations
     """Every machine knocks at 41194 of every node; the controller alone is let in."""
     site = deployment(evidence, owed)
     evidence.need(PortsKnocked)
-    seen = knocks(evidence.frames(), evidence.capture_place, evidence.events(HostLate))
+    seen = every_knock(evidence)
     for node in site.nodes:
         for machine in (one for one in site.hosts if one != node):
             for family in FAMILIES:
@@ -40,6 +44,12 @@ def only_the_controller_reaches_the_daemon(evidence: Evidence, owed: Obligations
                             if lets_in and knock.said == "reset":
                                 why = f"{machine} finds nobody at {DAEMON_PORT} of {node}"
                                 one.broken(why, event.place)
+
+
+def every_knock(evidence: Evidence) -> Knocks:
+    """Return what the scenario's capture shows of knocks, and of answers."""
+    until_ns = evidence.window.until_ns
+    return knocks(evidence.frames(), evidence.capture_place, evidence.events(HostLate), until_ns)
 
 
 def asked(
@@ -68,7 +78,8 @@ def judge_knock(
     """
     machine, node, family, port = event.source, event.node, event.family, knock.port
     way = site.address(machine, family), site.address(node, family), event.transport, port
-    found = seen.between(machine, node, way, Window(event.began_ns, event.at_ns))
+    until_ns = 0 if lets_in else seen.until_ns
+    found = seen.between(machine, node, way, Window(event.began_ns, event.at_ns), until_ns)
     named = f"{machine} at {event.transport}/{port} of {node} over IPv{family}"
     through = found & {"let in", "closed"}
     if "knock" not in found:
@@ -87,8 +98,22 @@ def judge_knock(
         one.broken(f"{named} got past the firewall: the node itself answers", event.place)
     elif knock.said == "open":
         _doubt(event, knock, named, seen, one)
+    elif knock.said == "silent" and (stalled := _stalled(event, found, seen)):
+        one.late(f"{named}: {knock.said}, but {stalled}", event.place)
     else:
         one.met(event.place, seen.place)
+
+
+def _stalled(event: PortsKnocked, found: Collection[str], seen: Knocks) -> str | None:
+    """Say what kept a node from answering a knock until the end, if something did.
+
+    It says nothing by "silent": it was refused, or the node ran for some of that time.
+    """
+    if "prohibited" in found:
+        return None
+    span = event.began_ns, seen.until_ns
+    excess_s = max(span[1] - span[0], 1) / NS
+    return explain(excess_s, span, {event.node, "wire"}, seen.late)
 
 
 def _doubt(event: PortsKnocked, knock: Knock, named: str, seen: Knocks, one: Obligation) -> None:

@@ -24,6 +24,7 @@ class Served:
 
     at_ns: int
     node: str
+    client_port: int
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Service:
     def served(self) -> Sequence[Served]:
         """Every data packet that the wire took to it from a node, in the order of time."""
         found = [
-            Served(one.at_ns, node)
+            Served(one.at_ns, node, one.client_port)
             for flow, one in self._sent(from_server=True)
             if (node := self.seen.site.node_of(flow[1])) is not None
             and one.carried
@@ -69,7 +70,7 @@ class Service:
     def asked(self) -> Sequence[Served]:
         """Every packet that the wire took from it to a node, in the order of time."""
         found = [
-            Served(one.at_ns, node)
+            Served(one.at_ns, node, one.client_port)
             for flow, one in self._sent(from_server=False)
             if (node := self.seen.site.node_of(flow[1])) is not None and one.carried and one.octets
         ]
@@ -88,6 +89,16 @@ class Service:
         """Return the data packets of a stretch of time."""
         return [one for one in self.served if during.holds(one.at_ns)]
 
+    def served_anew(self, since_ns: int, during: Window) -> list[Served]:
+        """Return the data packets of a stretch that came to ports it has used since a moment.
+
+        Each session has a port of its own (`nobind`): a node may send on to one that was left.
+        """
+        ports = {
+            one.client_port for _, one in self._sent(from_server=False) if one.at_ns >= since_ns
+        }
+        return [one for one in self.served_in(during) if one.client_port in ports]
+
     def last_before(self, at_ns: int) -> Served | None:
         """Return the last data packet before a moment; None when there was none."""
         return next((one for one in reversed(self.served) if one.at_ns < at_ns), None)
@@ -96,11 +107,11 @@ class Service:
         """Return the first data packet after a moment; None when none came."""
         return next((one for one in self.served if one.at_ns > at_ns), None)
 
-    def used_in(self, during: Window) -> Served | None:
+    def used_in(self, during: Window, but: str = "") -> Served | None:
         """Return the first data packet of a node to a client that had sent it one just before.
 
         Who has left, or was sent away, may be sent something for a while: it does not answer. None
-        when there was none in a stretch of time.
+        when there was none in a stretch of time. but: a node that does not count.
         """
         said = [
             (one.at_ns, node)
@@ -114,7 +125,8 @@ class Service:
             (
                 one
                 for one in self.served_in(during)
-                if any(node == one.node and at_ns <= one.at_ns for at_ns, node in said)
+                if one.node != but
+                and any(node == one.node and at_ns <= one.at_ns for at_ns, node in said)
             ),
             None,
         )

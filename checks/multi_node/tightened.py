@@ -15,10 +15,10 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.echoes import Echoes, echoes, judge_leaving
 from checks.multi_node.guide import DAEMON_PORT, FAMILIES, PORT
-from checks.multi_node.reaching import asked, judge_knock
+from checks.multi_node.reaching import asked, every_knock, judge_knock
 from checks.multi_node.rules import SSH, Shown, input_objections, judge_counted, nat_objections
 from checks.multi_node.server_processes import read_sockets
-from checks.protocols.knocks import Knocks, knocks
+from checks.protocols.knocks import Knocks
 from evidence.event import NS_BOUND
 from evidence.events.access import (
     ChangesApplied,
@@ -29,7 +29,6 @@ from evidence.events.access import (
     Phase,
     PortsKnocked,
 )
-from evidence.events.run import HostLate
 from evidence.moment import Window
 from evidence.scenario import Evidence
 
@@ -49,7 +48,7 @@ def tightened_firewall(evidence: Evidence, owed: Obligations) -> None:
     """Each node has the guide's own rules for good, and they do what they say."""
     site = deployment(evidence, owed)
     evidence.need(FirewallShown)
-    seen = knocks(evidence.frames(), evidence.capture_place, evidence.events(HostLate))
+    seen = every_knock(evidence)
     sent = echoes(evidence)
     for node in site.nodes:
         shown = [Shown.of(event) for event in evidence.events(FirewallShown, node)]

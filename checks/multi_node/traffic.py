@@ -41,7 +41,8 @@ def port_owner(frame: Frame) -> str:
 class Payload:
     """What one frame carried of a flow, or was to carry; `port_owner` and `mac` sent it.
 
-    opcodes: of the OpenVPN packets in it. ends: whether it ends a TCP connection.
+    client_port: the client's end of the flow. opcodes: of the OpenVPN packets in it. ends: whether
+    it ends a TCP connection.
     """
 
     at_ns: int
@@ -49,6 +50,7 @@ class Payload:
     carried: bool
     port_owner: str
     mac: str
+    client_port: int
     opcodes: tuple[int, ...] = ()
     ends: bool = False
 
@@ -140,17 +142,19 @@ def traffic(evidence: Evidence, site: Deployment) -> Traffic:
     for frame, packet in _packets(evidence):
         transport = _TRANSPORT[packet.protocol or 0]
         source, target = packet.source or "", packet.target or ""
+        # A client may have the same port of its own: then the addresses tell the two apart.
+        is_asked = packet.target_port == PORT and not _is_of_server(packet, site)
         sent = Payload(
             frame.at_ns,
             len(packet.payload),
             frame.passed_to_all,
             port_owner(frame),
             packet.source_mac,
+            (packet.source_port if is_asked else packet.target_port) or 0,
             opcodes(packet.payload, transport),
             packet.ends,
         )
-        # A client may have the same port of its own: then the addresses tell the two apart.
-        if packet.target_port == PORT and not _is_of_server(packet, site):
+        if is_asked:
             seen.to_server[source, target, transport].append(sent)
         elif packet.payload or packet.ends:
             seen.from_server[target, source, transport].append(sent)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evidence.capture import Frame
+from evidence.event import NS_BOUND
 from evidence.events.run import HostLate
 from evidence.moment import Window
 from evidence.packets import ETHERNET_HEADER, IPV4, TCP, UDP, Packet, parse
@@ -58,20 +59,29 @@ class Sighting:
 class Knocks:
     """What the wire carried of knocks and answers, way by way; `place` is the capture's.
 
-    late: when the host kept processes from running meanwhile.
+    late: when the host kept processes from running meanwhile. until_ns: the capture's end.
     """
 
     place: str
     sightings: Mapping[Way, Sequence[Sighting]]
     late: Sequence[HostLate] = ()
+    until_ns: int = NS_BOUND
 
-    def between(self, machine: str, owner: str, way: Way, during: Window) -> frozenset[What]:
+    def between(
+        self, machine: str, owner: str, way: Way, during: Window, answers_until_ns: int = 0
+    ) -> frozenset[What]:
         """Return what was seen of one way: knocks of `machine`, answers of `owner` to them.
 
-        By the ports where they came in; what came in elsewhere was somebody else's.
+        By the ports where they came in; what came in elsewhere was somebody else's. Answers are
+        looked for until the window ends, or until `answers_until_ns` if that is later.
         """
-        seen = [one for one in self.sightings.get(way, ()) if during.holds(one.at_ns)]
-        asked = [one for one in seen if one.what == "knock" and one.port_owner == machine]
+        answers = Window(during.from_ns, max(during.until_ns, answers_until_ns))
+        seen = [one for one in self.sightings.get(way, ()) if answers.holds(one.at_ns)]
+        asked = [
+            one
+            for one in seen
+            if one.what == "knock" and one.port_owner == machine and during.holds(one.at_ns)
+        ]
         ports = {one.from_port for one in asked}
         answered = (
             one
@@ -81,14 +91,19 @@ class Knocks:
         return frozenset(one.what for one in (*asked, *answered))
 
 
-def knocks(frames: Iterable[Frame], place: str, late: Sequence[HostLate] = ()) -> Knocks:
+def knocks(
+    frames: Iterable[Frame],
+    place: str,
+    late: Sequence[HostLate] = (),
+    until_ns: int = NS_BOUND,
+) -> Knocks:
     """Gather what frames show of knocks that the wire carried, and of answers."""
     found: dict[Way, list[Sighting]] = {}
     for frame in frames:
         for way, one in _read(frame):
             if frame.passed_to_all or one.what != "knock":
                 found.setdefault(way, []).append(one)
-    return Knocks(place, found, late)
+    return Knocks(place, found, late, until_ns)
 
 
 def _read(frame: Frame) -> Iterator[tuple[Way, Sighting]]:

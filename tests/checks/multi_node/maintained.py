@@ -53,6 +53,7 @@ class User:
     since_s: float | None = None
     rows: list[Data] = field(default_factory=list)
     octets: int = 0
+    port: int = 40000
 
     @property
     def name(self) -> str:
@@ -85,7 +86,7 @@ class Deployed:
 
     def send(self, user: User, payload: bytes, seconds: float, *, back: bool, flags: int = 0x18):
         data = user.data
-        client = data["address4" if data["family"] == 4 else "address6"], 40000
+        client = data["address4" if data["family"] == 4 else "address6"], user.port
         ends = (client, (data["remote"], 1194))
         source, target = reversed(ends) if back else ends
         made = (
