@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,8 @@ FOLDER = "consoles"
 _SHOWN = 64 * 1024  # octets of its end that are looked at to show some lines
 _KEPT = 64 * 1024  # octets of its end that are kept when one is cut
 _EVERY_S = 0.2
+_FIRST, _KERNEL = re.compile(r"\[ +0\.\d{6}\] "), re.compile(r"\[ *\d+\.\d{6}\] ")
+"""A line of the kernel's, and one of its first second; `[  OK  ]` is systemd's."""
 _PIECE = 64 * 1024
 
 
@@ -42,6 +45,16 @@ def tail(path: Path, octets: int = _SHOWN) -> str:
             return _as_text(os.pread(file, octets, max(0, size - octets)))
     except OSError:
         return ""
+
+
+def ends_in_kernel(said: str) -> bool:
+    """Whether a console ends within a boot of which the kernel alone has said something yet.
+
+    A kernel that says nothing, or whose first line is not shown, cannot be told from the rest.
+    """
+    lines = [line for line in said.splitlines() if line.strip()]
+    first = max((at for at, line in enumerate(lines) if _FIRST.match(line)), default=None)
+    return first is not None and all(_KERNEL.match(line) for line in lines[first:])
 
 
 def last_lines(path: Path, lines: int) -> str:

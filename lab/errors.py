@@ -90,6 +90,10 @@ class DeadlinePassed(LabError):
     """Something that was waited for did not happen in time."""
 
 
+class MachineHung(DeadlinePassed):
+    """A machine's kernel stopped as it booted, before anything that is installed there ran."""
+
+
 def end_of(output: str) -> str:
     """Return the end of an output, as much of it as an error shows, and how much came before."""
     left = len(output) - MOST_SHOWN

@@ -24,7 +24,8 @@ from testinfra.host import Host
 from lab import agent
 from lab.agent import Agent, read_answer
 from lab.clock import ClockOffset
-from lab.errors import CommandFailed, DeadlinePassed, MachineError, ScenarioError
+from lab.console import ends_in_kernel
+from lab.errors import CommandFailed, DeadlinePassed, MachineError, MachineHung, ScenarioError
 from lab.hypervisor import Hypervisor
 from lab.quiet import busy
 from lab.ssh import Way, exchange
@@ -36,6 +37,7 @@ _SESSIONS = 8  # commands at once; OpenSSH's sshd refuses the eleventh (MaxSessi
 _LOGINS = 3  # tries: a guest that has much to do at once leaves a login stuck at times
 _GRACE = 5  # seconds past its deadline after which a command's connection is given up
 _AGENT_ANSWERS_S = 2.0  # one that has answered since the thaw; later it is taken for gone
+_SILENT_S = 30.0  # a kernel that boots says something sooner; scales as all waits of the lab
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,27 @@ class CommandResult:
     def output(self) -> str:
         """Standard output and standard error, one after the other."""
         return self.stdout + self.stderr
+
+
+class _Boot:
+    """A machine that boots, by its console, of which the kernel's silence is no good sign."""
+
+    def __init__(self, name: str, console: Callable[[], str]) -> None:
+        self._name = name
+        self._console = console
+        self._said = ""
+        self._patience = Deadline(_SILENT_S, "")
+
+    def look(self) -> None:
+        """Raise MachineHung when its kernel has said the last for so long."""
+        said = self._console()
+        if said != self._said:
+            self._said, self._patience = said, Deadline(_SILENT_S, "")
+        elif self._patience.passed and ends_in_kernel(said):
+            raise MachineHung(
+                f"{self._name}: its kernel stopped as it booted, and said nothing more for"
+                f" {self._patience.seconds:.0f} s; its console ends with:\n{said}"
+            )
 
 
 class Machine:
@@ -146,8 +169,13 @@ class Machine:
         _ = self._power, what
 
     def wait_until_up(self, seconds: float = 120) -> None:
-        """Wait until the machine answers on SSH; DeadlinePassed shows the end of its console."""
+        """Wait until the machine answers on SSH; DeadlinePassed shows the end of its console.
+
+        MachineHung when its kernel has stopped before anything else ran: under emulation, on a
+        busy host, that was seen once in some twenty boots.
+        """
         refusal = "it was never tried"
+        boot = _Boot(self.name, self._console)
 
         def answers() -> bool:
             nonlocal refusal
@@ -158,6 +186,7 @@ class Machine:
                 self._connected(patience=10)
             except (OSError, paramiko.SSHException, EOFError) as error:
                 refusal = repr(error)
+                boot.look()
                 return False
             return True
 

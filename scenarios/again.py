@@ -1,10 +1,11 @@
 """A scenario that a busy host left undecided is carried out again, by the same worker.
 
-When all that its verdicts lack is that the host was too busy to tell, the item runs its scenario
-again: fixtures anew, another attempt of the same scenario in the history. Each is carried out at
-most three times, and a series has at most as many again as it has repetitions, or two. What came of
-all is put together where they are judged (`checks.engine.attempts`, `checks.engine.series`). All
-but the last are reported as "repeated", which is no failure; the last counts as any other.
+When all that its verdicts lack is that the host was too busy to tell, or a machine whose kernel
+stopped as it booted, the item runs its scenario again: fixtures anew, another attempt of the same
+scenario in the history. Each is carried out at most three times, and a series has at most as many
+again as it has repetitions, or two. What came of all is put together where they are judged
+(`checks.engine.attempts`, `checks.engine.series`). All but the last are reported as "repeated",
+which is no failure; the last counts as any other.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from _pytest.runner import call_and_report
 
 from checks.engine.judging import begun_again
 from checks.engine.repetition import Repetition
-from lab.errors import LabError
+from lab.errors import LabError, MachineHung
 from scenarios.plugin.stash import RUN
 
 MOST_TRIES = 3
@@ -37,16 +38,17 @@ def goes_again(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
     """
     decided = item.stash.get(_DECIDED, None)
     if decided is None or decided[0] is not call:
-        decided = item.stash[_DECIDED] = (call, _is_only_late(item, call) and _may_go_again(item))
+        again = _tells_nothing(item, call) and _may_go_again(item)
+        decided = item.stash[_DECIDED] = (call, again)
     return decided[1]
 
 
-def _is_only_late(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
+def _tells_nothing(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
     return (
         call.when == "call"
         and call.excinfo is not None
         and _in_a_lab(item)
-        and all(isinstance(one, HostTooBusy) for one in _each(call.excinfo.value))
+        and all(isinstance(one, HostTooBusy | MachineHung) for one in _each(call.excinfo.value))
     )
 
 
@@ -102,7 +104,7 @@ class Again:
     ) -> tuple[str, str, str] | None:
         """Say in one letter, and in one word, that a scenario is carried out again."""
         if report.outcome == _REPEATED:
-            return _REPEATED, "b", "REPEATED (the host was too busy to tell)"
+            return _REPEATED, "b", "REPEATED (the host was too busy to tell, or a machine hung)"
         return None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab import console
-from lab.console import Following, Trimming, follow, keep, last_lines, tail
+from lab.console import Following, Trimming, ends_in_kernel, follow, keep, last_lines, tail
 from lab.limits import Reached
 
 MIB = 2**20
@@ -140,3 +140,20 @@ def test_following_begins_with_the_last_lines(lab: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         follow(path, say, lines=2)
     assert said == ["two\nthree\n", "four\n"]
+
+
+SHUT_DOWN = "[  OK  ] Reached target poweroff.target.\n[ 1521.859276] reboot: Power down\n"
+KERNEL = "[    0.052000] tsc: Unable to calibrate\n[    1.039039] No current clocksource.\n"
+
+
+@pytest.mark.parametrize("said", [KERNEL, SHUT_DOWN + KERNEL, KERNEL + "\n"])
+def test_a_boot_of_which_the_kernel_alone_said_something_ends_in_it(said: str) -> None:
+    assert ends_in_kernel(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", SHUT_DOWN, KERNEL + "[  OK  ] Started ssh.service.\n", KERNEL + "login:", "kernel panic"],
+)
+def test_what_may_have_come_further_does_not(said: str) -> None:
+    assert not ends_in_kernel(said)

@@ -19,6 +19,7 @@ from lab.errors import (
     CommandFailed,
     DeadlinePassed,
     MachineError,
+    MachineHung,
     OutputTooLong,
     ScenarioError,
 )
@@ -276,6 +277,22 @@ def test_waiting_for_a_silent_machine_names_the_reason_and_the_console(server: S
     waiting = Machine("node-a", wrong, console=lambda: "kernel panic")
     with pytest.raises(DeadlinePassed, match=r"(?s)node-a to answer on SSH.*Key.*kernel panic"):
         waiting.wait_until_up(0.1)
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [("[    0.052000] tsc: Unable to calibrate\n", MachineHung), ("login:", DeadlinePassed)],
+)
+def test_a_machine_whose_kernel_stopped_as_it_booted_is_not_waited_for(
+    server: SshServer, monkeypatch: pytest.MonkeyPatch, said: str, error: type[DeadlinePassed]
+) -> None:
+    monkeypatch.setattr("lab.machine._SILENT_S", 0.1)
+    wrong = dataclasses.replace(server.access, host_key=KeyPair.generate().public)
+    waiting = Machine("node-a", wrong, console=lambda: said)
+    with pytest.raises(DeadlinePassed) as caught:
+        waiting.wait_until_up(2)
+    assert caught.type is error
+    assert said in caught.value.message
 
 
 def test_a_machine_without_a_hypervisor_has_no_power_switch(machine: Machine) -> None:

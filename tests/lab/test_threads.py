@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from concurrent.futures import Future
 
 import pytest
 
-from lab.threads import threads
+from lab.threads import side_by_side, threads
 
 
 def test_a_block_ends_when_all_that_was_begun_has_ended() -> None:
@@ -53,3 +54,25 @@ def test_ctrl_c_waits_for_nobody_and_begins_nothing_more() -> None:
         assert begun.is_set()
     finally:
         gone.set()
+
+
+def test_what_is_done_with_each_is_done_with_all_before_an_error_is_raised() -> None:
+    done: list[int] = []
+
+    def act(number: int) -> None:
+        if number in (1, 3):
+            raise ValueError(f"of number {number}")
+        done.append(number)
+
+    with pytest.raises(ValueError, match="of number 1"):
+        side_by_side(range(5), act)
+    assert sorted(done) == [0, 2, 4]
+    side_by_side([], act)
+
+
+def test_whoever_acts_has_the_callers_context() -> None:
+    told: list[str] = []
+    variable = contextvars.ContextVar("who", default="nobody")
+    variable.set("the caller")
+    side_by_side([1, 2], lambda _: told.append(variable.get()))
+    assert told == ["the caller"] * 2

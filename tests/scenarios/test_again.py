@@ -47,7 +47,7 @@ def attempt(lab, request):
 """
 _TEST = """
 import pytest
-from lab.errors import LabError
+from lab.errors import LabError, MachineHung
 from scenarios.again import HostTooBusy
 
 busy, broken = HostTooBusy("FO-24: late"), LabError("FO-24: no capture")
@@ -146,6 +146,12 @@ def test_what_is_wrong_beside_lateness_is_not_tried_again(tmp_path: Path, body: 
     ended = run(tmp_path, body)
     assert ended.scenarios == ["test_it[1/1] 1"]
     assert ended.status == 1
+
+
+def test_one_whose_machine_hung_as_it_booted_is_carried_out_again(tmp_path: Path) -> None:
+    ended = run(tmp_path, 'if attempt == 1: raise MachineHung("node-b: its kernel stopped")')
+    assert ended.scenarios == ["test_it[1/1] 1", "test_it[1/1] 2"]
+    assert ended.status == 0, ended.said
 
 
 def test_several_requirements_that_are_late_are_one_reason(tmp_path: Path) -> None:
