@@ -1,14 +1,15 @@
 """Two reports compared: which requirement turned, and which figure moved out of its noise.
 
 A figure moved when the test of `ranks`, adjusted for the number of figures, says that chance alone
-does so less often than once in a hundred times. What is in one report only is named, not compared.
+does so less often than once in a hundred times. What has too few values to be told from chance,
+among as many figures, is not tested. What is in one report only is named, not compared.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -119,7 +120,7 @@ def _moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Moved]:
         for name in names
     ]
     values = [one for one in values if one[1] and one[2]]
-    tested = [one for one in values if least_p(len(one[1]), len(one[2])) < ALPHA]
+    tested = _may_move(values)
     raw = [p_value(old[:_MOST_VALUES], new[:_MOST_VALUES]) for _, old, new in tested]
     adjusted = dict(zip((name for name, _, _ in tested), holm(raw), strict=True))
     return [
@@ -132,6 +133,23 @@ def _moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Moved]:
         )
         for name, old, new in values
     ]
+
+
+_Values = tuple[str, list[float], list[float]]
+"""A figure's name, and its values in both reports."""
+
+
+def _may_move(values: Iterable[_Values]) -> list[_Values]:
+    """Leave out figures of so few values that none can move among as many, the fewest first."""
+    left = list(values)
+    while left and (most := max(map(_least, left))) * len(left) >= ALPHA:
+        left = [one for one in left if _least(one) < most]
+    return left
+
+
+def _least(one: _Values) -> Fraction:
+    _, old, new = one
+    return least_p(len(old), len(new))
 
 
 def _differs(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str, str]]:

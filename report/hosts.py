@@ -65,7 +65,7 @@ def hosts(material: Material) -> list[Host]:
         Host(
             name,
             joined[name].address if name in joined else "",
-            _what(joined.get(name)),
+            _what(joined.get(name), _accelerator(material, name)),
             joined[name].labs if name in joined else 0,
             _clock(clocks.get(name)),
             begun.get(name, 0),
@@ -103,7 +103,15 @@ def _cut(material: Material, lost: HostLost) -> Iterator[str]:
         yield f"{scenario}, taken by {by[-1]}" if by else f"{scenario}, taken by none"
 
 
-def _what(joined: HostJoined | None) -> str:
+def _accelerator(material: Material, host: str) -> str:
+    """Return what `run.json` says that a host's guests ran on: it is chosen after joining."""
+    hosts = material.facts.get("hosts")
+    told = hosts.get(host) if isinstance(hosts, dict) else None
+    said = told.get("accelerator") if isinstance(told, dict) else None
+    return said if isinstance(said, str) else ""
+
+
+def _what(joined: HostJoined | None, accelerator: str) -> str:
     if joined is None:
         return ""
     versions = (("QEMU", joined.qemu), ("libvirt", joined.libvirt))
@@ -111,7 +119,7 @@ def _what(joined: HostJoined | None) -> str:
         joined.processor,
         f"{joined.cores} core{'s' * (joined.cores != 1)}",
         f"{joined.memory_mib / 1024:.0f} GiB",
-        joined.accelerator,
+        joined.accelerator or accelerator,
         *(f"{name} {version}" for name, version in versions if version),
         joined.system,
     ]

@@ -7,7 +7,7 @@ this one is made of evidence and verdicts alone, and judges nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from report.page import laid_out
 from report.pdf import print_page
 from report.signing import sign
 from report.sums import write_sums
-from report.tables import FORMAT, junit
+from report.tables import FORMAT, WHOLE, in_doubt, junit
 from report.writing import ReportError, write_whole
 
 
@@ -100,7 +100,7 @@ def make_joint(
     written = [
         write_whole(at, laid_out("joint.html.j2", joint=joint, links=links)),
         write_whole(at.with_suffix(".json"), json.dumps(joint_table(joint), indent=1) + "\n"),
-        write_whole(at.with_suffix(".xml"), junit(_suites(joint.columns))),
+        write_whole(at.with_suffix(".xml"), junit(_suites(joint))),
     ]
     if pdf:
         written.append(print_page(at))
@@ -176,15 +176,14 @@ def joint_table(joint: Joint) -> dict[str, Any]:
     }
 
 
-def _suites(columns: Sequence[Column]) -> Iterator[ET.Element]:
-    """Yield the suites of all combinations; one that could not run is an error."""
-    for one in columns:
+def _suites(joint: Joint) -> Iterator[ET.Element]:
+    """Yield the suites of all combinations; one that could not run is an error, so are doubts."""
+    for one in joint.columns:
         name = one.combination.name
         for suite in one.suites:
             suite.set("name", f"{name}: {suite.get('name')}")
             yield suite
         if one.why:
-            suite = ET.Element("testsuite", name=name, tests="1", failures="0", errors="1")
-            case = ET.SubElement(suite, "testcase", classname=name, name="the whole combination")
-            ET.SubElement(case, "error", type=str(Status.UNKNOWN), message=one.why)
-            yield suite
+            yield in_doubt(name, "the whole combination", one.why)
+    if joint.doubts:
+        yield in_doubt(WHOLE, WHOLE, joint.sentence, joint.doubts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from checks.engine.verdicts import FILE_NAME as VERDICTS
 from evidence.combinations import OUTCOMES
 from evidence.errors import EvidenceError
 from evidence.history import FILE_NAME as HISTORY
@@ -79,7 +80,7 @@ def report_at_end(run: Path, make: Callable[[Path], Reported] = make_report) -> 
 
     Evidence and verdicts are safe by now: whatever goes wrong here must not end the run.
     """
-    if not any((run / name).exists() for name in (HISTORY, OUTCOMES)):
+    if not any((run / name).exists() for name in (HISTORY, VERDICTS, OUTCOMES)):
         return []
     try:
         return list(make(run).lines())

@@ -14,6 +14,8 @@ from report.matrix import Part, Row
 
 FORMAT = 1
 """Of report.json."""
+WHOLE = "the whole run"
+"""What JUnit's suite and case are called that stand for no requirement."""
 
 
 def as_json(content: Content) -> str:
@@ -117,7 +119,8 @@ def _requirement(row: Row) -> dict[str, Any]:
 def as_junit(content: Content) -> str:
     """Return the verdicts as JUnit's XML: a suite a guide, a case a requirement and scenario.
 
-    FAIL is a failure, UNKNOWN an error: neither is ever taken for a success.
+    FAIL is a failure, UNKNOWN an error: neither is ever taken for a success, nor is a run whose
+    requirements are all PASS and whose evidence was altered or is not whole.
     """
     return junit(junit_suites(content))
 
@@ -131,7 +134,7 @@ def junit(each: Iterable[ET.Element]) -> str:
 
 
 def junit_suites(content: Content) -> Iterator[ET.Element]:
-    """Yield a suite for each guide."""
+    """Yield a suite for each guide; one of the whole run where its verdict has no other reason."""
     for guide in content.guides:
         rows = [row for row in content.rows if row.guide == guide]
         cases = [case for row in rows for case in _cases(row)]
@@ -146,6 +149,19 @@ def junit_suites(content: Content) -> Iterator[ET.Element]:
             ET.SubElement(properties, "property", name="Host of the run", value=visible(told))
         suite.extend(cases)
         yield suite
+    told = content.summary
+    if told.status is not Status.PASS and all(row.status is Status.PASS for row in content.rows):
+        lacks = (f"{one.what}: {one.why}" for one in told.lacks)
+        yield in_doubt(WHOLE, WHOLE, told.sentence, (*told.altered, *lacks))
+
+
+def in_doubt(name: str, what: str, said: str, reasons: Iterable[str] = ()) -> ET.Element:
+    """Return a suite of one case, an error, for what the cases of requirements do not say."""
+    suite = ET.Element("testsuite", name=visible(name), tests="1", failures="0", errors="1")
+    case = ET.SubElement(suite, "testcase", classname=visible(name), name=visible(what))
+    error = ET.SubElement(case, "error", type=str(Status.UNKNOWN), message=visible(said))
+    error.text = "\n".join(map(visible, reasons))
+    return suite
 
 
 def _cases(row: Row) -> Iterator[ET.Element]:

@@ -20,14 +20,13 @@ from lab.errors import LabError, NotHere, VpnproofError
 from lab.progress import Progress
 from lab.site import Site, SiteFile, read_site
 from lab.testbed import Testbed
-from lab.topology import Topology
+from lab.topology import Role, Topology
 from provision.errors import PlanError
 from provision.failover import site as failover_cast
 from provision.multi_node import site as multi_node_cast
 from scenarios import software
 from scenarios.ahead import guide_of
 from scenarios.failover.whole import make_whole
-from scenarios.labs import LabFailedBefore
 
 LOCAL = "local"
 OBSERVES, DISRUPTS = "observes", "disrupts"
@@ -37,6 +36,7 @@ _CASTS: Mapping[str, Callable[[Topology], object]] = {
     "failover": failover_cast.Site.of,
     "multi_node": multi_node_cast.Site.of,
 }
+_PAIR: tuple[Role, ...] = ("primary", "secondary")
 _OF_LABS = ("topology", "image", "accel", "libvirt_uri", "fresh")
 _WHOLE: Mapping[str, Callable[[Site], None]] = {"failover": make_whole}
 
@@ -88,6 +88,13 @@ def _check_roles(file: SiteFile) -> None:
             hint='set `guide`: "multi-node" or "failover"',
         )
     _CASTS[guide](file.topology)
+    pair = [one.name for role in _PAIR for one in file.topology.with_role(role)]
+    if file.probe in pair:
+        raise PlanError(
+            f"{file.path}: probe: {file.probe} is a node of the pair: it never hears what is sent"
+            " by its own NIC",
+            hint="name a machine beside the pair, such as its gateway",
+        )
 
 
 def chosen(config: pytest.Config) -> Site | None:
@@ -141,22 +148,25 @@ class SiteLabs:
         self._failure = ""
 
     def admit(self, item: pytest.Item) -> None:
-        """Raise NotHere unless a scenario may run here; announce one that disrupts."""
+        """Raise NotHere unless a scenario may run here; announce one that disrupts.
+
+        On a site that failed none may any more: there is no other one.
+        """
         guide = guide_of(item)
         if guide != self._guide:
             raise NotHere(f"{self._site.file.path} is a site of {self._guide}, not of {guide}")
         marker = item.get_closest_marker("on_site")
         if marker is None:
             raise NotHere("leaves behind what only a lab can undo: never run on a site")
+        if self._failure:
+            raise NotHere(self._failure)
         if marker.args == (DISRUPTS,):
             self._site.announce(f"by {item.name}")
             self._spoiled = True
 
     def get(self, guide: str, *, pristine: bool = False) -> Site:
         """Return the site, listened to; never `pristine`, but whole after what was done to it."""
-        del pristine  # of a lab that can be thawed anew
-        if self._failure:
-            raise LabFailedBefore(f"the site of {guide} is not whole: {self._failure}")
+        del guide, pristine  # there is one site, and it cannot be thawed anew
         try:
             if not self._open:
                 with self._progress.task(f"listening to {len(self._site.machines)} machines"):
@@ -164,7 +174,7 @@ class SiteLabs:
                 self._open = True
                 self._on_start(self._name, self._site)
         except LabError as error:
-            self._failure = error.message
+            self._failure = f"{self._site.topology.name} was not listened to: {_line(error)}"
             raise
         self._site.wire.begin()
         return self._site
@@ -187,16 +197,17 @@ class SiteLabs:
             with self._progress.task(f"waiting until {self._site.topology.name} is whole"):
                 _WHOLE[guide](self._site)
         except LabError as error:
-            self._failure = error.message
-            self._progress.say(f"{self._site.topology.name} is not whole: {error}")
+            self._failure = f"{self._site.topology.name} is not whole: {_line(error)}"
+            self._site.is_whole = False
+            self._progress.say(self._failure)
 
     def note_failure(self, guide: str, scenario: str) -> None:
         """Do nothing: the site stays up anyway."""
 
     def end(self) -> list[str]:
-        """Let go of the site, which runs on."""
+        """Let go of the site, which runs on; return a line if it was left not whole."""
         self._site.close()
-        return []
+        return [] if self._site.is_whole else [f"{self._failure}; see to it before another run"]
 
 
 def record_heard(history: History, lab: Testbed, name: str) -> None:
@@ -230,6 +241,10 @@ def in_one_line(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
         report.longrepr = told
 
 
+def _line(error: VpnproofError) -> str:
+    return " ".join(error.message.split())
+
+
 def _told(error: BaseException) -> str:
     if isinstance(error, ExceptionGroup):
         return "\n".join(filter(None, map(_told, error.exceptions)))
@@ -237,5 +252,6 @@ def _told(error: BaseException) -> str:
 
 
 def left_open(config: pytest.Config) -> bool:
-    """Whether something that was asked for could not be shown: the run is no success."""
-    return bool(config.stash.get(_NOT_SHOWN, []))
+    """Whether something could not be shown, or the site is not whole: the run is no success."""
+    site = chosen(config)
+    return bool(config.stash.get(_NOT_SHOWN, [])) or (site is not None and not site.is_whole)

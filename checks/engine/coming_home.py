@@ -41,9 +41,10 @@ def take_home(directory: Path, host: str = "") -> CameHome:
     """Judge what came home to the run in `directory`, of one host or of all, and keep the verdicts.
 
     To be called when evidence of a scenario has arrived or its host was recorded as lost, and once
-    more for all before series are judged: what was judged already is passed over. Nothing is done
-    to a run without hosts. Of one that is over (no host is named) what was begun and never judged
-    is UNKNOWN. wrong: lines of a history that are damaged, but for an end that may yet
+    more for all before series are judged: what was judged already is passed over. What its host has
+    not judged may rest on evidence that is still to come, and waits until the run is over. Nothing
+    is done to a run without hosts. Of one that is over (no host is named) what was begun and never
+    judged is UNKNOWN. wrong: lines of a history that are damaged, but for an end that may yet
     come, and files that are not what their host read.
     """
     if len(parts_of(directory)) == 1 and not is_there(RunDirectory(directory).history):
@@ -130,6 +131,8 @@ def _verdicts(
             there = left.pop(key, None)
             present = kept.get(requirement, {}).get(one.scenario, {}).get(one.number)
             if requirement in one.judged:
+                if there is None and not over:
+                    continue
                 place = one.at(one.judged[requirement])
                 if not _is_settled(present, place, there):
                     yield key, _worse(judge_attempt(one, requirement, histories), there)

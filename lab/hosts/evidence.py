@@ -1,7 +1,8 @@
 """Brings home what a host has recorded, file by file, each checked by its hash.
 
 What a host says of its files may be anything: only below the part's own directory is written, and
-only what the hash of the whole agrees with counts as arrived.
+only what the hash of the whole agrees with counts as arrived. A file that replaces another does so
+once it is whole: a host that is lost meanwhile leaves the former one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from evidence import secret
 from evidence.events.hosts import FileArrived
 from lab.errors import HostLost, LabError
 from lab.hosts.connection import Connection, let_go
+from lab.hosts.sending import grows
 
 MOST_PACKED = 1 << 22
 """Octets of a piece of a file as it is sent; `lab.hosts.sending` packs a fourth of that."""
@@ -70,6 +72,9 @@ class Coming:
             gone = [str(name) for name in told["gone"]]
         except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
             raise HostLost(f"{self._name}: its evidence does not come: {error}") from error
+        finally:
+            for half in self._target.rglob(_coming("*")):
+                half.unlink(missing_ok=True)
         for name in gone:
             self._place(name).unlink(missing_ok=True)
             self._read.pop(name, None)
@@ -116,15 +121,17 @@ class Coming:
         place.parent.mkdir(parents=True, exist_ok=True)
         if offset == 0:
             self._read[name] = hashlib.sha256()
-        with place.open("r+b" if offset else "wb") as file:
+        written = place if grows(name) else place.with_name(_coming(place.name))
+        with written.open("r+b" if offset else "wb") as file:
             if offset == 0:
-                place.chmod(0o600)
+                written.chmod(0o600)
             file.seek(offset)
             file.write(piece)
             file.truncate()
         self._read[name].update(piece)
         if "sha256" not in told:
             return None
+        written.replace(place)
         return FileArrived(size=int(told["size"]), sha256=str(told["sha256"]))
 
     def _place(self, name: str) -> Path:
@@ -135,3 +142,8 @@ class Coming:
         if place.is_symlink() or self._target.resolve() not in place.resolve().parents:
             raise LabError(f"{self._name}: {name!r} leads out of its directory")
         return place
+
+
+def _coming(name: str) -> str:
+    """Return what a file is called until it is whole."""
+    return f".{name}.coming"

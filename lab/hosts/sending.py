@@ -55,12 +55,12 @@ class Sender:
     def _send(self, name: str, path: Path, to: BinaryIO) -> None:
         with path.open("rb") as file:
             state = os.fstat(file.fileno())
-            grows = _grows(name)
-            which = (state.st_ino,) if grows else (state.st_ino, state.st_size, state.st_mtime_ns)
+            growing = grows(name)
+            which = (state.st_ino,) if growing else (state.st_ino, state.st_size, state.st_mtime_ns)
             sent = self._sent.get(name)
             if sent is None or sent.state != which or state.st_size < sent.size:
                 sent = self._sent[name] = _Sent(which)
-            elif not grows or state.st_size == sent.size:
+            elif not growing or state.st_size == sent.size:
                 return
             left = state.st_size - sent.size
             if name == FILE_NAME:
@@ -81,7 +81,8 @@ class Sender:
                     return
 
 
-def _grows(name: str) -> bool:
+def grows(name: str) -> bool:
+    """Whether a file of a run is only added to, and never replaced by another."""
     return name == FILE_NAME or (name.startswith("wire/") and name.endswith(".pcapng"))
 
 

@@ -1,6 +1,7 @@
 """A virtual host on a site's network, which sends and hears by the NIC of a machine that lends it.
 
-The program that does so on the machine is `relay`; it ends with the connection.
+The program that does so on the machine is `relay`; it ends with the connection. When it ends before
+the NIC is given back, that is told as trouble: a service that nobody can ask has not fallen silent.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import paramiko
 from lab.errors import MachineError, WireError
 from lab.site import relay
 from lab.site.access import SiteAccess
+from lab.site.listener import Trouble
 from lab.site.offsets import Offsets
 from lab.timing import beside
 from lab.wire.frame import Frame
@@ -26,7 +28,10 @@ _LONGEST_LINE = 200_000
 
 
 class Borrowed:
-    """A machine's NIC, lent to a virtual host at `port` from `open` until `close`."""
+    """A machine's NIC, lent to a virtual host at `port` from `open` until `close`.
+
+    tell: told of it when the machine lends its NIC no more before that.
+    """
 
     def __init__(
         self,
@@ -36,6 +41,7 @@ class Borrowed:
         port: str,
         segment: str,
         offsets: Offsets,
+        tell: Callable[[Trouble], None],
     ) -> None:
         self.port = port
         self.segment = segment
@@ -44,6 +50,8 @@ class Borrowed:
         self._access = access
         self._interface = interface
         self._offsets = offsets
+        self._tell = tell
+        self._given_back = False
         self._client: paramiko.SSHClient | None = None
         self._channel: paramiko.Channel | None = None
         self._sending = threading.Lock()
@@ -60,10 +68,12 @@ class Borrowed:
             with self._sending:
                 self._channel.sendall(base64.b64encode(raw) + b"\n")
         except OSError as error:
+            self._lent_no_more()
             raise WireError(f"{self._machine} sends nothing any more: {error}") from error
 
     def close(self) -> None:
         """Give the NIC back."""
+        self._given_back = True
         if self._client is not None:
             self._client.close()
 
@@ -89,22 +99,33 @@ class Borrowed:
         return channel
 
     def _listen(self, channel: paramiko.Channel) -> None:
+        try:
+            with beside(), suppress(OSError, EOFError, MachineError):
+                self._pass_on(channel)
+        finally:
+            self._lent_no_more()
+
+    def _pass_on(self, channel: paramiko.Channel) -> None:
         begun = bytearray()
-        with beside(), suppress(OSError, EOFError, MachineError):
-            while line := self._line(channel, begun):
-                stamp, _, raw = line.partition(b" ")
-                with suppress(ValueError, LookupError):
-                    at_ns = int(stamp)
-                    offset = self._offsets.at(at_ns)
-                    self.heard(
-                        Frame(
-                            offset.on_host(at_ns),
-                            self.port,
-                            self.segment,
-                            base64.b64decode(raw),
-                            "forwarded",
-                        )
+        while line := self._line(channel, begun):
+            stamp, _, raw = line.partition(b" ")
+            with suppress(ValueError, LookupError):
+                at_ns = int(stamp)
+                offset = self._offsets.at(at_ns)
+                self.heard(
+                    Frame(
+                        offset.on_host(at_ns),
+                        self.port,
+                        self.segment,
+                        base64.b64decode(raw),
+                        "forwarded",
                     )
+                )
+
+    def _lent_no_more(self) -> None:
+        if not self._given_back:
+            what = "what was asked from there since then has no answer"
+            self._tell(Trouble(f"{self._machine} lends its NIC no more: {what}"))
 
     def _line(self, channel: paramiko.Channel, begun: bytearray) -> bytes:
         """Return the next line; empty at the end."""

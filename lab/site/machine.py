@@ -14,11 +14,12 @@ from contextlib import suppress
 
 from lab.errors import DeadlinePassed, MachineError, NotHere
 from lab.machine import Machine
-from lab.site.access import SiteAccess
+from lab.site.access import AsItself, SiteAccess
 from lab.timing import Kind, spending
 from lab.wait import pause
 
 _RESET_AFTER_S, _SLACK_S = 0.3, 0.2
+_ANSWERS_S = 20.0
 _SESSION = re.compile(r"([0-9a-fA-F.:]+) (\d{1,5}) ([0-9a-fA-F.:]+) (\d{1,5})\s*")
 
 
@@ -36,17 +37,16 @@ class SiteMachine(Machine):
     def is_on(self) -> bool:
         """Whether it lets us in."""
         try:
-            self.run("true", timeout=20)
+            self.run("true", timeout=_ANSWERS_S)
         except (MachineError, DeadlinePassed):
             return False
         return True
 
     def own_session(self) -> str:
         """Return a filter of tcpdump for our SSH to this machine, "" where it is not known."""
-        with self._site_access.connect(20) as client:
-            said = (
-                client.exec_command("echo $SSH_CONNECTION")[1].read(200).decode("ascii", "replace")
-            )
+        way = self._site_access
+        with Machine(self.name, AsItself(way.hops, way.known, way.lab)) as itself:
+            said = itself.run("echo $SSH_CONNECTION", timeout=_ANSWERS_S, check=False).stdout
         match = _SESSION.fullmatch(said)
         return f"tcp and host {match[1]} and port {match[4]}" if match else ""
 

@@ -105,13 +105,13 @@ class SiteMedium(Uncarried):
             self._marked_ns = self._recorder.began_ns
 
     def begin(self) -> None:
-        """Forget how sure earlier frames were: another scenario begins."""
+        """Forget how sure earlier frames were, and give back a NIC: another scenario begins."""
+        self._give_back()
         self.unsure_ns, self.troubles = 0, []
 
     def close(self) -> None:
         """End listening; the capture's last mark is of the last moment that is known whole."""
-        if self._borrowed is not None:
-            self._borrowed.close()
+        self._give_back()
         self._over.set()
         for listener in self._listeners:
             listener.stop()
@@ -160,8 +160,7 @@ class SiteMedium(Uncarried):
                 "no host can be put on the network to ask services: the site file names no machine"
                 " for it (probe)"
             )
-        if self._borrowed is not None:
-            self._borrowed.close()
+        self._give_back()
         self._borrowed = Borrowed(
             self._probe,
             self._access[self._probe],
@@ -169,6 +168,7 @@ class SiteMedium(Uncarried):
             port,
             segment,
             next(one for one in self._listeners if one.machine == self._probe).offsets,
+            self._told.put,
         )
         self._borrowed.open()  # before anything is timed: a program starts there
 
@@ -188,6 +188,11 @@ class SiteMedium(Uncarried):
     @property
     def _probe_port(self) -> str:
         return self._borrowed.port if self._borrowed is not None else ""
+
+    def _give_back(self) -> None:
+        borrowed, self._borrowed = self._borrowed, None
+        if borrowed is not None:
+            borrowed.close()
 
     def _borrow(self) -> Borrowed:
         if self._borrowed is None:

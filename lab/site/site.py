@@ -38,6 +38,8 @@ class Site:
         self.file = file
         self.directory = directory
         self.allowed = allowed
+        self.is_whole = True
+        """Whether it is as it was found; who disturbs it says when it is not."""
         self.started_ns, self.started_uncertainty_ns = time.time_ns(), 0
         self.say = say
         self.machines: Mapping[str, SiteMachine] = {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from evidence.parts import HOSTS
 from lab.errors import VpnproofError
 from lab.hosts.file import read_hosts
 from lab.progress import Progress
@@ -37,6 +38,12 @@ def begin(config: pytest.Config, root: Path) -> OverHosts | None:
         raise pytest.UsageError("--lab: a run over hosts needs pytest-xdist: no -p no:xdist")
     if config.option.numprocesses is not None or config.option.tx or config.option.dist != "no":
         raise pytest.UsageError(f"--lab: {path} says how many labs there are: no -n beside it")
+    evidence = config.getoption("evidence")
+    if evidence is not None and (Path(evidence) / HOSTS).exists():
+        raise pytest.UsageError(
+            f"--evidence: {evidence}: has evidence of hosts already: a run over hosts begins in a "
+            "directory of its own"
+        )
     wanted = wanted_labs(config)
     name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{secrets.token_hex(2)}"
     try:

@@ -127,23 +127,20 @@ class Notes:
                 self._record(HostClockMeasured(source=SOURCE, host=one.name, clock=clock))
         take_home(self._run.directory)
         wanted: set[str] = set()
-        facts: dict[str, Any] = {}
-        accelerators: dict[str, object] = {}
+        said: dict[str, Mapping[str, Any]] = {}
         for name in self._fleet.members:
             files = RunDirectory(self.part(name))
             try:
                 wanted.update(files.requirements())
-                said = files.facts()
+                said[name] = files.facts()
             except (Absent, BadEvidence):
                 continue  # no scenario began there
-            accelerators[name] = said.get("accelerator")
-            facts = {key: said[key] for key in _OF_PARTS if key in said} | facts
         self._run.open(requirements=wanted)
         hosts = {
-            name: {**self._told(one), "accelerator": accelerators.get(name)}
+            name: {**self._told(one), "accelerator": said.get(name, {}).get("accelerator")}
             for name, one in self._fleet.members.items()
         }
-        self._run.note(**facts, hosts=hosts)
+        self._run.note(**_of_all(said), hosts=hosts)
 
     def _told(self, one: Member) -> dict[str, object]:
         clock = self.clock(one)
@@ -157,3 +154,17 @@ class Notes:
     def _record(self, event: Event) -> None:
         with self._run.history("") as history:
             history.record(event)
+
+
+def _of_all(said: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a run says of all its hosts: words that are others on another name both."""
+    found: dict[str, Any] = {}
+    for key in _OF_PARTS:
+        told = {host: facts[key] for host, facts in said.items() if key in facts}
+        if not told:
+            continue
+        first, *others = told.values()
+        found[key] = first
+        if isinstance(first, str) and any(one != first for one in others):
+            found[key] = "; ".join(f"{host}: {one}" for host, one in told.items())
+    return found

@@ -230,11 +230,19 @@ class OverHosts:
             sched.numnodes -= 1  # nobody waits for what it would have collected
             if sched.nodes and sched.collection is None and sched.collection_is_completed:
                 sched.schedule()
+        again = None
+        if sched.pending and all(other.shutting_down for other in sched.nodes):
+            again = self._start_where_least_runs()
         if not self.fleet.left:
             dsession.shouldstop = "every host was lost"
-        elif sched.pending and all(other.shutting_down for other in sched.nodes):
-            busy = Counter(map(_host, sched.nodes))
-            return self._start(min(self.fleet.left, key=lambda one: busy[one.name]))
+        return again
+
+    def _start_where_least_runs(self) -> object:
+        """Start one more worker on any host; None when none is left on which one starts."""
+        busy = Counter(map(_host, self._dsession.sched.nodes))
+        while left := self.fleet.left:
+            if (new := self._start(min(left, key=lambda one: busy[one.name]))) is not None:
+                return new
         return None
 
     def _start(self, one: Member) -> object:

@@ -61,23 +61,27 @@ def _run(plan: Plan, directory: Path) -> int:
     with breaking.heeded():
         became = run_all(directory, combinations, plan.arguments, breaking, _say)
     try:
-        _end(directory, combinations, became)
+        is_sealed = _end(directory, combinations, became)
     except KeyboardInterrupt:
         _say(f"broken off before its report was made: python -m report {directory}")
         return pytest.ExitCode.INTERRUPTED
-    return exit_status(became, broken_off=breaking.asked)
+    status = exit_status(became, broken_off=breaking.asked)
+    return status if is_sealed or status != pytest.ExitCode.OK else pytest.ExitCode.INTERRUPTED
 
 
 def _end(
     directory: Path, combinations: tuple[Combination, ...], became: dict[str, Outcome]
-) -> None:
-    """Seal all of them, make their report, and say what came of each."""
+) -> bool:
+    """Seal all of them, make their report, and say what came of each; return whether it is sealed.
+
+    What cannot be sealed has no report: it would be of outcomes that were not kept.
+    """
     try:
         outcomes = sealing(directory, became)
         keep(directory, outcomes)
     except (EvidenceError, OSError) as error:
         _say(f"the run could not be sealed: {error}")
-        return
+        return False
     for one in combinations:
         outcome = became[one.name]
         _say(f"{one.title}: {outcome.why or f'ended with status {outcome.status}'}")
@@ -86,6 +90,7 @@ def _end(
     _say(f"evidence: {directory}")
     _say(f"judge it again: python -m checks verify {directory}")
     _say(f"evidence sealed: {outcomes.seal}")
+    return True
 
 
 def _say(line: str) -> None:

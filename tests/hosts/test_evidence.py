@@ -16,10 +16,16 @@ from typing import Any
 
 import pytest
 
+from checks.engine.coming_home import take_home
+from checks.engine.integrity import integrity
 from evidence.arrivals import manifest, wrong_with
 from lab.errors import HostLost, LabError
 from lab.hosts.evidence import Arrived, Coming
 from lab.hosts.sending import PIECE, Sender
+from tests.checks.engine.hosts import arrived, at_home, come_home, joined, lost, written_on
+from tests.checks.engine.recorded import SCENARIO, attempt, own_checks
+
+__all__ = ["own_checks"]
 
 SENDS = shlex.join([sys.executable, "-m", "lab.hosts.sending"])
 
@@ -137,6 +143,42 @@ def says(tmp_path: Path, *answers: tuple[dict[str, object], bytes]) -> str:
     lines = b"".join(json.dumps(told).encode() + b"\n" + octets for told, octets in answers)
     (tmp_path / "answer").write_bytes(lines)
     return f"read line; cat {tmp_path / 'answer'}"
+
+
+HALF = zlib.compress(b"{ half of it")
+FIRST_PIECE: tuple[dict[str, object], bytes] = (
+    {"name": "verdicts.json", "offset": 0, "packed": len(HALF)},
+    HALF,
+)
+
+
+def test_a_file_is_as_it_was_until_the_one_that_replaces_it_came_whole(
+    tmp_path: Path, home: Path
+) -> None:
+    (home / "verdicts.json").write_text("whole")
+    coming = Coming(here(), says(tmp_path, FIRST_PIECE), home)
+    with pytest.raises(HostLost):
+        coming.bring()
+    coming.close()
+    assert {path.name: path.read_text() for path in home.iterdir()} == {"verdicts.json": "whole"}
+
+
+@pytest.mark.usefixtures("own_checks")
+def test_a_host_that_is_lost_as_it_sends_its_verdicts_does_not_damage_the_run(
+    tmp_path: Path, home: Path
+) -> None:
+    at_home(home, joined("one"))
+    part = written_on(home, "one")
+    attempt(part, "good")
+    at_home(home, arrived(home, "one", SCENARIO))
+    take_home(home, "one")
+    coming = Coming(here(), says(tmp_path, FIRST_PIECE), part)
+    with pytest.raises(HostLost):
+        coming.bring()
+    coming.close()
+    at_home(home, lost("one"))
+    come_home(home)
+    assert integrity(home).damaged == ()
 
 
 @pytest.mark.parametrize("name", ["../out", "/etc/out", "a/../../out", "link/out", ""])

@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScheduling
 from xdist.workermanage import Marker, NodeManager, WorkerController
 
 from lab.errors import LabError
+from lab.hosts.connection import for_worker
 from scenarios.combinations import WHY
 from scenarios.over_hosts import full_disk
 from scenarios.over_hosts.fleet import Fleet
@@ -166,6 +167,65 @@ def test_a_run_whose_evidence_is_not_whole_is_no_success(
     plugin.fleet.missing = {}
     plugin.pytest_terminal_summary(cast(Any, reporter))
     assert lines == incomplete
+
+
+class Left:
+    """As much of a fleet as a host can be lost of."""
+
+    settings = Path("ssh.conf")
+
+    def __init__(self, *names: str) -> None:
+        self.members = {
+            name: SimpleNamespace(name=name, checkout="there", lost="", owed=set())
+            for name in names
+        }
+
+    @property
+    def left(self) -> list[SimpleNamespace]:
+        return [one for one in self.members.values() if not one.lost]
+
+    def lose(self, name: str, why: str) -> None:
+        self.members[name].lost = why
+
+
+def replaced(plugin: OverHosts, node: object, starts: str) -> object:
+    """Let a worker that died as the last one be replaced, where only the host `starts` can."""
+
+    def set_up(spec: Any, _put: object) -> str:
+        if spec.ssh.startswith(starts):
+            return "a worker on " + starts
+        raise OSError("HostNotFound")
+
+    plugin.notes = cast(Any, SimpleNamespace(lost=lambda *_: None, joined=lambda *_: None))
+    plugin._set_up = cast(Any, set_up)
+    sched = SimpleNamespace(nodes=[], node2collection=[node], pending=[0])
+    plugin._dsession = SimpleNamespace(
+        sched=sched, queue=SimpleNamespace(put=print), _active_nodes=set(), shouldstop=False
+    )
+    return plugin._another(cast(Any, node))
+
+
+def died_on(fleet: Left, name: str) -> SimpleNamespace:
+    fleet.lose(name, "it is gone")
+    return SimpleNamespace(gateway=SimpleNamespace(spec=SimpleNamespace(ssh=for_worker(name))))
+
+
+def test_a_scenario_that_is_left_ends_the_run_in_order_when_no_host_starts_a_worker(
+    tmp_path: Path,
+) -> None:
+    fleet = Left("one", "two")
+    plugin = OverHosts(cast(Fleet, fleet), {"one": 1, "two": 1}, tmp_path)
+    assert replaced(plugin, died_on(fleet, "two"), "none") is None
+    assert plugin._dsession.shouldstop == "every host was lost"
+    assert "no worker can be started on it: HostNotFound" in fleet.members["one"].lost
+
+
+def test_where_one_idle_host_cannot_start_a_worker_the_next_one_is_asked(tmp_path: Path) -> None:
+    fleet = Left("one", "two", "three")
+    plugin = OverHosts(cast(Fleet, fleet), dict.fromkeys(fleet.members, 1), tmp_path)
+    assert replaced(plugin, died_on(fleet, "two"), "three") == "a worker on three"
+    assert plugin._dsession.shouldstop is False
+    assert [one.name for one in fleet.left] == ["three"]
 
 
 def test_workers_are_set_up_so_that_one_that_cannot_be_is_one_that_died(tmp_path: Path) -> None:

@@ -65,6 +65,18 @@ def test_hosts_that_are_not_fit_stop_the_run_before_it_starts(tiny: Tiny) -> Non
     assert not any(host.directory.exists() for host in tiny.stage.hosts.values())
 
 
+def test_a_directory_with_evidence_of_hosts_is_refused_before_anything_starts(tiny: Tiny) -> None:
+    earlier = tiny.run / "hosts" / "one"
+    earlier.mkdir(parents=True)
+    (earlier / "run.json").write_text("{}")
+    status, said = tiny.carried_out()
+    assert status == 4
+    (line,) = (one for one in said.splitlines() if one.startswith("ERROR"))
+    assert f"--evidence: {tiny.run}: has evidence of hosts already" in line
+    assert [path.name for path in tiny.run.rglob("*")] == ["hosts", "one", "run.json"]
+    assert not any(host.server.connections for host in tiny.stage.hosts.values())
+
+
 def test_the_run_goes_on_with_the_others_if_it_may(tiny: Tiny) -> None:
     status, said = tiny.carried_out(
         "test_tiny.py", "--allow-missing-hosts", "-k", "0 or 1", two='user = "nobody"'

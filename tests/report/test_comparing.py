@@ -58,6 +58,22 @@ def test_of_three_values_nothing_can_be_told() -> None:
     assert (one.p, one.moved) == (None, False)
 
 
+def test_of_three_and_twenty_values_nothing_can_be_told_among_ten_figures() -> None:
+    """One alone moves: 3 and 20 that do not mix come about by chance in 2 of 1771 choices."""
+    few, many = [1.0, 2.0, 3.0], [100.0 + n for n in range(20)]
+    names = [f"n{number}" for number in range(10)]
+    assert [one.moved for one in of({"x": few}, {"x": many}).figures] == [True]
+    among = of(dict.fromkeys(names, few), dict.fromkeys(names, many)).figures
+    assert [one.p for one in among] == [None] * 10
+
+
+def test_figures_of_too_few_values_keep_no_other_from_moving() -> None:
+    few = {f"n{number}": FAST[:3] for number in range(10)}
+    found = of({"x": FAST, **few}, {"x": SLOW, **dict.fromkeys(few, SLOW)}).figures
+    assert [one.figure for one in found if one.p is not None] == ["x"]
+    assert [one.figure for one in found if one.moved] == ["x"]
+
+
 def test_many_figures_make_each_harder_to_believe() -> None:
     """One of 20 and 20 that would be said to move alone is not, among a hundred."""
     shifted = [value + 0.62 for value in FAST]

@@ -225,6 +225,16 @@ def test_all_passing_is_no_pass_when_the_run_was_altered(tmp_path: Path) -> None
     assert joint.sentence.endswith("but the evidence is not whole, or was altered.")
 
 
+def test_what_is_wrong_with_the_whole_run_is_an_error_for_programs(tmp_path: Path) -> None:
+    matrix_run(tmp_path, {UCARP: good}, **FACTS)
+    (tmp_path / "matrix" / "another").mkdir()
+    make_joint(tmp_path)
+    suites = ET.parse(tmp_path / "report.xml").getroot()  # noqa: S314 - our own
+    (error,) = suites.iter("error")
+    assert error.get("message") == joint_of(tmp_path).sentence
+    assert "matrix/another" in str(error.text)
+
+
 def test_what_a_stranger_wrote_is_text_and_nothing_else(three: Path) -> None:
     told = json.loads((three / "run.json").read_text())
     told["matrix"] = {name: {"image": HOSTILE} for name in (UCARP, KEEPALIVED)}

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from checks.engine.judging import never_began
+from checks.engine.seal import seal
 from report import making
 from report.cli import main
 from report.making import make_report, report_at_end
 from report.writing import ReportError, write_whole
+from tests.checks.engine.recorded import SAID, SCENARIO
 from tests.report.conftest import facts
 
 PARTS = {"report.html", "report.json", "report.xml", "SHA256SUMS"}
@@ -95,7 +98,17 @@ def test_a_run_that_is_over_says_where_its_report_is(good_run: Path) -> None:
     assert f"python -m report verify {good_run}" in lines[1]
 
 
-def test_without_a_history_there_was_no_run_to_report_on(tmp_path: Path) -> None:
+def test_a_run_in_which_nothing_could_begin_has_a_report_that_says_so(tmp_path: Path) -> None:
+    facts(tmp_path, requirements=[SAID])
+    never_began(tmp_path, SCENARIO, [SAID], "no lab could be made")
+    seal(tmp_path)
+    assert report_at_end(tmp_path)[0] == f"report: {tmp_path / 'report.html'}"
+    first_screen = (tmp_path / "report.html").read_text().partition('id="requirements"')[0]
+    assert "1 of the 1 requirement of this run could not be shown" in first_screen
+    assert "history.jsonl" in first_screen
+
+
+def test_without_a_history_or_a_verdict_there_was_no_run_to_report_on(tmp_path: Path) -> None:
     assert report_at_end(tmp_path) == []
     assert report_at_end(tmp_path / "never made") == []
 

@@ -55,6 +55,42 @@ def test_fail_is_a_failure_and_unknown_an_error(tmp_path: Path, own_checks: obje
     assert "never was" in str(error.get("message"))
 
 
+def error_of_the_whole_run(suites: ET.Element) -> ET.Element:
+    (suite,) = (one for one in suites if one.get("name") == "the whole run")
+    assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
+    error = suite.find("testcase/error")
+    assert error is not None
+    return error
+
+
+def test_where_all_requirements_are_shown_and_the_run_is_doubtful_that_is_an_error(
+    good_run: Path,
+) -> None:
+    facts(good_run, image="another")
+    error = error_of_the_whole_run(junit(good_run))
+    assert "but the evidence was altered since" in str(error.get("message"))
+    assert "run.json: " in str(error.text)
+
+
+def test_evidence_that_is_not_whole_is_an_error(good_run: Path) -> None:
+    tables = json.loads((good_run / "verdicts.json").read_text())
+    del tables["seal"], tables["sealed"]
+    (good_run / "verdicts.json").write_text(json.dumps(tables))
+    error = error_of_the_whole_run(junit(good_run))
+    assert "but the evidence is not whole" in str(error.get("message"))
+    assert "no seal" in str(error.text)
+
+
+def test_a_run_that_judged_nothing_is_an_error(tmp_path: Path) -> None:
+    facts(tmp_path, requirements=[])
+    message = str(error_of_the_whole_run(junit(tmp_path)).get("message"))
+    assert message == "Nothing was judged: this run shows nothing."
+
+
+def test_a_run_that_is_shown_has_no_error(good_run: Path) -> None:
+    assert not list(junit(good_run).iter("error"))
+
+
 def test_what_xml_cannot_hold_is_written_out(tmp_path: Path) -> None:
     facts(tmp_path, requirements=["\x1b[31m\0<&>\ufffe"], image="\x00\x1f")
     (case,) = junit(tmp_path).iter("testcase")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -9,14 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from evidence.combinations import Outcome, outcomes_of
+from evidence.combinations import Combination, Outcome, outcomes_of
 from scenarios.combinations import Breaking, exit_status
 from scenarios.matrix import Plan, planned
+from scenarios.plugin import matrix
 from tests.scenarios.pretended import PROJECT, outside, pretend
 
 FAILOVER, MULTI_NODE = "scenarios/failover", "scenarios/multi_node"
@@ -135,6 +137,28 @@ def test_the_exit_status_is_as_pytest_means_it(
 ) -> None:
     became = {str(n): Outcome(status=one) for n, one in enumerate(statuses)}
     assert exit_status(became, broken_off=broken_off) == status
+
+
+@pytest.mark.parametrize(("ended", "status"), [(0, 2), (1, 1)])
+def test_a_run_that_cannot_be_sealed_is_no_success(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ended: int,
+    status: int,
+) -> None:
+    def all_ran(_run: Path, each: Sequence[Combination], *_: object) -> dict[str, Outcome]:
+        return {one.name: Outcome(status=ended) for one in each}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(matrix, "ROOT", tmp_path)
+    monkeypatch.setattr(matrix, "run_all", all_ran)
+    monkeypatch.setattr(matrix, "keep", full)
+    made = plan(f"{FAILOVER} --matrix {HEARTBEATS}")
+    assert matrix._run(made, tmp_path / "run") == status
+    assert "the run could not be sealed: [Errno 28] No space left" in capsys.readouterr().out
 
 
 #: A suite whose scenarios take no time, do what the files beside it say, and leave a run behind.

@@ -7,18 +7,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from rich.console import Console
 
-from lab.errors import CommandFailed, NotHere
+from lab.errors import CommandFailed, DeadlinePassed, NotHere
 from lab.progress import Progress
-from lab.site import Site
+from lab.site import Site, read_site
+from provision.errors import PlanError
 from scenarios import sites
 from scenarios.sites import SiteLabs
 from tests.scenarios.pretended import PROJECT
 from tests.site.hosts import Host, hosts, site_of
+from tests.site.test_file import written
 
 
 @pytest.fixture
@@ -65,6 +68,20 @@ def test_what_cannot_be_meant_is_said_before_anything_starts(
     assert not any(host.server.connections for host in two.values())
 
 
+PROBED = 'topology = "failover"\nknown_hosts = "known"\nkey = "key"\nprobe = "{probe}"\n'
+
+
+@pytest.mark.parametrize("probe", ["primary", "secondary"])
+def test_a_node_of_the_pair_does_not_lend_its_nic(tmp_path: Path, probe: str) -> None:
+    file = read_site(written(tmp_path, head=PROBED.format(probe=probe)))
+    with pytest.raises(PlanError, match=f"probe: {probe} is a node of the pair"):
+        sites._check_roles(file)
+
+
+def test_a_machine_beside_the_pair_may_lend_its_nic(tmp_path: Path) -> None:
+    sites._check_roles(read_site(written(tmp_path, head=PROBED.format(probe="gateway"))))
+
+
 class Item:
     """A scenario, as far as it is asked what it may do."""
 
@@ -78,9 +95,11 @@ class Item:
         return pytest.mark.on_site(*self._marks).mark if self._marks else None
 
 
-def admitted(site: Site, tmp_path: Path, item: Item) -> None:
+def admitted(site: Site, tmp_path: Path, item: Item) -> list[str]:
+    """Let a scenario in; return what the run says of its site in the end."""
     labs = SiteLabs(site, tmp_path, Progress(Console(quiet=True)), lambda _name, _site: None)
     labs.admit(cast(pytest.Item, item))
+    return labs.end()
 
 
 def test_a_scenario_that_observes_may_run(two: dict[str, Host], tmp_path: Path) -> None:
@@ -112,6 +131,53 @@ def test_one_that_disrupts_is_announced_where_it_is_allowed(
     assert "about to disturb: by test_it" in (tmp_path / "announced.log").read_text()
     with pytest.raises(NotHere, match="only a lab can undo"):
         admitted(site, tmp_path, Item("failover"))
+
+
+@pytest.fixture
+def left_not_whole(
+    two: dict[str, Host], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Site, SiteLabs]:
+    """Give a site of which a scenario passed, and that was not whole afterwards."""
+
+    def whole(_site: Site) -> None:
+        raise DeadlinePassed("secondary did not answer within 300 s\nand no more is known")
+
+    monkeypatch.setattr(sites, "_WHOLE", {"failover": whole})
+    site = Site(site_of(tmp_path, two), tmp_path, allowed=True)
+    labs = SiteLabs(site, tmp_path, Progress(Console(quiet=True)), lambda _name, _site: None)
+    labs.admit(cast(pytest.Item, Item("failover", "disrupts")))
+    labs.discard("failover")
+    return site, labs
+
+
+def test_on_a_site_that_is_not_whole_nothing_more_can_be_shown(
+    left_not_whole: tuple[Site, SiteLabs], tmp_path: Path
+) -> None:
+    announced = (tmp_path / "announced.log").read_text()
+    with pytest.raises(NotHere, match="two is not whole: secondary did not answer") as why:
+        left_not_whole[1].admit(cast(pytest.Item, Item("failover", "disrupts")))
+    assert len(why.value.message.splitlines()) == 1
+    assert (tmp_path / "announced.log").read_text() == announced
+
+
+def test_a_run_that_leaves_its_site_not_whole_is_no_success_and_says_so_last(
+    left_not_whole: tuple[Site, SiteLabs],
+) -> None:
+    site, labs = left_not_whole
+    config = cast(pytest.Config, SimpleNamespace(stash=pytest.Stash()))
+    config.stash[sites._SITE] = site
+    assert sites.left_open(config)
+    (line,) = labs.end()
+    assert line.startswith("two is not whole: secondary did not answer within 300 s")
+
+
+def test_a_run_that_leaves_its_site_whole_may_be_a_success(
+    two: dict[str, Host], tmp_path: Path
+) -> None:
+    config = cast(pytest.Config, SimpleNamespace(stash=pytest.Stash()))
+    config.stash[sites._SITE] = site = Site(site_of(tmp_path, two), tmp_path)
+    assert not sites.left_open(config)
+    assert admitted(site, tmp_path, Item("failover", "observes")) == []
 
 
 def test_errors_are_told_without_a_trace_of_ours() -> None:

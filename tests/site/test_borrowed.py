@@ -82,3 +82,27 @@ def test_a_machine_that_does_not_lend_its_nic_says_why(site: Site, two: dict[str
     two["secondary"].program("python3", "#!/bin/sh\necho 'not permitted' >&2; exit 1\n")
     with pytest.raises(WireError, match="secondary does not lend its NIC"):
         site.wire.attach("probe/wire0", "lan")
+
+
+def test_a_machine_that_lends_its_nic_no_more_is_a_trouble(
+    site: Site, two: dict[str, Host]
+) -> None:
+    two["secondary"].program("python3", "#!/bin/sh\necho ready\nread -r line\n")
+    site.wire.attach("probe/wire0", "lan")
+    assert site.wire.troubles == []
+    site.wire.inject("lan", ASKED)
+    (told,) = until(lambda: site.wire.troubles, 10, "the trouble to be told")
+    assert told.startswith("secondary lends its NIC no more: ")
+    with pytest.raises(WireError, match="sends nothing any more"):
+        site.wire.inject("lan", ASKED)
+
+
+def test_a_nic_that_was_given_back_is_none(site: Site, two: dict[str, Host]) -> None:
+    for _ in range(2):
+        site.wire.attach("probe/wire0", "lan")
+    site.wire.begin()
+    with pytest.raises(NotHere, match="no host was put on the network"):
+        site.wire.inject("lan", ASKED)
+    two["secondary"].hears("out", ASKED)
+    site.wire.flush()
+    assert site.wire.troubles == []

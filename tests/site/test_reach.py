@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import paramiko
 import pytest
 
-from lab.errors import SiteError
+import lab.machine
+import lab.site.machine
+from lab.errors import DeadlinePassed, SiteError
 from lab.keys import KeyPair
 from lab.site import Site, SiteFile
-from lab.site.access import Hop
+from lab.site.access import Hop, SiteAccess
 from tests.lab.ssh_server import SshServer
 from tests.site.hosts import MACS, Host, site_of
 
@@ -65,6 +68,36 @@ def test_a_machine_that_is_not_there_is_one_line(two: dict[str, Host], tmp_path:
     nobody = replace(file.access["secondary"], hops=(Hop("127.0.0.1", 1, "root", None),))
     told = complaint(replace(file, access={**file.access, "secondary": nobody}), tmp_path)
     assert told.startswith("secondary (root@127.0.0.1:1): cannot be reached: ")
+
+
+def test_a_machine_that_lets_in_twice_and_no_more_is_one_line(
+    two: dict[str, Host], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, port = SiteAccess.connect, two["primary"].server.access.port
+    asked: list[float] = []
+
+    def twice(access: SiteAccess, patience: float) -> paramiko.SSHClient:
+        if access.hops[-1].port == port:
+            asked.append(patience)
+            if len(asked) > 2:
+                raise paramiko.SSHException("Error reading SSH protocol banner")
+        return connect(access, patience)
+
+    monkeypatch.setattr(SiteAccess, "connect", twice)
+    told = complaint(site_of(tmp_path, two), tmp_path)
+    assert told.startswith("primary: the SSH connection broke during `echo $SSH_CONNECTION`")
+    assert "Error reading SSH protocol banner" in told
+
+
+def test_a_machine_that_falls_silent_is_not_waited_for_without_end(
+    two: dict[str, Host], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab.site.machine, "_ANSWERS_S", 0.1)
+    monkeypatch.setattr(lab.machine, "_GRACE", 0.1)
+    site = Site(site_of(tmp_path, two), tmp_path)
+    two["primary"].server.listening.clear()
+    with pytest.raises(DeadlinePassed, match="primary"):
+        site.machines["primary"].own_session()
 
 
 def test_a_command_that_fails_there_is_one_line(two: dict[str, Host], tmp_path: Path) -> None:

@@ -11,10 +11,13 @@ from checks.cli import main
 from checks.engine.coming_home import take_home
 from checks.engine.integrity import integrity
 from checks.engine.judging import broke_off, judge_again, judge_now, never_began
+from checks.engine.obligations import Obligations
+from checks.engine.registry import Check
 from checks.engine.verdict import Status, Verdict
 from checks.engine.verdicts import Verdicts, read_verdicts, record_verdict
 from evidence.events.run import ScenarioEnded
 from evidence.moment import NS
+from evidence.scenario import Evidence
 from tests.checks.engine.hosts import arrived, at_home, come_home, lost, moved, said, written_on
 from tests.checks.engine.recorded import (
     OTHER,
@@ -176,6 +179,44 @@ def test_what_was_taken_is_not_judged_again_until_there_is_more(run: Path) -> No
     assert len(take_home(run, "beta").verdicts) == 0
     attempt(beta, "bad", scenario=OTHER)
     assert [key[1] for key in take_home(run).verdicts] == [OTHER]
+
+
+def test_what_its_host_has_not_judged_yet_waits_for_the_rest_of_its_evidence(
+    run: Path, own_checks: dict[str, Check]
+) -> None:
+    """The capture came home before the moment of judging, the history after it."""
+
+    def late_by_wire(evidence: Evidence, owed: Obligations) -> None:
+        seen = list(evidence.frames())
+        owed.owe("frames in time").late(f"{len(seen)} frames came late", evidence.capture_place)
+
+    own_checks[SEEN] = late_by_wire
+    beta = written_on(run, "beta")
+    with history(beta) as written:
+        begun = written.record(started(requirements=(SEEN,)))
+        capture(beta, begun.at_ns, bytes(60), bytes([1]) * 60)
+        judge_now(beta, written, SEEN)
+    whole = {path: path.read_bytes() for path in (beta / "wire/lab.pcapng", beta / "verdicts.json")}
+    capture(beta, begun.at_ns, bytes(60), covered_ns=1)
+    (beta / "verdicts.json").unlink()
+    assert take_home(run, "beta").verdicts == {}
+    for path, octets in whole.items():
+        path.write_bytes(octets)
+    take_home(run, "beta")
+    come_home(run)
+    assert said(run)[SEEN][SCENARIO].late == 1
+    assert [one.same for one in judge_again(run)] == [True]
+
+
+def test_what_a_lost_host_has_judged_is_judged_by_what_came_once_the_run_is_over(run: Path) -> None:
+    beta = written_on(run, "beta")
+    attempt(beta, "good")
+    (beta / "verdicts.json").unlink()
+    at_home(run, lost("beta", SCENARIO))
+    assert take_home(run, "beta").verdicts == {}
+    come_home(run)
+    assert said(run)[SAID][SCENARIO].status is Status.PASS
+    assert [one.same for one in judge_again(run)] == [True]
 
 
 def test_what_is_wrong_with_what_came_is_told_at_once(run: Path) -> None:
