@@ -67,7 +67,9 @@ def claims(recorded: Recorded) -> Sequence[Claim]:
             )
     for frame in recorded.frames:
         packet = packets.parse(frame.data)
-        if packet is not None and packet.source == address and frame.passed:
+        if packet is None or recorded.elsewhere(frame.interface, packet.vlan):
+            continue
+        if packet.source == address and frame.passed:
             who = _who(recorded, frame.interface, packet.source_mac)
             service = packet.protocol, packet.source_port
             found.append(Claim(frame.at_ns, who, How.SERVES, service))

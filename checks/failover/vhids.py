@@ -159,11 +159,14 @@ def _neighbours_vhid(recorded: Recorded, began: NeighboursBegan) -> int:
 
 
 def _neighbours(recorded: Recorded, vhid: int) -> list[Stranger]:
-    """Select what the other pair sent, and the wire let pass: the rest disturbs nobody."""
+    """Select what the other pair sent, in no VLAN, and the wire let pass."""
     return [
         one
         for one in recorded.strangers
-        if one.passed and isinstance(one.advert, carp.Advertisement) and one.advert.vhid == vhid
+        if isinstance(one.advert, carp.Advertisement)
+        and one.advert.vhid == vhid
+        and one.passed
+        and one.vlan is None
     ]
 
 
