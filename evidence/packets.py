@@ -8,8 +8,9 @@ Three ways to look at it, and one place that knows where each header begins:
 - `parse_ethernet` and `parse_ipv4` raise MalformedFrame, for who decodes a protocol to its last
   octet and must say what is wrong.
 
-The first two never raise, whatever they get. No checksum is verified and no fragment reassembled; a
-header that is merely unusual (TTL 64, options) is returned as it is, for a check to name.
+The first two never raise, whatever they get. No fragment is reassembled, and nothing is refused for
+its checksum: a header that is merely unusual (TTL 64, options), or does not sum up, is returned as
+it is, for a check to name.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class EthernetFrame:
 class Ipv4Packet:
     """One IPv4 packet; `payload` is cut to the header's total length (Ethernet pads to 60).
 
-    `fragment` is whether it is only a part of what was sent.
+    `fragment` is whether it is only a part of what was sent, `header_sums_up` whether the header's
+    checksum is right.
     """
 
     source: str
@@ -85,6 +87,7 @@ class Ipv4Packet:
     fragment: bool
     header_bytes: int
     payload: bytes
+    header_sums_up: bool = True
 
 
 class Packet(NamedTuple):
@@ -231,7 +234,7 @@ def parse_ethernet(frame: bytes) -> EthernetFrame:
 
 
 def parse_ipv4(packet: bytes) -> Ipv4Packet:
-    """Take the IPv4 header off a packet (RFC 791); its own checksum is not verified.
+    """Take the IPv4 header off a packet (RFC 791), and say whether it sums up.
 
     Raises MalformedFrame when lengths contradict each other.
     """
@@ -253,6 +256,7 @@ def parse_ipv4(packet: bytes) -> Ipv4Packet:
         fragment=bool(flags & 0x3FFF),
         header_bytes=header,
         payload=packet[header:total],
+        header_sums_up=internet_checksum(packet[:header]) == 0,
     )
 
 

@@ -140,11 +140,7 @@ def the_change_of_state_is_logged(evidence: Evidence, owed: Obligations) -> None
     """
     recorded = Recorded(evidence)
     for takeover in takeovers(recorded, owed):
-        lines = [
-            line
-            for line in evidence.events(LogLine, takeover.peer.name)
-            if takeover.injected.at_ns <= line.moment.latest_ns and line.at_ns <= takeover.until_ns
-        ]
+        lines = _lines(recorded, takeover)
         state = [line for line in lines if line.text.endswith(STATE)]
         _owe_state_line(owed, recorded, takeover, state)
         node = owed.owe(f"{takeover}: node events are in {NODE_LOG}, kept apart")
@@ -156,7 +152,36 @@ def the_change_of_state_is_logged(evidence: Evidence, owed: Obligations) -> None
             ):
                 node.broken(f"{line.text!r} stands in both logs", line.place)
         if not any(line.file == NODE_LOG for line in lines):
-            node.broken(f"{takeover}: nothing was written to {NODE_LOG}", *takeover.places)
+            why = f"{takeover}: nothing was written to {NODE_LOG}"
+            _break_if_watched(node, takeover, why, *takeover.places)
+
+
+def _lines(recorded: Recorded, takeover: Takeover) -> list[LogLine]:
+    """Return what the new node logged, also after the watch: until lines are due, if not longer.
+
+    What comes after something else was done is due to that.
+    """
+    taken_ns = takeover.taken.at_ns
+    due_ns = taken_ns + int(LOG_S * NS)
+    end_ns = whole_run.undisturbed_until(recorded, taken_ns)
+    return [
+        line
+        for line in recorded.evidence.events(LogLine, takeover.peer.name)
+        if takeover.injected.at_ns <= line.moment.latest_ns
+        and (
+            line.at_ns <= takeover.until_ns
+            or (line.moment.earliest_ns <= due_ns and line.at_ns < end_ns)
+        )
+    ]
+
+
+def _break_if_watched(one: Obligation, takeover: Takeover, why: str, *places: str) -> None:
+    """Break an obligation by what is missing, unless it was watched for too short a time."""
+    watched_s = (takeover.until_ns - takeover.taken.at_ns) / NS
+    if watched_s < LOG_S:
+        one.doubt(f"{why}, watched for only {watched_s:.1f} s", *places)
+    else:
+        one.broken(why, *places)
 
 
 def _owe_state_line(
@@ -166,7 +191,8 @@ def _owe_state_line(
     right = [line for line in state if line.file == STATE_LOG]
     if not right:
         files = sorted({line.file for line in state}) or "no file"
-        one.broken(f"{takeover}: the MASTER line is in {files}, not in {STATE_LOG}")
+        why = f"{takeover}: the MASTER line is in {files}, not in {STATE_LOG}"
+        _break_if_watched(one, takeover, why)
         return
     first_ns = takeover.taken.at_ns
     line = min(right, key=lambda line: abs(line.at_ns - first_ns))
@@ -225,7 +251,10 @@ def _owe_tunnel(
     watched: TunnelWatched,
     sent: Sequence[Claim],
 ) -> None:
-    """Owe that a client's traffic is back: by a packet that was sent after the peer took over."""
+    """Owe that a client's traffic is back for good: by packets sent after the peer took over.
+
+    Each line is of the first packet after an interruption, but the last, which is of the last.
+    """
     carried = [
         one
         for one in recorded.evidence.events(TunnelCarried, watched.source)
@@ -234,13 +263,14 @@ def _owe_tunnel(
         and one.moment.earliest_ns > takeover.injected.latest_ns
         and min(one.at_ns, one.sent_ns or one.at_ns) - one.uncertainty_ns > takeover.taken.at_ns
     ]
-    places = (*takeover.places, watched.place, *(one.place for one in carried[:1]))
+    firsts = [one for one in carried if one.at_ns < carried[-1].at_ns] or carried
+    places = (*takeover.places, watched.place, *(one.place for one in firsts[-1:]))
     what = f"{takeover}: the tunnel of {watched.source} carrying traffic again"
     # A tunnel's name is not its machine's; all but the old node are on its way.
     whose = {one.of for one in recorded.lateness} - {takeover.victim.name}
     start, due = takeover.injected, takeover.taken
     watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
-    measured = Span(start, carried[0].moment) if carried else None
+    measured = Span(start, firsts[-1].moment) if firsts else None
     owe_in_time(owed, watch, measured, LIMITS[watched.protocol])
     if measured is None:
         return
@@ -249,7 +279,7 @@ def _owe_tunnel(
     for line in carried:
         _settle_served(one, recorded, takeover, line, sent)
     stays = owed.owe(f"{what}, for good")
-    stayed_s = (carried[-1].at_ns - carried[0].at_ns) / NS
+    stayed_s = (carried[-1].at_ns - firsts[-1].at_ns) / NS
     if stayed_s < TUNNEL_STAYS_S:
         stays.doubt(f"{what}: seen for {stayed_s:.1f} s only, {TUNNEL_STAYS_S:.0f} s are needed")
     stays.met(*(line.place for line in carried))

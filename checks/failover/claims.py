@@ -12,9 +12,10 @@ import enum
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby, zip_longest
 
-from checks.engine.lateness import missed
-from checks.engine.obligations import Obligations
+from checks.engine.lateness import explain, lower_bound_s, missed
+from checks.engine.obligations import Obligation, Obligations
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
 from checks.protocols import arp
@@ -66,7 +67,9 @@ def claims(recorded: Recorded) -> Sequence[Claim]:
             )
     for frame in recorded.frames:
         packet = packets.parse(frame.data)
-        if packet is not None and packet.source == address and frame.passed:
+        if packet is None or recorded.elsewhere(frame.interface, packet.vlan):
+            continue
+        if packet.source == address and frame.passed:
             who = _who(recorded, frame.interface, packet.source_mac)
             service = packet.protocol, packet.source_port
             found.append(Claim(frame.at_ns, who, How.SERVES, service))
@@ -110,25 +113,27 @@ def announced(recorded: Recorded, by: Node) -> set[str]:
 
 @dataclass(frozen=True)
 class Tenure:
-    """A stretch in which one node held the role, by its advertisements that the pair believes."""
+    """A stretch in which one node held the role, by its advertisements that the pair believes.
+
+    last_ns: when it advertised last. successor: who held the role next; empty when nobody did.
+    """
 
     who: str
     start_ns: int
     end_ns: int
+    last_ns: int
+    successor: str = ""
 
 
 def tenures(recorded: Recorded) -> list[Tenure]:
     """Cut the scenario's time by who advertised last; a tenure lasts to the next one's begin."""
-    found: list[Tenure] = []
-    for one in recorded.passed:
-        if one.resigning:
-            continue
-        if not found or found[-1].who != one.sender:
-            if found:
-                found[-1] = Tenure(found[-1].who, found[-1].start_ns, one.at_ns)
-            found.append(Tenure(one.sender, one.at_ns, one.at_ns))
-    if found:
-        found[-1] = Tenure(found[-1].who, found[-1].start_ns, recorded.window.until_ns)
+    heard = [one for one in recorded.passed if not one.resigning]
+    runs = [list(run) for _, run in groupby(heard, key=lambda one: one.sender)]
+    found = []
+    for run, later in zip_longest(runs, runs[1:]):
+        end_ns = later[0].at_ns if later else recorded.window.until_ns
+        successor = later[0].sender if later else ""
+        found.append(Tenure(run[0].sender, run[0].at_ns, end_ns, run[-1].at_ns, successor))
     return found
 
 
@@ -151,28 +156,58 @@ def owe_one_holder(
     one = owed.owe("one holder of the virtual IP at a time, by every kind of claim")
     slack_ns = int(recorded.pair.healing_s * NS)
     held = _without_elections(tenures(recorded), slack_ns)
-    wrong: dict[tuple[str, How, str], list[tuple[Claim, Tenure]]] = {}
+    wrong: dict[tuple[str, How, Tenure], list[Claim]] = {}
     for claim in claims(recorded):
         if any(start <= claim.at_ns <= end for start, end in excused):
             continue
         tenure = _during(held, claim.at_ns, slack_ns)
-        if tenure is not None and claim.who != tenure.who:
-            wrong.setdefault((claim.who, claim.how, tenure.who), []).append((claim, tenure))
-    for (who, how, holder), those in wrong.items():
-        (first, _), (last, tenure) = those[0], those[-1]
-        why = (
-            f"{who} {how} while {holder} is the active node: {len(those)} time(s) "
-            f"over {(last.at_ns - first.at_ns) / NS:.1f} s"
-        )
-        if who in recorded.pair.nodes:
-            excess_s = (last.at_ns - tenure.start_ns - slack_ns) / NS
-            span, whose = (tenure.start_ns, last.at_ns), {who, holder, "wire"}
-            missed(one, why, excess_s, span, whose, recorded.lateness, recorded.wire)
-        else:
-            one.broken(why, recorded.wire)
+        if tenure is None or claim.who == tenure.who or _succeeds(recorded, claim, tenure):
+            continue
+        wrong.setdefault((claim.who, claim.how, tenure), []).append(claim)
+    for (_, _, tenure), those in wrong.items():
+        _settle_second(one, recorded, tenure, those, slack_ns)
     if not held:
         one.doubt("nobody held the role for long enough to be told from an election")
     one.met(recorded.wire)
+
+
+def _succeeds(recorded: Recorded, claim: Claim, tenure: Tenure) -> bool:
+    """Tell whether a node claims the role of one that was silent for its dead time already.
+
+    ucarp's up script, which adds the virtual IP, is waited for before the first advertisement. The
+    last one of the node before it may not have been heard.
+    """
+    node = recorded.pair.nodes.get(claim.who)
+    if node is None:
+        return False
+    silent_s = lower_bound_s(node.engine.fault_to_takeover().minimum_s)
+    return claim.at_ns > tenure.last_ns + int(silent_s * NS)
+
+
+def _settle_second(
+    one: Obligation, recorded: Recorded, tenure: Tenure, those: Sequence[Claim], slack_ns: int
+) -> None:
+    """Break an obligation by claims of one kind in another's tenure, unless a host was busy.
+
+    It may have kept the node from letting go, or the one that is next from advertising.
+    """
+    first, last = those[0], those[-1]
+    why = (
+        f"{last.who} {last.how} while {tenure.who} is the active node: {len(those)} time(s) "
+        f"over {(last.at_ns - first.at_ns) / NS:.1f} s"
+    )
+    if last.who not in recorded.pair.nodes:
+        one.broken(why, recorded.wire)
+        return
+    if last.who == tenure.successor and first.at_ns > tenure.last_ns:
+        early_s = (tenure.end_ns - first.at_ns) / NS - ANNOUNCED_BEFORE_S
+        span, whose = (first.at_ns, tenure.end_ns), {last.who, "wire"}
+        if excuse := explain(early_s, span, whose, recorded.lateness):
+            one.late(f"{why}, but {excuse}", recorded.wire)
+            return
+    excess_s = (last.at_ns - tenure.start_ns - slack_ns) / NS
+    span, whose = (tenure.start_ns, last.at_ns), {last.who, tenure.who, "wire"}
+    missed(one, why, excess_s, span, whose, recorded.lateness, recorded.wire)
 
 
 def _without_elections(found: Iterable[Tenure], slack_ns: int) -> list[Tenure]:

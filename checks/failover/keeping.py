@@ -19,6 +19,22 @@ from checks.failover.whole_run import undisturbed_until
 from checks.protocols.heartbeat import Heartbeat
 from evidence.moment import NS
 
+SILENT_PERIODS = 2.5
+"""A heartbeat that is started anew listens for three periods before it advertises (ucarp's default
+dead ratio; RFC 5798, 6.1). One advertisement may be lost, and the next one late."""
+TOLD_PERIODS = 1.2
+"""A silence that is no longer than this is not told from none."""
+
+
+def restart_silence_s(node: Node) -> float | None:
+    """Return how long (s) a node is silent at least when it begins anew: it listens first.
+
+    None where it listens for so short a time that a restart cannot be told.
+    """
+    period_s = node.engine.period_s
+    silent_s = min(SILENT_PERIODS * period_s, node.engine.dead_s - period_s / 2)
+    return silent_s if silent_s >= TOLD_PERIODS * period_s else None
+
 
 def longest_gap(kept: Heartbeat, from_ns: int, until_ns: int) -> tuple[float, tuple[int, int]]:
     """Return the longest silence in a span, in seconds, and from when to when it was."""

@@ -153,8 +153,13 @@ class Recorded:
 
     @cached_property
     def arps(self) -> list[arp.ArpSighting]:
-        """Every ARP packet that the wire let pass."""
-        return arp.sightings(frame for frame in self.frames if frame.passed)
+        """Every ARP packet that the wire let pass, but for what no node hears."""
+        seen = arp.sightings(frame for frame in self.frames if frame.passed)
+        return [one for one in seen if not self.elsewhere(one.port, one.vlan)]
+
+    def elsewhere(self, port: str, vlan: int | None) -> bool:
+        """Tell whether a frame is of a VLAN that no node is in, and of no node either."""
+        return vlan is not None and self.pair.node_at(port) is None
 
     def heard_of_pair(self) -> Heartbeat:
         """Return `passed`; raise Missing when there is not one advertisement in it."""

@@ -4,8 +4,8 @@ The wire knows the port, and nobody can forge that; a source address can be copi
 digest cannot be made without the password. What comes in at a node's port is that node's, whatever
 it claims. What comes in elsewhere and carries the pair's digest is an intruder: a third holder of
 the virtual IP, or a replay. Everything else from elsewhere is a stranger's: another VRID, a VRRP
-router beside ucarp, a broken packet, another pair even with the same VHID. Strangers neither pass
-nor fail the pair.
+router beside ucarp, a broken packet, another pair even with the same VHID, and what carries the
+tag of a VLAN, which no node hears. Strangers neither pass nor fail the pair.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from evidence.packets import MalformedFrame, parse_ethernet
 class Stranger:
     """Something of the heartbeat's protocol that is not the pair's, and what it is.
 
-    passed: whether the wire let it pass.
+    passed: whether the wire let it pass. vlan: of an 802.1Q tag, if it had one.
     """
 
     at_ns: int
@@ -33,6 +33,7 @@ class Stranger:
     what: str
     advert: carp.Advertisement | vrrp.Advertisement | None = None
     passed: bool = True
+    vlan: int | None = None
 
     @property
     def group(self) -> int | None:
@@ -112,7 +113,7 @@ def signed(advert: carp.Advertisement, pair: Pair) -> bool:
 
 def _elsewhere(frame: Frame, advert: carp.Advertisement | vrrp.Advertisement, pair: Pair) -> str:
     """Name the sender of what came in at no node's port; empty for a stranger."""
-    if not verifies(advert, pair):
+    if _vlan(frame) is not None or not verifies(advert, pair):
         return ""
     if frame.interface:
         return f"an intruder at {frame.interface}"
@@ -132,19 +133,26 @@ def _advertised(
         sender,
         advert,
         frame.interface,
-        parse_ethernet(frame.data).vlan,
+        _vlan(frame),
         passed=frame.passed,
         into_cut=frame.into_cut,
     )
 
 
+def _vlan(frame: Frame) -> int | None:
+    return parse_ethernet(frame.data).vlan
+
+
 def _stranger(
     frame: Frame, advert: carp.Advertisement | vrrp.Advertisement, pair: Pair
 ) -> Stranger:
+    vlan = _vlan(frame)
     if isinstance(advert, carp.Advertisement):
         what = f"another pair uses VHID {advert.vhid}"
-        if advert.vhid == pair.vhid:
+        if advert.vhid == pair.vhid and vlan is None:
             what += ", with another password or virtual IP: VHIDs must be unique on a LAN"
-        return Stranger(frame.at_ns, frame.interface, what, advert, frame.passed)
-    what = f"a VRRPv{advert.version} router uses VRID {advert.vrid}"
-    return Stranger(frame.at_ns, frame.interface, what, advert, frame.passed)
+    else:
+        what = f"a VRRPv{advert.version} router uses VRID {advert.vrid}"
+    if vlan is not None:
+        what += f" in VLAN {vlan}"
+    return Stranger(frame.at_ns, frame.interface, what, advert, frame.passed, vlan)

@@ -19,21 +19,40 @@ Service = tuple[str, int]
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """A time in which the new holder answered each question.
+
+    back: its first answer. lost: the first question after it that got none; None where all did.
+    """
+
+    back: Moment
+    lost: Moment | None = None
+
+
+@dataclass(frozen=True)
 class Served:
     """How one service was asked for on the virtual IP after a fault, and by whom it answered.
 
-    back: the first answer of the new holder after which no question was left without one, but for
-    the last ones. lost: the first of these; None where the last question was answered. last: the
-    last answer within the watch. elsewhere: answers of others after the new holder took over.
+    stretches: each time in which it answered. last: the last answer within the watch. elsewhere:
+    answers of others after the new holder took over.
     """
 
     service: Service
     asked: int
-    back: Moment | None = None
-    lost: Moment | None = None
+    stretches: tuple[Stretch, ...] = ()
     last: Moment | None = None
     elsewhere: tuple[ServiceProbed, ...] = ()
     places: tuple[str, ...] = ()
+
+    @property
+    def back(self) -> Moment | None:
+        """The first answer after which no question was left without one, but for the last ones."""
+        return self.stretches[-1].back if self.stretches else None
+
+    @property
+    def lost(self) -> Moment | None:
+        """The first of these last ones; None where the last question was answered."""
+        return self.stretches[-1].lost if self.stretches else None
 
     @property
     def back_for_good(self) -> Moment | None:
@@ -70,28 +89,28 @@ def served(
 def _followed(
     service: Service, asked: Sequence[ServiceProbed], peer: Node, first: Advertised | None
 ) -> Served:
-    """Find since when the peer has answered every question; of whom the MAC is unknown, by time."""
-    back: ServiceProbed | None = None
-    last: ServiceProbed | None = None
-    lost: ServiceProbed | None = None
+    """Find when the peer has answered every question; of whom the MAC is unknown, by time."""
+    stretches: list[Stretch] = []
+    answers: list[ServiceProbed] = []
     elsewhere = []
     for one in asked:
         taken = first is not None and one.at_ns >= first.at_ns
         ours = one.answered and (one.mac == peer.mac or (one.mac is None and taken))
         if ours:
-            back, last = (back if back and not lost else one), one
-            lost = None
+            answers.append(one)
+            if not stretches or stretches[-1].lost:
+                stretches.append(Stretch(one.moment))
         elif not one.answered:
-            lost = lost or one
+            if stretches and not stretches[-1].lost:
+                stretches[-1] = Stretch(stretches[-1].back, one.moment)
         elif taken:
             elsewhere.append(one)
         # else the old holder, which is yet to be found dead
     return Served(
         service,
         len(asked),
-        back.moment if back else None,
-        lost.moment if back and lost else None,
-        last.moment if last else None,
+        tuple(stretches),
+        answers[-1].moment if answers else None,
         tuple(elsewhere),
-        tuple(one.place for one in (back, last) if one is not None),
+        tuple(one.place for one in (*answers[:1], *answers[-1:])),
     )

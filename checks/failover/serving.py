@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from checks.engine.lateness import explain
+from checks.engine.lateness import explain, missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
@@ -19,6 +19,10 @@ from evidence.scenario import Evidence
 
 SERVICES = (("tcp", 443), ("tcp", 943), ("udp", 1194))
 """What the guide forwards: "TCP 443, TCP 943, and UDP 1194"."""
+ANSWERS_S = 1.0
+"""A younger question without an answer is no silence."""
+KNOCK_S = 5.0
+"""So long a single question waits for its answer."""
 ASKED_TIMES = 5
 ANSWERED_SHARE = 0.8
 """FO-15: of 5 questions one may be lost, as a frame may be on any network; of 10, two."""
@@ -42,16 +46,16 @@ def the_virtual_ip_serves_all_three(evidence: Evidence, owed: Obligations) -> No
             if active is None:
                 one.doubt(f"nothing shows who was active when {service} was asked", probe.place)
             else:
-                _answered(one, service, probe, active)
+                _answered(one, recorded, service, probe, active)
     whole_run.owe_one_master(owed, recorded)
 
 
 def _outages(recorded: Recorded) -> list[whole_run.Stretch]:
     """List each time from a fault that calls for a takeover until FO-25's limit after the takeover.
 
-    After the fault itself, where the role did not move.
+    After the fault itself, where the role did not move. And each in which it was moved by hand.
     """
-    found = []
+    found = [stretch for _, stretch in whole_run.handovers(recorded)]
     for fault in recorded.faults():
         if fault.event.expects_takeover:
             peer = recorded.passed.of(recorded.pair.peer_of(fault.victim.name).name)
@@ -98,7 +102,7 @@ def the_active_node_answers_on_its_own_address(evidence: Evidence, owed: Obligat
         services = _each_service(owed, recorded, active.address, "answers on", steady)
         for service, one, asked in services:
             for probe in asked:
-                _answered(one, service, probe, active)
+                _answered(one, recorded, service, probe, active)
 
 
 def _each_service(
@@ -119,15 +123,35 @@ def _each_service(
         yield service, one, asked
 
 
-def _answered(one: Obligation, service: str, probe: ServiceProbed, node: Node) -> None:
+def _answered(
+    one: Obligation, recorded: Recorded, service: str, probe: ServiceProbed, node: Node
+) -> None:
     """Require an answer, and that it is this node's, where it was seen who answered."""
     if not probe.answered:
-        one.broken(f"{service} does not answer on {probe.address}", probe.place)
+        why = f"{service} does not answer on {probe.address}"
+        span, whose = (probe.at_ns, _silent_until(recorded, probe)), {node.name, "wire", "scenario"}
+        excess_s = max((span[1] - span[0]) / NS - ANSWERS_S, 1 / NS)
+        missed(one, why, excess_s, span, whose, recorded.lateness, probe.place)
     elif probe.mac not in (None, node.mac):
         why = f"{service} is answered on {probe.address} by {probe.mac}, not by {node.name}"
         one.broken(why, probe.place)
     else:
         one.met(probe.place)
+
+
+def _silent_until(recorded: Recorded, probe: ServiceProbed) -> int:
+    """Return until when (ns) a question had no answer: until what is recorded of the service next.
+
+    Where nothing is, for as long as an answer is waited for.
+    """
+    asked = (probe.address, probe.protocol, probe.port)
+    later = [
+        one.at_ns
+        for one in recorded.evidence.events(ServiceProbed)
+        if (one.address, one.protocol, one.port) == asked and one.at_ns > probe.at_ns
+    ]
+    waited_ns = probe.at_ns + int(KNOCK_S * NS)
+    return min([*(later or [waited_ns]), recorded.window.until_ns])
 
 
 @check("FO-15")

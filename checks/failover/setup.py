@@ -15,7 +15,7 @@ from itertools import pairwise
 from checks.engine.lateness import missed, unclear
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.failover.keeping import settle_kept
+from checks.failover.keeping import restart_silence_s, settle_kept
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
 from checks.failover.whole_run import undisturbed_until
@@ -44,19 +44,26 @@ _BECAME_MASTER = re.compile(r"\bMASTER\b(?! down| ->)")
 
 @check("FO-02")
 def only_the_exact_word_wipes(evidence: Evidence, owed: Obligations) -> None:
-    """Owe that each answer leaves the configuration as it was, and only DELETE wipes it."""
+    """Owe that each answer leaves the configuration as it was, and only DELETE wipes it.
+
+    Asked of a node that is wiped already, none shows anything.
+    """
     asked = evidence.need(InitAsked, _secondary(evidence))
-    wiped: list[object] = []
+    empty = {
+        event.after
+        for event in asked
+        if event.answer == CONFIRMATION and event.before != event.after
+    }
+    in_vain = [event for event in asked if event.before == event.after and event.before in empty]
     for answer in dict.fromkeys((*ANSWERS, *(event.answer for event in asked))):
         does = "wipes" if answer == CONFIRMATION else "leaves all as it was"
         one = owed.owe(f"the answer {answer!r} {does}")
         for event in asked:
-            if event.answer == answer:
+            if event.answer == answer and event not in in_vain:
                 _judge_answer(one, event)
-    for event in asked:
-        if event.answer != CONFIRMATION and event.before in wiped:
+    for event in in_vain:
+        if event.answer != CONFIRMATION:
             owed.open(f"{event.answer!r} was answered where nothing was left to wipe", event.place)
-        wiped += [event.after] if event.answer == CONFIRMATION else []
 
 
 def _judge_answer(one: Obligation, event: InitAsked) -> None:
@@ -131,6 +138,7 @@ def _node_names(evidence: Evidence) -> Sequence[str]:
 @check("FO-10")
 def a_virtual_ip_outside_the_subnet_is_refused(evidence: Evidence, owed: Obligations) -> None:
     """Owe that a virtual IP outside the nodes' network is refused with an error, and not held."""
+    recorded = Recorded(evidence)
     outside = [
         event
         for event in evidence.need(CommitAttempted)
@@ -145,22 +153,33 @@ def a_virtual_ip_outside_the_subnet_is_refused(evidence: Evidence, owed: Obligat
             not event.accepted, f"{event.virtual_ip} is accepted in {event.network}", event.place
         )
         one.settle(bool(event.error), f"{event.virtual_ip} is refused without a word", event.place)
-        _owe_not_held(owed, event, evidence.events(AddressesHeld))
+        _owe_not_held(owed, recorded, event)
 
 
-def _owe_not_held(
-    owed: Obligations, attempt: CommitAttempted, readings: Sequence[AddressesHeld]
-) -> None:
-    """Owe that no node holds the address afterwards; that of the attempt has to be read."""
-    one = owed.owe(f"{attempt.source} does not hold {attempt.virtual_ip} after the attempt")
-    for reading in readings:
+def _owe_not_held(owed: Obligations, recorded: Recorded, attempt: CommitAttempted) -> None:
+    """Owe that no node holds the address afterwards, nor says so by ARP.
+
+    That of the attempt has to be read, once a commit would have taken effect.
+    """
+    address, when = attempt.virtual_ip, f"{COMMIT_LIMIT_S:.0f} s after the attempt"
+    one = owed.owe(f"{attempt.source} does not hold {address} {when}")
+    due_ns = attempt.moment.latest_ns + int(COMMIT_LIMIT_S * NS)
+    for reading in recorded.evidence.events(AddressesHeld):
         if reading.at_ns < attempt.at_ns:
             continue
-        if attempt.virtual_ip in reading.held:
-            why = f"{attempt.virtual_ip} was refused, and {reading.source} holds it all the same"
+        if address in reading.held:
+            why = f"{address} was refused, and {reading.source} holds it all the same"
             one.broken(why, reading.place)
-        elif reading.source == attempt.source:
+        elif reading.source == attempt.source and reading.moment.earliest_ns >= due_ns:
             one.met(reading.place)
+    sent = {
+        node.name
+        for seen in recorded.arps
+        if seen.at_ns > attempt.at_ns and seen.arp.sender == address
+        if (node := recorded.pair.node_at(seen.port))
+    }
+    for name in sorted(sent):
+        one.broken(f"{address} was refused, and {name} sends ARP from it", recorded.wire)
 
 
 @dataclass(frozen=True)
@@ -243,20 +262,21 @@ def _owe_advertising(owed: Obligations, commit: _Commit, begun_ns: int | None) -
 def _begun_anew(commit: _Commit) -> int | None:
     """Return when the node began to advertise: after the silence that ended its former run.
 
-    The commit may have ended before that: it does not wait for the restart. Where no silence begins
-    by the limit, the first advertisement after the commit counts; None when there is none.
+    The commit may have ended before that: it does not wait for the restart. Longer than a peer
+    waits is a silence surely; a restart alone may take less. Where none begins by the limit, the
+    first advertisement after the commit counts; None when there is none.
     """
-    limit_s, of_node = commit.recorded.pair.dead_s, commit.recorded.passed.of(commit.node.name)
+    of_node = commit.recorded.passed.of(commit.node.name)
     before = of_node.before(commit.from_ns)
     heard = of_node.between(commit.from_ns, commit.end_ns)
     times = [advert.at_ns for advert in heard if not advert.resigning]
     heard_ns = [before.at_ns if before else 0, *times]
-    anew = [
-        later
-        for earlier, later in pairwise(heard_ns)
-        if earlier <= commit.until_ns and later - earlier > int(limit_s * NS)
-    ]
-    return anew[0] if anew else next(iter(times), None)
+    gaps = [gap for gap in pairwise(heard_ns) if gap[0] <= commit.until_ns]
+    for limit_s in (commit.recorded.pair.dead_s, restart_silence_s(commit.node)):
+        for earlier_ns, later_ns in gaps:
+            if limit_s is not None and later_ns - earlier_ns > int(limit_s * NS):
+                return later_ns
+    return next(iter(times), None)
 
 
 def _owe_held(owed: Obligations, commit: _Commit, begun_ns: int | None) -> None:

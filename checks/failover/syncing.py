@@ -15,6 +15,8 @@ from checks.failover.after_takeover import after, of_new_holder, served_by_the_o
 from checks.failover.claims import holder_at
 from checks.failover.recorded import Recorded
 from checks.failover.takeover import Takeover, takeovers
+from checks.protocols.budgets import GUIDE_SERVICE_S
+from evidence.event import Event
 from evidence.events.session import ProfileUsed
 from evidence.events.sync import RunningCompared, StagedCompared, SubscriptionShown
 from evidence.moment import NS
@@ -101,23 +103,45 @@ def _judge_arrival(one: Obligation, recorded: Recorded, looks: Sequence[StagedCo
 def the_new_active_runs_what_was_staged(evidence: Evidence, owed: Obligations) -> None:
     """Owe that after a takeover the new active node has all that was staged there."""
     recorded = Recorded(evidence)
-    owe_running(owed, recorded, takeovers(recorded, owed), SYNCED)
+    found = takeovers(recorded, owed)
+    owe_running(owed, recorded, found, SYNCED, within_s=GUIDE_SERVICE_S)
 
 
 def owe_running(
-    owed: Obligations, recorded: Recorded, found: Sequence[Takeover], wanted: Collection[str]
+    owed: Obligations,
+    recorded: Recorded,
+    found: Sequence[Takeover],
+    wanted: Collection[str],
+    *,
+    within_s: float = 0.0,
 ) -> None:
     """Owe that after each takeover the new active node runs what was staged.
 
-    Each item of `wanted`, and any other that was compared.
+    Each item of `wanted`, and any other that was compared. within_s: how long it may take to load.
     """
     for takeover in found:
         compared = of_new_holder(recorded, found, RunningCompared, only=takeover)
         for item in sorted({*wanted, *(event.item for event in compared)}):
             one = owed.owe(f"{item} as staged, on {takeover.peer.name} after {takeover}")
-            for event in compared:
-                if event.item == item:
+            looks = [event for event in compared if event.item == item]
+            for event in looks:
+                if event.running != event.staged and _too_soon(takeover, event, within_s):
+                    _settle_early(one, takeover, event, looks[-1])
+                else:
                     _judge_running(one, event)
+
+
+def _too_soon(takeover: Takeover, event: Event, within_s: float = GUIDE_SERVICE_S) -> bool:
+    """Tell whether a look may have come before the new holder had loaded what it runs."""
+    return event.moment.earliest_ns < takeover.taken.at_ns + int(within_s * NS)
+
+
+def _settle_early(one: Obligation, takeover: Takeover, event: Event, last: Event) -> None:
+    """Leave out a look that came too soon; in doubt where none came after it."""
+    if event is last:
+        seconds = (event.at_ns - takeover.taken.at_ns) / NS
+        why = f"{event.source} was looked at {seconds:.1f} s after it took over, and not later"
+        one.doubt(f"{takeover}: {why}", event.place)
 
 
 def _judge_running(one: Obligation, event: RunningCompared) -> None:
@@ -172,14 +196,22 @@ def the_subscription_moves_with_the_role(evidence: Evidence, owed: Obligations) 
         before.settle(
             bool(loaded.key), f"{loaded.source} shows no key after LoadSubscription", loaded.place
         )
-        for event in of_new_holder(recorded, found, SubscriptionShown, only=takeover):
-            if event.active and event.loaded_on == loaded.loaded_on:
-                same.settle(
-                    (event.key, event.limit) == (loaded.key, loaded.limit),
-                    f"{event.source} shows key {event.key!r} with limit {event.limit}, "
-                    f"{loaded.source} showed {loaded.key!r} with {loaded.limit}",
-                    event.place,
-                )
+        shown = [
+            event
+            for event in of_new_holder(recorded, found, SubscriptionShown, only=takeover)
+            if event.active and event.loaded_on == loaded.loaded_on
+        ]
+        for event in shown:
+            equal = (event.key, event.limit) == (loaded.key, loaded.limit)
+            if not equal and _too_soon(takeover, event):
+                _settle_early(same, takeover, event, shown[-1])
+                continue
+            same.settle(
+                equal,
+                f"{event.source} shows key {event.key!r} with limit {event.limit}, "
+                f"{loaded.source} showed {loaded.key!r} with {loaded.limit}",
+                event.place,
+            )
 
 
 def _loaded(

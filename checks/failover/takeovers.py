@@ -13,7 +13,7 @@ from checks.failover.keeping import settle_stays
 from checks.failover.recorded import Recorded
 from checks.failover.regained import regained_late
 from checks.failover.served import Served
-from checks.failover.serving import SERVICES
+from checks.failover.serving import ANSWERS_S, SERVICES
 from checks.failover.stages import Stage, figures, measured, owe_stage
 from checks.failover.takeover import CLEAN_STOP, RESTART, Takeover, takeovers
 from checks.protocols import budgets
@@ -23,11 +23,9 @@ from evidence.events.takeover import (
     GuestCaptured,
     ServiceProbed,
 )
-from evidence.moment import NS
+from evidence.moment import NS, Moment
 from evidence.scenario import Evidence
 
-ANSWERS_S = 1.0
-"""FO-25: a younger question without an answer is no silence."""
 STAYS_S = 5.0
 """FO-25: a service that is back answers again so long after its first answer, at the least."""
 CAPTURES_AGREE_S = 0.010
@@ -157,12 +155,11 @@ def _owe_service(
     places = (*takeover.places, *served.places)
     start, due = takeover.injected, takeover.taken
     watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
-    lost_late = _lost_late(watch, served)
-    back = served.back if lost_late else served.back_for_good
+    back, excuses = _back(watch, served, limit)
     owe_in_time(owed, watch, None if back is None else Span(start, back), limit)
     one = owed.owe(f"{what} until the watch ended")
-    if lost_late:
-        one.late(lost_late, *places)
+    for excuse in excuses:
+        one.late(excuse, *places)
     for other in served.elsewhere:
         _settle_elsewhere(one, recorded, takeover, what, other)
     if back is not None and served.last is not None:
@@ -174,17 +171,38 @@ def _owe_service(
         one.met(*places)
 
 
-def _lost_late(watch: Watch, served: Served) -> str | None:
-    """Say that the last questions got no answer, and why they may have got none yet.
+def _back(watch: Watch, served: Served, limit: Budget) -> tuple[Moment | None, list[str]]:
+    """Find since when a service is back, and which silences since then a busy host explains.
 
-    None where they were answered, or nothing kept anybody from that for as long as it took.
+    A silence that it does not explain ends what was before it; None where that is the last one. One
+    after which the service was back in time needs no explanation.
     """
-    if served.lost is None:
-        return None
-    since_ns, until_ns = served.lost.at_ns, watch.until_ns
-    excess_s = max((until_ns - since_ns) / NS - ANSWERS_S, 1 / NS)
-    excuse = explain(excess_s, (since_ns, until_ns), watch.whose, watch.late)
-    return excuse and f"{watch.what}: no answer in the end, but {excuse}"
+    back: Moment | None = None
+    excuses: list[str] = []
+    for stretch in reversed(served.stretches):
+        if back is not None and Span(watch.start, back).seconds <= limit.maximum_s:
+            break
+        if stretch.lost is not None:
+            excuse = _silent_late(watch, stretch.lost, back)
+            if excuse is None:
+                break
+            excuses.append(excuse)
+        back = stretch.back
+    return back, excuses
+
+
+def _silent_late(watch: Watch, lost: Moment, again: Moment | None) -> str | None:
+    """Say that questions got no answer, and why they may have got none yet.
+
+    again: the next answer, None in the end. None where nothing kept anybody from answering for as
+    long as it took.
+    """
+    until_ns = watch.until_ns if again is None else again.at_ns
+    silent_s = (until_ns - lost.at_ns) / NS
+    excess_s, span = max(silent_s - ANSWERS_S, 1 / NS), (lost.at_ns, until_ns)
+    excuse = explain(excess_s, span, watch.whose, watch.late)
+    when = "in the end" if again is None else f"for {silent_s:.1f} s"
+    return excuse and f"{watch.what}: no answer {when}, but {excuse}"
 
 
 def _settle_elsewhere(

@@ -17,6 +17,7 @@ from checks.failover.after_takeover import of_new_holder, served_by_the_old_alon
 from checks.failover.recorded import Recorded
 from checks.failover.takeover import takeovers
 from evidence.events.session import SessionResumed, TokenTried
+from evidence.moment import NS
 from evidence.scenario import Evidence
 
 EXPIRED = "auth-token from client expired"
@@ -31,6 +32,8 @@ from the past by that clock too, and has to be let in."""
 TWO_RENEWALS_S = 240.0
 """Two of the shortest renewals that OpenVPN 2.6 starts with: twice its hand window of 60 s each. A
 token that is younger by the node's clock is not refused for its age."""
+BACK_S = 60.0
+"""The guide's "about a minute": a client that is not back sooner after a fault may yet come."""
 REFUSALS = ("lifetime-over", "clock-behind")
 
 
@@ -80,7 +83,12 @@ def _resumed(
             one, last = owed.owe(f"{client} was back on {node} by its {method} alone"), events[-1]
             if why := served_by_the_old_alone(recorded, takeover, last):
                 one.doubt(why, recorded.wire)
-            one.settle(last.connected, f"{client} was not connected again", last.place)
+            seconds = (last.moment.earliest_ns - takeover.injected.at_ns) / NS
+            if not last.connected and seconds < BACK_S:
+                why = f"{client} was not connected {seconds:.1f} s after {takeover}"
+                one.doubt(f"{why}, and was not watched for longer", last.place)
+            else:
+                one.settle(last.connected, f"{client} was not connected again", last.place)
             yield from ((one, event) for event in events)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.failover.hearing import moved_late
-from checks.failover.keeping import settle_kept
+from checks.failover.keeping import restart_silence_s, settle_kept
 from checks.failover.recorded import Recorded
 from checks.failover.whole_run import undisturbed_until
 from evidence.events.setup import ValidateBegan, ValidateEnded, ValidateShown
@@ -20,9 +20,6 @@ WITHOUT_RSYNC = ("no-rsync", "no-rsync-on-primary")
 PREREQUISITES = ("sshd-stopped", "port-blocked", "wrong-host-key", *WITHOUT_RSYNC)
 LISTENED_BEFORE_S, LISTENED_AFTER_S = 3, 5
 """A standby that Validate starts advertises within its dead time, so listen a bit beyond."""
-SILENT_PERIODS = 2.5
-"""A heartbeat that is started anew listens for three periods before it advertises (ucarp's default
-dead ratio; RFC 5798, 6.1). One advertisement may be lost, and the next one late."""
 
 
 @check("FO-01")
@@ -187,10 +184,9 @@ def _owe_no_restart(
     until_ns = min(until_ns, recorded.window.until_ns)
     one = owed.owe(f"{name} advertises on, without a silence")
     kept, span = own.between(from_ns, until_ns), (from_ns, until_ns)
-    waits_s, period_s = node.engine.dead_s, node.engine.period_s
-    # One that begins anew listens for its dead time first.
-    limit_s = min(SILENT_PERIODS * period_s, waits_s - period_s / 2)
-    if limit_s < 1.2 * period_s:
+    limit_s = restart_silence_s(node)
+    if limit_s is None:
+        waits_s = node.engine.dead_s
         one.doubt(f"{name} waits for only {waits_s:.1f} s at its start: a restart cannot be told")
         return
     settle_kept(one, recorded, node, kept, span, limit_s, before="advertised, and then ")

@@ -70,13 +70,31 @@ def _owe_default(owed: Obligations, recorded: Recorded, before: Heartbeat, to: V
     """Owe that the pair begins with the default VHID, and has none but the new one besides."""
     default = owed.owe(f"VHID {DEFAULT_VHID} before")
     first, strange = before.first(), sorted(before.groups() - {DEFAULT_VHID, to.vhid})
-    if first is None:
+    early_s = _early_s(recorded, before, to)
+    if early_s > recorded.pair.healing_s:
+        why = f"VHID {to.vhid} is seen {early_s:.1f} s before the last advertisement with"
+        default.broken(f"{why} {DEFAULT_VHID}", recorded.wire)
+    elif first is None:
         default.doubt("nothing was recorded before the change", recorded.wire)
     elif first.group != DEFAULT_VHID:
         why = f"the default VHID is {first.group}, not {DEFAULT_VHID}"
         default.broken(why, recorded.wire)
     else:
         default.settle(not strange, f"before the change VHIDs {strange} are seen", recorded.wire)
+
+
+def _early_s(recorded: Recorded, before: Heartbeat, to: VhidMoved) -> float:
+    """Return how long (s) the new VHID was seen beside the default one before the change.
+
+    A lab that was thawed, or an earlier change, begins anew.
+    """
+    begins = [end_ns for _, end_ns in whole_run.thaws(recorded) if end_ns <= to.at_ns]
+    begins += [one.at_ns for one in recorded.evidence.events(VhidMoved) if one.at_ns < to.at_ns]
+    latest = before.between(max(begins, default=recorded.window.from_ns), to.at_ns)
+    if to.vhid == DEFAULT_VHID:
+        return 0.0
+    new, old = latest.in_group(to.vhid).first(), latest.in_group(DEFAULT_VHID).before(to.at_ns)
+    return 0.0 if new is None or old is None else (old.at_ns - new.at_ns) / NS
 
 
 def _owe_one_active(owed: Obligations, recorded: Recorded, after: Heartbeat, end_ns: int) -> None:
@@ -135,13 +153,12 @@ def unique_vhids_leave_each_other_alone(evidence: Evidence, owed: Obligations) -
         watched.met(*places)
         other = _neighbours_vhid(recorded, began)
         _owe_both_active(owed, recorded, (began.at_ns, until_ns), other)
-        lines = ended.bad_digest_lines
-        owed.require(
-            lines == 0,
-            "0 digests refused",
-            f'{lines} "Bad digest" line(s) in {seconds:.0f} s',
-            *places,
-        )
+        refused, lines = owed.owe("0 digests refused"), ended.bad_digest_lines
+        why = f'{lines} "Bad digest" line(s) in {seconds:.0f} s'
+        if lines and other != recorded.pair.vhid and _third(recorded, began.at_ns, until_ns):
+            refused.doubt(f"{why}, and a third pair uses VHID {recorded.pair.vhid}", *places)
+        else:
+            refused.settle(lines == 0, why, *places)
         one = owed.owe("0 moves of a virtual MAC")
         moves = _moves(recorded, began.at_ns, until_ns, other)
         why = f"virtual MACs moved between ports {len(moves)} time(s)"
@@ -158,12 +175,21 @@ def _neighbours_vhid(recorded: Recorded, began: NeighboursBegan) -> int:
     return next((vhid for vhid in began.vhids if vhid != ours), ours)
 
 
+def _third(recorded: Recorded, start_ns: int, end_ns: int) -> bool:
+    """Tell whether a pair that is none of the two used the pair's VHID: each line may be its."""
+    others = _neighbours(recorded, recorded.pair.vhid)
+    return any(start_ns <= one.at_ns < end_ns for one in others)
+
+
 def _neighbours(recorded: Recorded, vhid: int) -> list[Stranger]:
-    """Select what the other pair sent, and the wire let pass: the rest disturbs nobody."""
+    """Select what pairs with a VHID sent besides this one, in no VLAN, and the wire let pass."""
     return [
         one
         for one in recorded.strangers
-        if one.passed and isinstance(one.advert, carp.Advertisement) and one.advert.vhid == vhid
+        if isinstance(one.advert, carp.Advertisement)
+        and one.advert.vhid == vhid
+        and one.passed
+        and one.vlan is None
     ]
 
 

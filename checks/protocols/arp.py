@@ -20,13 +20,17 @@ REPLY = 2
 
 @dataclass(frozen=True)
 class ArpSighting:
-    """One ARP packet at a moment of the wire's clock, the MACs of the frame around it, its port."""
+    """One ARP packet at a moment of the wire's clock, the MACs of the frame around it, its port.
+
+    vlan: of an 802.1Q tag, if it had one.
+    """
 
     at_ns: int
     frame_source: str
     frame_target: str
     arp: packets.Arp
     port: str = ""
+    vlan: int | None = None
 
     @property
     def announces(self) -> bool:
@@ -41,8 +45,8 @@ def sightings(frames: Iterable[Frame]) -> list[ArpSighting]:
         packet = packets.parse(frame.data)
         arp = packets.parse_arp(packet) if packet is not None else None
         if packet is not None and arp is not None:
-            port = frame.interface
-            found.append(ArpSighting(frame.at_ns, packet.source_mac, packet.target_mac, arp, port))
+            macs, port = (packet.source_mac, packet.target_mac), frame.interface
+            found.append(ArpSighting(frame.at_ns, *macs, arp, port, packet.vlan))
     return found
 
 

@@ -194,6 +194,8 @@ def _header_findings(advert: Advertisement) -> list[Finding]:
                 f"DF {packet.dont_fragment}; expected 20, 0x10, True",
             )
         )
+    if not packet.header_sums_up:
+        found.append(Finding(Defect.CHECKSUM, "the IPv4 header does not sum up"))
     return found
 
 

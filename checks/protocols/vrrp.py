@@ -123,6 +123,8 @@ def findings(
         found.append((Defect.DESTINATION, f"sent to {advert.packet.destination}"))
     if advert.kind != 1:
         found.append((Defect.KIND, f"type {advert.kind}, expected 1"))
+    if not advert.packet.header_sums_up:
+        found.append((Defect.CHECKSUM, "the IPv4 header does not sum up"))
     if not _checksum_fits(advert):
         found.append((Defect.CHECKSUM, f"VRRPv{advert.version} checksum is {advert.checksum}"))
     if virtual_mac and advert.source_mac != advert.virtual_mac:

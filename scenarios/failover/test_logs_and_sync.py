@@ -9,12 +9,13 @@ from typing import get_args
 
 import pytest
 
+from checks.protocols.budgets import GUIDE_SERVICE_S
 from evidence.events.sync import Item, RunningCompared, StagedCompared
 from evidence.moment import Moment
 from lab.answers import understood
 from lab.errors import DeadlinePassed
 from lab.probe import Probe
-from lab.wait import until
+from lab.wait import pause, until
 from provision.failover.access_server import SACLI
 from scenarios.failover import faults, observe
 from scenarios.failover.observe import LIVE, STAGED
@@ -114,6 +115,7 @@ def test_the_new_active_node_runs_what_was_staged(
     staged = observe.hashes(pair.machine(pair.other(active)), STAGED)
 
     def compare(peer: str, _injected: Moment) -> None:
+        pause(GUIDE_SERVICE_S)  # so long it may take to load what was staged
         running = observe.hashes(pair.machine(peer), LIVE)
         for item in SYNCED:
             pair.history.record(

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from checks.protocols.budgets import GUIDE_SERVICE_S
 from evidence.events.session import (
     ProfileUsed,
     SessionResumed,
@@ -156,10 +157,10 @@ def test_the_subscription_goes_with_the_role(pair: Pair, probe: Probe, judge: Ju
     pair.sacli(active, "--value", KEY, "LoadSubscription")
     observe.subscription(pair, active, active=True, loaded_on=active)
     pair.sacli(active, "FailoverSync", timeout=120)  # what no sync contains is lost (FO-46)
-    provoke(
-        pair,
-        faults.POWER_OFF,
-        probe,
-        lambda peer, _: observe.subscription(pair, peer, active=True, loaded_on=active),
-    )
+
+    def show(peer: str, _injected: Moment) -> None:
+        pause(GUIDE_SERVICE_S)  # so long it may take to load what was staged
+        observe.subscription(pair, peer, active=True, loaded_on=active)
+
+    provoke(pair, faults.POWER_OFF, probe, show)
     judge("FO-40")

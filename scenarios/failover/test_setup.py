@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from checks.failover.setup import COMMIT_LIMIT_S
 from evidence.events.setup import (
     CommitAttempted,
     CommitDone,
@@ -194,6 +195,7 @@ def outside(network: str) -> str:
 def test_a_virtual_ip_outside_the_nodes_subnet_is_refused(pair: Pair, judge: Judge) -> None:
     pair.make_active("primary")
     record_attempt(pair, virtual_ip=outside(pair.site.primary.interface))
+    pause(COMMIT_LIMIT_S)  # what is configured all the same takes as long as a commit
     for node in NODES:
         observe.addresses(pair, node)
     judge("FO-10")

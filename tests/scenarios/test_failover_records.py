@@ -166,6 +166,7 @@ def test_a_refused_commit_is_followed_by_what_both_nodes_hold(
     monkeypatch.setattr(
         validation, "ask", lambda *_: (False, "error: outside the subnet of the nodes\n")
     )
+    monkeypatch.setattr(test_setup, "pause", lambda _seconds: None)
     test_setup.test_a_virtual_ip_outside_the_nodes_subnet_is_refused(pair, lambda _id: None)
     (tried,) = recorded(pair, CommitAttempted)
     assert (tried.accepted, tried.error) == (False, "error: outside the subnet of the nodes")

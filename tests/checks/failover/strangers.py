@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from tests.checks.failover.recording import MAC, Run
+from tests.checks.failover.recording import CLIENT, CLIENT_MAC, MAC, Run
 from tests.checks.protocols import encoder
 
 PORT = "elsewhere/wire0"
@@ -29,6 +29,13 @@ def a_carp_pair(run: Run, vhid: int = 95, at: float = 0.44) -> Run:
     return _every(run, advert, 1.0, at)
 
 
+def a_clone_in_a_vlan(run: Run) -> Run:
+    """Let the pair's like advertise and answer ARP in a VLAN: its VHID, password, virtual IP."""
+    reply = encoder.arp(2, "02:00:00:00:00:11", encoder.VIRTUAL_IP, CLIENT, to=CLIENT_MAC)
+    _every(run, lambda _: tagged(reply), 3.0, 0.66)
+    return _every(run, lambda second: tagged(encoder.carp(OTHER, counter=second)), 1.0, 0.55)
+
+
 def a_broken_packet(run: Run) -> Run:
     """Let another host send 12 bytes of what begins as VRRPv2 now and then."""
     message = bytes([0x21, 51, 100, 1]) + bytes(8)
@@ -49,6 +56,7 @@ STRANGERS: dict[str, Callable[[Run], Run]] = {
     "a VRRP router, VRID 94": lambda run: a_vrrp_router(run, vrid=94),
     "a CARP pair, VHID 95": a_carp_pair,
     "a CARP pair, VHID 94, another password": lambda run: a_carp_pair(run, vhid=94),
+    "a CARP pair in VLAN 7, the same VHID and password": a_clone_in_a_vlan,
     "a broken packet of 12 bytes": a_broken_packet,
 }
 

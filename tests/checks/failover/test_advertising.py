@@ -275,6 +275,7 @@ def patched(offset: int, octets: bytes) -> Callable[[float, str, bytes], list]:
     [
         (patched(22, b"\x40"), "TTL 64"),
         (patched(40, b"\x12\x34"), "checksum"),
+        (patched(24, b"\x12\x34"), "checksum: the IPv4 header does not sum up"),
         (patched(6, bytes.fromhex("00005e00005f")), "source MAC: 00:00:5e:00:00:5f"),
         (vrrp_instead, "VRRPv2"),
         (lambda at, _, raw: [(at, raw), (at + 0.1, tagged(raw))], "a tag of VLAN 7"),

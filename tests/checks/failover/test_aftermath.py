@@ -319,3 +319,60 @@ def test_a_tunnel_that_a_busy_host_delays_at_its_client_or_on_its_way_says_nothi
     rejects(run.judge(requirement), "took 16.700 s")
     rejects(busy(run, "primary", 20, 23).judge(requirement), "took 16.700 s")
     is_late(run, requirement, of, 20, 23)
+
+
+def interrupted_again(directory: Path, *lines: float) -> Run:
+    """Let a client be back after 9.7 s, drop out again, and be seen at these seconds."""
+    run = tunnels(directory, 20)
+    for at in lines:
+        carried(run, at)
+        served(run, at - 0.001, "secondary")
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-39", "FO-49"])
+def test_a_client_that_drops_out_again_is_back_when_it_is_so_for_good(
+    tmp_path: Path, requirement: str
+) -> None:
+    rejects(interrupted_again(tmp_path, 120, 125).judge(requirement), "took 109.700 s")
+    passes(interrupted_again(tmp_path, 60, 65).judge(requirement))
+
+
+def test_what_was_seen_of_a_tunnel_twice_is_no_second_interruption(tmp_path: Path) -> None:
+    run = interrupted_again(tmp_path, 120)
+    run.events = [one for one in run.events if one[1] != "tunnel.carried" or one[0] != 25]
+    run.events += [one for one in run.events if one[1] == "tunnel.carried"]
+    passes(run.judge("FO-39"))
+
+
+def watched_shortly(directory: Path) -> Run:
+    """Let the watch end 0.7 s after the takeover, and the log's lines come 0.5 s later."""
+    run = takeover(directory).without("fault.watched")
+    run.events = [(14.4 if one[1] == "log.line" else one[0], *one[1:]) for one in run.events]
+    run.event(13.9, "fault.watched", "scenario", node="primary")
+    return run
+
+
+def test_lines_that_come_in_time_but_after_the_watch_pass(tmp_path: Path) -> None:
+    passes(watched_shortly(tmp_path).judge("FO-31"))
+
+
+@pytest.mark.parametrize("file", ["openvpnas.log", "openvpnas-node.log"])
+def test_a_line_that_was_not_seen_in_so_short_a_watch_says_nothing(
+    tmp_path: Path, file: str
+) -> None:
+    run = watched_shortly(tmp_path).but(file=file)
+    unsure(run.judge("FO-31"), "watched for only 0.7 s")
+
+
+def test_lines_that_come_after_something_else_was_done_are_due_to_that(tmp_path: Path) -> None:
+    run = watched_shortly(tmp_path)
+    lab = {"lab": "lab", "generation": 2, "clock": {"behind_ns": 0}}
+    run.event(14.2, "lab.thawed", "scenario", **lab)
+    unsure(run.judge("FO-31"), "watched for only 0.7 s")
+
+
+def test_lines_that_come_too_late_after_a_short_watch_say_nothing(tmp_path: Path) -> None:
+    run = watched_shortly(tmp_path)
+    run.events = [(16 if one[1] == "log.line" else one[0], *one[1:]) for one in run.events]
+    unsure(run.judge("FO-31"), "watched for only 0.7 s")

@@ -46,6 +46,15 @@ def test_a_bad_digest_from_elsewhere_is_a_strangers(tmp_path: Path) -> None:
     assert (stranger.group, stranger.port) == (94, "elsewhere/wire0")
 
 
+def test_the_pairs_digest_from_elsewhere_in_a_vlan_is_a_strangers(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.frame(5.5, "elsewhere/wire0", tagged(encoder.carp(ADDRESS["secondary"])))
+    recorded = heard(run)
+    assert recorded.sent.senders() == {"primary"}
+    (stranger,) = recorded.strangers
+    assert (stranger.what, stranger.vlan) == ("another pair uses VHID 94 in VLAN 7", 7)
+
+
 @pytest.mark.parametrize("name", STRANGERS)
 def test_strangers_are_a_value_of_their_own(tmp_path: Path, name: str) -> None:
     recorded = heard(STRANGERS[name](steady(tmp_path)))

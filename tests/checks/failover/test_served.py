@@ -112,3 +112,40 @@ def test_a_service_that_a_busy_host_keeps_from_being_seen_for_longer_says_nothin
     run.without("fault.watched").event(20, "fault.watched", "scenario", node="primary")
     unsure(run.judge("FO-25"), "seen for 2.8 s only")
     is_late(run, "FO-25", "secondary", 17.2, 20)
+
+
+def unanswered_in_the_middle(directory: Path) -> Run:
+    run = takeover(directory)
+    run.answer(30, 443, answered=False)
+    run.answer(31.6, 443, mac=MAC["secondary"])
+    return run
+
+
+@pytest.mark.parametrize("of", ["secondary", "scenario"])
+@pytest.mark.parametrize(
+    ("requirement", "said"),
+    [("FO-25", "tcp 443 answering on the virtual IP took 21.300 s"), ("FO-12", "does not answer")],
+)
+def test_a_question_in_the_middle_that_a_busy_host_leaves_without_an_answer_says_nothing(
+    tmp_path: Path, requirement: str, said: str, of: str
+) -> None:
+    run = unanswered_in_the_middle(tmp_path)
+    rejects(run.judge(requirement), said)
+    rejects(busy(run, "primary", 30, 31.5).judge(requirement), said)
+    rejects(busy(run, of, 27, 29.9).judge(requirement), said)
+    is_late(run, requirement, of, 30, 31.5)
+
+
+def test_a_silence_longer_than_a_busy_host_explains_is_rejected(tmp_path: Path) -> None:
+    run = unanswered_in_the_middle(tmp_path)
+    run.answer(24, 443, answered=False)
+    run.answer(27, 443, mac=MAC["secondary"])
+    rejects(busy(run, "scenario", 30, 31.5).judge("FO-25"), "took 16.700 s")
+    rejects(run.judge("FO-12"), "tcp 443 does not answer")
+
+
+def test_a_service_that_fell_silent_and_was_back_in_time_passes(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    run.answer(15, 443, answered=False)
+    run.answer(17, 443, mac=MAC["secondary"])
+    passes(busy(run, "scenario", 15, 17).judge("FO-25"))

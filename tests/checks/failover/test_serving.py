@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import (
     ADDRESS,
     CLIENT,
@@ -21,6 +22,7 @@ from tests.checks.failover.recording import (
     takeover,
     unsure,
 )
+from tests.checks.failover.strangers import tagged
 from tests.checks.protocols import encoder
 
 
@@ -77,6 +79,24 @@ def test_a_standby_that_sends_from_the_virtual_ip_is_rejected(tmp_path: Path) ->
     raw = served(VIRTUAL_IP, MAC["secondary"])
     run.frame(20, "secondary/wire0", raw)
     rejects(run.judge("FO-12"), "secondary sends packets from it")
+
+
+@pytest.mark.parametrize("requirement", ["FO-12", "FO-15"])
+def test_what_a_host_of_a_vlan_claims_reaches_no_node_and_passes(
+    tmp_path: Path, requirement: str
+) -> None:
+    run, mac = serving(tmp_path), "02:00:00:00:00:11"
+    reply = encoder.arp(2, mac, VIRTUAL_IP, CLIENT, to=CLIENT_MAC)
+    for at, raw in ((12.1, reply), (20, served(VIRTUAL_IP, mac)), (21, encoder.gratuitous(mac))):
+        run.frame(at, "elsewhere/wire0", tagged(raw))
+    passes(run.judge(requirement))
+
+
+def test_a_standby_that_answers_in_a_vlan_is_rejected(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    reply = encoder.arp(2, MAC["secondary"], VIRTUAL_IP, CLIENT, to=CLIENT_MAC)
+    run.frame(37, "secondary/wire0", tagged(reply))
+    rejects(run.judge("FO-15"), "secondary answers ARP for it")
 
 
 def served(source: str, mac: str) -> bytes:
@@ -269,3 +289,25 @@ def test_a_fault_that_calls_for_no_takeover_makes_no_outage(tmp_path: Path) -> N
     run.event(20, "fault.injected", "scenario", **fault)
     run.answer(21, 443, answered=False)
     rejects(run.judge("FO-12"), "tcp 443 does not answer")
+
+
+def test_a_service_that_does_not_answer_while_the_role_is_moved_by_hand_passes(
+    tmp_path: Path,
+) -> None:
+    run = serving(tmp_path)
+    run.answer(36, 443, answered=False)
+    rejects(run.judge("FO-12"), "tcp 443 does not answer")
+    run.event(35, "handover.began", "scenario", node="primary")
+    run.event(39, "handover.ended", "scenario", node="primary")
+    passes(run.judge("FO-12"))
+
+
+@pytest.mark.parametrize("of", ["primary", "scenario"])
+@pytest.mark.parametrize(("requirement", "address"), [("FO-12", VIRTUAL_IP), ("FO-14", "primary")])
+def test_a_single_question_that_a_busy_host_leaves_without_an_answer_says_nothing(
+    tmp_path: Path, requirement: str, address: str, of: str
+) -> None:
+    run = serving(tmp_path)
+    run.answer(20, 443, address=ADDRESS.get(address, address), answered=False)
+    rejects(busy(run, of, 20, 21.5).judge(requirement), "tcp 443 does not answer")
+    is_late(run, requirement, of, 21.5, 25)

@@ -10,6 +10,7 @@ import pytest
 from tests.checks.failover.crashes import busy, powered_off
 from tests.checks.failover.recording import (
     ADDRESS,
+    MAC,
     VIRTUAL_IP,
     Run,
     passes,
@@ -423,3 +424,75 @@ def test_a_commit_that_is_made_again_is_judged_each_time(tmp_path: Path) -> None
     passes(run.judge("FO-11"))
     run.frames = [frame for frame in run.frames if frame[0] < 46]
     rejects(run.judge("FO-11"), "primary did not advertise within 10 s")
+
+
+@pytest.mark.parametrize("node", ["primary", "secondary"])
+def test_virtual_ip_outside_the_subnet_refused_with_an_error_but_seen_on_the_wire(
+    tmp_path: Path, node: str
+) -> None:
+    run = prepared(tmp_path)
+    run.frame(15, f"{node}/wire0", encoder.gratuitous(MAC[node], OUTSIDE))
+    rejects(run.judge("FO-10"), f"{node} sends ARP from it")
+
+
+def test_an_address_that_another_host_has_is_not_the_nodes(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    run.frame(15, "elsewhere/wire0", encoder.gratuitous("02:00:00:00:00:07", OUTSIDE))
+    run.frame(16, "primary/wire0", encoder.arp(1, MAC["primary"], ADDRESS["primary"], OUTSIDE))
+    passes(run.judge("FO-10"))
+
+
+@pytest.mark.parametrize("at", [11.1, 13, 20.9])
+def test_addresses_read_before_a_commit_takes_effect_say_nothing(tmp_path: Path, at: float) -> None:
+    run = prepared(tmp_path).without("addresses.held")
+    run.event(at, "addresses.held", "primary", held=OWN)
+    unsure(run.judge("FO-10"), "10 s after the attempt")
+
+
+def test_answers_on_a_node_that_is_wiped_already_say_nothing(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    for event in run.events:
+        if event[1] == "init.asked" and event[3]["answer"] != "DELETE":
+            event[3].update(before="b", after="b")
+    unsure(run.judge("FO-02"), "'yes' was answered where nothing was left to wipe")
+
+
+def test_an_answer_that_wipes_a_node_that_is_wiped_already_further_is_rejected(
+    tmp_path: Path,
+) -> None:
+    run = prepared(tmp_path)
+    run.event(2.5, "init.asked", "secondary", answer="Yes", status=0, before="b", after="c")
+    rejects(run.judge("FO-02"), "'Yes' wiped the configuration")
+
+
+def test_delete_once_more_has_nothing_left_to_wipe(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    run.event(2.5, "init.asked", "secondary", answer="DELETE", status=0, before="b", after="b")
+    passes(run.judge("FO-02"))
+
+
+def restarted_at_once(directory: Path, *readings: tuple[float, list[str]]) -> Run:
+    """Let the primary begin anew after 4.1 s, as a restart takes that waits for nobody."""
+    run = begun_anew(directory, (0.4, 21), (24.5, 60)).without("addresses.held")
+    for at, held in readings:
+        run.event(at, "addresses.held", "primary", held=held)
+    return run
+
+
+def test_a_restart_that_is_shorter_than_a_peer_waits_takes_the_virtual_ip_away(
+    tmp_path: Path,
+) -> None:
+    readings = (20.5, BOTH), (21.2, BOTH), (21.4, OWN), (24.6, BOTH), (50, BOTH)
+    passes(restarted_at_once(tmp_path, *readings).judge("FO-11"))
+
+
+def test_an_address_lost_after_a_short_restart_is_rejected(tmp_path: Path) -> None:
+    readings = (21.2, BOTH), (21.4, OWN), (24.6, BOTH), (26, OWN), (50, BOTH)
+    run = restarted_at_once(tmp_path, *readings)
+    rejects(run.judge("FO-11"), "held the virtual IP, and then no more")
+
+
+def test_an_advertisement_that_is_lost_is_no_restart(tmp_path: Path) -> None:
+    run = read_at(tmp_path, (20.5, BOTH), (21.4, OWN), (24.6, BOTH))
+    run.frames = [frame for frame in run.frames if frame[0] != 22]
+    rejects(run.judge("FO-11"), "held the virtual IP, and then no more")

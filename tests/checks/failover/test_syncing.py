@@ -413,3 +413,49 @@ def test_what_came_to_the_active_node_reached_no_standby(tmp_path: Path) -> None
     run.frames = []
     run.beats("secondary", 0, 100)
     unsure(run.judge("FO-32"), "secondary was the active node, and no standby")
+
+
+def looked_at_once(run: Run, kind: str, **changed: object) -> Run:
+    """Look at the new holder once more, 0.8 s after it took over."""
+    (found,) = [one[3] for one in run.events if one[1:3] == (kind, "secondary")][:1]
+    run.event(24, kind, "secondary", **{**found, **changed})
+    return run
+
+
+LOADING = {
+    "FO-33": ("running.compared", {"running": "a"}),
+    "FO-40": ("subscription.shown", {"key": ""}),
+}
+"""What the new holder shows while it loads what was staged."""
+
+
+@pytest.mark.parametrize("requirement", LOADING)
+def test_a_new_holder_that_has_yet_to_load_what_was_staged_passes(
+    tmp_path: Path, requirement: str
+) -> None:
+    kind, changed = LOADING[requirement]
+    passes(looked_at_once(synced(tmp_path), kind, **changed).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", LOADING)
+def test_a_new_holder_that_was_looked_at_too_soon_only_says_nothing(
+    tmp_path: Path, requirement: str
+) -> None:
+    kind, changed = LOADING[requirement]
+    run = synced(tmp_path)
+    late = [one for one in run.events if one[1:3] == (kind, "secondary")]
+    run.events = [one for one in run.events if one not in late]
+    run.events += [(24, *one[1:3], {**one[3], **changed}, 0) for one in late]
+    unsure(run.judge(requirement), "looked at 0.8 s after it took over, and not later")
+
+
+@pytest.mark.parametrize("requirement", LOADING)
+def test_a_new_holder_that_shows_at_once_what_was_staged_passes(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = synced(tmp_path)
+    run.events = [
+        (24, *one[1:]) if one[1:3] == (LOADING[requirement][0], "secondary") else one
+        for one in run.events
+    ]
+    passes(run.judge(requirement))

@@ -266,3 +266,32 @@ def test_two_crashes_and_only_after_the_first_were_clients_watched(
     run.events += [event for event in twice.events if event[1] != "pair.configured"]
     unsure(run.judge(requirement), "no client with a ")
     passes(once_more(run, 90).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-36", "FO-38"])
+def test_a_client_that_nobody_looked_at_for_a_minute_may_yet_come_back(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = resumed(tmp_path).changed("session.resumed", connected=False)
+    rejects(run.judge(requirement), "was not connected again")
+    run.events = [
+        (15, *event[1:]) if event[1] == "session.resumed" else event for event in run.events
+    ]
+    unsure(run.judge(requirement), "was not connected 4.8 s after power-off of primary")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "changed", "reason"),
+    [
+        ("FO-36", {"verify_calls": 1}, "1 verify call(s)"),
+        ("FO-38", {"user_name_sent": True}, "sent a user name"),
+    ],
+)
+def test_what_a_client_asked_for_is_counted_before_it_is_back(
+    tmp_path: Path, requirement: str, changed: dict, reason: str
+) -> None:
+    run = resumed(tmp_path).changed("session.resumed", connected=False, **changed)
+    run.events = [
+        (15, *event[1:]) if event[1] == "session.resumed" else event for event in run.events
+    ]
+    rejects(run.judge(requirement), reason)

@@ -316,3 +316,38 @@ def test_a_crash_that_moves_the_role_is_no_matter_of_neighbours(tmp_path: Path) 
     unsure(run.judge("FO-23"), "watched for 28 s")
     run.beats("secondary", 10.5, 11)
     rejects(run.judge("FO-23"), "moved between ports")
+
+
+@pytest.mark.parametrize("lines", [1, 63])
+def test_digests_refused_beside_a_third_pair_with_the_pairs_vhid_say_nothing(
+    tmp_path: Path, lines: int
+) -> None:
+    verdict = a_carp_pair(neighbours(tmp_path, lines=lines), vhid=94).judge("FO-23")
+    unsure(verdict, f'{lines} "Bad digest" line(s)', "a third pair uses VHID 94")
+
+
+@pytest.mark.parametrize("third", [None, 95, 96])
+def test_digests_refused_without_a_third_pair_of_the_pairs_vhid_are_rejected(
+    tmp_path: Path, third: int | None
+) -> None:
+    run = neighbours(tmp_path, lines=63)
+    if third is not None:
+        a_carp_pair(run, vhid=third)
+    rejects(run.judge("FO-23"), '63 "Bad digest" line(s)')
+
+
+def test_a_standby_that_has_the_new_vhid_long_before_the_move_is_rejected(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    run.beats("secondary", 0.5, 12, vhid=77)
+    rejects(run.judge("FO-22"), "VHID 77 is seen 8.5 s before the last advertisement with 94")
+
+
+def test_a_move_and_another_one_in_a_thawed_lab_passes(tmp_path: Path) -> None:
+    run = moved(tmp_path)
+    run.seconds = 80
+    run.frames = [frame for frame in run.frames if frame[0] < 30]
+    run.event(30, "lab.thawed", "scenario", lab="lab", generation=2, clock={"behind_ns": 0})
+    run.beats("primary", 30.5, 50)
+    run.beats("primary", 53, 80, vhid=77)
+    run.event(55, "vhid.moved", "scenario", vhid=77)
+    passes(run.judge("FO-22"))

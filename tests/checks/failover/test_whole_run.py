@@ -185,3 +185,56 @@ def test_two_masters_for_6_s_each_time_in_pieces_of_2_9_s_with_2_s_between(tmp_p
     for start in (25.3, 30.2):
         run.beats("primary", start, start + 2.9, counter=7000)
     rejects(run.judge("FO-24"), "primary and secondary were masters at once for")
+
+
+def slow_to_advertise(directory: Path) -> Run:
+    """Let the new holder's up script add the virtual IP 0.8 s before it first advertises."""
+    run = takeover(directory, silence=4.2)
+    run.asked(13.4, "secondary")
+    return run
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25", "FO-26"])
+def test_a_new_holder_that_has_the_virtual_ip_a_while_before_it_advertises_passes(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = slow_to_advertise(tmp_path)
+    passes(run.judge(requirement))
+    passes(busy(run, "secondary", 13.45, 14.2).judge(requirement))
+
+
+@pytest.mark.parametrize("at", [8, 10.1, 11])
+def test_a_standby_that_answers_before_the_active_node_can_be_taken_for_dead_is_rejected(
+    tmp_path: Path, at: float
+) -> None:
+    run = slow_to_advertise(tmp_path)
+    run.asked(at, "secondary")
+    rejects(run.judge("FO-26"), "secondary answers ARP for it while primary is the active node")
+
+
+def test_another_machine_that_answers_after_a_crash_is_no_new_holder(tmp_path: Path) -> None:
+    run = slow_to_advertise(tmp_path)
+    reply = encoder.arp(2, "02:00:00:00:00:07", VIRTUAL_IP, CLIENT, to=CLIENT_MAC)
+    run.frame(13.4, "elsewhere/wire0", reply)
+    rejects(run.judge("FO-24"), "at elsewhere/wire0 answers ARP")
+
+
+def test_a_node_that_a_busy_host_keeps_from_advertising_what_it_has_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = takeover(tmp_path, silence=2.6)
+    run.asked(11.8, "secondary")
+    rejects(run.judge("FO-24"), "secondary answers ARP for it while primary is the active node")
+    is_late(run, "FO-24", "secondary", 11.8, 12.6)
+
+
+def test_an_old_node_that_answers_long_after_two_takeovers_is_told_of_each(tmp_path: Path) -> None:
+    run = repeated(tmp_path)
+    thaw(run, 30)
+    for at in (20, 37):
+        run.asked(at, "primary", "secondary")
+    rejects(
+        run.judge("FO-24"),
+        "primary answers ARP for it while secondary is the active node: 1 time(s)",
+        "secondary answers ARP for it while primary is the active node: 1 time(s)",
+    )

@@ -16,6 +16,7 @@ from evidence.packets import MalformedFrame
 from tests.checks.protocols import encoder
 
 PAIR = carp.Secret("secret94", "192.168.70.222", 94)
+HEADER_CHECKSUM = 24
 
 
 def genuine() -> list[bytes]:
@@ -31,9 +32,15 @@ def named(frame: bytes, pair: carp.Secret = PAIR) -> set[Defect]:
 
 
 def patched(offset: int, octets: bytes, *, fix_checksum: bool = False) -> bytes:
-    """Take a genuine advertisement with some bytes replaced; CARP begins at byte 34."""
+    """Take a genuine advertisement with some bytes replaced; CARP begins at byte 34.
+
+    The IPv4 header sums up again, unless its checksum is what was replaced.
+    """
     frame = bytearray(genuine()[5])
     frame[offset : offset + len(octets)] = octets
+    if offset != HEADER_CHECKSUM:
+        frame[24:26] = b"\0\0"
+        frame[24:26] = struct.pack("!H", encoder.checksum(bytes(frame[14:34])))
     if fix_checksum:
         frame[40:42] = b"\0\0"
         frame[40:42] = struct.pack("!H", encoder.checksum(bytes(frame[34:70])))
@@ -59,6 +66,7 @@ def test_fields_of_a_recorded_advertisement_are_read() -> None:
     [
         (patched(22, b"\x40"), Defect.TTL),
         (patched(40, b"\x12\x34"), Defect.CHECKSUM),
+        (patched(HEADER_CHECKSUM, b"\x12\x34"), Defect.CHECKSUM),
         (patched(6, bytes.fromhex("020000000001")), Defect.SOURCE_MAC),
         (patched(6, bytes.fromhex("00005e00005f")), Defect.SOURCE_MAC),
         (patched(6, bytes.fromhex("00005e00015e")), Defect.SOURCE_MAC),

@@ -49,6 +49,15 @@ def test_a_wrong_checksum_is_named(message) -> None:
     assert [defect for defect, _ in vrrp.findings(read(broken))] == [Defect.CHECKSUM]
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_wrong_checksum_of_the_ip_header_is_named(version: int) -> None:
+    frame = bytearray(encoder.vrrp(version=version))
+    frame[24:26] = b"\x12\x34"
+    advert = vrrp.read(bytes(frame))
+    assert isinstance(advert, vrrp.Advertisement)
+    assert vrrp.findings(advert) == ((Defect.CHECKSUM, "the IPv4 header does not sum up"),)
+
+
 def test_version_2_with_pseudo_header_checksum_is_wrong() -> None:
     # The same octets as version 3's, in version 2's place: RFC 3768 has no pseudo-header.
     body = bytes.fromhex("215e960100010000c0a846de0000000000000000")
