@@ -149,10 +149,10 @@ def junit_suites(content: Content) -> Iterator[ET.Element]:
             ET.SubElement(properties, "property", name="Host of the run", value=visible(told))
         suite.extend(cases)
         yield suite
-    told = content.summary
-    if told.status is not Status.PASS and all(row.status is Status.PASS for row in content.rows):
-        lacks = (f"{one.what}: {one.why}" for one in told.lacks)
-        yield in_doubt(WHOLE, WHOLE, told.sentence, (*told.altered, *lacks))
+    whole = content.summary
+    if whole.status is not Status.PASS and all(row.status is Status.PASS for row in content.rows):
+        lacks = (f"{one.what}: {one.why}" for one in whole.lacks)
+        yield in_doubt(WHOLE, WHOLE, whole.sentence, (*whole.altered, *lacks))
 
 
 def in_doubt(name: str, what: str, said: str, reasons: Iterable[str] = ()) -> ET.Element:

@@ -117,8 +117,9 @@ def _since(
     looks: Sequence[Read], own: Window, out: Window, shows: Callable[[Read], bool]
 ) -> Sequence[Read]:
     """Return the looks from the first one within `own` that shows something, until `out` ends."""
-    first = from_first(read_in(looks, own), shows)
-    return [*first, *(one for one in read_in(looks, out) if one.asked_ns > own.until_ns)]
+    found = list(from_first(read_in(looks, own), shows))
+    found += [one for one in read_in(looks, out) if one.asked_ns > own.until_ns]
+    return found
 
 
 def _sent_away(act: AccountActed, evidence: Evidence) -> int:

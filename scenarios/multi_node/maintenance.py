@@ -34,9 +34,9 @@ from lab.answers import understood
 from lab.clock import NS, ClockOffset
 from lab.lab import Lab
 from lab.machine import Machine
+from lab.threads import side_by_side
 from provision.multi_node.maintenance import typed
 from provision.vpn_clients import VpnClients
-from scenarios.multi_node.observe import side_by_side
 
 _JOB_ENDED = {
     "39f53479d3a045ac8e11786248231fbf": "started",

@@ -9,6 +9,7 @@ import pytest
 from checks.multi_node.deployment import Deployment
 from evidence.history import History
 from lab.lab import Lab
+from lab.threads import side_by_side
 from provision.multi_node.site import Site
 from provision.platform import platform_of
 from scenarios.multi_node import installed, observe
@@ -37,7 +38,7 @@ def test_profiles_share_neither_number_nor_range(
 def ask_api_side_by_side(multi_node: Lab, history: History, machines: Iterable[str]) -> None:
     """Let machines ask the API at once, with no secret and with a wrong one."""
     url = Site.of(multi_node.topology).api
-    observe.side_by_side(
+    side_by_side(
         (multi_node[name] for name in machines),
         lambda machine: observe.ask_api(history, machine, url),
     )
@@ -68,7 +69,7 @@ def test_certificates_are_made_by_vpn_ca_and_keys_are_nobody_elses(
     of_node = installed.credentials_of_node(platform_of(multi_node.image.name))
     paths = dict.fromkeys(site.nodes, of_node)
     paths[site.controller.name] = installed.credentials_of_controller()
-    observe.side_by_side(
+    side_by_side(
         (multi_node[name] for name in paths),
         lambda machine: installed.credentials(history, machine, paths[machine.name]),
     )

@@ -11,6 +11,7 @@ from checks.multi_node.guide import FAMILIES, RECORD_TYPE
 from checks.protocols.round_robin import LEAST_QUERIES
 from evidence.history import History
 from lab.lab import Lab
+from lab.threads import side_by_side
 from scenarios.multi_node import installed, observe, visits
 from scenarios.multi_node.clients import Clients, addressed, ways
 from scenarios.multi_node.portal import Portal
@@ -65,7 +66,7 @@ def test_merged_profiles_are_one_to_users_with_one_name_and_one_key(
     controller, client = multi_node[site.controller.name], site.client.name
     observe.controller_config(history, controller)
     installed.tls_crypt_keys(history, controller, installed.SHARED_KEY)
-    observe.side_by_side(
+    side_by_side(
         (multi_node[node] for node in site.nodes),
         lambda node: installed.tls_crypt_keys(history, node, f"{installed.SERVER_FILES}/*.conf"),
     )

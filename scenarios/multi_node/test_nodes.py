@@ -11,6 +11,7 @@ from checks.multi_node.guide import TRANSPORTS
 from evidence.history import History
 from lab.lab import Lab
 from lab.machine import Machine
+from lab.threads import side_by_side
 from scenarios.multi_node import access, installed, observe
 from scenarios.multi_node.clients import SECONDS_EACH, Clients, ways
 
@@ -22,7 +23,7 @@ Judge = Callable[[str], object]
 def test_each_node_runs_one_openvpn_process_a_protocol(
     multi_node: Lab, site: Deployment, history: History, judge: Judge
 ) -> None:
-    observe.side_by_side(
+    side_by_side(
         (multi_node[node] for node in site.nodes),
         lambda node: observe.server_state(history, node),
     )
@@ -51,5 +52,5 @@ def test_a_node_deploys_the_profiles_of_its_list_and_no_others(
         observe.server_state(history, node)
 
     observe.controller_config(history, multi_node[site.controller.name])
-    observe.side_by_side((multi_node[node] for node in site.nodes), apply)
+    side_by_side((multi_node[node] for node in site.nodes), apply)
     judge("MN-12")

@@ -17,6 +17,7 @@ from lab.errors import DeadlinePassed, ScenarioError
 from lab.lab import Lab
 from lab.machine import Machine
 from lab.quiet import quiet
+from lab.threads import side_by_side
 from lab.wait import pause, until
 from provision.multi_node.nodes import apply_changes
 from provision.multi_node.ready import wait_until_ready
@@ -128,9 +129,9 @@ def test_apply_changes_twice_changes_nothing_and_fails_without_the_controller(
         run_script(history, node, APPLY, typed)
 
     for _ in range(2):
-        observe.side_by_side(nodes, apply)
-        observe.side_by_side(nodes, lambda node: observe.server_state(history, node))
+        side_by_side(nodes, apply)
+        side_by_side(nodes, lambda node: observe.server_state(history, node))
     controller = multi_node[site.controller.name]
     switch(history, controller, controller.kill, on=False)
-    observe.side_by_side(nodes, apply)
+    side_by_side(nodes, apply)
     judge("MN-14")

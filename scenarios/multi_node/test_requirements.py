@@ -11,6 +11,7 @@ from checks.multi_node.guide import FAMILIES, RECORD_TYPE
 from checks.multi_node.profiles import edited
 from evidence.history import History
 from lab.lab import Lab
+from lab.threads import side_by_side
 from scenarios.multi_node import observe
 
 Judge = Callable[[str], object]
@@ -22,7 +23,7 @@ def test_every_machine_has_its_addresses_and_resolves_every_name(
     multi_node: Lab, site: Deployment, history: History, judge: Judge
 ) -> None:
     questions = [(host.fqdn, RECORD_TYPE[f]) for host in site.hosts.values() for f in FAMILIES]
-    observe.side_by_side(
+    side_by_side(
         multi_node.machines.values(),
         lambda machine: observe.addresses_and_names(history, machine, questions),
     )
@@ -35,7 +36,7 @@ def test_php_accepts_every_file_that_was_edited(
     multi_node: Lab, site: Deployment, history: History, judge: Judge
 ) -> None:
     files = edited(site)
-    observe.side_by_side(
+    side_by_side(
         (multi_node[name] for name in files),
         lambda machine: observe.php_lint(history, machine, files[machine.name]),
     )

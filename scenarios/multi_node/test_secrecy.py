@@ -9,9 +9,9 @@ import pytest
 from checks.multi_node.deployment import Deployment
 from evidence.history import History
 from lab.lab import Lab
+from lab.threads import side_by_side
 from scenarios.multi_node import access, secrecy, visits
 from scenarios.multi_node.clients import SECONDS_EACH, Clients, ways
-from scenarios.multi_node.observe import side_by_side
 from scenarios.multi_node.portal import Portal
 
 Judge = Callable[[str], object]

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from checks.multi_node.connections import LIMIT_S
 from checks.multi_node.guide import FAMILIES
-from checks.multi_node.kept_out import REFUSED
+from checks.multi_node.tunnels import REFUSED
 from evidence.events.portal import (
     AccountActed,
     ConfigurationAsked,
