@@ -1,10 +1,11 @@
 """MN-17: who is connected stands on the Connections page.
 
-When a client was connected is known between two looks at it; when it left, by the wire: the last
-that it sent. A page was read between its asking and its coming. What is shown for certain within
-the limit is kept, what is certainly missing after it is broken, and what lies between stays open.
-Who comes again is listed, and gone, again, at whichever node that is. Who leaves an address may
-leave it to the next client: by whose certificate it stands there tells them apart.
+When a client was connected is known between two looks at it, and by the wire: not before the last
+control message of its handshake. When it left, by the wire: the last that it sent. A page was read
+between its asking and its coming. What is shown for certain within the limit is kept, what is
+certainly missing after it is broken, and what lies between stays open. Who comes again is listed,
+and gone, again, at whichever node that is. Who leaves an address may leave it to the next client:
+by whose certificate it stands there tells them apart.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.traffic import Traffic, traffic
 from checks.multi_node.tunnels import Attempt, owe_looks, visits
+from checks.protocols.openvpn import CONTROL, DATA
 from evidence.events.multi_node import TunnelTried
 from evidence.events.portal import Certificate, ConnectionsShown, TunnelProbed, TunnelTurned
 from evidence.events.run import HostLate
@@ -152,7 +154,7 @@ def _judge_listing(
                     shown.broken(f"{client}, a client of {node}, stands under {other}", page.place)
             pages.judge(
                 f"{client} stands under {node}",
-                (turn.after_ns, turn.at_ns),
+                _came(attempt, turn, seen),
                 during.until_ns,
                 node,
                 lambda page: page.status == 200 and node in page.under(inside),
@@ -182,6 +184,16 @@ def _turns(turned: Sequence[TunnelTurned]) -> list[TunnelTurned]:
     """Return a client's turns, in the order of time; who has left does not leave again."""
     before = [None, *turned]
     return [one for one, last in zip(turned, before, strict=False) if one.up or not last or last.up]
+
+
+def _came(attempt: Attempt, came: TunnelTurned, seen: Traffic) -> Moments:
+    """Return when a client came up: not before its node's last word before there was data."""
+    told = seen.from_server[attempt.flow]
+    between = [one for one in told if came.after_ns <= one.at_ns <= came.at_ns and one.carried]
+    data = [one.at_ns for one in between if any(opcode in DATA for opcode in one.opcodes)]
+    first_ns = min(data, default=came.at_ns)
+    said = [one.at_ns for one in between if CONTROL in one.opcodes and one.at_ns < first_ns]
+    return max([came.after_ns, *said]), came.at_ns
 
 
 def _left(attempt: Attempt, left: TunnelTurned, seen: Traffic) -> Moments:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checks.engine.verdict import Status
-from tests.checks.factories import SECOND, Data, Run, ip, sent
+from tests.checks.factories import SECOND, Data, Run, ip, sent, udp
 from tests.checks.multi_node.portal_runs import (
     at,
     certificate,
@@ -252,6 +252,23 @@ def late_page(run: Run) -> Run:
 def test_mn_17_does_not_know_of_a_page_that_was_read_too_late(tmp_path: Path) -> None:
     text = doubt_of(late_page(run_mn_17()), "MN-17", tmp_path)
     assert "client-0 stands under node-a, but it is known only to 7.5 s" in text
+
+
+@pytest.mark.parametrize(("told_s", "status"), [(12.0, Status.PASS), (11.6, Status.UNKNOWN)])
+def test_mn_17_nobody_is_connected_before_the_last_message_of_its_handshake(
+    told_s: float, status: Status, tmp_path: Path
+) -> None:
+    run = late_page(run_mn_17())
+    for one in (each for each in run.all("tunnel.turned") if each["up"]):
+        one["at_ns"] = at(13)
+    for number, one in enumerate(run.all("tunnel.tried")):
+        one["at_ns"] = at(16.8)
+        for code, seconds in ((4, told_s), (9, told_s + 0.1)):
+            ends = (one["remote"], 1194), (one["address4"], 40000)
+            frame = sent(udp(*ends, bytes([code << 3]) + bytes(50)))
+            run.frames.append(replace(frame, at_ns=at(seconds + 0.01 * number)))
+    verdict = run.judge("MN-17", tmp_path)
+    assert verdict.status is status, verdict.text
 
 
 def test_mn_17_says_what_kept_a_page_from_being_read(tmp_path: Path) -> None:
