@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checks.engine.in_time import Span, Watch, owe_in_time
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import named
@@ -69,7 +70,10 @@ def _owe_serving(
         one.doubt(f"nobody asked {node} for anything after {start}", case.seen.capture_place)
     elif watched_s > PING_RESTART_S:
         why = f"{node} served nobody in {watched_s:.0f} s after {start}"
-        one.broken(why, start.run.place, case.seen.capture_place)
+        excess_s, span = watched_s - PING_RESTART_S, (since.at_ns, evidence.window.until_ns)
+        places = start.run.place, case.seen.capture_place
+        whose = {node, case.site.controller.name, "wire"}
+        missed(one, why, excess_s, span, whose, case.seen.late, *places)
     else:
         one.doubt(f"{node} served nobody, and was watched for only {watched_s:.0f} s")
     for change in case.steps.ended_again(node):
@@ -94,9 +98,10 @@ def _judge_silence(node: str, served: Sequence[User], case: Maintained, one: Obl
     silent_s = (max(heard, default=said_ns) - said_ns) / NS
     if left and silent_s > PING_RESTART_S:
         without = f"left {named(left)} without an answer"
-        one.broken(
-            f"{node} said nothing more for {silent_s:.0f} s, and {without}", case.seen.capture_place
-        )
+        why = f"{node} said nothing more for {silent_s:.0f} s, and {without}"
+        excess_s, span = silent_s - PING_RESTART_S, (said_ns, max(heard))
+        place = case.seen.capture_place
+        missed(one, why, excess_s, span, {node, "wire"}, case.seen.late, place)
 
 
 def _owe_back(
@@ -121,4 +126,4 @@ def _owe_back(
     owe_in_time(owed, watch, seen, limit)
     if first is not None:
         owe_staying(user.service, watch, owed)
-    owe_by_itself(user.after, case.steps.planned.moment, evidence, case.seen, owed)
+    owe_by_itself(user.after, case.steps.planned.moment, evidence, case.seen, owed, watch)

@@ -10,19 +10,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from checks.engine.lateness import missed
-from checks.engine.obligations import Obligations
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES
+from checks.multi_node.unanswered import ASKED_S, is_silence, judge_unanswered
 from evidence.events.multi_node import ApiAnswered
 from evidence.events.run import HostLate
-from evidence.moment import NS
 from evidence.scenario import Evidence
 
-_TIMED_OUT = "timed out"
-_ASKED_S, _RECORDED_S = 30.0, 120.0
-"""An answer is waited for so long; it is recorded when four were."""
+_RECORDED_S = 4 * ASKED_S
+"""An answer is recorded when four were asked for."""
 
 Objection = Callable[[ApiAnswered], str]
 """Says what is wrong with an answer, "" for nothing."""
@@ -47,7 +45,7 @@ def others_are_refused(evidence: Evidence, owed: Obligations) -> None:
         if event.source in site.strangers and event.credentials == "right":
             who = f"{event.source} over IPv{event.family} with a node's secret"
             wrong = _not_forbidden(event)
-            owed.require(not wrong, f"{who} is refused", f"{who} {wrong}", event.place)
+            _judge_answer(event, who, wrong, evidence, site, owed.owe(f"{who} is refused"))
     _judge_answers(evidence, site, site.nodes, "wrong", _not_a_wrong_secret, owed)
 
 
@@ -67,13 +65,24 @@ def _judge_answers(
             for event in evidence.events(ApiAnswered, machine):
                 if (event.family, event.credentials) == (family, credentials):
                     wrong = objection(event)
-                    if event.status or _TIMED_OUT not in event.detail:
-                        one.settle(not wrong, f"{who} {wrong}", event.place)
-                    else:
-                        whose = {machine, site.controller.name, "wire"}
-                        span = event.at_ns - round(_RECORDED_S * NS), event.at_ns
-                        late = evidence.events(HostLate)
-                        missed(one, f"{who} {wrong}", _ASKED_S, span, whose, late, event.place)
+                    _judge_answer(event, who, wrong, evidence, site, one)
+
+
+def _judge_answer(
+    event: ApiAnswered,
+    who: str,
+    wrong: str,
+    evidence: Evidence,
+    site: Deployment,
+    one: Obligation,
+) -> None:
+    if event.status or not is_silence(event.detail):
+        one.settle(not wrong, f"{who} {wrong}", event.place)
+        return
+    whose = event.source, site.controller.name, site.services.name
+    late = evidence.events(HostLate)
+    why = f"{who} {wrong}"
+    judge_unanswered(one, why, event.at_ns, whose, late, event.place, recorded_s=_RECORDED_S)
 
 
 def _not_told(event: ApiAnswered, wanted: Mapping[str, str]) -> str:

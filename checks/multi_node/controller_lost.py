@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
@@ -111,26 +112,34 @@ def _owe_standing(
             one.doubt(f"how {service.client} stood in the end was not recorded")
         attempt.judge(seen, one)
         during = Window(outage.during.from_ns, max(outage.during.until_ns, attempt.tried.at_ns))
-        longest_s = _still_s(service, attempt.tried.transport, during)
-        if any(during.holds(at_ns) for at_ns in service.begun):
-            one.broken(f"{attempt.name}: it had to begin anew", seen.capture_place)
+        node, place = attempt.site.node_of(attempt.tried.remote) or "", seen.capture_place
+        whose = {attempt.site.client.name, node, "wire"}
+        since_ns, until_ns = _still(service, attempt.tried.transport, during)
+        longest_s = (until_ns - since_ns) / NS
+        for begun_ns in (at_ns for at_ns in service.begun if during.holds(at_ns)):
+            why = f"{attempt.name}: it had to begin anew"
+            last = service.last_before(begun_ns)
+            span = last.at_ns if last else during.from_ns, begun_ns
+            missed(one, why, max(span[1] - span[0], 1) / NS, span, whose, seen.late, place)
         if longest_s > PING_RESTART_S:
-            one.broken(f"{attempt.name}: nothing for {longest_s:.1f} s", seen.capture_place)
+            why, excess_s = f"{attempt.name}: nothing for {longest_s:.1f} s", longest_s
+            span = since_ns, until_ns
+            missed(one, why, excess_s - PING_RESTART_S, span, whose, seen.late, place)
         owed.tell(f"{service.client} stood still for {longest_s:.1f} s at most")
 
 
-def _still_s(service: Service, transport: str, during: Window) -> float:
-    """Return for how long (s) a client had nothing of a node at the most.
+def _still(service: Service, transport: str, during: Window) -> tuple[int, int]:
+    """Return from when to when (ns) a client had nothing of a node, at the longest.
 
     TCP has no keepalive: there only what a client waited for counts, from when it asked.
     """
     times = [served.at_ns for served in service.served_in(during)]
-    longest_ns = 0
+    longest = during.from_ns, during.from_ns
     for first, other in pairwise([during.from_ns, *times, during.until_ns]):
         asked = [one.at_ns for one in service.asked if first < one.at_ns < other]
         since_ns = first if transport == "udp" else min(asked, default=other)
-        longest_ns = max(longest_ns, other - since_ns)
-    return longest_ns / NS
+        longest = max(longest, (since_ns, other), key=lambda span: span[1] - span[0])
+    return longest
 
 
 def _owe_kept_out(

@@ -13,7 +13,9 @@ from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import DAEMON_PORT, FAMILIES
 from checks.multi_node.traffic import port_owner
+from checks.multi_node.unanswered import is_silence, judge_unanswered
 from evidence.events.access import DaemonTried
+from evidence.events.run import HostLate
 from evidence.packets import TCP, parse
 from evidence.scenario import Evidence
 
@@ -25,10 +27,6 @@ _OUT = (
     ("plain", "", "no TLS"),
     ("client", "1.1", "its certificate by TLS 1.1"),
 )
-
-
-_TIMED_OUT = "timed out"
-"""What a peer says that heard nothing: a stall is no refusal."""
 
 
 @dataclass
@@ -51,7 +49,8 @@ def daemon_wants_a_certificate(evidence: Evidence, owed: Obligations) -> None:
             own = [one for one in tried if (one.node, one.family) == (node, family)]
             own = [one for one in own if one.port == DAEMON_PORT]
             where = f"vpn-daemon of {node} over IPv{family}"
-            _judge_in(where, [one for one in own if (one.shown, one.tls) == _IN[:2]], owed)
+            let_in = [one for one in own if (one.shown, one.tls) == _IN[:2]]
+            _judge_in(where, let_in, {node, site.controller.name}, evidence, owed)
             for shown, tls, called in _OUT:
                 one = owed.owe(f"{where} refuses {called}")
                 for event in (event for event in own if (event.shown, event.tls) == (shown, tls)):
@@ -65,11 +64,20 @@ def daemon_wants_a_certificate(evidence: Evidence, owed: Obligations) -> None:
     owed.tell(f"{len(tried)} connections to the daemons of {len(site.nodes)} nodes were tried")
 
 
-def _judge_in(where: str, events: list[DaemonTried], owed: Obligations) -> None:
+def _judge_in(
+    where: str,
+    events: list[DaemonTried],
+    whose: set[str],
+    evidence: Evidence,
+    owed: Obligations,
+) -> None:
     one = owed.owe(f"{where} lets the controller in by TLS 1.2")
     for event in events:
         said = event.answer or event.detail or "nothing"
-        if not event.answer.startswith("OK: "):
+        if not event.answer and is_silence(event.detail):
+            why, late = f"{where} did not let the controller in: {said}", evidence.events(HostLate)
+            judge_unanswered(one, why, event.at_ns, whose, late, event.place)
+        elif not event.answer.startswith("OK: "):
             one.broken(f"{where} did not let the controller in: {said}", event.place)
         elif event.connected and event.sent:
             one.met(event.place)
@@ -84,7 +92,7 @@ def _judge_out(where: str, called: str, event: DaemonTried, one: Obligation) -> 
         one.doubt(f"{where} was not reached with {called}: {event.detail}", event.place)
     elif not event.sent:
         one.doubt(f"{called} was never sent to {where}: {event.detail}", event.place)
-    elif _TIMED_OUT in event.detail:
+    elif is_silence(event.detail):
         one.doubt(f"{where} did not refuse {called}, it said nothing", event.place)
     else:
         one.met(event.place)

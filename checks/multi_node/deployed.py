@@ -6,14 +6,16 @@ That it left something out shows only where the controller has a profile that is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from pydantic import JsonValue
 
-from checks.engine.obligations import Obligations
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import deployment, named
 from checks.multi_node.server_processes import read_config
+from evidence.event import NS_BOUND
 from evidence.events.access import ChangesApplied
 from evidence.events.installed import NodeConfigured
 from evidence.events.multi_node import ControllerConfig, ServerState
@@ -30,7 +32,8 @@ def deploys_its_list(evidence: Evidence, owed: Obligations) -> None:
     config = evidence.last(ControllerConfig, site.controller.name)
     for node in site.nodes:
         applied = evidence.last(ChangesApplied, node)
-        before = [one for one in evidence.events(NodeConfigured, node) if one.at_ns < applied.at_ns]
+        configured = evidence.events(NodeConfigured, node)
+        before = [one for one in configured if one.at_ns < applied.at_ns]
         one = owed.owe(f"{node} has a profileList, with its own profile alone")
         listed = set[str]()
         for event in before[-1:]:
@@ -50,15 +53,32 @@ def deploys_its_list(evidence: Evidence, owed: Obligations) -> None:
             one.met(config.place)
         else:
             one.doubt(f"the controller has no profile that {node} could leave out", config.place)
-        after = [one for one in evidence.events(ServerState, node) if one.at_ns > applied.at_ns]
         one = owed.owe(f"{node} deploys {node}, and not {named(others) if others else 'another'}")
-        for state in after:
-            one.met(state.place)
-            for what, found in (("files", _in_files(state)), ("units", _in_units(state))):
-                for profile in sorted(found - {node}):
-                    one.broken(f"{node} has {what} of {profile}, which is not its own", state.place)
-                if node not in found:
-                    one.broken(f"{node} has no {what} of its own profile", state.place)
+        every, states = evidence.events(ChangesApplied, node), evidence.events(ServerState, node)
+        for event, later in zip_longest(every, every[1:]):
+            until_ns = later.at_ns if later else NS_BOUND
+            by_list = not event.status and _lists_itself(node, event.at_ns, configured)
+            if later is None or by_list:
+                for state in states:
+                    if event.at_ns < state.at_ns < until_ns:
+                        _judge_state(node, state, one)
+        if one.shown and not any(state.at_ns > applied.at_ns for state in states):
+            one.doubt(f"{node} was not looked at after apply_changes.sh", applied.place)
+
+
+def _lists_itself(node: str, at_ns: int, configured: Sequence[NodeConfigured]) -> bool:
+    """Whether a node's profileList had its own profile alone at a moment."""
+    before = [one for one in configured if one.at_ns < at_ns]
+    return any(set(_profiles(one.profile_list)) == {node} for one in before[-1:])
+
+
+def _judge_state(node: str, state: ServerState, one: Obligation) -> None:
+    one.met(state.place)
+    for what, found in (("files", _in_files(state)), ("units", _in_units(state))):
+        for profile in sorted(found - {node}):
+            one.broken(f"{node} has {what} of {profile}, which is not its own", state.place)
+        if node not in found:
+            one.broken(f"{node} has no {what} of its own profile", state.place)
 
 
 def _profiles(value: JsonValue) -> Iterator[str]:

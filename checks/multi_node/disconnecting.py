@@ -25,6 +25,9 @@ from evidence.events.portal import AccountActed, ConnectionsShown, TunnelProbed,
 from evidence.moment import NS, Window
 from evidence.scenario import Evidence
 
+_IN_USE_NS = 2 * NS
+"""A tunnel that is used carries something at least so often."""
+
 
 @check("MN-18")
 def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
@@ -80,6 +83,8 @@ def _owe_ended(
 
     one = owed.owe(f"the tunnel of {act.client} has ended")
     said = f"the tunnel of {act.client} still works"
+    if own.until_ns < out.until_ns and not read_in(probes, own):
+        _judge_unseen(said, Service.of(attempt, seen), own, one)
     looks = _since(probes, own, out, lambda probe: not probe.answered and not says_up(probe))
     for probe in looks:
         one.settle(not probe.answered, f"{said}: an echo comes back", probe.place)
@@ -111,6 +116,13 @@ def judge_unused(said: str, service: Service, during: Window, one: Obligation) -
     if used is not None:
         why = f"{said}: {used.node} serves it at {clock_text(used.at_ns)}"
         one.broken(why, service.seen.capture_place)
+
+
+def _judge_unseen(said: str, service: Service, own: Window, one: Obligation) -> None:
+    """Judge by the wire alone what nobody looked at before something else ended the tunnel."""
+    until_ns = own.until_ns
+    judge_unused(said, service, Window(max(own.from_ns, until_ns - _IN_USE_NS), until_ns), one)
+    one.doubt(f"nobody looked whether {said} before {service.client} was sent away, or in again")
 
 
 def _since(
@@ -165,6 +177,8 @@ def _judge_listed_until(
         one.settle(bool(page.under(inside)), f"{act.client} was not on the page", page.place)
     known = {one for page in before[-1:] for one in page.certificates(inside)}
     one = owed.owe(f"{act.client} is gone from the page")
+    if own.until_ns < out.until_ns and not read_in(good, own):
+        one.doubt(f"nobody read the page before {act.client} was sent away, or in again", act.place)
     for page in _since(good, own, out, lambda page: not page.under(inside, known)):
         is_gone = not page.under(inside, known)
         one.settle(is_gone, f"{act.client} is still on the page", page.place)

@@ -48,7 +48,7 @@ def nothing_else_is_forwarded(evidence: Evidence, owed: Obligations) -> None:
                 one = owed.owe(f"{node} refuses what goes {way} over IPv{family}")
                 for event in (event for event in own if event.way == way):
                     _judge_refused(event, sent, site, one)
-            _judge_counters(node, family, shown, own, owed)
+            _judge_counters(node, family, shown, own, sent, owed)
     one = owed.owe("by the guide's own rule the outside reaches a client")
     for text in evidence.events(GuideTextTried):
         if text.erratum == LETS_IN and text.status == 0:
@@ -83,6 +83,7 @@ def _judge_counters(
     family: int,
     shown: Sequence[Shown],
     tried: Sequence[ForwardTried],
+    sent: Echoes,
     owed: Obligations,
 ) -> None:
     one = owed.owe(f"{node} has counted what it refused to forward over IPv{family}")
@@ -99,4 +100,15 @@ def _judge_counters(
         return
     counted = after.refused("FORWARD", family) - before.refused("FORWARD", family)
     told = f"{node}, IPv{family}: {refused} were sent, {counted} were refused by its counters"
-    judge_counted(counted >= refused, told, before, after, family, one)
+    if sum(_reached(event, sent) for event in spent) <= counted < refused:
+        one.doubt(f"{told}; the wire did not carry all", after.event.place)
+    else:
+        judge_counted(counted >= refused, told, before, after, family, one)
+
+
+def _reached(event: ForwardTried, sent: Echoes) -> int:
+    """Return how many of what was sent from outside the wire took to the node."""
+    if event.way not in FROM_OUTSIDE:
+        return event.sent
+    during = Window(event.began_ns, event.at_ns)
+    return min(event.sent, len({*sent.requests(event.source, event.target, during)}))

@@ -70,6 +70,8 @@ def kept_out(evidence: Evidence, owed: Obligations) -> None:
                 since_ns = attempt.during.from_ns + FRAME_LATE_NS
                 during = Window(since_ns, min(attempt.during.until_ns, until_ns))
                 judge_unused(f"{attempt.name} got in", Service.of(attempt, seen), during, refused)
+            if first is not None:
+                _judge_begun(Service.of(first, seen), Window(act.at_ns, until_ns), refused)
             for attempt in after[-1:]:
                 _judge_refusal(attempt, seen, refused)
                 _judge_reason(attempt, act, evidence, refused)
@@ -85,6 +87,14 @@ def _judge_before(first: Attempt, seen: Traffic, was_in: Obligation) -> None:
         was_in.doubt("; ".join(as_it_was.reasons), *as_it_was.evidence)
     else:
         was_in.late("; ".join(as_it_was.delays), *as_it_was.evidence)
+
+
+def _judge_begun(service: Service, out: Window, refused: Obligation) -> None:
+    """Break an obligation by a session that a client began by itself while it was kept out."""
+    for begun_ns in service.begun:
+        if out.from_ns + FRAME_LATE_NS < begun_ns < out.until_ns:
+            said = f"{service.client} got in"
+            judge_unused(said, service, Window(begun_ns, out.until_ns), refused)
 
 
 def _is_kept_out(attempt: Attempt, act: AccountActed, until_ns: int) -> bool:

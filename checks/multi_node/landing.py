@@ -77,7 +77,8 @@ def _landing(
     """Return where a client is by the wire, if the client and the controller agree."""
     tried = attempt.tried
     if not tried.up:
-        one.broken(f"{tried.client} found no node: {tried.detail}", tried.place)
+        why = f"{tried.client} found no node: {tried.detail}"
+        attempt.judge_down(why, attempt.site.nodes, seen, one)
         return None
     flow = seen.latest((tried.address4, tried.address6), attempt.during)
     if flow is None:

@@ -16,7 +16,9 @@ from checks.multi_node.deployment import Deployment, Network, deployment
 from checks.multi_node.guide import FAMILIES
 from checks.multi_node.traffic import port_owner, traffic
 from checks.multi_node.tunnels import Attempt, owe_looks, visits
+from checks.multi_node.unanswered import is_silence, judge_unanswered
 from evidence.events.portal import WebAsked, WebLogged
+from evidence.events.run import HostLate
 from evidence.packets import parse
 from evidence.scenario import Evidence
 
@@ -38,7 +40,7 @@ def under_the_nodes_address(evidence: Evidence, owed: Obligations) -> None:
             one = owed.owe(f"what a client of {node} asks for over IPv{family} comes from {node}")
             for event in asked:
                 if event.family == family and any(_is_of(event, one) for one in here):
-                    _judge_request(event, logged, site.address(node, family), site, one)
+                    _judge_request(event, logged, site.address(node, family), site, seen.late, one)
     _judge_wire(evidence, site, owed)
 
 
@@ -48,12 +50,23 @@ def _is_of(event: WebAsked, visit: Attempt) -> bool:
 
 
 def _judge_request(
-    event: WebAsked, logged: Sequence[WebLogged], wanted: str, site: Deployment, one: Obligation
+    event: WebAsked,
+    logged: Sequence[WebLogged],
+    wanted: str,
+    site: Deployment,
+    late: Sequence[HostLate],
+    one: Obligation,
 ) -> None:
     what = f"{event.client} over IPv{event.family}"
     rows = [(log.place, row) for log in logged for row in log.requests if row.path == event.path]
     if not event.status and not rows:
-        one.broken(f"{what} got no answer: {event.detail}", event.place)
+        why = f"{what} got no answer: {event.detail}"
+        if is_silence(event.detail):
+            node = site.owner_of(wanted)
+            whose = site.client.name, node, site.services.name
+            judge_unanswered(one, why, event.at_ns, whose, late, event.place)
+        else:
+            one.broken(why, event.place)
     elif not rows:
         one.doubt(f"{what}: the web server's log does not have {event.path}", event.place)
     for place, row in rows:
@@ -70,11 +83,12 @@ def _judge_request(
 
 def _judge_wire(evidence: Evidence, site: Deployment, owed: Obligations) -> None:
     ranges = {node: _ranges(site, node) for node in site.nodes}
+    own = {node: _own(site, node) for node in site.nodes}
     found: dict[str, set[str]] = {node: set() for node in site.nodes}
     for frame in evidence.frames():
         node, packet = port_owner(frame), parse(frame.data)
         source = packet.source if packet is not None else None
-        if source and _within(source, ranges.get(node, ())):
+        if source and source not in own.get(node, ()) and _within(source, ranges.get(node, ())):
             found[node].add(source)
     for node, addresses in found.items():
         one = owed.owe(f"{node} sends nothing under an address of its clients")
@@ -86,6 +100,11 @@ def _judge_wire(evidence: Evidence, site: Deployment, owed: Obligations) -> None
 def _ranges(site: Deployment, node: str) -> list[Network]:
     options = site.planned.profiles[node]
     return [ipaddress.ip_network(str(options[name])) for name in ("range", "range6")]
+
+
+def _own(site: Deployment, node: str) -> set[str]:
+    """Return the addresses that a node itself has inside: it may answer who has left from them."""
+    return {str(network[1]) for process in site.process_ranges(node) for network in process}
 
 
 def _within(address: str, ranges: Iterable[Network]) -> bool:

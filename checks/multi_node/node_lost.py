@@ -131,4 +131,4 @@ def _owe_arrival(
     owe_in_time(owed, watch, span, arrival(site))
     if first is not None:
         owe_staying(service, watch, owed)
-    owe_by_itself(attempt, start, evidence, service.seen, owed)
+    owe_by_itself(attempt, start, evidence, service.seen, owed, watch)

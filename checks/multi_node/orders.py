@@ -45,9 +45,15 @@ def another_order_is_named(evidence: Evidence, owed: Obligations) -> None:
     unsure = [pair for pair in steps.too_close() if pair[1].began.at_ns <= until_ns]
     for first, second in unsure:
         one.doubt(f"the clocks cannot tell whether {first} had ended when {second} began")
-    if not unsure:
+    unseen = [one for one in steps.planned.order if not _was_run(one, steps)]
+    if not unsure and not unseen:
         _settle(one, steps, wrong)
     owed.tell(*filter(None, [steps.complaint()]), *steps.proofs())
+
+
+def _was_run(script: Script, steps: Maintenance) -> bool:
+    """Whether it is recorded that a script was run on each machine that it is for."""
+    return all(steps.of(script, machine) for machine in steps.machines(script))
 
 
 def _settle(one: Obligation, steps: Maintenance, wrong: Script) -> None:

@@ -13,7 +13,7 @@ from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.portal import PRINTED
-from checks.multi_node.tunnels import last_attempts
+from checks.multi_node.tunnels import visits
 from evidence.events.installed import Place, SecretsSearched
 from evidence.events.portal import PortalLogin
 from evidence.scenario import Evidence
@@ -64,7 +64,7 @@ def _owe_use(evidence: Evidence, site: Deployment, over_ns: int, owed: Obligatio
             used = (login.user, login.credentials, login.status) == (user, "printed", 302)
             if used and login.at_ns <= over_ns:
                 one.met(login.place)
-    attempts = last_attempts(evidence, site, until_ns=over_ns)
+    attempts = [one for one in visits(evidence, site) if one.tried.at_ns <= over_ns]
     for node in site.nodes:
         one = owed.owe(f"a client was connected to {node}")
         for attempt in attempts:

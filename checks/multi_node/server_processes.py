@@ -50,7 +50,8 @@ _ONCE: Mapping[str, str] = {
     **dict.fromkeys(("<ca>", "<cert>", "<key>", "<tls-crypt>"), ""),
 }
 _TOLD_TO_LEAVE = "explicit-exit-notify 1"
-_PUSHED = r"redirect-gateway def1 ipv6( block-local)?|block-outside-dns|dhcp-option DNS \S+"
+_GATEWAY = r"redirect-gateway def1 ipv6( block-local)?"
+_PUSHED = rf"{_GATEWAY}|block-outside-dns|dhcp-option DNS \S+"
 _ONLY: Mapping[str, Mapping[str, str]] = {
     "udp": {"keepalive": "10 60", "explicit-exit-notify": "1"},
     "tcp": {"tcp-nodelay": ""},
@@ -205,6 +206,8 @@ def _directives(process: Process, config: Mapping[str, list[str]]) -> Iterator[s
     pushed = config.get("push", [])
     if pushed.count(_TOLD_TO_LEAVE) != (process.transport == "udp"):
         yield f'push "{_TOLD_TO_LEAVE}" belongs to UDP, and only there'
+    if sum(bool(re.fullmatch(_GATEWAY, push)) for push in pushed) != 1:
+        yield 'push "redirect-gateway def1 ipv6" is not there once'
     for push in pushed:
         if push != _TOLD_TO_LEAVE and not re.fullmatch(_PUSHED, push):
             yield f'push "{push}" is never generated'

@@ -55,10 +55,12 @@ def tightened_firewall(evidence: Evidence, owed: Obligations) -> None:
         _judge_rules(node, shown, site, owed)
         _judge_lasting(node, shown, evidence, owed)
         last = [one for one in shown if one.event.phase == "applied"]
+        loaded_ns = min((x.event.at_ns for x in shown if x.event.phase == "loaded"), default=0)
         for family in FAMILIES:
             for machine in (site.controller.name, site.client.name):
                 for transport in ("tcp", "udp"):
-                    events = asked(evidence, machine, node, family, transport)
+                    every = asked(evidence, machine, node, family, transport)
+                    events = [one for one in every if one.at_ns >= loaded_ns]
                     _judge_scan(events, (machine, node, family, transport), last, seen, site, owed)
             _judge_counters(node, family, last, owed)
             _judge_leaving(node, family, evidence, sent, site, owed)

@@ -10,9 +10,10 @@ any.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from checks.engine.in_time import Watch
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
@@ -59,7 +60,8 @@ class Attempt:
         """Discharge an obligation by this tunnel, or say what keeps it from working."""
         before = len(one.violations)
         if not self.tried.up:
-            self._judge_down(seen, one)
+            node = self.site.node_of(self.tried.remote) or ""
+            self.judge_down(f"{self.name}: no tunnel: {self.tried.detail}", {node}, seen, one)
             return
         for why in self._wrong():
             one.broken(f"{self.name}: {why}", self.tried.place)
@@ -85,19 +87,27 @@ class Attempt:
                 seen.capture_place,
             )
 
-    def _judge_down(self, seen: Traffic, one: Obligation) -> None:
+    def judge_down(
+        self,
+        why: str,
+        nodes: Collection[str],
+        seen: Traffic,
+        one: Obligation,
+        since_ns: int = 0,
+    ) -> None:
         """Break an obligation by a client without a tunnel, unless nobody could have let it in.
 
         Who was refused was answered. Anybody else may have waited for somebody who did not run.
+        nodes: those that may have let it in. since_ns: when it was to be let in, if later than it
+        was sent.
         """
-        tried = self.tried
-        why = f"{self.name}: no tunnel: {tried.detail}"
-        span = self.during.from_ns, tried.at_ns
+        tried, site = self.tried, self.site
+        span = max(self.during.from_ns, since_ns), tried.at_ns
         if REFUSED in tried.detail or span[0] >= span[1]:
             one.broken(why, tried.place)
         else:
-            node = self.site.node_of(tried.remote) or ""
-            whose = {self.site.client.name, self.site.controller.name, node, "wire"}
+            machines = site.client, site.controller, site.services
+            whose = {*nodes, *(machine.name for machine in machines), "wire"}
             missed(one, why, (span[1] - span[0]) / NS, span, whose, seen.late, tried.place)
 
     def _judge_unanswered(self, seen: Traffic, one: Obligation) -> None:
@@ -234,9 +244,17 @@ def judge_way(what: str, tried: Sequence[Attempt], seen: Traffic, owed: Obligati
 
 
 def owe_by_itself(
-    attempt: Attempt, since: Moment, evidence: Evidence, seen: Traffic, owed: Obligations
+    attempt: Attempt,
+    since: Moment,
+    evidence: Evidence,
+    seen: Traffic,
+    owed: Obligations,
+    watch: Watch,
 ) -> None:
-    """Owe that a client is connected in the end, and that nobody has sent it there since."""
+    """Owe that a client is connected in the end, and that nobody has sent it there since.
+
+    watch: how its coming back was measured, from when it was due.
+    """
     name = attempt.tried.client
     one = owed.owe(f"{name} came back by itself, and is there")
     begun = [event for event in evidence.events(TunnelStarted) if event.client == name]
@@ -247,4 +265,8 @@ def owe_by_itself(
             one.broken(f"{name} was sent to connect once more", event.place)
     if attempt.tried.at_ns < since.at_ns:
         one.doubt(f"how {name} stood in the end was not recorded")
-    attempt.judge(seen, one)
+    if attempt.tried.up:
+        attempt.judge(seen, one)
+    else:
+        why = f"{attempt.name}: no tunnel: {attempt.tried.detail}"
+        attempt.judge_down(why, watch.whose, seen, one, since_ns=watch.due.at_ns)
