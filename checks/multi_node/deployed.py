@@ -55,12 +55,12 @@ def deploys_its_list(evidence: Evidence, owed: Obligations) -> None:
             one.doubt(f"the controller has no profile that {node} could leave out", config.place)
         one = owed.owe(f"{node} deploys {node}, and not {named(others) if others else 'another'}")
         every, states = evidence.events(ChangesApplied, node), evidence.events(ServerState, node)
-        for event, later in zip_longest(every, every[1:]):
+        for change, later in zip_longest(every, every[1:]):
             until_ns = later.at_ns if later else NS_BOUND
-            by_list = not event.status and _lists_itself(node, event.at_ns, configured)
+            by_list = not change.status and _lists_itself(node, change.at_ns, configured)
             if later is None or by_list:
                 for state in states:
-                    if event.at_ns < state.at_ns < until_ns:
+                    if change.at_ns < state.at_ns < until_ns:
                         _judge_state(node, state, one)
         if one.shown and not any(state.at_ns > applied.at_ns for state in states):
             one.doubt(f"{node} was not looked at after apply_changes.sh", applied.place)
