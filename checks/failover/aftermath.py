@@ -122,14 +122,24 @@ def _owe_neighbours(owed: Obligations, recorded: Recorded, takeover: Takeover) -
     ]
     if not seen:
         owed.open(f"{takeover}: no client's neighbour table was read")
-    for client, last in {one.source: one for one in seen}.items():
-        owed.require(
-            last.mac == takeover.peer.mac,
-            f"{takeover}: {client} has the new node's MAC",
-            f"{takeover}: {client} still has {last.mac} for the virtual IP, not "
-            f"{takeover.peer.mac}",
-            last.place,
-        )
+    for last in {one.source: one for one in seen}.values():
+        _settle_neighbour(owed, takeover, last)
+
+
+def _settle_neighbour(owed: Obligations, takeover: Takeover, last: NeighbourSeen) -> None:
+    """Settle what a client's table has; before the second announcement an old MAC says nothing."""
+    client, taken_ns = last.source, takeover.taken.at_ns
+    one = owed.owe(f"{takeover}: {client} has the new node's MAC")
+    if last.mac is None:
+        one.doubt(f"{takeover}: {client} has no entry for the virtual IP", last.place)
+        return
+    why = f"{takeover}: {client} still has {last.mac} for the virtual IP, not {takeover.peer.mac}"
+    known = last.mac == takeover.peer.mac
+    if not known and last.moment.earliest_ns < taken_ns + int(ANNOUNCE_TWICE_S * NS):
+        read_s = (last.at_ns - taken_ns) / NS
+        one.doubt(f"{why}: read {read_s:.1f} s after it took over, and not later", last.place)
+    else:
+        one.settle(known, why, last.place)
 
 
 @check("FO-31")
