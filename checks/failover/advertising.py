@@ -219,6 +219,9 @@ def tcpdump_prints_the_guides_line(evidence: Evidence, owed: Obligations) -> Non
     """
     recorded = Recorded(evidence)
     pair = recorded.pair
+    if pair.engine != "ucarp":
+        owed.open(f"the pair runs {pair.engine}, not ucarp")
+        return
     addresses = {node.address for node in pair.nodes.values()}
     for printed in evidence.need(TcpdumpPrinted):
         lines = tcpdump.advertisement_lines(printed.text)

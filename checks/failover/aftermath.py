@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from checks.engine.in_time import Span, Watch, owe_in_time
-from checks.engine.lateness import missed
+from checks.engine.lateness import explain, missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
@@ -37,6 +37,8 @@ OPENVPN = {"udp": (packets.UDP, 1194), "tcp": (packets.TCP, 443)}
 """IP protocol and port that tunnels are served from; TCP 943 is the web service's alone."""
 SERVED_WITHIN_S = 1.0
 """How far from a tunnel's packet its server's may be seen: clocks are off, and frames late."""
+INTERRUPTED_S = 1.0
+"""What a busy host did for most of so long before a tunnel's packet may be why others were lost."""
 LIMITS: Mapping[str, Budget] = {
     "udp": Budget(0, budgets.GUIDE_TUNNEL_UDP_S, "about a minute", "FO-39"),
     "tcp": Budget(0, budgets.GUIDE_TUNNEL_TCP_S, "reset by the new node", "FO-39"),
@@ -122,14 +124,24 @@ def _owe_neighbours(owed: Obligations, recorded: Recorded, takeover: Takeover) -
     ]
     if not seen:
         owed.open(f"{takeover}: no client's neighbour table was read")
-    for client, last in {one.source: one for one in seen}.items():
-        owed.require(
-            last.mac == takeover.peer.mac,
-            f"{takeover}: {client} has the new node's MAC",
-            f"{takeover}: {client} still has {last.mac} for the virtual IP, not "
-            f"{takeover.peer.mac}",
-            last.place,
-        )
+    for last in {one.source: one for one in seen}.values():
+        _settle_neighbour(owed, takeover, last)
+
+
+def _settle_neighbour(owed: Obligations, takeover: Takeover, last: NeighbourSeen) -> None:
+    """Settle what a client's table has; before the second announcement an old MAC says nothing."""
+    client, taken_ns = last.source, takeover.taken.at_ns
+    one = owed.owe(f"{takeover}: {client} has the new node's MAC")
+    if last.mac is None:
+        one.doubt(f"{takeover}: {client} has no entry for the virtual IP", last.place)
+        return
+    why = f"{takeover}: {client} still has {last.mac} for the virtual IP, not {takeover.peer.mac}"
+    known = last.mac == takeover.peer.mac
+    if not known and last.moment.earliest_ns < taken_ns + int(ANNOUNCE_TWICE_S * NS):
+        read_s = (last.at_ns - taken_ns) / NS
+        one.doubt(f"{why}: read {read_s:.1f} s after it took over, and not later", last.place)
+    else:
+        one.settle(known, why, last.place)
 
 
 @check("FO-31")
@@ -270,7 +282,8 @@ def _owe_tunnel(
     whose = {one.of for one in recorded.lateness} - {takeover.victim.name}
     start, due = takeover.injected, takeover.taken
     watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
-    measured = Span(start, firsts[-1].moment) if firsts else None
+    back, excuses = _back(watch, firsts, LIMITS[watched.protocol])
+    measured = None if back is None else Span(start, back.moment)
     owe_in_time(owed, watch, measured, LIMITS[watched.protocol])
     if measured is None:
         return
@@ -282,7 +295,28 @@ def _owe_tunnel(
     stayed_s = (carried[-1].at_ns - firsts[-1].at_ns) / NS
     if stayed_s < TUNNEL_STAYS_S:
         stays.doubt(f"{what}: seen for {stayed_s:.1f} s only, {TUNNEL_STAYS_S:.0f} s are needed")
+    for excuse in excuses:
+        stays.late(excuse, *places)
     stays.met(*(line.place for line in carried))
+
+
+def _back(
+    watch: Watch, firsts: Sequence[TunnelCarried], limit: Budget
+) -> tuple[TunnelCarried | None, list[str]]:
+    """Find since when a client is back, and which interruptions since then a busy host explains.
+
+    How long one was is not recorded: what kept the packets right before its end may explain it. One
+    after which the client was back in time needs no explanation.
+    """
+    left, excuses = list(firsts), []
+    while len(left) > 1 and Span(watch.start, left[-1].moment).seconds > limit.maximum_s:
+        span = left[-1].at_ns - int(INTERRUPTED_S * NS), left[-1].at_ns
+        excuse = explain(INTERRUPTED_S, span, watch.whose, watch.late)
+        if excuse is None:
+            break
+        after_s = Span(watch.start, left.pop().moment).seconds
+        excuses.append(f"{watch.what}: interrupted until {after_s:.1f} s, but {excuse}")
+    return (left[-1] if left else None), excuses
 
 
 def _settle_served(

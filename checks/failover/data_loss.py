@@ -16,7 +16,7 @@ from checks.engine.registry import check
 from checks.failover.after_takeover import of_new_holder
 from checks.failover.claims import tenures
 from checks.failover.recorded import Recorded
-from checks.failover.syncing import TRANSFERS_S, owe_running
+from checks.failover.syncing import TRANSFERS_S, owe_running, too_soon
 from checks.failover.takeover import Takeover, takeovers
 from checks.failover.whole_run import thaws
 from evidence.events.run import HostLate
@@ -31,12 +31,16 @@ a session's token. The log of past sessions is not looked at."""
 
 @check("FO-46")
 def what_was_synced_survives(evidence: Evidence, owed: Obligations) -> None:
-    """Owe every write up to the last completed sync, and count those since."""
+    """Owe every write up to the last completed sync, and count those since.
+
+    A look that came before the new holder had loaded them counts only where none came after it.
+    """
     recorded = Recorded(evidence)
     found = takeovers(recorded, owed)
-    owe_running(owed, recorded, found, KEPT)
+    owe_running(owed, recorded, found, KEPT, last_counts=True)
     for takeover in found:
-        survivors = of_new_holder(recorded, found, WritesFound, only=takeover)
+        looks = of_new_holder(recorded, found, WritesFound, only=takeover)
+        survivors = [one for one in looks if one is looks[-1] or not too_soon(takeover, one)]
         _owe_writes(recorded, owed, takeover, survivors)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import combinations
 
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
@@ -80,10 +81,45 @@ def holders(recorded: Recorded, start_ns: int, end_ns: int) -> dict[str, int]:
 
     An advertisement that the wire dropped is one: its sender believes that it is the master.
     """
+    return {who: at_ns for at_ns, who in _held(recorded, start_ns, end_ns)}
+
+
+def _held(recorded: Recorded, start_ns: int, end_ns: int) -> list[tuple[int, str]]:
+    """List each such claim in a stretch, and whose it is, in the order of time."""
     sent = recorded.sent.in_group(recorded.pair.vhid).between(start_ns, end_ns)
     held = [(one.at_ns, one.sender) for one in sent]
     held += [(one.at_ns, one.who) for one in claims(recorded) if start_ns <= one.at_ns < end_ns]
-    return {who: at_ns for at_ns, who in sorted(held)}
+    return sorted(held)
+
+
+def second_late(recorded: Recorded, start_ns: int, end_ns: int) -> str | None:
+    """Say what a busy host did, where it is why both nodes held the virtual IP in a stretch.
+
+    None where it does not explain each time that one of them began to hold it after the other, or
+    where they held it together for longer than an election takes.
+    """
+    held, nodes = _held(recorded, start_ns, end_ns), set(recorded.pair.nodes)
+    if {who for _, who in held} != nodes:
+        return None
+    times = {name: [at_ns for at_ns, who in held if who == name] for name in nodes}
+    dead_ns, healing_ns = (int(s * NS) for s in (recorded.pair.dead_s, recorded.pair.healing_s))
+    tenures = sorted(one for name in nodes for one in _without_a_break(times[name], dead_ns))
+    pairs = combinations(tenures, 2)
+    if any(min(one[1], two[1]) - max(one[0], two[0]) > healing_ns for one, two in pairs):
+        return None
+    excuses = [unheard(recorded, began_ns) for began_ns, _ in tenures[1:]]
+    return excuses[0] if all(excuses) else None
+
+
+def _without_a_break(times_ns: Iterable[int], break_ns: int) -> list[tuple[int, int]]:
+    """Gather moments between which there is no break of more than a time."""
+    found: list[tuple[int, int]] = []
+    for at_ns in times_ns:
+        if found and at_ns - found[-1][1] <= break_ns:
+            found[-1] = found[-1][0], at_ns
+        else:
+            found.append((at_ns, at_ns))
+    return found
 
 
 def owe_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
@@ -104,7 +140,10 @@ def owe_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
     split, why = last_split(recorded, apart), f"{apart.name}: not two masters at once"
     to_the_end = f"{why} from {SPLIT_S:.0f} s after its begin to its end"
     if split is None:
-        two.broken(to_the_end, recorded.wire)
+        span = _due_ns(recorded, apart), apart.end.at_ns
+        whose = {*(recorded.pair.nodes.keys() - _sent(recorded, apart).senders()), "wire"}
+        excess_s = (apart.end.at_ns - limit_ns) / NS
+        missed(two, to_the_end, excess_s, span, whose, recorded.lateness, recorded.wire)
     elif cut_short := ended_early(recorded, apart, split):
         missed(two, to_the_end, *cut_short, recorded.lateness, recorded.wire)
     if split is not None and split.start_ns > limit_ns:
@@ -159,7 +198,9 @@ def owe_healed(owed: Obligations, recorded: Recorded, apart: Apart) -> str | Non
         return survivor
     who = ", ".join(sorted(found)) or "nobody"
     why = f"{len(found)} masters {limit_s:.1f} s after the filter's end: {who}"
-    if found:
+    if late := second_late(recorded, healed_ns, until_ns):
+        one.late(f"{why}, but {late}", recorded.wire)
+    elif found:
         yielded_ns = sorted(found.values())[-2]  # the last one goes on
         span, whose = (apart.end.latest_ns, yielded_ns), {*recorded.pair.nodes, "wire"}
         late_s = max(1, yielded_ns - healed_ns) / NS

@@ -158,8 +158,11 @@ class Recorded:
         return [one for one in seen if not self.elsewhere(one.port, one.vlan)]
 
     def elsewhere(self, port: str, vlan: int | None) -> bool:
-        """Tell whether a frame is of a VLAN that no node is in, and of no node either."""
-        return vlan is not None and self.pair.node_at(port) is None
+        """Tell whether a frame is of a VLAN that no node is in, and of no node either.
+
+        A tag with the number 0 gives a frame a priority, and no VLAN.
+        """
+        return bool(vlan) and self.pair.node_at(port) is None
 
     def heard_of_pair(self) -> Heartbeat:
         """Return `passed`; raise Missing when there is not one advertisement in it."""

@@ -113,7 +113,7 @@ def signed(advert: carp.Advertisement, pair: Pair) -> bool:
 
 def _elsewhere(frame: Frame, advert: carp.Advertisement | vrrp.Advertisement, pair: Pair) -> str:
     """Name the sender of what came in at no node's port; empty for a stranger."""
-    if _vlan(frame) is not None or not verifies(advert, pair):
+    if _vlan(frame) or not verifies(advert, pair):  # 0 is a priority, and no VLAN
         return ""
     if frame.interface:
         return f"an intruder at {frame.interface}"

@@ -53,9 +53,15 @@ def the_virtual_ip_serves_all_three(evidence: Evidence, owed: Obligations) -> No
 def _outages(recorded: Recorded) -> list[whole_run.Stretch]:
     """List each time from a fault that calls for a takeover until FO-25's limit after the takeover.
 
-    After the fault itself, where the role did not move. And each in which it was moved by hand.
+    After the fault itself, where the role did not move. So too where it was moved by hand, and at
+    least until that had ended.
     """
-    found = [stretch for _, stretch in whole_run.handovers(recorded)]
+    found = []
+    for node, (began_ns, ended_ns) in whole_run.handovers(recorded):
+        new = recorded.passed.of(recorded.pair.peer_of(node).name).between(began_ns, ended_ns)
+        taken = new.first()
+        back_ns = began_ns if taken is None else taken.at_ns + int(GUIDE_SERVICE_S * NS)
+        found.append((began_ns, max(ended_ns, back_ns)))
     for fault in recorded.faults():
         if fault.event.expects_takeover:
             peer = recorded.passed.of(recorded.pair.peer_of(fault.victim.name).name)
@@ -140,18 +146,20 @@ def _answered(
 
 
 def _silent_until(recorded: Recorded, probe: ServiceProbed) -> int:
-    """Return until when (ns) a question had no answer: until what is recorded of the service next.
+    """Return until when (ns) a service had not answered since a question: until its next answer.
 
-    Where nothing is, for as long as an answer is waited for.
+    Where none is recorded, for as long as one to the last question is waited for. What something
+    else that is done to the pair brings does not count.
     """
     asked = (probe.address, probe.protocol, probe.port)
     later = [
-        one.at_ns
+        one
         for one in recorded.evidence.events(ServiceProbed)
         if (one.address, one.protocol, one.port) == asked and one.at_ns > probe.at_ns
     ]
-    waited_ns = probe.at_ns + int(KNOCK_S * NS)
-    return min([*(later or [waited_ns]), recorded.window.until_ns])
+    waited_ns = [probe, *later][-1].at_ns + int(KNOCK_S * NS)
+    answered_ns = next((one.at_ns for one in later if one.answered), waited_ns)
+    return min(answered_ns, whole_run.undisturbed_until(recorded, probe.at_ns))
 
 
 @check("FO-15")
@@ -168,7 +176,7 @@ def one_mac_holds_the_virtual_ip(evidence: Evidence, owed: Obligations) -> None:
 
 def _owe_replies(owed: Obligations, recorded: Recorded, steady: Steady) -> None:
     address, active = recorded.pair.virtual_ip, steady.active
-    arps = _arps_during(recorded, steady)
+    arps = [seen for seen in _arps_during(recorded, steady) if not seen.vlan]
     questions = [
         seen
         for seen in arp.questions(arps, address)
@@ -199,10 +207,11 @@ def _settle_answered(
 ) -> None:
     """Discharge `one` where nearly every question got a reply of its own in time.
 
-    A reply that the host delayed says nothing of who holds the address.
+    A reply that the host delayed says nothing of who holds the address. One with a VLAN's tag no
+    client hears.
     """
     address = recorded.pair.virtual_ip
-    left = arp.replies(recorded.arps, address)
+    left = [seen for seen in arp.replies(recorded.arps, address) if not seen.vlan]
     limit_ns = int(REPLY_S * NS)
     unanswered = [
         question

@@ -49,11 +49,11 @@ def only_the_exact_word_wipes(evidence: Evidence, owed: Obligations) -> None:
     Asked of a node that is wiped already, none shows anything.
     """
     asked = evidence.need(InitAsked, _secondary(evidence))
-    empty = {
+    empty = [
         event.after
         for event in asked
         if event.answer == CONFIRMATION and event.before != event.after
-    }
+    ]
     in_vain = [event for event in asked if event.before == event.after and event.before in empty]
     for answer in dict.fromkeys((*ANSWERS, *(event.answer for event in asked))):
         does = "wipes" if answer == CONFIRMATION else "leaves all as it was"

@@ -21,6 +21,7 @@ from checks.failover.parted import (
     owe_healed,
     owe_split,
     profiles,
+    second_late,
     settle_alone,
 )
 from checks.failover.recorded import Recorded
@@ -63,15 +64,18 @@ def _owe_no_split(owed: Obligations, recorded: Recorded, apart: Apart) -> None:
     Where it was on for less than a standby waits, that one says nothing.
     """
     one = owed.owe("a guest's own firewall splits nothing")
-    found = holders(recorded, apart.begin.earliest_ns, apart.end.latest_ns)
+    within = apart.begin.earliest_ns, apart.end.latest_ns
+    why, found = "a guest's own firewall", holders(recorded, *within)
     seconds, dead_s = (apart.end.earliest_ns - apart.begin.latest_ns) / NS, recorded.pair.dead_s
     if len(found) < 2 and seconds < dead_s:
-        why = f"a guest's own firewall was on for {seconds:.1f} s, a standby may wait {dead_s:.1f}"
-        one.doubt(f"{why} s", *apart.places)
+        why += f" was on for {seconds:.1f} s, a standby may wait {dead_s:.1f} s"
+        one.doubt(why, *apart.places)
+        return
+    why += f" gave {len(found)} masters"
+    if late := second_late(recorded, *within):
+        one.late(f"{why}, but {late}", recorded.wire)
     else:
-        one.settle(
-            len(found) == 1, f"a guest's own firewall gave {len(found)} masters", recorded.wire
-        )
+        one.settle(len(found) == 1, why, recorded.wire)
 
 
 @check("FO-43")
@@ -196,11 +200,13 @@ def _owe_one_master(owed: Obligations, recorded: Recorded, apart: Apart) -> None
     if apart.hits:
         one.doubt(f"the profile {apart.name} dropped {apart.hits} frame(s)", *apart.places)
     found = holders(recorded, since_ns, apart.end.at_ns)
+    why = f"{apart.name}: {len(found)} master(s), expected 1"
     if len(found) == 1:
         (holder,) = found
         settle_alone(one, recorded, holder, (since_ns, apart.end.at_ns), apart)
+    elif late := second_late(recorded, since_ns, apart.end.at_ns):
+        one.late(f"{why}, but {late}", recorded.wire, *apart.places)
     else:
-        why = f"{apart.name}: {len(found)} master(s), expected 1"
         one.broken(why, recorded.wire, *apart.places)
 
 

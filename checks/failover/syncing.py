@@ -104,7 +104,7 @@ def the_new_active_runs_what_was_staged(evidence: Evidence, owed: Obligations) -
     """Owe that after a takeover the new active node has all that was staged there."""
     recorded = Recorded(evidence)
     found = takeovers(recorded, owed)
-    owe_running(owed, recorded, found, SYNCED, within_s=GUIDE_SERVICE_S)
+    owe_running(owed, recorded, found, SYNCED)
 
 
 def owe_running(
@@ -113,11 +113,12 @@ def owe_running(
     found: Sequence[Takeover],
     wanted: Collection[str],
     *,
-    within_s: float = 0.0,
+    last_counts: bool = False,
 ) -> None:
     """Owe that after each takeover the new active node runs what was staged.
 
-    Each item of `wanted`, and any other that was compared. within_s: how long it may take to load.
+    Each item of `wanted`, and any other that was compared. It takes the guide's time to load that.
+    last_counts: a last look is held against it though it came within that time.
     """
     for takeover in found:
         compared = of_new_holder(recorded, found, RunningCompared, only=takeover)
@@ -125,15 +126,16 @@ def owe_running(
             one = owed.owe(f"{item} as staged, on {takeover.peer.name} after {takeover}")
             looks = [event for event in compared if event.item == item]
             for event in looks:
-                if event.running != event.staged and _too_soon(takeover, event, within_s):
+                counts = last_counts and event is looks[-1]
+                if event.running != event.staged and too_soon(takeover, event) and not counts:
                     _settle_early(one, takeover, event, looks[-1])
                 else:
                     _judge_running(one, event)
 
 
-def _too_soon(takeover: Takeover, event: Event, within_s: float = GUIDE_SERVICE_S) -> bool:
+def too_soon(takeover: Takeover, event: Event) -> bool:
     """Tell whether a look may have come before the new holder had loaded what it runs."""
-    return event.moment.earliest_ns < takeover.taken.at_ns + int(within_s * NS)
+    return event.moment.earliest_ns < takeover.taken.at_ns + int(GUIDE_SERVICE_S * NS)
 
 
 def _settle_early(one: Obligation, takeover: Takeover, event: Event, last: Event) -> None:
@@ -175,6 +177,11 @@ def a_profile_of_one_node_works_on_the_other(evidence: Evidence, owed: Obligatio
         for client, event in last.items():
             if why := served_by_the_old_alone(recorded, takeover, event):
                 one.doubt(why, recorded.wire)
+            if not event.connected and too_soon(takeover, event):
+                tried_s = (event.at_ns - takeover.taken.at_ns) / NS
+                why = f"tried {tried_s:.1f} s after {server} took over, and not later"
+                one.doubt(f"{client}'s profile of {origin} fails on {server}: {why}", event.place)
+                continue
             otherwise = f"{client}'s profile of {origin} fails on {server}"
             one.settle(event.connected, otherwise, event.place)
 
@@ -203,7 +210,7 @@ def the_subscription_moves_with_the_role(evidence: Evidence, owed: Obligations) 
         ]
         for event in shown:
             equal = (event.key, event.limit) == (loaded.key, loaded.limit)
-            if not equal and _too_soon(takeover, event):
+            if not equal and too_soon(takeover, event):
                 _settle_early(same, takeover, event, shown[-1])
                 continue
             same.settle(

@@ -248,7 +248,8 @@ def _announcements(
 ) -> Iterable[arp.ArpSighting]:
     """Select the peer's announcements from just before its first advertisement.
 
-    ucarp announces right before its first advertisement, keepalived right after.
+    ucarp announces right before its first advertisement, keepalived right after. What has a VLAN's
+    tag no client hears.
     """
     if first is None:
         return []
@@ -256,5 +257,7 @@ def _announcements(
     return [
         seen
         for seen in arp.announcements(recorded.arps, recorded.pair.virtual_ip)
-        if recorded.pair.node_at(seen.port) == peer and window_start <= seen.at_ns <= fault.until_ns
+        if recorded.pair.node_at(seen.port) == peer
+        and window_start <= seen.at_ns <= fault.until_ns
+        and not seen.vlan
     ]

@@ -175,20 +175,26 @@ def _back(watch: Watch, served: Served, limit: Budget) -> tuple[Moment | None, l
     """Find since when a service is back, and which silences since then a busy host explains.
 
     A silence that it does not explain ends what was before it; None where that is the last one. One
-    after which the service was back in time needs no explanation.
+    after which the service was back in time needs no explanation; nor does a last question that is
+    too young for its answer.
     """
     back: Moment | None = None
     excuses: list[str] = []
     for stretch in reversed(served.stretches):
         if back is not None and Span(watch.start, back).seconds <= limit.maximum_s:
             break
-        if stretch.lost is not None:
+        if stretch.lost is not None and not _too_young(stretch.lost, back, watch.until_ns):
             excuse = _silent_late(watch, stretch.lost, back)
             if excuse is None:
                 break
             excuses.append(excuse)
         back = stretch.back
     return back, excuses
+
+
+def _too_young(lost: Moment, again: Moment | None, until_ns: int) -> bool:
+    """Tell whether a question without an answer came so late in a watch that none was due in it."""
+    return again is None and (until_ns - lost.at_ns) / NS < ANSWERS_S
 
 
 def _silent_late(watch: Watch, lost: Moment, again: Moment | None) -> str | None:

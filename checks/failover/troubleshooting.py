@@ -30,6 +30,9 @@ def a_stopped_secondary_sees_the_heartbeat(evidence: Evidence, owed: Obligations
     and by the number of lines for what came before and after those.
     """
     recorded = Recorded(evidence)
+    if recorded.pair.engine != "ucarp":
+        owed.open(f"the pair runs {recorded.pair.engine}, not ucarp")
+        return
     stopped = [one for one in evidence.need(TcpdumpPrinted) if one.service_stopped]
     places = [printed.place for printed in stopped]
     owed.at_least(1, stopped, "tcpdump(s) on a node with its service stopped", *places)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
+from checks.failover.claims import ANNOUNCED_BEFORE_S, How, claims
 from checks.failover.hearing import moved_late
 from checks.failover.keeping import restart_silence_s, settle_kept
 from checks.failover.recorded import Recorded
@@ -164,6 +165,10 @@ def _owe_roles(owed: Obligations, recorded: Recorded, began_ns: int, ended_ns: i
         one.late(f"{name} began to advertise during Validate, but {late}", recorded.wire)
         until_ns = min(until_ns, begun[name].adverts[0].at_ns)  # who yields to it is not judged
     new -= moved.keys()
+    quiet_ns = until_ns - int(ANNOUNCED_BEFORE_S * NS) if moved else until_ns
+    others = nodes - before if before else ()
+    for what in _begun_claims(recorded, others, (from_ns, began_ns, quiet_ns)):
+        one.broken(f"claimed the virtual IP during Validate: {what}", recorded.wire)
     one.settle(
         not new, f"began to advertise during Validate: {', '.join(sorted(new))}", recorded.wire
     )
@@ -171,6 +176,23 @@ def _owe_roles(owed: Obligations, recorded: Recorded, began_ns: int, ended_ns: i
     one.settle(not gone, f"ceased to advertise during Validate: {gone}", recorded.wire)
     for name in sorted(before if disturbed else before & after):
         _owe_no_restart(owed, recorded, name, began_ns, until_ns)
+
+
+def _begun_claims(
+    recorded: Recorded, nodes: Collection[str], times_ns: tuple[int, int, int]
+) -> list[str]:
+    """Say which of these nodes claimed the virtual IP from the second time to the third, and how.
+
+    None of a node that did so from the first to the second too.
+    """
+    from_ns, began_ns, until_ns = times_ns
+    near = [
+        one
+        for one in claims(recorded)
+        if one.who in nodes and one.how is not How.ADVERTISES and from_ns <= one.at_ns < until_ns
+    ]
+    old = {one.who for one in near if one.at_ns < began_ns}
+    return sorted({f"{one.who} {one.how}" for one in near if one.who not in old})
 
 
 def _owe_no_restart(

@@ -86,7 +86,8 @@ def _owe_default(owed: Obligations, recorded: Recorded, before: Heartbeat, to: V
 def _early_s(recorded: Recorded, before: Heartbeat, to: VhidMoved) -> float:
     """Return how long (s) the new VHID was seen beside the default one before the change.
 
-    A lab that was thawed, or an earlier change, begins anew.
+    A lab that was thawed, or an earlier change, begins anew. Where the node that has the new one
+    was active with the default one, and is no more, its peer may be so until it is restarted too.
     """
     begins = [end_ns for _, end_ns in whole_run.thaws(recorded) if end_ns <= to.at_ns]
     begins += [one.at_ns for one in recorded.evidence.events(VhidMoved) if one.at_ns < to.at_ns]
@@ -94,7 +95,15 @@ def _early_s(recorded: Recorded, before: Heartbeat, to: VhidMoved) -> float:
     if to.vhid == DEFAULT_VHID:
         return 0.0
     new, old = latest.in_group(to.vhid).first(), latest.in_group(DEFAULT_VHID).before(to.at_ns)
-    return 0.0 if new is None or old is None else (old.at_ns - new.at_ns) / NS
+    if new is None or old is None or _restarted(latest, new):
+        return 0.0
+    return (old.at_ns - new.at_ns) / NS
+
+
+def _restarted(before: Heartbeat, new: Advertised) -> bool:
+    """Tell whether who has the new VHID had the default one, and ceased before."""
+    own = before.in_group(DEFAULT_VHID).of(new.sender).adverts
+    return bool(own) and own[-1].at_ns < new.at_ns
 
 
 def _owe_one_active(owed: Obligations, recorded: Recorded, after: Heartbeat, end_ns: int) -> None:
@@ -160,7 +169,11 @@ def unique_vhids_leave_each_other_alone(evidence: Evidence, owed: Obligations) -
         else:
             refused.settle(lines == 0, why, *places)
         one = owed.owe("0 moves of a virtual MAC")
-        moves = _moves(recorded, began.at_ns, until_ns, other)
+        moves, theirs = _moves(recorded, began.at_ns, until_ns, other)
+        if len(theirs) > 1 and other != recorded.pair.vhid:
+            one.doubt(f"VHID {other} came in at several ports by turns: a third pair's", *places)
+        else:
+            moves = sorted(moves + theirs)
         why = f"virtual MACs moved between ports {len(moves)} time(s)"
         excuses = [unheard(recorded, at_ns) for at_ns in moves]
         if moves and all(excuses):
@@ -223,22 +236,26 @@ def _owe_both_active(
         one.met(recorded.wire)
 
 
-def _moves(recorded: Recorded, start_ns: int, end_ns: int, other: int) -> list[int]:
+def _moves(
+    recorded: Recorded, start_ns: int, end_ns: int, other: int
+) -> tuple[list[int], list[int]]:
     """List when (ns) a virtual MAC of the two pairs came in at another port than before.
 
-    What belongs to neither of the two pairs is left out: it shows nothing of them.
+    What belongs to neither of the two pairs is left out: it shows nothing of them. The second list
+    is of moves from one advertisement with the neighbours' VHID to another one, no node's.
     """
     theirs = {(one.at_ns, one.port) for one in _neighbours(recorded, other)}
     strange = {(one.at_ns, one.port) for one in recorded.strangers} - theirs
     macs = {b"\0\0\x5e\0\0" + bytes([vhid]) for vhid in (recorded.pair.vhid, other)}
-    ports: dict[bytes, str] = {}
-    moves: list[int] = []
+    before: dict[bytes, tuple[int, str]] = {}
+    moves: tuple[list[int], list[int]] = [], []
     for frame in recorded.frames:
-        source = frame.data[6:12]
-        if (frame.at_ns, frame.interface) in strange or not start_ns <= frame.at_ns < end_ns:
+        source, seen = frame.data[6:12], (frame.at_ns, frame.interface)
+        if seen in strange or not start_ns <= frame.at_ns < end_ns:
             continue
         if source in macs:
-            if ports.get(source, frame.interface) != frame.interface:
-                moves.append(frame.at_ns)
-            ports[source] = frame.interface
+            last = before.get(source, seen)
+            if last[1] != frame.interface:
+                moves[last in theirs and seen in theirs].append(frame.at_ns)
+            before[source] = seen
     return moves

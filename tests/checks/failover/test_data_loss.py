@@ -230,3 +230,24 @@ def test_what_was_synced_before_the_lab_was_thawed_is_that_of_another_run(tmp_pa
     rejects(run.judge("FO-46"), "8 write(s) lost")
     run.event(3, "lab.thawed", "scenario", lab="lab", generation=2, clock={"behind_ns": 0})
     passes(run.judge("FO-46"))
+
+
+def test_a_look_before_the_new_node_has_loaded_is_no_loss(tmp_path: Path) -> None:
+    run = written(tmp_path)
+    licence = {"item": "licence", "staged": "a", "running": "old"}
+    run.event(97, "running.compared", "secondary", **licence)
+    run.event(97, "writes.found", "secondary", values={})
+    passes(run.judge("FO-46"))
+
+
+def test_what_is_lost_in_a_later_look_is_lost(tmp_path: Path) -> None:
+    run = written(tmp_path)
+    run.event(110, "writes.found", "secondary", values={})
+    rejects(run.judge("FO-46"), "36 write(s) lost")
+
+
+def test_a_licence_that_is_gone_in_the_end_is_rejected(tmp_path: Path) -> None:
+    run = written(tmp_path)
+    licence = {"item": "licence", "staged": "a", "running": "old"}
+    run.event(101, "running.compared", "secondary", **licence)
+    rejects(run.judge("FO-46"), "licence: what runs on secondary is not what was staged")

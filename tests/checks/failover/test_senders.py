@@ -72,3 +72,11 @@ def test_bytes_that_claim_to_be_a_heartbeat_are_malformed_or_a_strangers(
     run.frame(5.5, port, broken)
     recorded = heard(run)
     assert (len(recorded.heard.malformed), len(recorded.strangers)) == (of_pair, 1 - of_pair)
+
+
+def test_the_pairs_digest_from_elsewhere_with_a_priority_and_no_vlan_is_an_intruders(
+    tmp_path: Path,
+) -> None:
+    run = steady(tmp_path)
+    run.frame(5.5, "elsewhere/wire0", tagged(encoder.carp(ADDRESS["secondary"]), vlan=0))
+    assert any(one.port == "elsewhere/wire0" for one in heard(run).sent)

@@ -47,6 +47,8 @@ def test_a_service_that_is_back_for_a_while_only_is_rejected(tmp_path: Path) -> 
     run = takeover(tmp_path)
     for at in (37.0, 38.5):
         run.answer(at, 443, answered=False)
+    rejects(run.judge("FO-25"), "tcp 443 answering on the virtual IP took 27.700 s")
+    run.without("fault.watched").event(39.9, "fault.watched", "scenario", node="primary")
     rejects(run.judge("FO-25"), "tcp 443 answering on the virtual IP never came")
 
 

@@ -311,3 +311,17 @@ def test_a_single_question_that_a_busy_host_leaves_without_an_answer_says_nothin
     run.answer(20, 443, address=ADDRESS.get(address, address), answered=False)
     rejects(busy(run, of, 20, 21.5).judge(requirement), "tcp 443 does not answer")
     is_late(run, requirement, of, 21.5, 25)
+
+
+def test_answers_in_a_vlan_are_none(tmp_path: Path) -> None:
+    run = serving(tmp_path).mapped(
+        lambda at, _, raw: [(at, tagged(raw) if raw[12:22].endswith(b"\0\2") else raw)]
+    )
+    rejects(run.judge("FO-15"), "answered for 0 of 5 questions")
+
+
+def test_an_answer_of_another_host_with_a_priority_and_no_vlan_is_rejected(tmp_path: Path) -> None:
+    run, mac = serving(tmp_path), "02:00:00:00:00:11"
+    reply = encoder.arp(2, mac, VIRTUAL_IP, CLIENT, to=CLIENT_MAC)
+    run.frame(20, "elsewhere/wire0", tagged(reply, vlan=0))
+    rejects(run.judge("FO-15"), f"{mac} at elsewhere/wire0 answers ARP for it")

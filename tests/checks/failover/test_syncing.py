@@ -459,3 +459,11 @@ def test_a_new_holder_that_shows_at_once_what_was_staged_passes(
         for one in run.events
     ]
     passes(run.judge(requirement))
+
+
+def test_a_profile_tried_right_after_the_takeover_and_not_later_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = used(synced(tmp_path).without("profile.used"), 24)
+    unsure(run.judge("FO-35"), "0.8 s after secondary took over")
+    rejects(used(run, 35).judge("FO-35"), "alice's profile of primary fails on secondary")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.checks.failover.crashes import busy, is_late, powered_off
-from tests.checks.failover.recording import ADDRESS, UCARP, Run, node, passes, rejects, unsure
+from tests.checks.failover.recording import ADDRESS, MAC, UCARP, Run, node, passes, rejects, unsure
 from tests.checks.protocols import encoder
 
 REQUIREMENTS = ["FO-01", "FO-06", "FO-07", "FO-08", "FO-09"]
@@ -285,3 +285,26 @@ def test_a_commit_right_after_validate_restarts_the_pair_and_not_validate(tmp_pa
     run.event(10.4, "commit.done", "primary", node="primary")
     run.frames = [frame for frame in run.frames if not 10.5 < frame[0] < 15.5]
     unsure(run.judge("FO-09"), "something else was done")
+
+
+def test_a_standby_that_claims_the_virtual_ip_for_a_moment_is_rejected(tmp_path: Path) -> None:
+    run = validated(tmp_path)
+    run.frame(9.2, "secondary/wire0", encoder.gratuitous(MAC["secondary"]))
+    run.asked(11, "secondary")
+    why = "claimed the virtual IP during Validate: secondary announces it by gratuitous ARP"
+    rejects(run.judge("FO-09"), why)
+
+
+def test_what_the_active_node_claims_during_validate_passes(tmp_path: Path) -> None:
+    run = validated(tmp_path)
+    run.asked(9.5, "primary")
+    run.asked(11, "primary")
+    passes(run.judge("FO-09"))
+
+
+def test_a_role_that_a_busy_host_moves_with_its_announcement_says_nothing(tmp_path: Path) -> None:
+    run = validated(tmp_path)
+    run.frames = [frame for frame in run.frames if not 8.5 < frame[0] < 13]
+    run.beats("secondary", 12.6, 14.5, counter=5000)
+    run.announce("secondary", 12.6)
+    is_late(run, "FO-09", "primary", 8.5, 12.6)

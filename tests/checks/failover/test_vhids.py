@@ -351,3 +351,43 @@ def test_a_move_and_another_one_in_a_thawed_lab_passes(tmp_path: Path) -> None:
     run.beats("primary", 53, 80, vhid=77)
     run.event(55, "vhid.moved", "scenario", vhid=77)
     passes(run.judge("FO-22"))
+
+
+def test_a_third_pair_with_the_neighbours_vhid_moves_its_virtual_mac_and_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run = a_carp_pair(neighbours(tmp_path), vhid=95)
+    unsure(run.judge("FO-23"), "VHID 95 came in at several ports by turns")
+    run.frame(30.2, "primary/wire0", encoder.gratuitous("00:00:5e:00:00:5f"))
+    rejects(run.judge("FO-23"), "moved between ports 2 time(s)")
+
+
+def test_a_neighbour_whose_role_moves_once_is_no_third_pair(tmp_path: Path) -> None:
+    run = neighbours(tmp_path)
+    run.frames = [
+        (at, "other-2/wire0" if port == "other/wire0" and at > 30 else port, raw, note)
+        for at, port, raw, note in run.frames
+    ]
+    rejects(run.judge("FO-23"), "moved between ports 1 time(s)")
+
+
+def restarted_one_after_the_other(directory: Path) -> Run:
+    """Restart the active primary, and, once the secondary has taken over, the secondary."""
+    run = Run(directory, 40, vhid=77)
+    run.beats("primary", 0, 5)
+    run.beats("secondary", 8.2, 14, counter=5000)
+    run.beats("primary", 9, 40, vhid=77, counter=6000)
+    run.event(15, "vhid.moved", "scenario", vhid=77)
+    return run
+
+
+def test_nodes_that_are_restarted_one_after_the_other_pass(tmp_path: Path) -> None:
+    passes(restarted_one_after_the_other(tmp_path).judge("FO-22"))
+
+
+def test_a_node_that_keeps_the_default_vhid_beside_the_new_one_is_rejected(
+    tmp_path: Path,
+) -> None:
+    run = restarted_one_after_the_other(tmp_path)
+    run.beats("primary", 5.5, 14.5, counter=8000)
+    rejects(run.judge("FO-22"), "VHID 77 is seen 4.5 s before the last advertisement with 94")
