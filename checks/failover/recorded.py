@@ -29,6 +29,8 @@ E = TypeVar("E", bound=Event)
 MOST = 96 * 1024 * 1024
 """Octets of the frames that concern a pair, in one scenario; an hour of a pair has some MiB."""
 _OF_A_FRAME = 256  # octets that it takes in memory besides its own
+_SEEN_LATE_NS = 10 * NS
+"""How much later a guest's capture may be seen to listen than it does, and end than it was told."""
 _TAGS = (b"\x81\x00", b"\x88\xa8")
 _ARP, _IPV4 = b"\x08\x06", b"\x08\x00"
 _OF_A_SPAN = ("filter", "profile", "active", "node", "vhids")
@@ -252,11 +254,21 @@ class Recorded:
         return max((one.uncertainty_ns for one in self.evidence.events(SiteHeard)), default=0)
 
     def guest_heartbeat(self, captured: GuestCaptured) -> Heartbeat:
-        """Read the pair's advertisements from a capture made inside a guest, at the wire's time."""
+        """Read the pair's advertisements from a capture made inside a guest, at the wire's time.
+
+        Raises Imprecise when it is cut, or holds what came at another time than it says.
+        """
         capture = self.evidence.guest_capture(captured.path)
         behind_ns = captured.clock.behind_ns
         frames = [Frame(one.at_ns + behind_ns, "", one.data) for one in capture]
         frames.sort(key=lambda frame: frame.at_ns)
+        place = self.evidence.place(captured.path)
+        if capture.cut:
+            raise Imprecise(f"{place} is cut")
+        unsure_ns = captured.clock.uncertainty_ns + _SEEN_LATE_NS
+        listened = Window(captured.from_ns - unsure_ns, captured.until_ns + unsure_ns)
+        if not all(listened.holds(one.at_ns) for one in frames[:1] + frames[-1:]):
+            raise Imprecise(f"{place} holds frames outside of the time in which it listened")
         return listen(frames, self.pair).pair.in_group(self.pair.vhid)
 
 
