@@ -87,3 +87,14 @@ def test_a_span_that_begins_before_its_scenario_says_nothing(tmp_path: Path) -> 
     run.event(-3, "steady.began", "scenario", active="primary")
     run.event(34, "steady.ended", "scenario", active="primary")
     unsure(run.judge("FO-17"), "steady.began", "outside of its scenario")
+
+
+@pytest.mark.parametrize("requirement", ["FO-16", "FO-17", "FO-18"])
+def test_an_advertisement_that_was_not_recorded_whole_says_nothing(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = steady(tmp_path)
+    at, interface, raw, comment = run.frames[12]
+    run.frames[12] = at, interface, raw[:40], comment
+    run.short = {at: len(raw) - 40}
+    unsure(run.judge(requirement), "30 octets of a frame of primary/wire0 were not recorded")
