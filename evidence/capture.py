@@ -96,12 +96,13 @@ class Capture:
             if len(header) < 16:
                 self.cut = True
                 return
-            seconds, fraction, captured, _ = struct.unpack(f"{order}IIII", header)
+            seconds, fraction, captured, original = struct.unpack(f"{order}IIII", header)
             data = file.read(captured) if captured <= _LARGEST_FRAME else b""
             if len(data) < captured:
                 self.cut = True
                 return
-            yield Frame(seconds * 1_000_000_000 + fraction * scale, "", data)
+            at_ns = seconds * 1_000_000_000 + fraction * scale
+            yield Frame(at_ns, "", data, short=max(0, original - captured))
 
 
 def _begins_like_pcapng(first: bytes) -> bool:

@@ -34,12 +34,16 @@ _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame as it stood on the wire: when, at which port (`machine/nic`), its bytes."""
+    """A frame as it stood on the wire: when, at which port (`machine/nic`), its bytes.
+
+    short: how many of its octets are not in the file.
+    """
 
     at_ns: int
     interface: str
     data: bytes
     comment: str = ""
+    short: int = 0
 
     @property
     def passed(self) -> bool:
@@ -195,7 +199,7 @@ def _frame(block: Block, interfaces: list[_Interface]) -> Frame:
     _, order, body = block
     if len(body) < 20:
         raise Contradiction(f"a packet block of only {len(body)} octets")
-    number, high, low, captured, _ = struct.unpack_from(f"{order}IIIII", body)
+    number, high, low, captured, original = struct.unpack_from(f"{order}IIIII", body)
     if number >= len(interfaces) or 20 + captured > len(body):
         raise Contradiction("a packet block that contradicts itself")
     interface = interfaces[number]
@@ -205,6 +209,7 @@ def _frame(block: Block, interfaces: list[_Interface]) -> Frame:
         interface=interface.name,
         data=body[20 : 20 + captured],
         comment=options.get(_COMMENT, b"").decode(errors="replace"),
+        short=max(0, original - captured),
     )
 
 

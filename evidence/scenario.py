@@ -57,6 +57,8 @@ class Evidence:
         self._attempt = attempt
         self._read_frames = False
         self._guests: set[str] = set()
+        self._wrong: dict[str, str] = {}
+        """What is wrong with frames that were read, the first of each port."""
 
     @cached_property
     def _whole(self) -> Recording:
@@ -161,7 +163,14 @@ class Evidence:
         self._read_frames = True
         for frame in without_duplicates(self._capture):
             if self.window.holds(frame.at_ns):
+                self._note(frame)
                 yield frame
+
+    def _note(self, frame: Frame) -> None:
+        """Note that a frame is not whole: what its sender said is not known."""
+        if frame.short:
+            what = f"{frame.short} octets of a frame of {frame.interface} were not recorded"
+            self._wrong.setdefault(frame.interface, f"{self.capture_place}: {what}")
 
     def every_frame(self) -> Iterator[Frame]:
         """Yield the frames as `frames` does, and again each that stands there more than once."""
@@ -179,6 +188,7 @@ class Evidence:
         clocks = [(one.event.place, one.host_clock, one.event.at_ns) for one in self._within.lines]
         found += complaints(clocks)
         if self._read_frames:
+            found += self._wrong.values()
             found += [what for one in self.events(SiteHeard) for what in one.troubles]
             coverage = self._capture.coverage()
             found += [

@@ -65,4 +65,6 @@ def capture(
 
 def _packet(frame: Frame, names: list[str]) -> bytes:
     number = 1 + names.index(frame.interface)
-    return packet_block(number, frame.at_ns, frame.data, frame.comment)
+    block = packet_block(number, frame.at_ns, frame.data, frame.comment)
+    original = (len(frame.data) + frame.short).to_bytes(4, "little")
+    return block[:24] + original + block[28:]

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_NAME = re.compile(r"(?P<test>[^\[]+)\[(?:(?P<case>.*)-)?(?P<number>\d{1,9})/(?P<of>\d{1,9})\]")
+_NAME = re.compile(
+    r"(?P<test>[^\[]+)\[(?:(?P<case>.*)-)?(?P<number>[1-9]\d{0,8})/(?P<of>[1-9]\d{0,8})\]"
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Repetition:
 
     @classmethod
     def named(cls, scenario: str) -> Repetition | None:
-        """Read a scenario's name; None when it is no repetition's, or has more digits than any."""
+        """Read a scenario's name; None when it is no repetition's, whose numbers begin at 1."""
         if (found := _NAME.fullmatch(scenario)) is None:
             return None
         case = f"[{found['case']}]" if found["case"] else ""

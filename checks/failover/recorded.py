@@ -18,7 +18,7 @@ from evidence.capture import Frame
 from evidence.errors import Imprecise, Missing
 from evidence.event import Event
 from evidence.events.pair import PairConfigured, SteadyBegan, SteadyEnded
-from evidence.events.run import HostLate, SiteHeard
+from evidence.events.run import HostLate, LabBooted, LabThawed, SiteHeard
 from evidence.events.takeover import FaultInjected, FaultWatched, GuestCaptured
 from evidence.moment import NS, Moment, Window
 from evidence.scenario import Evidence
@@ -29,6 +29,8 @@ E = TypeVar("E", bound=Event)
 MOST = 96 * 1024 * 1024
 """Octets of the frames that concern a pair, in one scenario; an hour of a pair has some MiB."""
 _OF_A_FRAME = 256  # octets that it takes in memory besides its own
+_SEEN_LATE_NS = 10 * NS
+"""How much later a guest's capture may be seen to listen than it does, and end than it was told."""
 _TAGS = (b"\x81\x00", b"\x88\xa8")
 _ARP, _IPV4 = b"\x08\x06", b"\x08\x00"
 _OF_A_SPAN = ("filter", "profile", "active", "node", "vhids")
@@ -171,7 +173,10 @@ class Recorded:
         return self.passed
 
     def steady(self) -> list[Steady]:
-        """Read every steady span; raise Missing without one."""
+        """Read every steady span; raise Missing without one, Imprecise where the lab was anew."""
+        spans = self.spans(SteadyBegan, SteadyEnded)
+        for begin, end in spans:
+            self._need_one_lab(begin, end)
         return [
             Steady(
                 begin.at_ns,
@@ -180,8 +185,16 @@ class Recorded:
                 self.pair.peer_of(begin.active),
                 (begin.place, end.place, self.wire),
             )
-            for begin, end in self.spans(SteadyBegan, SteadyEnded)
+            for begin, end in spans
         ]
+
+    def _need_one_lab(self, begin: SteadyBegan, end: SteadyEnded) -> None:
+        """Raise Imprecise where the lab became another run of itself within a steady span."""
+        anew: list[Event] = [*self.evidence.events(LabThawed), *self.evidence.events(LabBooted)]
+        for event in anew:
+            if begin.at_ns < event.at_ns < end.at_ns:
+                why = f"{kind_of(event)} within a span that was to be steady"
+                raise Imprecise(f"{event.place}: {why}")
 
     def spans(self, began: type[B], ended: type[E]) -> list[tuple[B, E]]:
         """Pair every beginning with its own end after it; raise Missing without one."""
@@ -205,19 +218,32 @@ class Recorded:
             if not later or any(one.at_ns < later[0].at_ns for one in again):
                 name = began.model_fields["kind"].default
                 raise Missing(f"{begin.place}: {name} without its end")
+            self._need_within(begin, later[0])
             found.append((begin, later[0]))
         return found
 
+    def _need_within(self, *events: Event) -> None:
+        """Raise Imprecise where an event is dated before its scenario began, or after its end."""
+        for event in events:
+            if not self.window.holds(event.at_ns):
+                raise Imprecise(f"{event.place}: {kind_of(event)} is dated outside of its scenario")
+
     def faults(self) -> list[WatchedFault]:
-        """Read every fault, each watched until its watch ended, or the next fault; or none."""
+        """Read every fault, each watched until its watch ended, or the next fault; or none.
+
+        A lab that is thawed ends the watch: what comes then is another run's.
+        """
         events = self.evidence.events(FaultInjected)
         watched = self.evidence.events(FaultWatched)
+        thawed = self.evidence.events(LabThawed)
         found = []
         for index, event in enumerate(events):
             ends = [one.at_ns for one in watched if one.at_ns > event.at_ns]
             ends += [later.at_ns for later in events[index + 1 : index + 2]]
+            ends += [one.moment.earliest_ns for one in thawed if one.at_ns > event.at_ns]
             ends.append(self.window.until_ns)
-            found.append(WatchedFault(event, self.pair.node(event.node), min(ends)))
+            until_ns = max(event.at_ns, min(ends))
+            found.append(WatchedFault(event, self.pair.node(event.node), until_ns))
         return found
 
     @cached_property
@@ -231,12 +257,27 @@ class Recorded:
         return max((one.uncertainty_ns for one in self.evidence.events(SiteHeard)), default=0)
 
     def guest_heartbeat(self, captured: GuestCaptured) -> Heartbeat:
-        """Read the pair's advertisements from a capture made inside a guest, at the wire's time."""
+        """Read the pair's advertisements from a capture made inside a guest, at the wire's time.
+
+        Raises Imprecise when it is cut, or holds what came at another time than it says.
+        """
         capture = self.evidence.guest_capture(captured.path)
         behind_ns = captured.clock.behind_ns
         frames = [Frame(one.at_ns + behind_ns, "", one.data) for one in capture]
         frames.sort(key=lambda frame: frame.at_ns)
+        place = self.evidence.place(captured.path)
+        if capture.cut:
+            raise Imprecise(f"{place} is cut")
+        unsure_ns = captured.clock.uncertainty_ns + _SEEN_LATE_NS
+        listened = Window(captured.from_ns - unsure_ns, captured.until_ns + unsure_ns)
+        if not all(listened.holds(one.at_ns) for one in frames[:1] + frames[-1:]):
+            raise Imprecise(f"{place} holds frames outside of the time in which it listened")
         return listen(frames, self.pair).pair.in_group(self.pair.vhid)
+
+
+def kind_of(event: Event) -> str:
+    """Return what the history calls an event: "steady.began"."""
+    return str(type(event).model_fields["kind"].default)
 
 
 def _of_one_span(one: Event, other: Event) -> bool:

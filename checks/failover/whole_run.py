@@ -14,10 +14,11 @@ from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.failover.claims import owe_one_holder
 from checks.failover.hearing import unheard
-from checks.failover.recorded import Recorded, Steady
+from checks.failover.recorded import Recorded, Steady, kind_of
 from checks.failover.regained import change_was_late
 from checks.protocols import heartbeat
 from checks.protocols.heartbeat import Heartbeat, RoleChange, SplitBrain
+from evidence.errors import Imprecise
 from evidence.event import Event
 from evidence.events.pair import (
     FilterBegan,
@@ -32,7 +33,7 @@ from evidence.events.pair import (
 from evidence.events.run import LabBooted, LabThawed
 from evidence.events.setup import CommitDone
 from evidence.events.takeover import FaultInjected, NodeReturned
-from evidence.moment import NS
+from evidence.moment import NS, Moment
 
 _DISTURBED = (
     (FilterBegan, FilterEnded),
@@ -59,8 +60,18 @@ def disturbances(recorded: Recorded) -> list[Stretch]:
     found: list[Stretch] = []
     for began, ended in _DISTURBED:
         for begin, end in recorded.any_spans(began, ended):
-            found.append((begin.moment.earliest_ns, end.moment.latest_ns + healing_ns))
+            start_ns = exact(recorded, begin).earliest_ns
+            found.append((start_ns, exact(recorded, end).latest_ns + healing_ns))
     return found
+
+
+def exact(recorded: Recorded, event: Event) -> Moment:
+    """Return when something was; raise Imprecise when that is vaguer than an election is long."""
+    unsure_s = event.uncertainty_ns / NS
+    if unsure_s > recorded.pair.healing_s:
+        why = f"when {kind_of(event)} was is known to {unsure_s:.1f} s only"
+        raise Imprecise(f"{event.place}: {why}")
+    return event.moment
 
 
 def repairs(recorded: Recorded) -> list[Stretch]:
@@ -68,12 +79,14 @@ def repairs(recorded: Recorded) -> list[Stretch]:
 
     Until the lab is thawed anew, or a healing time has passed, two may hold the virtual IP.
     """
+    anew = {start_ns for start_ns, _ in thaws(recorded)}
     faults = recorded.faults()
     nexts = [later.at.earliest_ns for later in faults[1:]] + [recorded.window.until_ns]
     healing_ns = int((recorded.pair.dead_s + recorded.pair.healing_s) * NS)
     return [
         (fault.until_ns, min(following, fault.until_ns + healing_ns))
         for fault, following in zip(faults, nexts, strict=False)  # without a fault: nothing
+        if fault.until_ns not in anew
     ]
 
 
@@ -82,10 +95,8 @@ def thaws(recorded: Recorded) -> list[Stretch]:
 
     Whoever was active when it was frozen is so again: no change of role, and nothing to heal.
     """
-    return [
-        (event.moment.earliest_ns, event.moment.latest_ns)
-        for event in recorded.evidence.events(LabThawed)
-    ]
+    moments = [exact(recorded, event) for event in recorded.evidence.events(LabThawed)]
+    return [(moment.earliest_ns, moment.latest_ns) for moment in moments]
 
 
 def undisturbed_until(

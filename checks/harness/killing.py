@@ -47,14 +47,19 @@ def _until_next(killed: Sequence[ProcessesKilled]) -> Iterator[tuple[int, int]]:
 
 
 def _owe_gone(evidence: Evidence, owed: Obligations, one: ProcessesKilled, who: str) -> None:
-    """Owe that nothing is left in time: who watches may have been kept from seeing that."""
+    """Owe that nothing is left in time: who watches may have been kept from seeing that.
+
+    Also where something was there at the limit and nothing when it was to be named.
+    """
     gone = owed.owe(f"{who}: nothing is left")
     why = f"{who}: {_left(one)}"
-    if one.gone_s is None or one.left:
+    if one.left:
         gone.broken(why, one.place)
-    elif one.gone_s > GONE_S:
-        span, late = (one.at_ns - int(one.gone_s * NS), one.at_ns), evidence.events(HostLate)
-        missed(gone, why, one.gone_s - GONE_S, span, {"scenario"}, late, one.place)
+    elif one.gone_s is None or one.gone_s > GONE_S:
+        took_s = GONE_S if one.gone_s is None else one.gone_s
+        excess_s, late = max(took_s - GONE_S, 1 / NS), evidence.events(HostLate)
+        span = one.at_ns - int(took_s * NS), one.at_ns
+        missed(gone, why, excess_s, span, {"scenario"}, late, one.place)
     else:
         gone.met(one.place)
 

@@ -15,6 +15,9 @@ def a_thawed_lab_is_the_frozen_one(evidence: Evidence, owed: Obligations) -> Non
     """Judge each machine of each thawed lab by what it had before, and that it goes on."""
     left, thawed = evidence.need(NoncesLeft), evidence.need(NoncesFound)
     labs = sorted({one.lab for one in thawed})
+    others = set(labs) - {evidence.lab}
+    places = dict.fromkeys(one.place for one in thawed)
+    owed.at_least(1, others, "labs thawed beside the one that was frozen", *places)
     owed.each({one.source for one in thawed}, {one.source for one in left}, "asked before")
     for before in left:
         found = evidence.events(NoncesFound, before.source)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from evidence.capture import Frame
@@ -18,7 +19,8 @@ from evidence.events.harness import (
     SaidOnWire,
     VerdictGiven,
 )
-from evidence.moment import Window
+from evidence.events.run import HostLate
+from evidence.moment import NS, Window
 from evidence.scenario import Evidence
 
 HIT_NO_FRAME, WOULD_PASS = "hit no frame", "it would be PASS"
@@ -41,7 +43,7 @@ def each_frame_is_recorded_once(evidence: Evidence, owed: Obligations) -> None:
         for port, count in sorted(_elsewhere(frames, sent).items()):
             once.broken(f"{count} of them are recorded at {port} as well", sent.place)
         _owe_dropped(evidence, owed, sent, dropped)
-        _owe_received(evidence, owed, sent, len(seen) - dropped)
+        _owe_received(evidence, owed, sent, len(seen) - dropped, _sending(frames, sent))
     _owe_unknown(evidence, owed)
 
 
@@ -56,6 +58,14 @@ def _numbers(frames: Iterable[Frame], sent: FramesSent) -> tuple[Counter[int], i
             if _DROPPED in frame.comment:
                 dropped.add(int(match[1]))
     return found, len(dropped)
+
+
+def _sending(frames: Iterable[Frame], sent: FramesSent) -> tuple[int, int]:
+    """Return from when to when (ns) those came in that were passed on; (0, 0) when none was."""
+    nonce = sent.nonce.encode()
+    passed = [one for one in frames if one.interface == sent.port and _DROPPED not in one.comment]
+    times = [one.at_ns for one in passed if nonce in one.data]
+    return min(times, default=0), max(times, default=0)
 
 
 def _elsewhere(frames: Iterable[Frame], sent: FramesSent) -> Counter[str]:
@@ -79,16 +89,24 @@ def _owe_dropped(evidence: Evidence, owed: Obligations, sent: FramesSent, droppe
         one.settle(told.hits == dropped, why, told.place)
 
 
-def _owe_received(evidence: Evidence, owed: Obligations, sent: FramesSent, passed: int) -> None:
+def _owe_received(
+    evidence: Evidence, owed: Obligations, sent: FramesSent, passed: int, span: tuple[int, int]
+) -> None:
+    """Owe that all of them arrive: who is kept from running misses what is sent meanwhile."""
     one = owed.owe("what is recorded as passed on arrives, once")
     for told in evidence.events(FramesReceived):
         if told.nonce == sent.nonce:
-            exact = told.different == told.count == passed
             why = (
                 f"{passed} frames are recorded as passed on, {told.port} received {told.count},"
                 f" {told.different} different ones"
             )
-            one.settle(exact, why, told.place)
+            if told.different == told.count < passed:
+                share = (passed - told.count) / passed
+                excess_s = max(share * (span[1] - span[0]), 1) / NS
+                whose, late = {told.source, "wire"}, evidence.events(HostLate)
+                missed(one, why, excess_s, span, whose, late, told.place)
+            else:
+                one.settle(told.different == told.count == passed, why, told.place)
 
 
 def _owe_unknown(evidence: Evidence, owed: Obligations) -> None:
@@ -97,7 +115,10 @@ def _owe_unknown(evidence: Evidence, owed: Obligations) -> None:
         text = "; ".join(given.reasons)
         if WOULD_PASS not in text:
             one.doubt(f"{given.requirement} lacked something else, too: {text}", given.place)
-        right = given.status == "UNKNOWN" and HIT_NO_FRAME in text
+        if given.status == "UNKNOWN" and HIT_NO_FRAME not in text:
+            one.doubt(f"{given.requirement} is UNKNOWN for something else: {text}", given.place)
+            continue
+        right = given.status == "UNKNOWN"
         one.settle(right, f"{given.requirement} is {given.status} all the same", given.place)
 
 

@@ -17,7 +17,15 @@ def test_a_repetition_is_told_by_its_name(scenario: str, series: str) -> None:
 
 @pytest.mark.parametrize(
     "scenario",
-    ["f.py::test_it", "f.py::test_it[vrrp-v3]", "a/b[3/20] more", "f.py::test_it[1/9999999999]"],
+    [
+        "f.py::test_it",
+        "f.py::test_it[vrrp-v3]",
+        "a/b[3/20] more",
+        "f.py::test_it[1/9999999999]",
+        "f.py::test_it[1/0]",
+        "f.py::test_it[0/3]",
+        "f.py::test_it[01/3]",
+    ],
 )
 def test_other_scenarios_are_no_repetitions(scenario: str) -> None:
     assert Repetition.named(scenario) is None

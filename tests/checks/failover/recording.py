@@ -43,6 +43,8 @@ class Run:
         self.seconds = seconds
         self.frames: list[tuple[float, str, bytes, str]] = []
         self.events: list[tuple[float, str, str, dict[str, object], float]] = []
+        self.short: dict[float, int] = {}
+        """How many octets are missing of frames, by when they came."""
         self.in_order = True
         self.started: dict[str, object] = {"lab": "lab"}
         self.pair = {
@@ -132,7 +134,7 @@ class Run:
         wire = self.directory / "wire"
         wire.mkdir(exist_ok=True)
         frames = [
-            Frame(stamp(at), interface, raw, comment)
+            Frame(stamp(at), interface, raw, comment, self.short.get(at, 0))
             for at, interface, raw, comment in sorted(self.frames, key=lambda frame: frame[0])
         ]
         times = [EPOCH, stamp(self.seconds), *(frame.at_ns for frame in frames)]

@@ -96,18 +96,24 @@ def test_a_fault_noted_too_coarsely_for_the_limit_says_nothing(tmp_path: Path) -
     assert explained.late
 
 
-def guest_capture(run: Run, *, skew: float = 0.0, offset: int = 40 * 10**9) -> None:
-    """Add what the secondary captured itself, on a clock of its own."""
+def guest_capture(
+    run: Run, *, skew: float = 0.0, offset: int = 40 * 10**9, off: float = 0, cut: int = 0
+) -> None:
+    """Add what the secondary captured itself, on a clock of its own, which is told `off` s wrong.
+
+    cut: how many octets of its end are missing.
+    """
     blocks = [b"\xd4\xc3\xb2\xa1" + bytes(20)]
     for at, _, raw, _ in sorted(run.frames, key=lambda frame: frame[0]):
         if raw[12:14] != b"\x08\x00":
             continue
         late = skew if raw[29] == 2 else 0
-        micros = round((at + late) * 10**6) + offset // 1000
+        micros = (stamp(at + late) + offset) // 1000
         head = [micros // 10**6, micros % 10**6, len(raw), len(raw)]
         blocks.append(b"".join(value.to_bytes(4, "little") for value in head) + raw)
-    (run.directory / "guest.pcap").write_bytes(b"".join(blocks))
-    clock = {"behind_ns": -offset, "uncertainty_ns": 10**6}
+    octets = b"".join(blocks)
+    (run.directory / "guest.pcap").write_bytes(octets[: len(octets) - cut])
+    clock = {"behind_ns": round(off * NS) - offset, "uncertainty_ns": 10**6}
     listened = {"from_ns": stamp(0), "until_ns": stamp(39.5)}
     run.event(39.5, "guest.captured", "secondary", path="guest.pcap", clock=clock, **listened)
 
@@ -129,6 +135,31 @@ def test_captures_that_disagree_by_more_than_10_ms_say_nothing(tmp_path: Path) -
     run = takeover(tmp_path)
     guest_capture(run, skew=0.015)
     unsure(run.judge("FO-24"), "15.0 ms apart")
+
+
+@pytest.mark.parametrize("silence", [3.2, 2.3])
+@pytest.mark.parametrize("off", [-600, 600])
+def test_a_guests_own_capture_of_another_time_says_nothing(
+    tmp_path: Path, silence: float, off: float
+) -> None:
+    run = takeover(tmp_path, silence=silence)
+    guest_capture(run, off=off)
+    unsure(run.judge("FO-24"), "guest.pcap", "outside of the time in which it listened")
+
+
+@pytest.mark.parametrize("off", [-4, 4])
+def test_a_guests_own_capture_may_hold_what_came_before_it_was_seen_to_listen(
+    tmp_path: Path, off: float
+) -> None:
+    run = takeover(tmp_path)
+    guest_capture(run, off=off)
+    passes(run.judge("FO-24"))
+
+
+def test_a_guests_own_capture_that_was_cut_says_nothing(tmp_path: Path) -> None:
+    run = takeover(tmp_path)
+    guest_capture(run, cut=7)
+    unsure(run.judge("FO-24"), "guest.pcap is cut")
 
 
 # Recorded evidence that was judged wrongly once, a sentence each.

@@ -29,6 +29,11 @@ def without(kind: str) -> Change:
     return change
 
 
+def without_twin(run: Run) -> None:
+    """Let nobody ask the machines of the thawed lab."""
+    run.events = [event for event in run.events if event[2].get("lab") != "twin"]
+
+
 def frames(change: Callable[[Run], list]) -> Change:
     def of(run: Run) -> None:
         run.frames = change(run)
@@ -61,12 +66,23 @@ def killed_last(run: Run) -> None:
     run.events += [followed[-1], last]
 
 
-def watcher_kept(kept_s: float, gone_s: float) -> Change:
+def watcher_kept(kept_s: float, gone_s: float | None) -> Change:
     """Let who watches be kept from running, and see only then that nothing is left."""
 
     def change(run: Run) -> None:
         run.find("processes.killed").update(gone_s=gone_s)
         late = {"of": "scenario", "from_ns": START_NS + 2 * NS, "kept_ns": round(kept_s * NS)}
+        run.events.insert(0, ("host.late", "host", {**late, "at_ns": START_NS + 4 * NS}))
+
+    return change
+
+
+def hearer_kept(kept_s: float) -> Change:
+    """Let 3 of 15 frames never arrive, and the machine that hears them be kept from running."""
+
+    def change(run: Run) -> None:
+        run.find("frames.received").update(different=12, count=12)
+        late = {"of": "two", "from_ns": START_NS + 5 * NS // 2, "kept_ns": round(kept_s * NS)}
         run.events.insert(0, ("host.late", "host", {**late, "at_ns": START_NS + 4 * NS}))
 
     return change

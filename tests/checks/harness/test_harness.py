@@ -13,12 +13,14 @@ from tests.checks.harness.changes import (
     Change,
     covered_by,
     frames,
+    hearer_kept,
     killed_last,
     nothing_dropped,
     setting,
     visited_twice,
     watcher_kept,
     without,
+    without_twin,
 )
 from tests.checks.harness.runs import GOOD, NS, SECONDS, START_NS
 
@@ -53,6 +55,11 @@ OPEN: dict[str, tuple[str, Change, str]] = {
         setting("verdict.given", reasons=["the fault x hit no frame"]),
         "lacked something else",
     ),
+    "what was judged lacked something else only": (
+        "LAB-02",
+        setting("verdict.given", reasons=["history.jsonl:9: the line is torn", "it would be PASS"]),
+        "LAB-06 is UNKNOWN for something else: history.jsonl:9: the line is torn",
+    ),
     "one kind was never killed": ("LAB-03", setting("processes.killed", kinds=["wire"]), "owner"),
     "no kill was followed by a run": ("LAB-03", without("run.followed"), "4 of 4 kills were fol"),
     "all runs came before the last kill": ("LAB-03", killed_last, "1 of 4 kills were followed by"),
@@ -79,6 +86,7 @@ OPEN: dict[str, tuple[str, Change, str]] = {
         covered_by(marks_of(START_NS, START_NS + 9 * NS // 2)),
         "what twin heard is not known: the wire ended at",
     ),
+    "no lab was thawed": ("LAB-05", without_twin, "0 labs thawed beside the one that was frozen"),
     "a case was left out": ("LAB-06", lambda run: run.events.pop(), "not tried: images that"),
     "there was no verdict yet": ("LAB-07", setting("judged.again", compared=0), "no verdict yet"),
 }
@@ -146,6 +154,53 @@ def test_what_is_left_for_longer_than_who_watches_was_kept_is_left(tmp_path: Pat
     run = GOOD["LAB-03"]()
     watcher_kept(0.5, gone_s=11.0)(run)
     assert run.judge("LAB-03", tmp_path).status is Status.FAIL
+
+
+def test_what_is_gone_once_who_watches_was_kept_until_the_limit_is_late(tmp_path: Path) -> None:
+    run = GOOD["LAB-03"]()
+    watcher_kept(5.0, gone_s=None)(run)
+    verdict = run.judge("LAB-03", tmp_path)
+    assert verdict.status is Status.UNKNOWN, verdict.text
+    assert verdict.late
+    assert "`scenario` was kept from running" in verdict.text
+
+
+def test_what_is_not_gone_at_the_limit_though_nobody_was_kept_is_left(tmp_path: Path) -> None:
+    run = GOOD["LAB-03"]()
+    setting("processes.killed", gone_s=None)(run)
+    assert run.judge("LAB-03", tmp_path).status is Status.FAIL
+
+
+def test_what_is_named_as_left_is_left_however_late_who_watches_was(tmp_path: Path) -> None:
+    run = GOOD["LAB-03"]()
+    watcher_kept(5.0, gone_s=None)(run)
+    setting("processes.killed", left=["77: qemu"])(run)
+    assert run.judge("LAB-03", tmp_path).status is Status.FAIL
+
+
+def test_frames_that_a_machine_misses_while_it_is_kept_from_running_are_late(
+    tmp_path: Path,
+) -> None:
+    run = GOOD["LAB-02"]()
+    hearer_kept(1.5)(run)
+    verdict = run.judge("LAB-02", tmp_path)
+    assert verdict.status is Status.UNKNOWN, verdict.text
+    assert verdict.late
+    assert "`two` was kept from running" in verdict.text
+
+
+@pytest.mark.parametrize("change", [{"count": 14}, {"different": 16, "count": 16}])
+def test_frames_that_arrive_twice_are_no_busy_hosts(tmp_path: Path, change: dict[str, int]) -> None:
+    run = GOOD["LAB-02"]()
+    hearer_kept(1.5)(run)
+    setting("frames.received", **change)(run)
+    assert run.judge("LAB-02", tmp_path).status is Status.FAIL
+
+
+def test_more_frames_missed_than_a_busy_host_explains_are_lost(tmp_path: Path) -> None:
+    run = GOOD["LAB-02"]()
+    hearer_kept(0.1)(run)
+    assert run.judge("LAB-02", tmp_path).status is Status.FAIL
 
 
 def test_a_lab_that_is_there_for_a_part_of_the_scenario_is_enough(tmp_path: Path) -> None:
