@@ -23,6 +23,8 @@ from evidence.scenario import Evidence
 ANNOUNCE_S = 0.1
 """FO-26: the first gratuitous ARP this close to the first advertisement, before or after."""
 ANNOUNCE_TWICE_S = 3.0
+TOLD_S = 2.0
+"""By then a client has heard an announcement that it does not ignore."""
 ANNOUNCE_AGAIN_S = 2.0
 """FO-26: the second one is due so long after the first; ucarp 1.5.2 waits for that."""
 LOG_S = 2.0
@@ -129,7 +131,10 @@ def _owe_neighbours(owed: Obligations, recorded: Recorded, takeover: Takeover) -
 
 
 def _settle_neighbour(owed: Obligations, takeover: Takeover, last: NeighbourSeen) -> None:
-    """Settle what a client's table has; before the second announcement an old MAC says nothing."""
+    """Settle what a client's table has; right after the takeover an old MAC says nothing.
+
+    Linux ignores an announcement for an entry that is younger than a second (`locktime`).
+    """
     client, taken_ns = last.source, takeover.taken.at_ns
     one = owed.owe(f"{takeover}: {client} has the new node's MAC")
     if last.mac is None:
@@ -137,7 +142,7 @@ def _settle_neighbour(owed: Obligations, takeover: Takeover, last: NeighbourSeen
         return
     why = f"{takeover}: {client} still has {last.mac} for the virtual IP, not {takeover.peer.mac}"
     known = last.mac == takeover.peer.mac
-    if not known and last.moment.earliest_ns < taken_ns + int(ANNOUNCE_TWICE_S * NS):
+    if not known and last.moment.earliest_ns < taken_ns + int(TOLD_S * NS):
         read_s = (last.at_ns - taken_ns) / NS
         one.doubt(f"{why}: read {read_s:.1f} s after it took over, and not later", last.place)
     else:
