@@ -57,7 +57,7 @@ class CommandResult:
 
 
 class _Boot:
-    """A machine that boots, by its console, of which the kernel's silence is no good sign."""
+    """A machine's boot, watched by its console: whether its kernel has stopped in it."""
 
     def __init__(self, name: str, console: Callable[[], str]) -> None:
         self._name = name

@@ -122,9 +122,8 @@ def _owe_standing(
             span = last.at_ns if last else during.from_ns, begun_ns
             missed(one, why, max(span[1] - span[0], 1) / NS, span, whose, seen.late, place)
         if longest_s > PING_RESTART_S:
-            why, excess_s = f"{attempt.name}: nothing for {longest_s:.1f} s", longest_s
-            span = since_ns, until_ns
-            missed(one, why, excess_s - PING_RESTART_S, span, whose, seen.late, place)
+            why, span = f"{attempt.name}: nothing for {longest_s:.1f} s", (since_ns, until_ns)
+            missed(one, why, longest_s - PING_RESTART_S, span, whose, seen.late, place)
         owed.tell(f"{service.client} stood still for {longest_s:.1f} s at most")
 
 

@@ -120,8 +120,8 @@ def judge_unused(said: str, service: Service, during: Window, one: Obligation) -
 
 def _judge_unseen(said: str, service: Service, own: Window, one: Obligation) -> None:
     """Judge by the wire alone what nobody looked at before something else ended the tunnel."""
-    until_ns = own.until_ns
-    judge_unused(said, service, Window(max(own.from_ns, until_ns - _IN_USE_NS), until_ns), one)
+    in_use = Window(max(own.from_ns, own.until_ns - _IN_USE_NS), own.until_ns)
+    judge_unused(said, service, in_use, one)
     one.doubt(f"nobody looked whether {said} before {service.client} was sent away, or in again")
 
 

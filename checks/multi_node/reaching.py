@@ -107,7 +107,7 @@ def judge_knock(
 def _stalled(event: PortsKnocked, found: Collection[str], seen: Knocks) -> str | None:
     """Say what kept a node from answering a knock until the end, if something did.
 
-    It says nothing by "silent": it was refused, or the node ran for some of that time.
+    None where it was refused, or where the node ran for long enough to answer.
     """
     if "prohibited" in found:
         return None
