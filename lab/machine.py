@@ -1,17 +1,15 @@
 """One machine of a lab, as seen over its management connection.
 
-One paramiko connection a machine, over a forwarded loopback port that stays up when the wire is
-cut. The host key is pinned through the seed: nothing is trusted on first use. Power lies with the
-hypervisor; a machine finds its way back after a reboot.
+That is over a forwarded loopback port, which stays up when the wire is cut. The host key is pinned
+through the seed: nothing is trusted on first use. Power lies with the hypervisor; a machine finds
+its way back after a reboot.
 """
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,21 +21,18 @@ from testinfra.host import Host
 
 from lab import agent
 from lab.agent import Agent, read_answer
+from lab.boot import Boot
 from lab.clock import ClockOffset
-from lab.console import ends_in_kernel
-from lab.errors import CommandFailed, DeadlinePassed, MachineError, MachineHung, ScenarioError
+from lab.connection import Connection
+from lab.errors import CommandFailed, DeadlinePassed, MachineError, ScenarioError
 from lab.hypervisor import Hypervisor
 from lab.quiet import busy
-from lab.ssh import Way, exchange
+from lab.ssh import Way
 from lab.timing import Kind, spending
 from lab.wait import Deadline, until
 
 _ABSENT = 44  # our own status for "no such file", apart from what `cat` may end with
-_SESSIONS = 8  # commands at once; OpenSSH's sshd refuses the eleventh (MaxSessions)
-_LOGINS = 3  # tries: a guest that has much to do at once leaves a login stuck at times
-_GRACE = 5  # seconds past its deadline after which a command's connection is given up
 _AGENT_ANSWERS_S = 2.0  # one that has answered since the thaw; later it is taken for gone
-_SILENT_S = 30.0  # a kernel that boots says something sooner; scales as all waits of the lab
 
 
 @dataclass(frozen=True)
@@ -54,27 +49,6 @@ class CommandResult:
     def output(self) -> str:
         """Standard output and standard error, one after the other."""
         return self.stdout + self.stderr
-
-
-class _Boot:
-    """A machine's boot, watched by its console: whether its kernel has stopped in it."""
-
-    def __init__(self, name: str, console: Callable[[], str]) -> None:
-        self._name = name
-        self._console = console
-        self._said = ""
-        self._patience = Deadline(_SILENT_S, "")
-
-    def look(self) -> None:
-        """Raise MachineHung when its kernel has said the last for so long."""
-        said = self._console()
-        if said != self._said:
-            self._said, self._patience = said, Deadline(_SILENT_S, "")
-        elif self._patience.passed and ends_in_kernel(said):
-            raise MachineHung(
-                f"{self._name}: its kernel stopped as it booted, and said nothing more for"
-                f" {self._patience.seconds:.0f} s; its console ends with:\n{said}"
-            )
 
 
 class Machine:
@@ -98,11 +72,9 @@ class Machine:
         self._console = console
         self.channel: Path | None = None
         """The socket of the agent that is known to run in the machine; None without one."""
-        self._client: paramiko.SSHClient | None = None
-        self._connecting = threading.Lock()
+        self._connection = Connection(name, access, console)
         self.given_up = False
         """Whether `give_up` was called: every wait for this machine ends."""
-        self._sessions = threading.BoundedSemaphore(_SESSIONS)
 
     def __repr__(self) -> str:
         return f"<Machine {self.name} at {self.access}>"
@@ -175,7 +147,7 @@ class Machine:
         busy host, that was seen once in some twenty boots.
         """
         refusal = "it was never tried"
-        boot = _Boot(self.name, self._console)
+        boot = Boot(self.name, self._console)
 
         def answers() -> bool:
             nonlocal refusal
@@ -183,7 +155,7 @@ class Machine:
                 raise MachineError(f"{self.name} was given up")
             self.disconnect()
             try:
-                self._connected(patience=10)
+                self._connection.open(patience=10)
             except (OSError, paramiko.SSHException, EOFError) as error:
                 refusal = repr(error)
                 boot.look()
@@ -201,9 +173,7 @@ class Machine:
 
     def disconnect(self) -> None:
         """Close the connection; the next command opens another."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._connection.close()
 
     def clock(self) -> ClockOffset:
         """Measure how far the machine's clock is behind this host's: by its agent, or a command.
@@ -327,91 +297,12 @@ class Machine:
             raise ScenarioError(f"{self.name} was reached without its hypervisor: no power switch")
         return self._hypervisor
 
-    def _logged_in(self, deadline: Deadline) -> paramiko.Transport:
-        """Return the connection; a login that gets stuck is given up and begun anew."""
-        for left in reversed(range(_LOGINS)):
-            try:
-                return self._connected()
-            except (EOFError, TimeoutError, paramiko.SSHException) as error:
-                hopeless = isinstance(error, paramiko.BadHostKeyException)
-                if hopeless or not left or deadline.passed:
-                    raise
-        raise AssertionError("the last try has returned or raised")
-
-    def _connected(self, patience: float = 20) -> paramiko.Transport:
-        with self._connecting:
-            client = self._client
-            if client is not None:
-                transport = client.get_transport()
-                if transport is not None and transport.is_active():
-                    return transport
-                client.close()
-            client = self._client = self.access.connect(patience)
-            transport = client.get_transport()
-        if transport is None:
-            raise EOFError("the connection closed at once")
-        return transport
-
     def _execute(
         self, command: str, stdin: bytes | None, timeout: float
     ) -> tuple[int, bytes, bytes]:
         with busy(self._lab):
-            return self._execute_now(command, stdin, timeout)
-
-    def _execute_now(
-        self, command: str, stdin: bytes | None, timeout: float
-    ) -> tuple[int, bytes, bytes]:
-        deadline = Deadline(timeout, f"`{command}` on {self.name}")
-        try:
-            with spending(Kind.COMMAND), self._session(deadline) as channel:
-                channel.exec_command(self.access.as_root(command))
-                return exchange(channel, stdin, deadline)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            deadline.check(f"the machine does not answer: {error!r}")
-            raise MachineError(
-                f"{self.name}: the SSH connection broke during `{command}`: {error!r}",
-                hint=f"its console ends with:\n{self._console()}",
-            ) from error
-
-    @contextlib.contextmanager
-    def _session(self, deadline: Deadline) -> Iterator[paramiko.Channel]:
-        """Open a channel; a connection that a reboot has cut is opened anew, once."""
-        while not self._sessions.acquire(timeout=deadline.left):
-            deadline.check(f"{_SESSIONS} other commands still run")
-        try:
-            transport = self._logged_in(deadline)
-            try:
-                channel = _open(transport, deadline)
-            except paramiko.ChannelException:  # refused over a sound connection
-                raise
-            except (OSError, EOFError, paramiko.SSHException):
-                transport.close()
-                deadline.check("the machine does not answer")
-                transport = self._logged_in(deadline)
-                channel = _open(transport, deadline)
-            with contextlib.closing(channel), _given_up(transport, deadline):
-                yield channel
-        finally:
-            self._sessions.release()
-
-
-def _open(transport: paramiko.Transport, deadline: Deadline) -> paramiko.Channel:
-    return transport.open_session(timeout=min(30.0, max(0.1, deadline.left)))
-
-
-@contextlib.contextmanager
-def _given_up(transport: paramiko.Transport, deadline: Deadline) -> Iterator[None]:
-    """Close the connection when the deadline lies well behind and the block has not ended.
-
-    paramiko waits without end for a machine that is paused between two packets.
-    """
-    guard = threading.Timer(deadline.left + _GRACE, transport.close)
-    guard.daemon = True
-    guard.start()
-    try:
-        yield
-    finally:
-        guard.cancel()
+            deadline = Deadline(timeout, f"`{command}` on {self.name}")
+            return self._connection.execute(command, stdin, deadline)
 
 
 def _as_bytes(content: str | bytes | None) -> bytes | None:

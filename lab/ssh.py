@@ -1,7 +1,7 @@
 """SSH as the lab speaks it: one pinned connection, and one command's conversation over it.
 
 `Way` is how a machine is reached, whichever machine; `Access` that of a lab's own. Knows neither
-machines nor power; what a broken connection means is for `lab.machine` to say.
+machines nor power; what a broken connection means is for `lab.connection` to say.
 """
 
 from __future__ import annotations

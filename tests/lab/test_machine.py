@@ -227,7 +227,7 @@ def test_a_connection_that_breaks_during_a_command_shows_the_console(
 def test_a_machine_that_stops_answering_is_given_up_after_the_deadline(
     machine: Machine, server: SshServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.machine._GRACE", 0.1)
+    monkeypatch.setattr("lab.connection._GRACE", 0.1)
     machine.run("true")
     server.listening.clear()
     with pytest.raises(DeadlinePassed, match="`true` on node-a: the machine does not answer"):
@@ -286,7 +286,7 @@ def test_waiting_for_a_silent_machine_names_the_reason_and_the_console(server: S
 def test_a_machine_whose_kernel_stopped_as_it_booted_is_not_waited_for(
     server: SshServer, monkeypatch: pytest.MonkeyPatch, said: str, error: type[DeadlinePassed]
 ) -> None:
-    monkeypatch.setattr("lab.machine._SILENT_S", 0.1)
+    monkeypatch.setattr("lab.boot._SILENT_S", 0.1)
     wrong = dataclasses.replace(server.access, host_key=KeyPair.generate().public)
     waiting = Machine("node-a", wrong, console=lambda: said)
     with pytest.raises(DeadlinePassed) as caught:
