@@ -11,10 +11,10 @@ from pathlib import Path
 from tests.checks.cases.row import FAIL, UNKNOWN, row
 from tests.checks.failover.crashes import crashed, never_left
 from tests.checks.failover.recording import ADDRESS, MAC, VIRTUAL_IP, Run, stamp, takeover
-from tests.checks.failover.test_aftermath import carried, tunnels
 from tests.checks.failover.test_data_loss import WRITTEN, seen_on, values, written
 from tests.checks.failover.test_syncing import synced
 from tests.checks.failover.test_tokens import EXPIRED, WRONG_SECRET, logged, resumed, tried
+from tests.checks.failover.tunnels import carried, tunnels
 
 NO_TAKEOVER = "no fault was recorded that calls for a takeover"
 

@@ -17,10 +17,10 @@ from tests.checks.failover.recording import (
     takeover,
 )
 from tests.checks.failover.strangers import from_address, tagged
-from tests.checks.failover.test_aftermath import carried, served, tunnels
 from tests.checks.failover.test_keepalived import keepalived
 from tests.checks.failover.test_returning import loop, other_virtual_ip, returned
 from tests.checks.failover.test_serving import serving
+from tests.checks.failover.tunnels import carried, served, tunnels
 from tests.checks.protocols import encoder
 
 

@@ -14,10 +14,10 @@ from checks.engine.verdict import Status
 from tests.checks.failover.parted import platforms, split
 from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, steady, stopped, takeover
 from tests.checks.failover.strangers import STRANGERS
-from tests.checks.failover.test_aftermath import tunnels
 from tests.checks.failover.test_returning import failback, loop, returned
 from tests.checks.failover.test_serving import serving
 from tests.checks.failover.test_vhids import moved, neighbours
+from tests.checks.failover.tunnels import tunnels
 from tests.checks.protocols import encoder
 
 

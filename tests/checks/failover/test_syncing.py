@@ -9,7 +9,7 @@ import pytest
 from checks.failover.syncing import SYNCED
 from tests.checks.failover.crashes import busy, crashed, crashed_twice, never_left, unheard
 from tests.checks.failover.recording import Run, passes, rejects, unsure
-from tests.checks.failover.test_aftermath import served
+from tests.checks.failover.tunnels import served
 
 REQUIREMENTS = ["FO-32", "FO-33", "FO-34", "FO-35", "FO-40"]
 AFTER_A_TAKEOVER = REQUIREMENTS[1:]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.checks.failover.crashes import crashed, crashed_twice, never_left, unheard
 from tests.checks.failover.recording import Run, passes, rejects, unsure
-from tests.checks.failover.test_aftermath import served
+from tests.checks.failover.tunnels import served
 
 REQUIREMENTS = ["FO-36", "FO-37", "FO-38"]
 EXPIRED = "--auth-gen-token: auth-token from client expired"

@@ -1,0 +1,180 @@
+"""FO-39, FO-49: how long a takeover keeps clients waiting, inside and beyond the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from checks.engine.in_time import Span, Watch, owe_in_time
+from checks.engine.lateness import explain
+from checks.engine.obligations import Obligation, Obligations
+from checks.engine.registry import check
+from checks.failover import whole_run
+from checks.failover.claims import Claim, claims
+from checks.failover.pair import Node
+from checks.failover.recorded import Recorded
+from checks.failover.takeover import RESTART, Takeover, takeovers
+from checks.protocols import budgets
+from checks.protocols.budgets import Budget
+from evidence import packets
+from evidence.events.takeover import TunnelCarried, TunnelWatched
+from evidence.moment import NS
+from evidence.scenario import Evidence
+
+OUTSIDE = "outside"
+"""FO-49: a client beyond the gateway."""
+TUNNEL_STAYS_S = 4.0
+"""A tunnel that is back carries traffic so long after its first packet, at the least: it is looked
+at 5 s later, and a client asks twice a second."""
+OPENVPN = {"udp": (packets.UDP, 1194), "tcp": (packets.TCP, 443)}
+"""IP protocol and port that tunnels are served from; TCP 943 is the web service's alone."""
+SERVED_WITHIN_S = 1.0
+"""How far from a tunnel's packet its server's may be seen: clocks are off, and frames late."""
+INTERRUPTED_S = 1.0
+"""What a busy host did for most of so long before a tunnel's packet may be why others were lost."""
+LIMITS: Mapping[str, Budget] = {
+    "udp": Budget(0, budgets.GUIDE_TUNNEL_UDP_S, "about a minute", "FO-39"),
+    "tcp": Budget(0, budgets.GUIDE_TUNNEL_TCP_S, "reset by the new node", "FO-39"),
+}
+
+
+@check("FO-39")
+def clients_are_back_within_about_a_minute(evidence: Evidence, owed: Obligations) -> None:
+    """Judge the interruption of each client after each takeover: UDP 75 s, TCP 15 s."""
+    owe_tunnels(owed, Recorded(evidence))
+
+
+@check("FO-49")
+def outside_clients_follow_the_virtual_ip(evidence: Evidence, owed: Obligations) -> None:
+    """Judge that clients beyond the gateway are back after each takeover, as those inside."""
+    owe_tunnels(owed, Recorded(evidence), OUTSIDE)
+
+
+def owe_tunnels(owed: Obligations, recorded: Recorded, client: str | None = None) -> None:
+    """Owe that each client whose tunnel was up before a fault is back in time, and stays.
+
+    Back is who is served by the new node; one that the old node goes on serving never left it.
+    """
+    watched = [
+        one for one in recorded.evidence.events(TunnelWatched) if client in (None, one.client)
+    ]
+    sent = [claim for claim in claims(recorded) if claim.service in OPENVPN.values()]
+    for takeover in takeovers(recorded, owed, but=(RESTART,)):
+        before = {_tunnel(one): one for one in watched if one.at_ns < takeover.injected.at_ns}
+        if not before:
+            owed.open(f"{takeover}: no tunnel{f' of an {client} client' if client else ''} was up")
+        for one in before.values():
+            _owe_tunnel(owed, recorded, takeover, one, sent)
+    whole_run.owe_one_master(owed, recorded)
+
+
+def _tunnel(one: TunnelWatched | TunnelCarried) -> tuple[str, str, str]:
+    """Say which tunnel it is: a machine may have several."""
+    return one.source, one.client, one.protocol
+
+
+def _owe_tunnel(
+    owed: Obligations,
+    recorded: Recorded,
+    takeover: Takeover,
+    watched: TunnelWatched,
+    sent: Sequence[Claim],
+) -> None:
+    """Owe that a client's traffic is back for good: by packets sent after the peer took over.
+
+    Each line is of the first packet after an interruption, but the last, which is of the last.
+    """
+    carried = [
+        one
+        for one in recorded.evidence.events(TunnelCarried, watched.source)
+        if _tunnel(one) == _tunnel(watched)
+        and one.at_ns <= takeover.until_ns
+        and one.moment.earliest_ns > takeover.injected.latest_ns
+        and min(one.at_ns, one.sent_ns or one.at_ns) - one.uncertainty_ns > takeover.taken.at_ns
+    ]
+    firsts = [one for one in carried if one.at_ns < carried[-1].at_ns] or carried
+    places = (*takeover.places, watched.place, *(one.place for one in firsts[-1:]))
+    what = f"{takeover}: the tunnel of {watched.source} carrying traffic again"
+    # A tunnel's name is not its machine's; all but the old node are on its way.
+    whose = {one.of for one in recorded.lateness} - {takeover.victim.name}
+    start, due = takeover.injected, takeover.taken
+    watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
+    back, excuses = _back(watch, firsts, LIMITS[watched.protocol])
+    measured = None if back is None else Span(start, back.moment)
+    owe_in_time(owed, watch, measured, LIMITS[watched.protocol])
+    if measured is None:
+        return
+    owed.tell(f"{watched.source} ({watched.protocol}): back after {measured.seconds:.1f} s")
+    one = owed.owe(f"{takeover}: the tunnel of {watched.source} served by {takeover.peer.name}")
+    for line in carried:
+        _settle_served(one, recorded, takeover, line, sent)
+    stays = owed.owe(f"{what}, for good")
+    stayed_s = (carried[-1].at_ns - firsts[-1].at_ns) / NS
+    if stayed_s < TUNNEL_STAYS_S:
+        stays.doubt(f"{what}: seen for {stayed_s:.1f} s only, {TUNNEL_STAYS_S:.0f} s are needed")
+    for excuse in excuses:
+        stays.late(excuse, *places)
+    stays.met(*(line.place for line in carried))
+
+
+def _back(
+    watch: Watch, firsts: Sequence[TunnelCarried], limit: Budget
+) -> tuple[TunnelCarried | None, list[str]]:
+    """Find since when a client is back, and which interruptions since then a busy host explains.
+
+    How long one was is not recorded: what kept the packets right before its end may explain it. One
+    after which the client was back in time needs no explanation.
+    """
+    left, excuses = list(firsts), []
+    while len(left) > 1 and Span(watch.start, left[-1].moment).seconds > limit.maximum_s:
+        span = left[-1].at_ns - int(INTERRUPTED_S * NS), left[-1].at_ns
+        excuse = explain(INTERRUPTED_S, span, watch.whose, watch.late)
+        if excuse is None:
+            break
+        after_s = Span(watch.start, left.pop().moment).seconds
+        excuses.append(f"{watch.what}: interrupted until {after_s:.1f} s, but {excuse}")
+    return (left[-1] if left else None), excuses
+
+
+def _settle_served(
+    one: Obligation,
+    recorded: Recorded,
+    takeover: Takeover,
+    line: TunnelCarried,
+    sent: Sequence[Claim],
+) -> None:
+    """Settle who served a tunnel's packet, by what OpenVPN sent from the virtual IP around it.
+
+    Where nobody did, and the old node's OpenVPN sent from its own address, the client is still its.
+    """
+    old, new, slack_ns = takeover.victim, takeover.peer, int(SERVED_WITHIN_S * NS)
+    since_ns = min(line.at_ns, line.sent_ns or line.at_ns) - line.uncertainty_ns - slack_ns
+    span = max(since_ns, takeover.taken.at_ns), line.moment.latest_ns + slack_ns
+    near = [claim for claim in sent if span[0] <= claim.at_ns <= span[1]]
+    by, service = {claim.who for claim in near}, OPENVPN[line.protocol]
+    alike = {claim.who for claim in near if claim.service == service}
+    what = f"{takeover}: the tunnel of {line.source} carrying traffic again"
+    if new.name not in alike and _serves_by_own_address(recorded, old, span, service):
+        one.broken(f"{what}: served by {old.name}, from its own address", recorded.wire)
+    elif new.name in by:
+        one.met(recorded.wire)
+    else:
+        others = f", only by {' and '.join(sorted(by))}" if by else ""
+        why = f"{what}: nothing was sent from the virtual IP by the new node{others}"
+        one.doubt(why, recorded.wire)
+
+
+def _serves_by_own_address(
+    recorded: Recorded, node: Node, span: tuple[int, int], service: tuple[int, int]
+) -> bool:
+    """Tell whether a service of a node sent something from the node's own address in a span."""
+    sent = (
+        packets.parse(frame.data)
+        for frame in recorded.evidence.frames()
+        if span[0] <= frame.at_ns <= span[1] and frame.interface == node.port and frame.passed
+    )
+    return any(
+        packet is not None
+        and packet.source == node.address
+        and (packet.protocol, packet.source_port) == service
+        for packet in sent
+    )
