@@ -1,6 +1,7 @@
 """MN-01: static addresses and names. MN-21: the records of the shared name, and what they lead to.
 
-A machine may be looked at more than once: what is shown must be right every time.
+A machine may be looked at more than once: what is shown must be right every time. A name that led
+to nothing may be one for which the DNS server did not run: see `unanswered`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,15 @@ from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES, RECORD_TYPE
 from checks.multi_node.traffic import traffic
 from checks.multi_node.tunnels import judge_way, owe_looks, owe_ways, visits
+from checks.multi_node.unanswered import judge_unanswered
 from evidence.events.multi_node import InterfacesShown, NamesAnswered
+from evidence.events.run import HostLate
 from evidence.scenario import Evidence
+
+_WAITED_S = 15.0
+"""dig waits so long for an answer to one question: three times 5 s."""
+_RECORDED_S = 30.0
+"""The other questions take less than that, and so does it to record the answers."""
 
 
 @check("MN-01")
@@ -27,17 +35,21 @@ def addresses_and_names(evidence: Evidence, owed: Obligations) -> None:
         for family in FAMILIES:
             address, bits = host.address(family), host.bits[family]
             one = owed.owe(f"{machine} has {address}/{bits}, static and up")
-            for event in shown:
-                _judge_address(event, address, bits, one)
-            for event in evidence.events(InterfacesShown):
-                if event.source != machine and _holds(event, address):
-                    one.broken(f"{event.source} has {address}, too: it is {machine}'s", event.place)
+            for look in shown:
+                _judge_address(look, address, bits, one)
+            for look in evidence.events(InterfacesShown):
+                if look.source != machine and _holds(look, address):
+                    one.broken(f"{look.source} has {address}, too: it is {machine}'s", look.place)
         for other in site.hosts.values():
             for family in FAMILIES:
                 wanted = other.address(family)
                 one = owed.owe(f"{machine} resolves {other.fqdn} {RECORD_TYPE[family]}")
-                for place, got in _records(answered, other.fqdn, family):
-                    one.settle(got == (wanted,), f"{_told(one.what, got)}, not to {wanted}", place)
+                for event, got in _records(answered, other.fqdn, family):
+                    why = f"{_told(one.what, got)}, not to {wanted}"
+                    if got:
+                        one.settle(got == (wanted,), why, event.place)
+                    else:
+                        _judge_unresolved(event, why, evidence, site, one)
     owed.tell(f"{len(site.hosts)} machines were asked for their addresses and each other's names")
 
 
@@ -66,12 +78,32 @@ def _judge_address(event: InterfacesShown, address: str, bits: int, one: Obligat
 
 def _records(
     events: Iterable[NamesAnswered], name: str, family: int
-) -> Iterable[tuple[str, tuple[str, ...]]]:
-    """Yield what a question was answered with, each time that it was asked, and where it stands."""
+) -> Iterable[tuple[NamesAnswered, tuple[str, ...]]]:
+    """Yield what a question was answered with, each time that it was asked."""
     for event in events:
         for answer in event.answers:
             if (answer.name, answer.type) == (name, RECORD_TYPE[family]):
-                yield event.place, answer.addresses
+                yield event, answer.addresses
+
+
+def _judge_unresolved(
+    event: NamesAnswered, why: str, evidence: Evidence, site: Deployment, one: Obligation
+) -> None:
+    """Break an obligation by a name that led to nothing, unless the host explains it.
+
+    dig asks one question after the other, and waits for each.
+    """
+    waited_s = _WAITED_S * sum(not answer.addresses for answer in event.answers)
+    judge_unanswered(
+        one,
+        why,
+        event.at_ns,
+        (event.source, site.services.name),
+        evidence.events(HostLate),
+        event.place,
+        waited_s=waited_s,
+        recorded_s=waited_s + _RECORDED_S,
+    )
 
 
 def _told(what: str, addresses: Sequence[str]) -> str:
@@ -88,9 +120,12 @@ def shared_name(evidence: Evidence, owed: Obligations) -> None:
     for family in FAMILIES:
         kind = RECORD_TYPE[family]
         one = owed.owe(f"{site.shared_name} has one {kind} record a node")
-        for place, addresses in _records(answered, site.shared_name, family):
-            _judge_records(addresses, family, site, one)
-            one.met(place)
+        for event, addresses in _records(answered, site.shared_name, family):
+            if addresses:
+                _judge_records(addresses, family, site, one)
+                one.met(event.place)
+            else:
+                _judge_unresolved(event, f"{site.shared_name} has no {kind}", evidence, site, one)
     attempts = visits(evidence, site)
     owe_looks(evidence, owed)
     owe_ways(attempts, owed)

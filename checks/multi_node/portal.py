@@ -1,6 +1,7 @@
 """MN-02: the portal's certificate, for its name. MN-03: the printed credentials, and no others.
 
-What is tried more than once must go well every time.
+What is tried more than once must go well every time. Who got no answer of the portal may have
+waited for a machine that did not run: see `unanswered`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,17 @@ from cryptography import x509
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
-from checks.multi_node.deployment import deployment
+from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES
+from checks.multi_node.unanswered import is_silence, judge_unanswered
 from evidence.events.portal import PortalLogin, PortalShown
+from evidence.events.run import HostLate
 from evidence.scenario import Evidence
+
+_WAITED_S = 60.0
+"""curl waits so long for the page at `/`."""
+_RECORDED_S = 2 * _WAITED_S
+"""The certificate is asked for after that, and then both are recorded."""
 
 PORTAL = "/vpn-user-portal/"
 LEADS_ON = (301, 302, 307, 308)
@@ -37,10 +45,33 @@ def certificate_for_its_name(evidence: Evidence, owed: Obligations) -> None:
         leads = owed.owe(f"https://{name}/ leads to the portal {over}")
         for event in evidence.events(PortalShown, client):
             if event.family == family and urlsplit(event.url)[:3] == ("https", name, "/"):
+                if not event.status and is_silence(event.detail):
+                    _judge_silence(event, evidence, site, trusted, named, leads)
+                    continue
                 what = f"{client} does not verify the certificate {over}: {event.detail}"
                 trusted.settle(event.verified, what, event.place)
                 _judge_names(event, name, named)
                 _judge_answer(event, name, leads)
+
+
+def _judge_silence(
+    event: PortalShown, evidence: Evidence, site: Deployment, *all_of: Obligation
+) -> None:
+    """Break obligations by an answer that did not come, unless the host explains it."""
+    why = f"{event.source} got no answer of {event.url} over IPv{event.family}: {event.detail}"
+    whose = event.source, site.controller.name, site.services.name
+    late = evidence.events(HostLate)
+    for one in all_of:
+        judge_unanswered(
+            one,
+            why,
+            event.at_ns,
+            whose,
+            late,
+            event.place,
+            waited_s=_WAITED_S,
+            recorded_s=_RECORDED_S,
+        )
 
 
 def _judge_names(event: PortalShown, name: str, one: Obligation) -> None:

@@ -31,11 +31,13 @@ def judge_unanswered(
     late: Iterable[HostLate],
     place: str,
     *,
+    waited_s: float = ASKED_S,
     recorded_s: float = ASKED_S,
 ) -> None:
     """Break an obligation by an answer that did not come, unless the host explains it.
 
-    recorded_s: so long before it was recorded it may have been asked for.
+    waited_s: so long it was waited for. recorded_s: so long before it was recorded it may have been
+    asked for.
     """
     span = at_ns - round(recorded_s * NS), at_ns
-    missed(one, why, ASKED_S, span, {*whose, "wire"}, late, place)
+    missed(one, why, waited_s, span, {*whose, "wire"}, late, place)

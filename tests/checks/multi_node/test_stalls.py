@@ -10,8 +10,14 @@ from tests.checks.factories import Run
 from tests.checks.multi_node.access_runs import run_mn_10
 from tests.checks.multi_node.lateness import is_late, kept
 from tests.checks.multi_node.maintained import at, controller_lost, node_lost
-from tests.checks.multi_node.portal_runs import run_mn_16
-from tests.checks.multi_node.runs import judge_mutant, run_http, run_mn_23
+from tests.checks.multi_node.portal_runs import run_mn_02, run_mn_16
+from tests.checks.multi_node.runs import (
+    judge_mutant,
+    run_http,
+    run_mn_01,
+    run_mn_21,
+    run_mn_23,
+)
 from tests.checks.multi_node.test_afterwards import node_b_dies_again
 
 
@@ -51,13 +57,40 @@ def a_client_finds_no_node() -> Run:
     return run
 
 
+def names_without_answer() -> Run:
+    run = run_mn_01()
+    answered = run.find("names.answered", "client")
+    answered["at_ns"] = at(60)
+    for one in answered["answers"][:2]:
+        one["addresses"] = []
+    return run
+
+
+def shared_name_without_answer() -> Run:
+    run = run_mn_21()
+    answered = run.find("names.answered", "client")
+    answered["at_ns"] = at(60)
+    answered["answers"][-1]["addresses"] = []
+    return run
+
+
+def portal_without_answer() -> Run:
+    run = run_mn_02()
+    silent = {"verified": False, "certificate": "", "status": 0, "location": ""}
+    run.all("portal.shown")[1].update(silent, at_ns=at(90), detail="curl: (28) timed out")
+    return run
+
+
 SILENT: dict[str, tuple[Callable[[], Run], str, str, tuple[float, float]]] = {
+    "no machine's name is resolved": (names_without_answer, "MN-01", "services", (20, 60)),
+    "the shared name is not resolved": (shared_name_without_answer, "MN-21", "services", (20, 60)),
+    "the portal says nothing": (portal_without_answer, "MN-02", "controller", (20, 90)),
     "no name is resolved": (api_without_names, "MN-07", "services", (0, 90)),
     "no TLS comes about": (api_without_tls, "MN-07", "controller", (0, 90)),
     "the daemon says nothing": (daemon_is_silent, "MN-10", "node-b", (20, 60)),
     "the web server says nothing": (web_is_silent, "MN-16", "node-b", (20, 60)),
     "no node lets a client in": (a_client_finds_no_node, "MN-23", "node-b", (1, 64)),
-    "the shared name is not resolved": (
+    "no client that lost its node resolves the shared name": (
         lambda: node_lost(takes_s=1000, seconds=230),
         "MN-24",
         "services",
@@ -102,3 +135,10 @@ def test_a_refusal_is_an_answer_whoever_did_not_run(tmp_path: Path) -> None:
     for one in run.all("api.answered", "node-a"):
         one.update(status=0, body="", at_ns=at(90), detail="curl: (7) Connection refused")
     judge_mutant(kept(run, "controller", 0, 90), "MN-07", tmp_path)
+
+
+def test_names_that_led_to_nothing_for_longer_than_the_host_was_busy_are_rejected(
+    tmp_path: Path,
+) -> None:
+    run = kept(names_without_answer(), "services", 20, 40)  # dig waits for 15 s each
+    assert "resolves" in judge_mutant(run, "MN-01", tmp_path)
