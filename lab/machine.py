@@ -8,6 +8,7 @@ its way back after a reboot.
 from __future__ import annotations
 
 import shlex
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Machine:
         domain: str = "",
         definition: Callable[[], str] | None = None,
         console: Callable[[], str] = lambda: "",
+        given_up: threading.Event | None = None,
     ) -> None:
         self.name = name
         self.access = access
@@ -73,8 +75,7 @@ class Machine:
         self.channel: Path | None = None
         """The socket of the agent that is known to run in the machine; None without one."""
         self._connection = Connection(name, access, console)
-        self.given_up = False
-        """Whether `give_up` was called: every wait for this machine ends."""
+        self._given_up = given_up or threading.Event()
 
     def __repr__(self) -> str:
         return f"<Machine {self.name} at {self.access}>"
@@ -94,6 +95,15 @@ class Machine:
     def host(self) -> Host:
         """The machine as a testinfra host, over the same connection."""
         return Host(_TestinfraBackend(self))
+
+    def reached_by(self, access: Way) -> Machine:
+        """Return the same machine by another way, without its power; given up, both are."""
+        return Machine(self.name, access, console=self._console, given_up=self._given_up)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether `give_up` was called: every wait for this machine ends."""
+        return self._given_up.is_set()
 
     @property
     def is_on(self) -> bool:
@@ -216,7 +226,7 @@ class Machine:
 
     def give_up(self) -> None:
         """Make every wait for this machine end soon, in whichever thread it is."""
-        self.given_up = True
+        self._given_up.set()
         self.disconnect()
 
     def run(

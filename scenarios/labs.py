@@ -73,6 +73,8 @@ class _Place:
     """Whether it could be made before, in this run."""
     failure: LabError | None = None
     failed_scenarios: list[str] = field(default_factory=list)
+    left_up: list[str] = field(default_factory=list)
+    """Lines on the lab that was left up because a scenario failed in it."""
 
 
 class Labs:
@@ -133,11 +135,18 @@ class Labs:
         return running.name
 
     def discard(self, guide: str) -> None:
-        """Take the lab of `guide` down: the next scenario gets another."""
+        """Take the lab of `guide` down: the next scenario gets another.
+
+        The first one of a guide in which a scenario failed is left up, if `--keep` says so: what
+        went wrong there is what somebody wants to look at.
+        """
         place = self._places[guide]
         running, place.running, place.used = place.running, None, False
-        place.failed_scenarios.clear()
+        failed, place.failed_scenarios = place.failed_scenarios, []
         if running is None:
+            return
+        if failed and self._keep != "never" and not place.left_up:
+            place.left_up = self._leave_up(guide, running)
             return
         try:
             self._keep_consoles(running)
@@ -168,15 +177,19 @@ class Labs:
         return self._places[guide]
 
     def _is_kept(self, place: _Place) -> bool:
-        return self._keep == "always" or (self._keep == "failed" and bool(place.failed_scenarios))
+        failed = bool(place.failed_scenarios) and not place.left_up
+        return self._keep == "always" or (self._keep == "failed" and failed)
 
     def _end(self, guide: str, place: _Place) -> list[str]:
         if place.running is None or not self._is_kept(place):
             self.discard(guide)
-            return []
-        place.running.lab.keep()
-        self._keep_consoles(place.running)
-        return [f"{guide} is left up:", *how_to_look(place.running.lab.directory)]
+            return place.left_up
+        return [*place.left_up, *self._leave_up(guide, place.running)]
+
+    def _leave_up(self, guide: str, running: _Running) -> list[str]:
+        running.lab.keep()
+        self._keep_consoles(running)
+        return [f"{guide} is left up:", *how_to_look(running.lab.directory)]
 
     def _make_way(self, guide: str) -> None:
         """Take down what other guides have: memory may suffice for one lab only."""

@@ -26,6 +26,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sites", action="store_true", help="also tests/vm/test_site.py: minutes each")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _runs_of_tests_begin_quickly() -> Iterator[None]:
+    """Let the runs of pytest that tests start go without hypothesis's plugin.
+
+    It takes a third of a second to import, at the end of each of some hundred runs, and none of
+    them states a property.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+        yield
+
+
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     """Listen to where the test's time goes."""

@@ -35,7 +35,6 @@ from lab.lab import Lab, assembling
 from lab.machine import Machine
 from lab.progress import Progress
 from lab.quiet import busy
-from lab.state import LabState
 from lab.topology import MachineSpec, Topology, check_memory
 
 _TEMPLATE = "template"
@@ -173,7 +172,8 @@ def _become_now(lab: Lab, machine: Machine, template: Checkpoint, script: str) -
     lab.start_machine(spec, lambda: lab.hypervisor.restore(saved, moved_xml(own, placed())))
     saved.unlink()
     lab.hypervisor.resume(machine.name)
-    with _as_template(lab.state, machine.name, template) as guest:
+    # Not `machine`: where somebody took its port, the lab has another one by now.
+    with _as_template(lab, lab.machines[machine.name], template) as guest:
         channel = placed().channel if template.manifest.agents else None
         greet(guest, channel)
         bring_to_the_present(guest, channel)
@@ -183,10 +183,9 @@ def _become_now(lab: Lab, machine: Machine, template: Checkpoint, script: str) -
     lab.machines[machine.name].wait_until_up(60)
 
 
-def _as_template(state: LabState, name: str, template: Checkpoint) -> Machine:
-    """Return the guest as it still is: with the template's keys."""
-    placed = state.machines[name].model_copy(
-        update={"host_key": template.manifest.host_keys[_TEMPLATE]}
-    )
-    as_it_was = state.model_copy(update={"machines": {name: placed}})
-    return Machine(name, layout.access(template.directory, as_it_was, name))
+def _as_template(lab: Lab, machine: Machine, template: Checkpoint) -> Machine:
+    """Return a machine as the guest that it still is: with the template's keys."""
+    host_key = template.manifest.host_keys[_TEMPLATE]
+    placed = lab.state.machines[machine.name].model_copy(update={"host_key": host_key})
+    as_it_was = lab.state.model_copy(update={"machines": {machine.name: placed}})
+    return machine.reached_by(layout.access(template.directory, as_it_was, machine.name))

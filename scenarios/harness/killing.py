@@ -177,9 +177,15 @@ def _mentions(pid: int, needle: bytes) -> str:
         if (about / "stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X"):
             return ""
         told = (about / "cmdline").read_bytes()
-        open_files = (os.fsencode(fd.readlink()) for fd in (about / "fd").iterdir())
-        if needle in b"\0".join((told, (about / "environ").read_bytes(), *open_files)):
+        if needle in b"\0".join((told, (about / "environ").read_bytes(), *_open_files(about))):
             return told.replace(b"\0", b" ").decode(errors="replace")[:200]
     except OSError:
         pass
     return ""
+
+
+def _open_files(about: Path) -> Iterator[bytes]:
+    """Yield what a process has open, but for what it closes meanwhile: that hides nothing else."""
+    for descriptor in (about / "fd").iterdir():
+        with suppress(FileNotFoundError):
+            yield os.fsencode(descriptor.readlink())

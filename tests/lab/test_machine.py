@@ -315,6 +315,16 @@ def test_waiting_for_a_machine_that_was_given_up_ends(machine: Machine) -> None:
         machine.wait_until_up(3600)
 
 
+def test_who_gives_up_a_machine_gives_it_up_by_every_way(
+    machine: Machine, server: SshServer
+) -> None:
+    """Ctrl-C in a cold start: what the machine still is has other keys, and is waited for."""
+    another = machine.reached_by(dataclasses.replace(server.access, key=Path("/nonexistent")))
+    machine.give_up()
+    with pytest.raises(MachineError, match="node-a was given up"):
+        another.wait_until_up(3600)
+
+
 def test_a_command_and_the_log_in_it_takes_are_told_apart(
     machine: Machine, recorder: Recorder
 ) -> None:

@@ -298,13 +298,31 @@ def test_keeping_failed_leaves_up_only_where_a_scenario_failed(
     assert [lab.state for lab in world.made] == ["down", "kept"]
 
 
-def test_a_failure_in_a_lab_that_is_gone_keeps_no_other_up(world: World, evidence: Path) -> None:
-    labs = making(world, evidence, "failed")
+@pytest.mark.parametrize("keep", ["failed", "always"])
+def test_a_lab_that_a_failed_scenario_spoiled_is_left_up_the_first_of_its_guide(
+    world: World, evidence: Path, keep: Keep
+) -> None:
+    labs = making(world, evidence, keep)
+    for failed in (False, True, True):
+        labs.get("multi_node")
+        if failed:
+            labs.note_failure("multi_node", "test_one")
+        labs.discard("multi_node")
+    labs.get("failover")
+    left_up = ["multi_node is left up:", "look at lab-2"]
+    left_up += ["failover is left up:", "look at lab-4"] if keep == "always" else []
+    assert labs.end() == left_up
+    states = ["down", "kept", "down", "kept" if keep == "always" else "down"]
+    assert [lab.state for lab in world.made] == states
+
+
+def test_a_failure_in_a_lab_that_is_gone_keeps_no_other_up(labs: Labs, world: World) -> None:
     labs.get("multi_node")
     labs.note_failure("multi_node", "test_one")
     labs.discard("multi_node")
     labs.get("multi_node")
     assert labs.end() == []
+    assert [lab.state for lab in world.made] == ["down", "down"]
 
 
 @pytest.fixture
