@@ -148,7 +148,8 @@ def _up(options: argparse.Namespace) -> None:
     accelerator = choose(options.accel)
     guide = _guide(options, chosen.name, progress.say)
     require_fit(guide.software, chosen.name)
-    image = prepare(options.image, progress=progress, sets=guide.software.package_sets)
+    sets = guide.software.package_sets
+    image = prepare(options.image, progress=progress, sets=sets, accelerator=accelerator)
     progress.say(f"{accelerator}; image {image}")
     deployer = Deployer(
         guide,

@@ -214,8 +214,11 @@ class Deployer:
             with spending(Kind.PROVISION):
                 self._go_through(lab, plan, reached, notes)
             self.secrets.update(notes.secrets())
-        except BaseException:
-            lab.down()
+        except BaseException as error:
+            try:
+                lab.down()
+            except LabError as left:
+                error.add_note(f"what was made for it was not all removed: {left}")
             raise
         return lab
 

@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from lab.accelerator import Accelerator, qemu_program
+from lab.accelerator import WITH_ITS_PARENT, Accelerator, qemu_program
 from lab.cache import content_key, locked
 from lab.console import last_lines, tail
 from lab.errors import ImageError
@@ -36,7 +36,7 @@ _COMMON = """
 """
 _EL9 = """
     python3-mod_wsgi python3-cryptography python3-flask iptables-nft-services
-    nftables policycoreutils-python-utils conntrack-tools
+    nftables policycoreutils-python-utils conntrack-tools ucarp
 """
 _EL7 = """
     mod_wsgi python36-cryptography python36-flask python36-mod_wsgi
@@ -44,28 +44,23 @@ _EL7 = """
 """
 
 
-# sets of packages of their own, by name; see debian.toml
-_SETS = {"genuine": "php-fpm php-mbstring php-opcache pwgen chrony"}
+# sets of packages of their own, by name; see debian.toml. PHP's sodium is EPEL's, not RHEL's.
+_SETS = {"genuine": "php-fpm php-mbstring php-opcache php-sodium pwgen chrony"}
 
 
 def plan(release: int, sets: tuple[str, ...] = ()) -> list[str]:
     """Return the shell commands that prepare CentOS `release` (7 or 9), in order."""
     return [
         *(_archives_of_7() if release == 7 else _archives_of_9()),
-        *(
-            [f"yum -y install {_words(_COMMON + _EL7)}"]
-            if release == 7
-            else [
-                f"dnf -y install {_words(_COMMON + _EL9)}",
-                # not known to be in EPEL 9: the failover guide can use keepalived instead
-                "dnf -y install ucarp || true",
-            ]
-        ),
+        f"yum -y install {_words(_COMMON + (_EL7 if release == 7 else _EL9))}",
         *(f"yum -y install {_SETS[name]}" for name in sets),
         *(_settled_9() if release == 9 else []),
         # the guides' own steps start what they need; their iptables files exclude firewalld
         "systemctl disable httpd named keepalived iptables ip6tables crond || true",
         "systemctl disable --now firewalld && systemctl mask firewalld || true",
+        # a guest that crashes stays so: no kernel is kept in reserve, which would take memory, too
+        "grubby --update-kernel=ALL --remove-args=crashkernel || true",
+        "systemctl disable kdump || true",
         # each guest gets its identity from its own seed
         "rm -f /etc/ssh/ssh_host_* && : > /etc/machine-id",
         "cloud-init clean --logs || rm -rf /var/lib/cloud/*",
@@ -82,7 +77,8 @@ def seed_files(release: int, sets: tuple[str, ...] = ()) -> dict[str, bytes]:
     told = f"while IFS= read -r line; do printf '{SAID}%s\\n' \"$line\" > {CONSOLE}; done"
     user_data = {
         "write_files": [{"path": SCRIPT, "permissions": "0700", "content": script + "\n"}],
-        "runcmd": [f"{SCRIPT} 2>&1 | {told}; rm -f {SCRIPT}; poweroff"],
+        # At once: what cloud-init does last would make again what the script has cleaned of it.
+        "runcmd": [f"{SCRIPT} 2>&1 | {told}; rm -f {SCRIPT}; sync; poweroff -f"],
     }
     network = {
         "version": 2,
@@ -99,6 +95,7 @@ def seed_files(release: int, sets: tuple[str, ...] = ()) -> dict[str, bytes]:
 def command(disk: Path, seed: Path, console: Path, accelerator: Accelerator) -> list[str]:
     """Return the QEMU command of the preparing boot; its NIC reaches out, as the user does."""
     return [
+        *WITH_ITS_PARENT,
         qemu_program(),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-machine", "q35", "-accel", accelerator.name, "-cpu", accelerator.cpu_model),

@@ -69,7 +69,8 @@ def build(recipe: Recipe, source: Source, root: Path, committed: int, target: Pa
     """Make a deb of the staged `root` in the directory `target`; the same bytes each time."""
     kib = sum(-(-path.lstat().st_size // 1024) for path in root.rglob("*") if path.is_file())
     told = root / "DEBIAN"
-    told.mkdir(mode=0o755)
+    told.mkdir()
+    told.chmod(0o755)  # whatever the umask: dpkg-deb insists
     (told / "control").write_text(control(recipe, source, kib))
     if recipe.configuration:
         (told / "conffiles").write_text("".join(f"{path}\n" for path in recipe.configuration))

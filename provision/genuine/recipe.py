@@ -63,7 +63,7 @@ EL = System(
     daemon_environment="/etc/sysconfig/vpn-daemon",
     daemon_keys="/etc/pki/vpn-daemon",
     units="/usr/lib/systemd/system",
-    php=("php-cli", "php-json", "php-mbstring", "php-pdo"),
+    php=("php-cli", "php-json", "php-mbstring", "php-pdo", "php-sodium"),
 )
 
 

@@ -153,6 +153,7 @@ def _api(system: System) -> Recipe:
             Owned("/etc/vpn-server-api", 0o750, "root", web),
             Owned("/var/lib/vpn-server-api", 0o700, web, web),
         ),
+        afterwards=_written_by_web(system, "/var/lib/vpn-server-api"),
     )
 
 
@@ -224,5 +225,16 @@ def _portal(system: System) -> Recipe:
             Owned("/etc/vpn-user-portal", 0o750, "root", web),
             Owned("/var/lib/vpn-user-portal", 0o700, web, web),
         ),
-        afterwards=("/usr/bin/vpn-user-portal-generate-oauth-key",),
+        afterwards=(
+            *_written_by_web(system, "/var/lib/vpn-user-portal"),
+            "/usr/bin/vpn-user-portal-generate-oauth-key",
+        ),
     )  # fmt: skip
+
+
+def _written_by_web(system: System, directory: str) -> tuple[str, ...]:
+    """Return what lets a confined web server write to a directory, as the published RPMs do it."""
+    if system.family != "el":
+        return ()
+    labelled = f"semanage fcontext -a -t httpd_sys_rw_content_t '{directory}(/.*)?'"
+    return f"{labelled} 2>/dev/null || :", f"restorecon -R {directory} || :"

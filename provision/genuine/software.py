@@ -97,13 +97,14 @@ def of_guide(guide: str, chosen: Software, *, licence_accepted: bool = False) ->
 def require_fit(software: Software, image: str) -> None:
     """Raise ImageError when `software` is known not to run on guests of `image`."""
     has = platform_of(image).python
-    if software.is_genuine or has >= _DROP_IN_TAKES:
+    if has >= _DROP_IN_TAKES:
         return
     has_, takes = (".".join(map(str, version)) for version in (has, _DROP_IN_TAKES))
+    why = f"Python {has_}, and the drop-in software takes {takes}"
+    if software.is_genuine:  # the only such guest is CentOS 7's
+        why = "PHP 5.4, and the libraries that the genuine software is pinned to take 7.0"
     raise ImageError(
-        f"guests of {image} have Python {has_}, and the drop-in software takes {takes}",
-        hint="use --image=centos-stream-9 or debian-12; the multi-node guide alone can be followed "
-        "with --software=genuine",
+        f"guests of {image} have {why}", hint="use --image=centos-stream-9 or debian-12"
     )
 
 

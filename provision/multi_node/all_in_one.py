@@ -58,9 +58,8 @@ def steps(site: Site, platform: Platform, *, genuine: bool = False) -> list[Step
 
 def _amended(platform: Platform) -> tuple[Action, ...]:
     directory = f"{HOME}/{ARCHIVE}"
-    on_debian = platform.os_id == "debian"
     return (
         *published.deploy_script("node", platform, directory),
-        *(published.apply_changes_amended(directory) if on_debian else ()),
+        *published.apply_changes_amended(directory),
         *published.convert_amended(directory, platform),
     )

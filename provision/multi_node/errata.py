@@ -22,7 +22,7 @@ CERTIFICATE_AUTHORITY = Erratum(
 
 DEBIAN_PATHS = Erratum(
     name="debian-paths",
-    kind="erratum",
+    kind="deviation",
     guide="only CentOS 7's scripts, paths and services are named (/etc/httpd, yum, apache)",
     happens="none of them exists on Debian",
     fix="on Debian the same files are /etc/apache2/conf-available, www-data, apache2, apt-get, and "

@@ -22,7 +22,7 @@ REPOSITORY = Erratum(
 
 DEPLOY_ON_DEBIAN = Erratum(
     name="deploy-on-debian",
-    kind="erratum",
+    kind="deviation",
     guide="./deploy_centos_controller.sh, ./deploy_centos_node.sh",
     happens="they use yum, SELinux and httpd; their twins for Debian came on 2020-10-29",
     fix="deploy_debian_controller.sh is made of deploy_debian.sh, without its sections LOCALES, "
@@ -108,17 +108,25 @@ CONVERT_NOT_EXECUTABLE = Erratum(
 
 CONVERT_ON_DEBIAN = Erratum(
     name="convert-on-debian",
-    kind="erratum",
+    kind="deviation",
     guide="convert_to_controller.sh: yum, semanage, /etc/sysconfig/iptables",
-    happens="none of them exists on Debian: OpenVPN and the node's software stay; and systemd 246 "
-    "and later puts a dot before units that failed, so that these stay enabled",
-    fix="they are read as apt-get, nothing and /etc/iptables/rules.v4, and --plain is added; the "
-    "published script stays beside it",
+    happens="none of them exists on Debian: OpenVPN and the node's software stay",
+    fix="they are read as apt-get, nothing and /etc/iptables/rules.v4; the published script stays "
+    "beside it",
+)
+
+CONVERT_MARKED_UNITS = Erratum(
+    name="convert-marked-units",
+    kind="erratum",
+    guide="convert_to_controller.sh: systemctl -a --no-legend",
+    happens="systemd 246 and later, as Debian 12 and CentOS Stream 9 have it, puts a dot before "
+    "units that failed, so that these stay enabled",
+    fix="--plain is added; the published script stays beside it",
 )
 
 MAINTENANCE_ON_DEBIAN = Erratum(
     name="maintenance-on-debian",
-    kind="erratum",
+    kind="deviation",
     guide="update_controller.sh, update_node.sh: yum, httpd, php-fpm, iptables, ip6tables",
     happens="none of them exists on Debian: Apache goes on while the controller is to be updated, "
     "nothing is updated, and the firewall is not loaded",

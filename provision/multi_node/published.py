@@ -21,6 +21,8 @@ from provision.multi_node.site import Host
 from provision.platform import Platform
 from provision.step import Step
 
+# systemd 246 and later indent a list of units that is not plain, and mark failed ones
+_PLAIN = "s/--no-legend/--plain --no-legend/"
 _USE_VPN_CA = "/root/use-vpn-ca.sh"
 _API_CONFIG = "/etc/vpn-server-api/config.php"
 
@@ -164,7 +166,7 @@ def with_errata(steps: Iterable[Step], controller: str, platform: Platform) -> l
 
     controller: the machine's name.
     """
-    convert: tuple[Erratum, ...] = (errata.CONVERT_NOT_EXECUTABLE,)
+    convert: tuple[Erratum, ...] = (errata.CONVERT_NOT_EXECUTABLE, errata.CONVERT_MARKED_UNITS)
     if platform.os_id == "debian":
         convert += (errata.CONVERT_ON_DEBIAN,)
     more: dict[str, tuple[Erratum, ...]] = {
@@ -178,17 +180,18 @@ def convert_amended(directory: str, platform: Platform) -> tuple[Action, ...]:
     """Return what lets convert_to_controller.sh be run, by Debian's names for things of CentOS."""
     script = f"{directory}/convert_to_controller.sh"
     may_run = Command(f"chmod +x {script}", unless=f"[ -x {script} ]")
-    if platform.os_id != "debian":
-        return (may_run,)
-    edits = (
-        "s/^yum remove -y/DEBIAN_FRONTEND=noninteractive apt-get remove -y/",
-        "/^semanage /d",
-        "s/--no-legend/--plain --no-legend/",
-        f"s|/etc/sysconfig/iptables|{platform.firewall_ipv4}|",
-        f"s|/etc/sysconfig/ip6tables|{platform.firewall_ipv6}|",
-        f"s/restart iptables$/restart {platform.firewall_service}/",
-        "/restart ip6tables$/d",
-    )
+    edits: tuple[str, ...] = (_PLAIN,)
+    check = f"sh -n {script}"
+    if platform.os_id == "debian":
+        edits += (
+            "s/^yum remove -y/DEBIAN_FRONTEND=noninteractive apt-get remove -y/",
+            "/^semanage /d",
+            f"s|/etc/sysconfig/iptables|{platform.firewall_ipv4}|",
+            f"s|/etc/sysconfig/ip6tables|{platform.firewall_ipv6}|",
+            f"s/restart iptables$/restart {platform.firewall_service}/",
+            "/restart ip6tables$/d",
+        )
+        check += f" && ! grep -E -e 'yum|semanage|sysconfig|restart ip' {script}"
     sed = " ".join(f"-e {shlex.quote(one)}" for one in edits)
     return (
         may_run,
@@ -196,7 +199,7 @@ def convert_amended(directory: str, platform: Platform) -> tuple[Action, ...]:
             f"cp -p {script} {script}.published\nsed -i {sed} {script}",
             unless=f"[ -e {script}.published ]",
         ),
-        Check(f"sh -n {script} && ! grep -E -e 'yum|semanage|sysconfig|restart ip' {script}"),
+        Check(check),
     )
 
 
@@ -205,8 +208,7 @@ def apply_changes_amended(directory: str) -> tuple[Action, ...]:
     script = f"{directory}/apply_changes.sh"
     return (
         Command(
-            f"cp -p {script} {script}.published\n"
-            f"sed -i 's/--no-legend/--plain --no-legend/' {script}",
+            f"cp -p {script} {script}.published\nsed -i '{_PLAIN}' {script}",
             unless=f"grep -q -e --plain {script}",
         ),
     )

@@ -234,6 +234,18 @@ def test_a_package_without_anything_to_do_has_no_script() -> None:
     assert debian.postinst(library) == ""
 
 
+def test_a_confined_web_server_may_write_to_its_data_on_el_alone() -> None:
+    """As the published RPMs have it: what is labelled var_lib_t is not for httpd_t."""
+    for name in ("vpn-server-api", "vpn-user-portal"):
+        (el,), (deb,) = (
+            [one for one in recipes(each) if one.name == name] for each in (EL, DEBIAN)
+        )
+        said = "\n".join(el.afterwards)
+        assert f"-t httpd_sys_rw_content_t '/var/lib/{name}(/.*)?'" in said
+        assert f"restorecon -R /var/lib/{name}" in said
+        assert not any("semanage" in line for line in deb.afterwards)
+
+
 def test_an_rpms_spec_says_whose_each_file_is(sources: dict[str, Source], tmp_path: Path) -> None:
     (node,) = (one for one in recipes(EL) if one.name == "vpn-server-node")
     source, root = tmp_path / "source", tmp_path / "root"

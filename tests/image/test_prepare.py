@@ -19,11 +19,16 @@ def user_data(release: int) -> Any:
     return json.loads(seed_files(release)["user-data"].removeprefix(b"#cloud-config\n"))
 
 
-def test_release_9_takes_epel_and_crb_and_does_without_ucarp_where_there_is_none():
+def test_release_9_takes_epel_and_crb_and_does_not_do_without_ucarp():
     commands = plan(9)
     assert "dnf config-manager --set-enabled crb" in commands
-    assert "dnf -y install ucarp || true" in commands
-    assert any("iptables-nft-services" in each and "openvpn" in each for each in commands)
+    (installed,) = (each for each in commands if "iptables-nft-services" in each)
+    assert {"ucarp", "openvpn", "keepalived"} <= set(installed.split())
+    assert "||" not in installed
+
+
+def test_a_guest_that_crashes_boots_no_other_kernel():
+    assert any("--remove-args=crashkernel" in each for each in plan(9))
 
 
 def test_release_7_installs_from_the_archives():
@@ -38,7 +43,7 @@ def test_the_boot_says_on_the_console_when_it_is_done_and_powers_off():
     script = told["write_files"][0]["content"]
     assert script.startswith("#!/bin/sh\nset -ex\n")
     assert script.endswith(f"echo '{DONE}' > /dev/ttyS0\n")
-    assert told["runcmd"][0].endswith("poweroff")
+    assert told["runcmd"][0].endswith("; sync; poweroff -f")
 
 
 def test_a_console_that_getty_hangs_up_costs_no_more_than_what_was_said_then(tmp_path: Path):
@@ -51,7 +56,7 @@ def test_a_console_that_getty_hangs_up_costs_no_more_than_what_was_said_then(tmp
     )
     script.chmod(0o755)
     typed = user_data(9)["runcmd"][0].replace(CONSOLE, str(console)).replace(SCRIPT, str(script))
-    subprocess.run(["sh", "-c", typed.replace("poweroff", ":")], check=True, timeout=30)
+    subprocess.run(["sh", "-c", typed.replace("sync; poweroff -f", ":")], check=True, timeout=30)
     assert (gone.read_text(), console.read_text()) == (
         f"{SAID}before\n",
         f"{SAID}after\n",

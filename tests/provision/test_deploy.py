@@ -228,6 +228,13 @@ def test_a_step_that_fails_takes_the_lab_down_and_keeps_what_was_frozen(
     assert world.told[:2] == ["thaw multi_node, A", "do B"]
 
 
+def test_a_lab_that_cannot_be_taken_down_hides_no_error(world: World, deployer: Deployer) -> None:
+    world.refused, world.stuck = "do B", True
+    with pytest.raises(StepFailed, match="step 'second'") as caught:
+        deployer.deploy()
+    assert any("QEMU will not end" in note for note in caught.value.__notes__)
+
+
 def test_ctrl_c_takes_the_lab_down(world: World, deployer: Deployer) -> None:
     def interrupted(_lab: object) -> None:
         raise KeyboardInterrupt

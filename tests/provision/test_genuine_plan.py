@@ -140,7 +140,8 @@ def test_what_does_not_work_today_is_an_erratum(built: Built) -> None:
     drop_in = {erratum.name for erratum in multi_node.plan(TOPOLOGY, DEBIAN_12).errata}
     assert not drop_in & {"units-not-stopped", "passwords-logged", "convert-on-debian"}
     centos = {erratum.name for erratum in plan_with(built, CENTOS_STREAM_9).errata}
-    assert centos & {"convert-on-debian", "convert-not-executable"} == {"convert-not-executable"}
+    convert = {"convert-on-debian", "convert-not-executable", "convert-marked-units"}
+    assert centos & convert == convert - {"convert-on-debian"}
 
 
 def test_centos_scripts_find_the_labs_packages(tmp_path: Path, session: Session) -> None:
@@ -239,6 +240,15 @@ def test_a_conversion_reads_centos_names_as_debians(tmp_path: Path, session: Ses
     assert (tmp_path / "convert_to_controller.sh.published").read_text() == CONVERT
 
 
+def test_a_conversion_on_centos_finds_units_that_failed(tmp_path: Path, session: Session) -> None:
+    script = tmp_path / "convert_to_controller.sh"
+    script.write_text(CONVERT)
+    for action in convert_amended(str(tmp_path), CENTOS_STREAM_9):
+        action.apply(session)
+        assert action.applied(session)
+    assert script.read_text() == CONVERT.replace("--no-legend", "--plain --no-legend")
+
+
 @pytest.mark.parametrize("platform", [DEBIAN_12, CENTOS_STREAM_9])
 def test_all_in_one_amends_what_it_runs_of_the_published_scripts(platform: Platform) -> None:
     ((drop_in,), (genuine,)) = (
@@ -247,8 +257,7 @@ def test_all_in_one_amends_what_it_runs_of_the_published_scripts(platform: Platf
     assert ".published" not in drop_in.describe()
     text = genuine.describe()
     first = text.index(f"./{platform.deploy_node}")
-    amended = ("apply_changes.sh",) if platform is DEBIAN_12 else ()
-    for name in (platform.deploy_node, *amended, "convert_to_controller.sh"):
+    for name in (platform.deploy_node, "apply_changes.sh", "convert_to_controller.sh"):
         assert 0 < text.index(f"/{name}") < first
     assert genuine.actions[-len(drop_in.actions) :] == drop_in.actions
 

@@ -31,6 +31,8 @@ class World:
         self.refused = ""
         self.changed = ""
         self.labs = 0
+        self.stuck = False
+        """Whether labs cannot be taken down."""
 
     def __call__(self) -> World:
         """Be the class Store, too: its instances are the world."""
@@ -56,8 +58,13 @@ class World:
             topology=SimpleNamespace(name="multi_node"),
             directory=directory,
             machines={"node-a": machine},
-            down=lambda: self.told.append("down"),
+            down=self.down,
         )
+
+    def down(self) -> None:
+        self.told.append("down")
+        if self.stuck:
+            raise LabError("QEMU will not end")
 
     def run(self, command: str, **_: object) -> Said:
         if self.refused and self.refused in command:

@@ -44,7 +44,7 @@ def kept(machine: Machine) -> Machine:
 
 def alone_is_gone(machine: Machine) -> Machine:
     """Leave nothing that could do it alone: 99 says that it was tried."""
-    for program in (machine.root / "usr/share/vpn-drop-in/alone").iterdir():
+    for program in (machine.root / HOOKS.lstrip("/") / "alone").iterdir():
         program.write_text("#!/bin/sh\nexit 99\n")
     return machine
 

@@ -8,7 +8,7 @@ name=${0##*/}
 call=${name#client-}
 root=${0%/usr/*}
 kept=$root/etc/vpn-server-node/hooks
-alone=$root/usr/share/vpn-drop-in/alone
+alone=${0%/*}/alone
 newline='
 '
 
