@@ -7,9 +7,12 @@ runs there. Whatever cannot be shown is UNKNOWN, with the reason, and the run is
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +29,7 @@ from provision.failover import site as failover_cast
 from provision.multi_node import site as multi_node_cast
 from scenarios import software
 from scenarios.ahead import guide_of
-from scenarios.failover.whole import make_whole
+from scenarios.failover.whole import make_whole, require_whole
 
 LOCAL = "local"
 OBSERVES, DISRUPTS = "observes", "disrupts"
@@ -37,8 +40,10 @@ _CASTS: Mapping[str, Callable[[Topology], object]] = {
     "multi_node": multi_node_cast.Site.of,
 }
 _PAIR: tuple[Role, ...] = ("primary", "secondary")
-_OF_LABS = ("topology", "image", "accel", "libvirt_uri", "fresh")
+_OF_LABS = ("topology", "image", "accel", "libvirt_uri", "fresh", "mutants")
 _WHOLE: Mapping[str, Callable[[Site], None]] = {"failover": make_whole}
+_MAY_BE_DISTURBED: Mapping[str, Callable[[Site], None]] = {"failover": require_whole}
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def add_options(group: pytest.OptionGroup) -> None:
@@ -146,6 +151,7 @@ class SiteLabs:
         self._name = f"site-{site.topology.name}-{time.strftime('%H%M%S')}"
         self._open = self._spoiled = False
         self._failure = ""
+        self._handlers: dict[signal.Signals, Any] = {}
 
     def admit(self, item: pytest.Item) -> None:
         """Raise NotHere unless a scenario may run here; announce one that disrupts.
@@ -161,8 +167,17 @@ class SiteLabs:
         if self._failure:
             raise NotHere(self._failure)
         if marker.args == (DISRUPTS,):
+            if guide in _MAY_BE_DISTURBED and self._site.allowed:
+                _MAY_BE_DISTURBED[guide](self._site)
             self._site.announce(f"by {item.name}")
+            self._end_in_order()
             self._spoiled = True
+
+    def _end_in_order(self) -> None:
+        """Let a lost terminal and CI's way to end a job be Ctrl-C: what was disturbed is undone."""
+        if not self._handlers and threading.current_thread() is threading.main_thread():
+            for number in _ENDS:
+                self._handlers[number] = signal.signal(number, signal.default_int_handler)
 
     def get(self, guide: str, *, pristine: bool = False) -> Site:
         """Return the site, listened to; never `pristine`, but whole after what was done to it."""
@@ -193,13 +208,17 @@ class SiteLabs:
         if not self._spoiled or guide not in _WHOLE:
             return
         self._spoiled = False
+        name, before = self._site.topology.name, self._failure
+        self._site.is_whole = False  # until it was seen to be: Ctrl-C may come in between
+        self._failure = f"{name} was not seen to be whole after what was done to it"
         try:
-            with self._progress.task(f"waiting until {self._site.topology.name} is whole"):
+            with self._progress.task(f"waiting until {name} is whole"):
                 _WHOLE[guide](self._site)
         except LabError as error:
-            self._failure = f"{self._site.topology.name} is not whole: {_line(error)}"
-            self._site.is_whole = False
+            self._failure = f"{name} is not whole: {_line(error)}"
             self._progress.say(self._failure)
+        else:
+            self._site.is_whole, self._failure = True, before
 
     def note_failure(self, guide: str, scenario: str) -> None:
         """Do nothing: the site stays up anyway."""
@@ -207,6 +226,9 @@ class SiteLabs:
     def end(self) -> list[str]:
         """Let go of the site, which runs on; return a line if it was left not whole."""
         self._site.close()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
         return [] if self._site.is_whole else [f"{self._failure}; see to it before another run"]
 
 

@@ -25,7 +25,12 @@ mkdir -p {above}
 fresh=$(mktemp -d {above}/.unfinished-XXXXXX)
 trap 'rm -rf "$fresh"' EXIT
 tar -xzf - -C "$fresh"
-if [ -e {final} ]; then mv {final} "$fresh.changed"; fi
+exec 9>>{above}/.lock
+flock 9
+if [ -e {final} ]; then
+[ -n "{changed}" ] || exit 0
+mv {final} "$fresh.changed"
+fi
 mv "$fresh" {final}
 """
 
@@ -53,7 +58,14 @@ class Checkout:
             )
         told = dict.fromkeys(os.fsdecode(name) for name in listed.stdout.split(b"\0") if name)
         names = tuple(name for name in told if os.path.lexists(root / name))
-        return cls(root, names, content.digest(str(root), names))
+        digest = content.digest(str(root), names)
+        if not digest:
+            unread = next(one for one in names if not content.digest(str(root), [one]))
+            raise HostsError(
+                f"{root}: {unread!r} cannot be read, so it cannot be sent to hosts",
+                hint="let git ignore it, or see who may read it",
+            )
+        return cls(root, names, digest)
 
     def on(self, connection: Connection) -> PurePosixPath:
         """Return the directory it has on a host."""
@@ -69,7 +81,12 @@ class Checkout:
                 for name in self.names:
                     tar.add(self.root / name, arcname=name, recursive=False)
             packed.seek(0)
-            take = _TAKE.format(above=shlex.quote(str(final.parent)), final=shlex.quote(str(final)))
+            changed = connection.run(f"test -e {shlex.quote(str(final))}").status == 0
+            take = _TAKE.format(
+                above=shlex.quote(str(final.parent)),
+                final=shlex.quote(str(final)),
+                changed="yes" if changed else "",  # else another run has sent it meanwhile
+            )
             connection.need(take, packed.read(), within_s=_SENDS_WITHIN_S)
         if not self._is_there(connection, python):
             raise HostsError(f"{connection.host.name}: the checkout did not arrive as it is here")

@@ -20,6 +20,7 @@ answer on SSH. Read and checked whole; nothing is reached.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +145,13 @@ def known_hosts(path: Path, problems: list[str]) -> paramiko.HostKeys:
     """Read host keys; what is wrong with their file is put to the `problems`."""
     keys = paramiko.HostKeys()
     try:
-        keys.load(str(path))
+        lines = path.read_text(errors="replace").splitlines()
+        if any(line.split()[:1] == ["@revoked"] for line in lines):
+            problems.append(f"known_hosts: {path}: @revoked is not understood here: name another")
+        with tempfile.NamedTemporaryFile("w") as plain:  # authorities are not understood either
+            plain.writelines(f"{one}\n" for one in lines if not one.lstrip().startswith("@"))
+            plain.flush()
+            keys.load(plain.name)
     except OSError as error:
         problems.append(f"known_hosts: {path} cannot be read: {error.strerror}")
     except paramiko.hostkeys.InvalidHostKey as error:

@@ -91,7 +91,13 @@ def _look(site: SiteFile, machine: SiteMachine) -> Reached:
     if lacks:
         raise _Problems(*lacks)
     nics = tuple(one for one in found if isinstance(one, Nic))
-    return Reached(nics, machine.own_session())
+    session = machine.own_session()
+    if not session:
+        raise _Problems(
+            f"{name}: SSH_CONNECTION does not say where our SSH comes from: it could not be left"
+            " out of what is captured, and each packet of it would bring another"
+        )
+    return Reached(nics, session)
 
 
 def refusal(access: SiteAccess) -> str:

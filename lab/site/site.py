@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,5 +121,6 @@ class Site:
             raise NotHere(f"not done without {ALLOW}: {what}")
         line = f"{time.strftime('%H:%M:%S')} {self.topology.name}: about to disturb: {what}"
         self.say(line)
-        with (self.directory / ANNOUNCED).open("a", encoding="utf-8") as log:
+        # A full disk here must not keep what was disturbed there from being undone.
+        with suppress(OSError), (self.directory / ANNOUNCED).open("a", encoding="utf-8") as log:
             log.write(f"{line}\n")

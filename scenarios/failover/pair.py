@@ -209,8 +209,10 @@ class Pair:
         other = self.other(node)
         self.history.record(HandoverBegan(source="scenario", node=other))
         self.service(other, "stop")
-        self.wait_for_state(node, "MASTER")
-        self.service(other, "start")
+        try:
+            self.wait_for_state(node, "MASTER")
+        finally:
+            self.service(other, "start")
         self.wait_until_ready()
         self.history.record(HandoverEnded(source="scenario", node=other))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab.errors import LabError
+from lab.errors import LabError, NotHere
 from lab.machine import Machine
 from lab.site import Site
 from lab.wait import until
@@ -41,6 +41,20 @@ def make_whole(site: Site) -> None:
     )
     active, standby = sorted(nodes, key=lambda node: _said(node).get("state") != "MASTER")
     until(lambda: _in_step(active, standby), _WHOLE_S, "the standby to be in step", every=1.0)
+
+
+def require_whole(site: Site) -> None:
+    """Raise NotHere unless a node is active and the other could take over: nothing is lost then."""
+    nodes = [site[node.name] for node in cast.Site.of(site.topology).nodes]
+    said = {node.name: _said(node) for node in nodes}
+    states = ", ".join(f"{name}: {one.get('state')}" for name, one in said.items())
+    if {one.get("state") for one in said.values()} != _ROLES:
+        raise NotHere(f"not disturbed: the pair is not one MASTER and one BACKUP ({states})")
+    active, standby = sorted(said.values(), key=lambda one: one.get("state") != "MASTER")
+    if not in_step(active, standby):
+        raise NotHere(
+            "not disturbed: the standby does not have what the active node would leave it"
+        )
 
 
 def _in_step(active: Machine, standby: Machine) -> bool:

@@ -77,7 +77,8 @@ def greet(history: History, machine: Machine, fqdn: str) -> None:
     url = f"https://{fqdn}/"
     for family in FAMILIES:
         command = (
-            f"curl -q -{family} -sS -m 60 --cacert $({_ANCHOR}) --capath /nonexistent"
+            f"anchor=$({_ANCHOR}); curl -q -{family} -sS -m 60"
+            ' ${anchor:+--cacert "$anchor" --capath /nonexistent}'
             f" -o /dev/null -w '\\n%{{http_code}} %{{redirect_url}}\\n' {url} 2>&1;"
             f' echo "status $?"; openssl s_client -{family} -connect {fqdn}:443'
             f" -servername {fqdn} </dev/null 2>/dev/null | openssl x509 2>/dev/null"

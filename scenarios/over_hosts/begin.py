@@ -12,6 +12,7 @@ import pytest
 from evidence.parts import HOSTS
 from lab.errors import VpnproofError
 from lab.hosts.file import read_hosts
+from lab.image import choose as choose_image
 from lab.progress import Progress
 from provision.deploy import GUIDES
 from scenarios.arguments import NOTHING_RUNS, guides_of
@@ -65,6 +66,8 @@ def begin(config: pytest.Config, root: Path) -> OverHosts | None:
         for one in fleet.members.values()
     }
     config.stash[_SIDES] = sides
+    if getattr(config.option, "image", "") is None:  # else each host might take another
+        config.option.image = choose_image(None).name
     plugin = OverHosts(fleet, {host: one.labs for host, one in sides.items()}, root)
     plugin.begin(config)
     config.pluginmanager.register(plugin, NAME)

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from evidence.arrivals import wrong_with
 from evidence.errors import EvidenceError
 from evidence.events.hosts import FileArrived
+from evidence.secret import FILE_NAME as SECRETS
 from lab.errors import HostsError, LabError
 from lab.hosts.checkout import Checkout
 from lab.hosts.connection import Connection, Connections
@@ -275,6 +276,9 @@ class Fleet:
             if wrong:
                 self.differs[one.name] = wrong
                 arrived(one.name, "", Arrived({}, tuple(wrong)))
+            else:  # home has them, and keeps only those that checks need
+                with suppress(LabError):
+                    one.connection.run(f"rm -f -- {shlex.quote(f'{run}/{SECRETS}')}")
 
     def cut(self) -> None:
         """Let all that runs on any host end now."""

@@ -75,6 +75,8 @@ class OverHosts:
         """Let xdist start a worker for each lab; before it reads its own options."""
         given = config.invocation_params
         self._arguments = arguments_for_workers(list(given.args), given.dir, self._root)
+        if image := getattr(config.option, "image", None):
+            self._arguments.append(f"--image={image}")
         config.invocation_params = replace(given, args=())  # no path of ours is looked for there
         config.option.dist, config.option.numprocesses = "load", None
         config.option.tx = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,32 @@ def test_what_git_does_not_ignore_arrives(project: Path, host: Connection) -> No
 def test_what_is_there_is_not_sent_again(project: Path, host: Connection) -> None:
     brought(project, host)
     assert not brought(project, host)[1]
+
+
+def test_what_another_run_has_sent_meanwhile_is_left_where_it_is(
+    project: Path, host: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, _ = brought(project, host)
+    mark = there / ".venv"
+    mark.mkdir()
+    looks = iter((False, True))  # before it was sent by the other, and after
+    monkeypatch.setattr(Checkout, "_is_there", lambda *_: next(looks))
+    run = host.run
+
+    def not_there(command: str, *given: Any, **named: Any) -> Any:
+        return run("false" if command.startswith("test -e ") else command, *given, **named)
+
+    monkeypatch.setattr(host, "run", not_there)
+    Checkout.at(project).bring(host, sys.executable)
+    assert mark.exists()
+
+
+def test_a_file_that_cannot_be_read_is_named(project: Path) -> None:
+    (project / "a directory").mkdir()
+    subprocess.run(["git", "init", "-q", str(project / "a directory")], check=True)
+    (project / "a directory" / "file").touch()
+    with pytest.raises(HostsError, match="'a directory/' cannot be read"):
+        Checkout.at(project)
 
 
 def test_another_content_has_another_directory(project: Path, host: Connection) -> None:

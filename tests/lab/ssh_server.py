@@ -159,7 +159,7 @@ class SshServer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=os.environ | self.environment,
+                env=os.environ | {"SSH_CONNECTION": _ends_of(channel)} | self.environment,
             ) as process,
             contextlib.suppress(OSError, EOFError),
         ):
@@ -200,6 +200,15 @@ class SshServer:
                     self.drop()
         with contextlib.suppress(OSError):
             process.stdin.close()
+
+
+def _ends_of(channel: paramiko.Channel) -> str:
+    """Say where a connection comes from and goes to, as sshd tells its commands."""
+    with contextlib.suppress(OSError):  # it was cut meanwhile
+        connection = channel.get_transport().sock
+        ends = (*connection.getpeername()[:2], *connection.getsockname()[:2])
+        return " ".join(map(str, ends))
+    return ""
 
 
 def _copy(source: object, say: object) -> None:

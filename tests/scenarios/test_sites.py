@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,8 @@ def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (("--allow-disruption",), "--allow-disruption: is for --lab=SITE.toml"),
         (("--lab=SITE", "-n", "2"), "a site is one"),
         (("--lab=SITE", "--fresh"), "--fresh: is for labs"),
+        (("--lab=SITE", "--mutants"), "--mutants: is for labs"),
+        (("--lab=SITE", "--mutants", "--allow-disruption"), "--mutants: is for labs"),
         (("--lab=SITE",), "needs one machine with the role 'gateway'"),
     ],
 )
@@ -123,6 +126,59 @@ def test_what_may_not_run_says_why(
         admitted(Site(site_of(tmp_path, two), tmp_path), tmp_path, item)
 
 
+@pytest.fixture
+def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every site be one that may be disturbed."""
+    monkeypatch.setattr(sites, "_MAY_BE_DISTURBED", {})
+
+
+def test_what_cannot_be_taken_over_is_not_disturbed(
+    two: dict[str, Host], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A standby that does not run would make of a test an outage."""
+
+    def down(_site: Site) -> None:
+        raise NotHere("not disturbed: the standby is down")
+
+    monkeypatch.setattr(sites, "_MAY_BE_DISTURBED", {"failover": down})
+    site = Site(site_of(tmp_path, two), tmp_path, allowed=True)
+    with pytest.raises(NotHere, match="the standby is down"):
+        admitted(site, tmp_path, Item("failover", "disrupts"))
+    assert not (tmp_path / "announced.log").exists()
+
+
+def test_ctrl_c_while_a_site_is_made_whole_leaves_it_known_as_not_whole(
+    two: dict[str, Host], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, healthy: None
+) -> None:
+    def interrupted(_site: Site) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sites, "_WHOLE", {"failover": interrupted})
+    site = Site(site_of(tmp_path, two), tmp_path, allowed=True)
+    labs = SiteLabs(site, tmp_path, Progress(Console(quiet=True)), lambda _name, _site: None)
+    labs.admit(cast(pytest.Item, Item("failover", "disrupts")))
+    with pytest.raises(KeyboardInterrupt):
+        labs.discard("failover")
+    (line,) = labs.end()
+    assert line.startswith("two was not seen to be whole")
+
+
+def test_a_lost_terminal_is_ctrl_c_once_something_was_disturbed(
+    two: dict[str, Host], tmp_path: Path, healthy: None
+) -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    site = Site(site_of(tmp_path, two), tmp_path, allowed=True)
+    labs = SiteLabs(site, tmp_path, Progress(Console(quiet=True)), lambda _name, _site: None)
+    labs.admit(cast(pytest.Item, Item("failover", "disrupts")))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        labs.end()
+    assert signal.getsignal(signal.SIGHUP) == before
+
+
+@pytest.mark.usefixtures("healthy")
 def test_one_that_disrupts_is_announced_where_it_is_allowed(
     two: dict[str, Host], tmp_path: Path
 ) -> None:
@@ -135,7 +191,7 @@ def test_one_that_disrupts_is_announced_where_it_is_allowed(
 
 @pytest.fixture
 def left_not_whole(
-    two: dict[str, Host], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two: dict[str, Host], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, healthy: None
 ) -> tuple[Site, SiteLabs]:
     """Give a site of which a scenario passed, and that was not whole afterwards."""
 

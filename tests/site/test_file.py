@@ -116,6 +116,16 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, changes: dict[str, str], said
     assert len(told.splitlines()) <= 4  # pydantic tells of a union by each of its members
 
 
+def test_authorities_in_known_hosts_are_passed_over(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    known = tmp_path / "known"
+    plain = known.read_text()
+    known.write_text(f"@cert-authority *.example.org {KeyPair.generate().public}\n{plain}")
+    assert read_site(path).access["primary"]
+    known.write_text(f"@revoked * {KeyPair.generate().public}\n{plain}")
+    assert "@revoked is not understood" in complaint(path)
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert complaint(tmp_path / "none.toml") == f"no site file {tmp_path / 'none.toml'}"
 
