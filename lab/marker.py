@@ -115,7 +115,7 @@ def seized(directory: Path) -> Iterator[bool]:
 
 def _open(directory: Path) -> int | None:
     try:
-        return os.open(directory / MARKER, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return os.open(directory / MARKER, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)  # NFS
     except OSError:
         return None
 

@@ -23,7 +23,7 @@ exit ${PYTEST_STATUS:-0}
 """
 PYTHON = """#!/bin/sh
 echo "python $*" >>told
-case "$*" in "-m ${FAILS:-none}"*) exit 3 ;; esac
+case "$*" in *"-m ${FAILS:-none}"*) exit 3 ;; *"${UNPRINTED:-none}") exit 3 ;; esac
 case "$*" in *compare*) echo "no requirement turned" ;; esac
 """
 
@@ -87,6 +87,31 @@ def test_a_run_that_failed_is_reported_and_signed_all_the_same(project: Project)
     assert project.told[0].startswith("pytest scenarios/failover --full --evidence runs/acceptance")
 
 
+def test_a_report_that_cannot_be_printed_is_signed_all_the_same(
+    project: Project, tmp_path: Path
+) -> None:
+    """A browser that is a snap sees nothing of /tmp."""
+    browser = tmp_path / "bin" / "chromium"
+    browser.parent.mkdir()
+    browser.write_text("#!/bin/sh\n")
+    browser.chmod(0o755)
+    path = f"{browser.parent}:{os.environ['PATH']}"
+    given = (".ci/acceptance", "--sign", str(project.key), "--evidence", "out")
+    done = project.run(*given, PATH=path, UNPRINTED="--pdf")
+    assert done.returncode == 0
+    signs = [line for line in project.told if "--sign " in line]
+    assert [line.endswith("--pdf") for line in signs] == [True, False]
+
+
+def test_a_run_of_too_many_hours_is_ended_as_by_ctrl_c_and_reported(project: Project) -> None:
+    slow = '#!/bin/sh\necho "pytest $*" >>told\ntrap "exit 2" INT\nsleep 60 &\nwait\n'
+    (project.root / ".venv/bin/pytest").write_text(slow)
+    given = (".ci/acceptance", "--sign", str(project.key), "--evidence", "out")
+    done = project.run(*given, VPNPROOF_RUN_LIMIT="0.2s")
+    assert done.returncode not in (0, 5)
+    assert len(project.told) == 4
+
+
 def test_the_status_is_that_of_the_first_part_that_failed(project: Project) -> None:
     given = (".ci/acceptance", "--sign", str(project.key))
     assert project.run(*given, FAILS="checks verify").returncode == 3
@@ -121,7 +146,7 @@ def test_a_night_keeps_its_evidence_without_secrets_and_makes_a_page(project: Pr
     done = project.run(*given, "night-1", "scenarios/", "--accel", "kvm", PYTEST_STATUS="1")
     assert done.returncode == 1
     assert project.told[:2] == [
-        "setup --browser",
+        "setup ",
         "pytest scenarios/ --accel kvm --full --evidence night-1/evidence",
     ]
     with tarfile.open(project.root / "night-1" / "evidence.tar.gz") as kept:
@@ -142,7 +167,7 @@ def test_a_night_also_looks_at_what_needs_a_browser(project: Project) -> None:
 
 def test_a_night_whose_machine_cannot_be_set_up_says_so_on_its_page(project: Project) -> None:
     done = project.run(".ci/nightly", "--sign", str(project.key), "night-1", SETUP_STATUS="5")
-    assert (done.returncode, project.told) == (5, ["setup --browser"])
+    assert (done.returncode, project.told) == (5, ["setup "])
     page = project.root / "night-1" / "public"
     assert "This machine could not be set up: status 5" in (page / "index.html").read_text()
     assert "no report" in (page / "compared.txt").read_text()

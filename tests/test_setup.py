@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 SETUP = Path(__file__).parent.parent / "lab" / "setup"
-TOOLS = ("cat", "cut", "dirname", "basename", "grep", "id", "rm", "sha256sum", "env", "flock")
+TOOLS = (
+    *("cat", "cut", "dirname", "basename", "grep", "id", "rm", "sha256sum", "env", "flock"),
+    *("mkdir", "cp", "sh"),
+)
 
 EVERYTHING_INSTALLED = "printf installed"
-NOTHING_INSTALLED = "exit 1"
+NOTHING_INSTALLED = 'case $* in *" dpkg") exit 0 ;; esac; exit 1'  # but dpkg itself
 FAKE_PYTHON = """case "$*" in
 *"-m venv"*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
 *"-m pip --quiet"*) echo "pip: $*" >&2; exit {pip} ;;
@@ -35,7 +39,7 @@ class Machine:
         (self.project / "pyproject.toml").write_text("[project]\nname = 'x'\n")
         for lock in ("requirements.lock", "requirements-build.lock"):
             (self.project / lock).write_text("x==1 --hash=sha256:00\n")
-        for tool in (*TOOLS, "mkdir", "cp", "sh"):
+        for tool in TOOLS:
             (self.programs / tool).symlink_to(shutil.which(tool) or f"/usr/bin/{tool}")
 
     @property
@@ -120,8 +124,36 @@ def test_without_network_it_says_what_is_missing_and_stops(machine: Machine):
     done = machine.setup()
     assert done.returncode == 1
     assert "missing packages: qemu-system-x86 " in done.stdout
-    assert "is there a network?" in done.stderr
+    assert "is there a network?" in done.stdout
+    assert "these packages could not be installed: qemu-system-x86 " in done.stderr
     assert not machine.venv.exists()
+
+
+def test_package_lists_of_which_one_cannot_be_read_keep_nobody_from_installing(machine: Machine):
+    """Another vendor's expired key, say."""
+    machine.has("dpkg-query", NOTHING_INSTALLED)
+    machine.has("id", "echo 0")
+    machine.has("apt-get", 'case $* in *update) exit 100 ;; esac; echo "apt-get $*"')
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    assert "install --no-install-recommends qemu-system-x86 " in done.stdout
+
+
+def test_a_package_of_two_architectures_is_there(machine: Machine):
+    machine.has("dpkg-query", "printf installedinstalled")
+    assert machine.setup().returncode == 0
+
+
+def test_programs_of_a_venv_that_was_moved_name_the_python_of_where_it_is(machine: Machine):
+    real = f'case "$1$2" in -c*pathlib*) exec {sys.executable} "$@" ;; esac\n'
+    machine.has("python3", real + FAKE_PYTHON.format(pip=0))
+    machine.setup()
+    program = machine.venv / "bin" / "pytest"
+    program.write_text("#!/where/it/was/.venv/bin/python\nimport sys\nsys.exit()\n")
+    (machine.venv / ".setup-stamp").write_text("of another place\n")
+    assert machine.setup().returncode == 0
+    here = f"#!{machine.venv}/bin/python\nimport sys\nsys.exit()\n"
+    assert program.read_text() == here
 
 
 def test_an_ordinary_user_without_sudo_gets_the_line_to_run_as_root(machine: Machine):
@@ -129,7 +161,7 @@ def test_an_ordinary_user_without_sudo_gets_the_line_to_run_as_root(machine: Mac
     machine.has("id", "echo 1000")
     done = machine.setup()
     assert done.returncode == 1
-    assert "there is no sudo: apt-get -qq update" in done.stderr
+    assert "there is no sudo: apt-get -qq -o DPkg::Lock::Timeout=300 update" in done.stderr
 
 
 def test_an_ordinary_users_sudo_is_used_for_packages_and_announced(machine: Machine):
@@ -166,6 +198,17 @@ def test_on_fedora_packages_come_by_dnf(machine: Machine):
     assert done.returncode == 0, done.stderr
     assert "dnf -q -y install" in done.stdout
     assert "libvirt-daemon-driver-qemu" in done.stdout
+
+
+def test_fedora_with_apt_and_dpkg_of_its_own_is_still_fedora(machine: Machine):
+    """They are there for mmdebstrap; dpkg does not know itself."""
+    machine.has("dpkg-query", "exit 1")
+    machine.has("rpm", "exit 1")
+    machine.has("id", "echo 0")
+    machine.has("dnf", 'echo "dnf $*"')
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    assert "dnf -q -y install" in done.stdout
 
 
 @pytest.mark.parametrize("program", ["apt-get", "dnf"])

@@ -60,7 +60,8 @@ class Archives:
         if not self.keyring.is_file():
             raise ImageError(
                 f"Debian's keys are missing: {self.keyring}",
-                hint="lab/setup installs them (debian-archive-keyring)",
+                hint="lab/setup installs debian-archive-keyring where there is apt; elsewhere "
+                "choose --image=centos-stream-9",
             )
         found, sure = self._sources(release, own, say)
         if sure:

@@ -76,7 +76,7 @@ def begun(destination: Path) -> Iterator[Path]:
     with locked(_BEGINNING):  # nobody sees one that is not locked yet
         fresh = Path(tempfile.mkdtemp(prefix=prefix, dir=directory))
         mark(fresh)
-        held = os.open(fresh / MARKER, os.O_RDONLY | os.O_CLOEXEC)
+        held = os.open(fresh / MARKER, os.O_RDWR | os.O_CLOEXEC)  # NFS locks no other
         fcntl.flock(held, fcntl.LOCK_EX)
     try:
         yield fresh
