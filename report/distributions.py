@@ -56,10 +56,17 @@ class Distribution:
         return spread(self.seconds)
 
     @property
+    def uncertainty_s(self) -> float:
+        """How far off one of them may be, at most."""
+        return max((one.uncertainty_s for one in self.samples), default=0.0)
+
+    @property
     def allowed(self) -> list[str]:
         """The limits in words, each once: some differ by less than is written."""
         limits = [
-            f"{one.minimum_s:.2f} to {one.maximum_s:.2f} s ({one.formula})" for one in self.limits
+            f"{one.minimum_s:.2f} to {one.maximum_s:.2f} s"
+            f" ({'; '.join(filter(None, (one.formula, one.source)))})"
+            for one in self.limits
         ]
         return list(dict.fromkeys(limits))
 

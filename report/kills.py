@@ -61,12 +61,17 @@ def sentence(found: Sequence[Outcome]) -> str:
 
 def _parts(found: Sequence[Outcome]) -> Iterator[str]:
     yield "No sign-off: deployments were broken on purpose here."
-    alive = [one.mutant for one in found if not one.killed]
     if not found:
         yield "None of them was judged."
         return
-    killed = len(found) - len(alive)
-    yield f"{killed} of {len(found)} were found out for the reason that was expected"
+    last = {(one.mutant, one.scenario): one for one in found}  # the attempt that counts
+    alive = [f"{one.mutant} ({one.status})" for one in last.values() if not one.killed]
+    again = len(found) - len(last)
+    repeated = f" ({again} attempt{'s' * (again != 1)} repeated)" if again else ""
+    yield (
+        f"{len(last) - len(alive)} of {len(last)} deployments were found out for the reason that"
+        f" was expected{repeated}"
+    )
     if not alive:
         return
     more = len(alive) - MOST_NAMED

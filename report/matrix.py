@@ -29,12 +29,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Row:
-    """One requirement. judged: whether anybody said anything of it."""
+    """One requirement. judged: whether anybody said anything of it.
+
+    provoke, limit: what the catalogue says of how it is to be shown, "" for nothing.
+    """
 
     id: str
     guide: str
     section: str
     statement: str
+    provoke: str
+    limit: str
     status: Status
     judged: bool
     reasons: tuple[str, ...]
@@ -42,6 +47,11 @@ class Row:
     discharged: int
     late: bool
     parts: tuple[Part, ...]
+
+    @property
+    def attempts(self) -> int:
+        """How often the scenario was begun that was begun most often."""
+        return max((part.attempts for part in self.parts), default=0)
 
     @property
     def more_reasons(self) -> int:
@@ -96,6 +106,8 @@ def _row(
         known.guide if known else "unknown",
         known.section if known else "",
         known.statement if known else "no requirement of this revision's catalogue",
+        known.provoke if known else "",
+        known.limit if known else "",
         verdict.status,
         judged,
         verdict.reasons,

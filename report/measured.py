@@ -16,7 +16,11 @@ from checks.protocols.budgets import Budget
 from evidence.events.takeover import TunnelCarried
 from evidence.moment import NS
 
-_TUNNEL_S = {"udp": budgets.GUIDE_TUNNEL_UDP_S, "tcp": budgets.GUIDE_TUNNEL_TCP_S}
+_TUNNEL = {
+    "udp": (budgets.GUIDE_TUNNEL_UDP_S, "the guide's about a minute, taken as 75 s"),
+    "tcp": (budgets.GUIDE_TUNNEL_TCP_S, "this project's limit: the new node resets it"),
+}
+_FEW_SECONDS = f"the guide's few seconds, taken as {budgets.GUIDE_TAKEOVER_S:.0f} s"
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def measured(
         sent_ns = one.at_ns if one.sent_ns is None else one.sent_ns
         if one.source not in back and fault.at.latest_ns <= sent_ns <= fault.until_ns:
             back.add(one.source)
-            limit = Budget(0, _TUNNEL_S[one.protocol], f"the guide's limit over {one.protocol}", "")
+            limit = Budget(0, *_TUNNEL[one.protocol], "FO-39")
             uncertain_s = (one.uncertainty_ns + fault.at.uncertainty_ns) / NS
             seconds = (one.at_ns - fault.at.at_ns) / NS
             who = f"{one.source} ({one.protocol})"
@@ -59,7 +63,7 @@ def _limits(takeover: Takeover, stage: Stage) -> Iterator[Budget]:
     if fault == CLEAN_STOP and stage is Stage.SILENCE:
         yield _at_most(engine.clean_stop_to_takeover())
         if guides:
-            yield Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-27")
+            yield Budget(0, budgets.GUIDE_TAKEOVER_S, _FEW_SECONDS, "FO-27")
     elif fault in (CLEAN_STOP, RESTART):
         return
     elif stage is Stage.SILENCE:
@@ -67,7 +71,7 @@ def _limits(takeover: Takeover, stage: Stage) -> Iterator[Budget]:
     elif stage is Stage.TAKEOVER:
         yield _at_most(engine.fault_to_takeover())
         if guides:
-            yield Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-24")
+            yield Budget(0, budgets.GUIDE_TAKEOVER_S, _FEW_SECONDS, "FO-24")
     elif stage is Stage.SERVICE and guides:
         yield Budget(0, budgets.GUIDE_SERVICE_S, "the guide's 5 to 10 seconds", "FO-25")
 

@@ -17,7 +17,7 @@ WITHOUT = "nothing was written; leave --pdf out, and print report.html by hand"
 
 def print_page(page: Path) -> Path:
     """Print a page that lies there beside itself; raises as `printed`."""
-    return write_whole(page.with_suffix(".pdf"), printed(page.read_text()))
+    return write_whole(page.with_suffix(".pdf"), printed(page.read_text(encoding="utf-8")))
 
 
 def printed(page: str) -> bytes:

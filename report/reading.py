@@ -26,6 +26,7 @@ from evidence.history import FILE_NAME as HISTORY
 from evidence.history import Recording, read_history
 from evidence.parts import HOSTS, Histories, Part, parts_of
 from evidence.run import FACTS_NAME, RunDirectory
+from report.outcomes import Outcomes, outcomes_in
 
 V = TypeVar("V")
 
@@ -73,6 +74,7 @@ class Material:
     seal: str
     altered: tuple[str, ...]
     lacks: tuple[Lack, ...]
+    outcomes: Outcomes
 
     @cached_property
     def attempts(self) -> list[Attempt]:
@@ -120,6 +122,9 @@ def read_run(directory: Path) -> Material:
     departures = tuple(dict.fromkeys(one for part in parts for one in _departures(part, lacks)))
     altered, found = _looked(directory)
     lacks += found
+    outcomes = outcomes_in(directory)
+    if outcomes.shareable is False:
+        lacks.append(Lack("leaks.json", f"DO NOT SHARE: {outcomes.secrets}"))
     lacks += _cut_off(histories)
     for part, recording in histories:
         lacks += [*_captures(part, recording), *_clocks(recording)]
@@ -133,6 +138,7 @@ def read_run(directory: Path) -> Material:
         str(tables.get("seal", "")),
         altered,
         tuple(dict.fromkeys(_below(directory, one) for one in lacks)),
+        outcomes,
     )
 
 

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 
 from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import RECORD_TYPE
-from checks.protocols.round_robin import ALPHA_CLIENTS, ALPHA_QUERIES, fair_draw
+from checks.protocols.round_robin import (
+    ALPHA_CLIENTS,
+    ALPHA_QUERIES,
+    fair_draw,
+    least_clients,
+)
 from evidence.events.deployment import DeploymentPlanned
 from evidence.events.multi_node import DnsAnswered, TunnelTried
+from evidence.events.run import ScenarioStarted
 from evidence.history import Recording
 from report.reading import Material
 
+SPREAD = "MN-23"
 _MOST_DRAWS = 5000
 """An exact test of more takes too long for a page; the verdict has its own."""
 
@@ -73,6 +80,8 @@ def _first_addresses(recording: Recording, sites: Mapping[str, Deployment]) -> I
 
 
 def _landings(recording: Recording, sites: Mapping[str, Deployment]) -> Iterator[Draw]:
+    """Yield where clients landed that were left the choice: no other was given a node."""
+    judged = {one.scenario for one in recording.of(ScenarioStarted) if SPREAD in one.requirements}
     last: dict[tuple[str, str], TunnelTried] = {}
     for event in recording.of(TunnelTried):
         if event.scenario in sites:
@@ -83,7 +92,8 @@ def _landings(recording: Recording, sites: Mapping[str, Deployment]) -> Iterator
         counted.setdefault(scenario, Counter())[node or "none"] += 1
     for scenario, counts in counted.items():
         nodes = sites[scenario].nodes
-        yield _draw("node that a client landed on", scenario, counts, nodes, queries=False)
+        if scenario in judged:
+            yield _draw("node that a client landed on", scenario, counts, nodes, queries=False)
 
 
 def _draw(
@@ -92,8 +102,9 @@ def _draw(
     of = counts.total()
     each = [counts[node] for node in nodes]
     alpha = ALPHA_QUERIES if queries else ALPHA_CLIENTS
-    outcome = "not tested"
-    if 0 < sum(each) <= _MOST_DRAWS:
+    least = 1 if queries else least_clients(len(nodes))
+    outcome = "not tested" + (f": fewer than {least} clients" if sum(each) < least else "")
+    if least <= sum(each) <= _MOST_DRAWS:
         outcome = str(fair_draw(each, alpha))
     shares = tuple(Share(node, count, of) for node, count in zip(nodes, each, strict=True))
     return Draw(what, scenario, shares, of - sum(each), outcome)

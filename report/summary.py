@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,14 @@ from evidence.moment import NS
 from report.kills import broken, is_of_mutants
 from report.kills import sentence as of_mutants
 from report.matrix import Row
+from report.outcomes import NOT_SEARCHED
 from report.reading import Departure, Lack, Material
 
 NOT_RECORDED = "not recorded"
 _SHORT_COMMIT = 12
 """So much of a commit of the software is on the page; report.json has all of it."""
 NOT_SEALED = "none: the run did not end, or was never sealed"
+_SOFTWARE, DROP_IN = "Software", "drop-in"
 DIRTY, MAY_BE_DIRTY = "with uncommitted changes", "whether dirty is not recorded"
 
 
@@ -42,13 +45,14 @@ class Unshown:
 
 @dataclass(frozen=True)
 class Summary:
-    """What stands on the first screen."""
+    """What stands on the first screen. limits: what nothing in this run could have shown."""
 
     status: Status
     sentence: str
     tested: tuple[Fact, ...]
     counts: Mapping[str, int]
     departures: tuple[Departure, ...]
+    limits: tuple[str, ...]
     unshown: tuple[Unshown, ...]
     lacks: tuple[Lack, ...]
     altered: tuple[str, ...]
@@ -66,9 +70,10 @@ def summary(material: Material, rows: Sequence[Row]) -> Summary:
     return Summary(
         status,
         said,
-        tuple(Fact(*one, _is_doubtful(one[1])) for one in tested(material, rows)),
+        tuple(Fact(*one, _is_doubtful(*one)) for one in tested(material, rows)),
         counts,
         material.departures,
+        tuple(limits(material, rows)),
         tuple(unshown(rows)),
         material.lacks,
         material.altered,
@@ -81,6 +86,16 @@ def sentence(status: Status, rows: Sequence[Row], material: Material) -> str:
     judged = [row for row in rows if row.judged]
     if not judged:
         return "Nothing was judged: this run shows nothing."
+    said = _sentence(status, rows, material)
+    if guides := _on_stand_ins(material, rows):
+        said += (
+            f" For the {_and(guides)} guide{'s' * (len(guides) != 1)}, this project's stand-in"
+            " (drop-in) was tested, not the software that the guide is about."
+        )
+    return said
+
+
+def _sentence(status: Status, rows: Sequence[Row], material: Material) -> str:
     of = f"{len(rows)} requirement{'s' * (len(rows) != 1)} of this run"
     failed = [row.id for row in rows if row.status is Status.FAIL]
     open_ = [row.id for row in rows if row.status is Status.UNKNOWN]
@@ -96,7 +111,44 @@ def sentence(status: Status, rows: Sequence[Row], material: Material) -> str:
         return f"All {of} were judged PASS, but the evidence was altered since."
     if material.lacks:
         return f"All {of} were judged PASS, but the evidence is not whole."
+    if len(rows) == 1:
+        return "The one requirement of this run was shown to be kept."
     return f"All {of} were shown to be kept."
+
+
+def _on_stand_ins(material: Material, rows: Sequence[Row]) -> list[str]:
+    """Return the guides, of those that are judged here, that were followed with a stand-in."""
+    told = _table(material.facts.get("software"))
+    guides = sorted({row.guide for row in rows})
+    return [one for one in guides if _table(told.get(one.replace("-", "_"))).get("name") == DROP_IN]
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(words)
+
+
+def limits(material: Material, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield what nothing in this run could have shown, whatever its verdicts."""
+    facts, guides = material.facts, {row.guide for row in rows}
+    if stand_ins := _on_stand_ins(material, rows):
+        yield (
+            f"The software that the {_and(stand_ins)} guide{'s' * (len(stand_ins) != 1)} speak"
+            f"{'s' * (len(stand_ins) == 1)} of: a stand-in with its commands, files and answers was"
+            " tested. OpenVPN, Apache, PHP, BIND, iptables and ucarp are genuine."
+        )
+    image = _text(facts.get("image"))
+    if image:
+        written = "; the multi-node guide is written for CentOS 7" * ("multi-node" in guides)
+        yield f"Guest systems other than {image}{written}."
+    if _text(facts.get("accelerator")).startswith("tcg"):
+        yield "Times on real processors: those of the guests were emulated (tcg)."
+    if guides & {"failover", "multi-node"} and "--full" not in _text(facts.get("command")).split():
+        yield (
+            "What a sign-off run (--full) shows: it provokes each fault 20 times and has scenarios"
+            " that were left out here. A PASS covers the scenarios listed under it, no more."
+        )
+    if others := material.outcomes.others:
+        yield f"What scenarios would have shown that did not pass: {_ids(others)}."
 
 
 def _were(ids: Sequence[str]) -> str:
@@ -117,7 +169,7 @@ def tested(material: Material, rows: Sequence[Row]) -> Iterator[tuple[str, str]]
 
     guides = sorted({row.guide for row in rows})
     yield "Guide", ", ".join(guides) or NOT_RECORDED
-    yield "Software", _software(facts.get("software")) or NOT_RECORDED
+    yield _SOFTWARE, _software(facts.get("software")) or NOT_RECORDED
     yield "Image", fact("image")
     yield "Image made from", fact("image_source")
     yield "Accelerator", fact("accelerator")
@@ -127,15 +179,34 @@ def tested(material: Material, rows: Sequence[Row]) -> Iterator[tuple[str, str]]
     yield "Command line", fact("command")
     yield "Seed", fact("seed")
     yield "Versions", _versions(facts)
-    yield "Begun", fact("started")
+    yield "Started", fact("started")
     yield "Last event", _last(material) or NOT_RECORDED
     yield "Labs", _labs(material) or NOT_RECORDED
+    yield "Scenarios", material.outcomes.counted or NOT_RECORDED
+    yield "Repeated", _repeated(material)
+    yield "Secrets", material.outcomes.secrets
     yield "Evidence", str(material.directory.absolute())
     yield "Seal", material.seal or NOT_SEALED
 
 
-def _is_doubtful(value: str) -> bool:
-    return value in (NOT_RECORDED, NOT_SEALED) or value.endswith((DIRTY, MAY_BE_DIRTY))
+def _is_doubtful(name: str, value: str) -> bool:
+    if value in (NOT_RECORDED, NOT_SEALED, NOT_SEARCHED):
+        return True
+    return (name == _SOFTWARE and DROP_IN in value) or value.endswith((DIRTY, MAY_BE_DIRTY))
+
+
+def _repeated(material: Material) -> str:
+    """Say how many attempts were begun again: a reader should know that there were others."""
+    most = Counter[str]()
+    for one in material.attempts:
+        most[one.scenario] = max(most[one.scenario], one.number)
+    again = [number - 1 for number in most.values() if number > 1]
+    if not again:
+        return "no scenario"
+    return (
+        f"{sum(again)} attempt{'s' * (sum(again) != 1)} of {len(again)}"
+        f" scenario{'s' * (len(again) != 1)}; the last one counts, unless one was FAIL"
+    )
 
 
 def _software(told: object) -> str:
@@ -155,6 +226,8 @@ def _of_guide(told: Mapping[str, Any]) -> str:
         if isinstance(one, list) and len(one) == 2
     ]
     others = [_text(told[name]) for name in told if name != "commits"]
+    if told.get("name") == DROP_IN:
+        others[0] = f"{DROP_IN} (this project's stand-in)"
     return ", ".join([*filter(None, others), *each])
 
 

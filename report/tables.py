@@ -33,6 +33,7 @@ def table(content: Content) -> dict[str, Any]:
         "tested": {fact.name: fact.value for fact in told.tested},
         "facts": dict(content.material.facts),
         "counts": dict(told.counts),
+        "limits": list(told.limits),
         "seal": content.material.seal,
         "altered": list(told.altered),
         "lacks": [{"what": one.what, "why": one.why} for one in told.lacks],
@@ -62,6 +63,18 @@ def table(content: Content) -> dict[str, Any]:
         "of_mutants": content.of_mutants,
         "mutants": [{**vars(one), "status": str(one.status)} for one in content.broken],
         "kills": {one.id: [kill.model_dump() for kill in one.kills] for one in content.kills},
+        "maintenance": [
+            {
+                "scenario": one.scenario,
+                "attempt": one.attempt,
+                "verdict": None if one.status is None else str(one.status),
+                "complaint": one.complaint,
+                "away": one.away,
+                "note": one.note,
+                **({"set_aside": True} if one.set_aside else {}),
+            }
+            for one in content.maintenance
+        ],
         "round_robin": [
             {
                 "what": one.what,
@@ -84,7 +97,9 @@ def _figures(content: Content) -> dict[str, Any]:
         one.name: {
             "unit": "s",
             "values": [round(value, 6) for value in one.seconds],
+            "uncertainties": [round(each.uncertainty_s, 6) for each in one.samples],
             "limits_s": [limit.maximum_s for limit in one.limits],
+            "limits": one.allowed,
         }
         for stage in content.stages
         for one in stage.distributions
@@ -98,6 +113,8 @@ def _requirement(row: Row) -> dict[str, Any]:
         "guide": row.guide,
         "section": row.section,
         "statement": row.statement,
+        "provoke": row.provoke,
+        "limit": row.limit,
         "owed": row.owed,
         "discharged": row.discharged,
         "late": row.late,
@@ -119,8 +136,8 @@ def _requirement(row: Row) -> dict[str, Any]:
 def as_junit(content: Content) -> str:
     """Return the verdicts as JUnit's XML: a suite a guide, a case a requirement and scenario.
 
-    FAIL is a failure, UNKNOWN an error: neither is ever taken for a success, nor is a run whose
-    requirements are all PASS and whose evidence was altered or is not whole.
+    FAIL is a failure, UNKNOWN an error: neither is ever taken for a success, nor is a run of which
+    the evidence was altered or is not whole, or in which deployments were broken on purpose.
     """
     return junit(junit_suites(content))
 
@@ -150,7 +167,9 @@ def junit_suites(content: Content) -> Iterator[ET.Element]:
         suite.extend(cases)
         yield suite
     whole = content.summary
-    if whole.status is not Status.PASS and all(row.status is Status.PASS for row in content.rows):
+    passed = all(row.status is Status.PASS for row in content.rows)
+    spoiled = content.of_mutants or whole.altered or whole.lacks
+    if spoiled or (whole.status is not Status.PASS and passed):
         lacks = (f"{one.what}: {one.why}" for one in whole.lacks)
         yield in_doubt(WHOLE, WHOLE, whole.sentence, (*whole.altered, *lacks))
 

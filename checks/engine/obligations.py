@@ -99,7 +99,7 @@ class Obligations:
 
     def at_least(self, count: int, found: Collection[object], what: str, *evidence: str) -> bool:
         """Owe `count` of something: fewer keep it open. `what` is a plural noun phrase."""
-        one = self.owe(f"{count} {what}")
+        one = self.owe(f"at least {count} {what}: {len(found)}")
         if len(found) >= count > 0:
             one.met(*evidence)
             return True

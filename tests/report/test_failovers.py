@@ -236,7 +236,7 @@ def test_an_undecided_attempt_that_was_made_again_counts_no_more(crash: Run) -> 
     assert series.status is Status.PASS
     assert [one.failover.attempt for one in series.drawings] == [2, 1]  # paper has the first ones
     assert {one.spread.n for stage in content.stages for one in stage.distributions} == {1}
-    assert "1 of 2 failovers, whose attempts told nothing" in page(content)
+    assert "Left out: 1 of 2 failovers, of attempts that were UNKNOWN" in page(content)
     assert "set aside: a later attempt counts" in page(content)
 
 

@@ -53,18 +53,20 @@ def test_a_run_of_mutants_is_no_pass_and_says_so_first(tmp_path: Path) -> None:
     assert content.summary.status is Status.UNKNOWN
     assert content.summary.sentence == (
         "No sign-off: deployments were broken on purpose here. "
-        "1 of 1 were found out for the reason that was expected."
+        "1 of 1 deployments were found out for the reason that was expected."
     )
     html = page(content)
     assert html.index("No sign-off: deployments were broken") < html.index("What was tested")
-    assert "Read and signed" not in html
+    assert "I have read this report" not in html
+    assert "Not to be signed" in html
     assert "<td>yes, FO-24 is FAIL</td><td>more than the guide&#39;s few seconds</td>" in html
 
 
 def test_one_that_lives_is_named(tmp_path: Path) -> None:
     content = content_of(mutated(tmp_path, FAIL, PASS, mutants=True))
     assert content.summary.sentence.endswith(
-        "1 of 2 were found out for the reason that was expected and not: FO-24-2."
+        "1 of 2 deployments were found out for the reason that was expected"
+        " and not: FO-24-2 (PASS)."
     )
     assert "<td>no, FO-24 is PASS</td>" in page(content)
 
@@ -85,7 +87,7 @@ def test_a_usual_run_can_be_signed_and_shows_what_the_checks_reject(good_run: Pa
     content = content_of(good_run)
     assert not content.of_mutants
     html = page(content)
-    assert "Read and signed" in html
+    assert "I have read this report" in html
     first = content.kills[0]
     assert f"<summary>{first.id}: {first.failed} FAIL, {first.unknown} UNKNOWN</summary>" in html
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import report
 from checks.engine.verdict import Status, Verdict
 from checks.engine.verdicts import Verdicts, tables_of, write_tables
 from report.content import content_of
@@ -178,10 +179,27 @@ def test_a_picture_of_the_round_robin(tmp_path: Path) -> None:
 
 
 def test_clients_that_landed_are_counted(tmp_path: Path) -> None:
-    runs.run_mn_23().write(tmp_path)
+    runs.run_mn_23().write(tmp_path, requirements=("MN-23",))
     (draw,) = content_of(tmp_path).draws
     assert draw.what == "node that a client landed on"
     assert sum(share.count for share in draw.shares) >= 16
+
+
+def test_clients_that_were_given_a_node_are_no_draw(tmp_path: Path) -> None:
+    runs.run_mn_23().write(tmp_path, requirements=("MN-15",))
+    assert content_of(tmp_path).draws == ()
+
+
+def test_paper_has_all_requirements_whatever_was_chosen() -> None:
+    style = (Path(report.__file__).parent / "templates" / "style.css").read_text()
+    at = style.index("section:has(#v-FAIL:checked)")
+    assert style.rindex("@media screen", 0, at) > style.rindex("\n}", 0, at)
+
+
+def test_the_seal_to_compare_with_is_not_the_pages_own(good_run: Path) -> None:
+    html = page(content_of(good_run))
+    assert "--seal HASH" in html
+    assert "--seal {" not in html
 
 
 def test_maintenance_is_drawn_in_lanes_with_names(tmp_path: Path) -> None:

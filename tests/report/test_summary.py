@@ -100,7 +100,51 @@ def test_what_is_not_recorded_is_said_to_be_so(tmp_path: Path) -> None:
 
 
 def test_what_somebody_has_to_look_at_is_told_apart(good_run: Path) -> None:
-    assert {fact.name for fact in of(good_run).tested if fact.doubtful} == {"Revision", "Seed"}
+    doubtful = {fact.name for fact in of(good_run).tested if fact.doubtful}
+    assert doubtful == {"Revision", "Seed", "Software", "Scenarios", "Secrets"}
+
+
+def test_a_stand_in_is_named_in_the_sentence_and_in_what_is_not_shown(good_run: Path) -> None:
+    facts(good_run, software={"multi_node": {"name": "drop-in", "reason": "", "commits": []}})
+    told = of(good_run)
+    assert "For the multi-node guide, this project's stand-in (drop-in) was tested" in told.sentence
+    assert any("The software that the multi-node guide speaks of" in one for one in told.limits)
+    facts(good_run, software={"multi_node": {"name": "genuine", "reason": "", "commits": []}})
+    told = of(good_run)
+    assert "stand-in" not in told.sentence
+    assert not any("stand-in" in one for one in told.limits)
+
+
+def test_what_a_run_could_not_have_shown_is_said(good_run: Path) -> None:
+    facts(good_run, image="debian-12 (2e58)", accelerator="tcg (asked for)", command="pytest x")
+    said = "\n".join(of(good_run).limits)
+    assert "Guest systems other than debian-12 (2e58); the multi-node guide is written for" in said
+    assert "Times on real processors" in said
+    assert "What a sign-off run (--full) shows" in said
+    facts(good_run, image="debian-12 (2e58)", accelerator="kvm (x)", command="pytest x --full")
+    said = "\n".join(of(good_run).limits)
+    assert "Times on real processors" not in said
+    assert "--full" not in said
+
+
+def test_scenarios_that_did_not_pass_are_named(good_run: Path) -> None:
+    each = {"a::test_one": "passed", "a::test_two": "failed", "a::test_three": "skipped"}
+    table = [{"scenario": name, "outcome": outcome} for name, outcome in each.items()]
+    table.append({"scenario": "a::test_two", "outcome": "passed"})  # it was begun again
+    (good_run / "timings.json").write_text(json.dumps(table))
+    assert values(good_run)["Scenarios"] == "2 passed, 1 skipped"
+    assert any("a::test_three (skipped)" in one for one in of(good_run).limits)
+
+
+def test_secrets_in_the_evidence_make_a_run_unknown(tmp_path: Path, own_checks: object) -> None:
+    recorded.attempt(tmp_path, "good")
+    told = {"shareable": True, "files": 3, "secrets": ["x"]}
+    (tmp_path / "leaks.json").write_text(json.dumps(told))
+    assert values(tmp_path)["Secrets"] == "looked for 1 in 3 files, found none"
+    assert not any("DO NOT SHARE" in one.why for one in of(tmp_path).lacks)
+    (tmp_path / "leaks.json").write_text(json.dumps({**told, "shareable": False}))
+    assert of(tmp_path).status is Status.UNKNOWN
+    assert any("DO NOT SHARE" in one.why for one in of(tmp_path).lacks)
 
 
 def test_a_revision_without_its_flag_is_said_to_be_without(good_run: Path) -> None:
@@ -114,7 +158,7 @@ def test_software_of_many_parts_is_written_out(good_run: Path) -> None:
     drop_in = {"name": "drop-in", "reason": "", "commits": []}
     facts(good_run, software={"multi_node": genuine, "failover": drop_in})
     said = "multi_node: genuine, as asked for, vpn-daemon d90b1a119ca4, vpn-ca 2ca6"
-    assert values(good_run)["Software"] == f"{said}; failover: drop-in"
+    assert values(good_run)["Software"] == f"{said}; failover: drop-in (this project's stand-in)"
 
 
 @pytest.mark.parametrize(

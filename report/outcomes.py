@@ -1,0 +1,64 @@
+"""What became of a run's scenarios, and of the search for secrets: what no verdict says.
+
+A scenario may fail, or be skipped, beside another that has shown the same requirement. Both files
+are the run's own account, and are not sealed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evidence.leaks import FILE_NAME as LEAKS
+
+TIMINGS = "timings.json"
+NOT_SEARCHED = "not searched for"
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """scenarios: how each ended, the last time; "" for none recorded. secrets: in words."""
+
+    scenarios: Mapping[str, str]
+    secrets: str
+    shareable: bool | None
+    """None where nobody looked."""
+
+    @property
+    def counted(self) -> str:
+        """How many ended how; "" where that was not recorded."""
+        counts = Counter(self.scenarios.values())
+        return ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+
+    @property
+    def others(self) -> list[str]:
+        """The scenarios that did not pass, and what became of each."""
+        return [f"{name} ({said})" for name, said in self.scenarios.items() if said != "passed"]
+
+
+def outcomes_in(directory: Path) -> Outcomes:
+    """Read what there is; what cannot be read was not recorded."""
+    rows, told = _json(directory / TIMINGS), _json(directory / LEAKS)
+    found: dict[str, str] = {}
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict) and "scenario" in row:
+            found[str(row["scenario"])] = str(row.get("outcome", ""))
+    if not isinstance(told, dict) or not isinstance(told.get("shareable"), bool):
+        return Outcomes(found, NOT_SEARCHED, None)
+    names = told.get("secrets")
+    many = len(names) if isinstance(names, list) else 0
+    said = f"looked for {many} in {told.get('files')} files, found none"
+    if not told["shareable"]:
+        said = "secrets stand in the evidence, or not all of it could be searched"
+    return Outcomes(found, said, told["shareable"])
+
+
+def _json(path: Path) -> Any:  # noqa: ANN401 - whatever stands there
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
