@@ -4,7 +4,7 @@
 own (nested virtualisation of some clouds). So a payload of 512 bytes is booted under both: it
 goes through protected mode into long mode, turns paging on, works on memory, and says so on a
 port. KVM is used only if it gets there before emulation does. The answer is kept until this
-machine, its kernel or its QEMU changes.
+machine, its kernel, its QEMU or who may use /dev/kvm changes.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ EMULATED_PACE = 4.0  # emulated guests take up to so many times as long; waits s
 _ATTAINED = 0x2A
 _STATUS = _ATTAINED << 1 | 1  # how QEMU's isa-debug-exit device ends the process
 _EMULATION_SECONDS = 60.0
+_DEVICE = Path("/dev/kvm")
+#: Ends a child with the thread that waits for it, also when that is killed.
+WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
+_LAST_WORDS = 500  # characters of what a QEMU that ended said
 
 # 16-bit: cli; zero the segments; stack at 0x7c00; clear 0x1000-0x3fff and map 2 MiB there;
 # CR3 = 0x1000, CR4.PAE, EFER.LME, CR0.PE and PG; load the GDT; jump to the 64-bit segment.
@@ -83,6 +87,36 @@ def choose(forced: str | None = None) -> Accelerator:
     return answer
 
 
+_FLAGS = {
+    # x86-64 psABI, "Micro-Architecture Levels", by Linux's names; each level has those before
+    "x86-64-v1": "",
+    "x86-64-v2": "cx16 lahf_lm popcnt pni ssse3 sse4_1 sse4_2",
+    "x86-64-v3": "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave",
+}
+_EMULATED_LEVEL = "x86-64-v2"
+
+
+def check_cpu(level: str, accelerator: Accelerator, cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
+    """Raise LabError where guests' programs need a processor of a level that they do not get.
+
+    Under KVM that is this host's: such a guest's first program would be an illegal instruction.
+    """
+    levels = list(_FLAGS)
+    wanted = levels[: levels.index(level) + 1]
+    if accelerator.name != "kvm":
+        missing = set(wanted[levels.index(_EMULATED_LEVEL) + 1 :])
+    else:
+        told = [line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")]
+        has = set(told[0].partition(":")[2].split()) if told else set()
+        missing = {flag for one in wanted for flag in _FLAGS[one].split()} - has
+    if missing:
+        raise LabError(
+            f"the guests of this image need a processor of {level}, and get none under"
+            f" {accelerator.name}: {', '.join(sorted(missing))} missing",
+            hint="take another --image, or --accel",
+        )
+
+
 def qemu_program() -> str:
     """Return QEMU's path: under its own name, or where Red Hat keeps it. LabError without one."""
     for program in ("qemu-system-x86_64", "/usr/libexec/qemu-kvm"):
@@ -91,32 +125,39 @@ def qemu_program() -> str:
     raise LabError("QEMU is not installed", hint="run lab/setup")
 
 
-def measure(device: Path = Path("/dev/kvm")) -> Accelerator:
-    """Boot the payload under emulation and under KVM, and return the faster that works."""
+def measure(device: Path = _DEVICE) -> Accelerator:
+    """Boot the payload under emulation and under KVM, and return the faster that works.
+
+    LabError with QEMU's own words where neither does.
+    """
     if not os.access(device, os.R_OK | os.W_OK):
-        why = "may not be used by this user" if device.exists() else "is not there"
-        return tcg(f"{device} {why}")
+        if device.exists():
+            return tcg(f"{device} may not be used by this user, who is not in its group (kvm)")
+        return tcg(f"{device} is not there")
     with tempfile.NamedTemporaryFile(suffix=".img") as disk:
         disk.write(PAYLOAD)
         disk.flush()
-        emulated = _seconds_to_boot(disk.name, "tcg", EMULATED_CPU, _EMULATION_SECONDS)
-        if emulated is None:
-            raise LabError(
-                f"QEMU did not boot a payload of 512 bytes in {_EMULATION_SECONDS:.0f} s",
-                hint="run lab/setup; is this machine very busy?",
-            )
-        accelerated = _seconds_to_boot(disk.name, "kvm", "host", emulated)
-    if accelerated is None:
+        emulated = _boot(disk.name, "tcg", EMULATED_CPU, _EMULATION_SECONDS)
+        limit = emulated if isinstance(emulated, float) else _EMULATION_SECONDS
+        accelerated = _boot(disk.name, "kvm", "host", limit)
+    if isinstance(accelerated, float):
+        other = f"tcg in {emulated:.1f} s" if isinstance(emulated, float) else "tcg booted nothing"
+        return kvm(f"booted a payload in {accelerated:.1f} s, {other}")
+    if isinstance(emulated, float):
         return tcg(f"/dev/kvm is there, but booted nothing in the {emulated:.1f} s tcg took")
-    return kvm(f"booted a payload in {accelerated:.1f} s, tcg in {emulated:.1f} s")
+    raise LabError(
+        f"QEMU boots no payload of 512 bytes, under tcg: {emulated}; under kvm: {accelerated}",
+        hint="run lab/setup; a QEMU with the machine `pc` is needed",
+    )
 
 
-def _seconds_to_boot(disk: str, name: str, cpu: str, limit: float) -> float | None:
-    """Return the seconds that the payload took, None when it did not get there by `limit`."""
+def _boot(disk: str, name: str, cpu: str, limit: float) -> float | str:
+    """Return the seconds that the payload took, or why it did not get there by `limit`."""
     started = time.monotonic()
     try:
-        status = subprocess.run(
+        ended = subprocess.run(
             [
+                *WITH_ITS_PARENT,
                 *(
                     qemu_program(),
                     "-nodefaults",
@@ -133,14 +174,17 @@ def _seconds_to_boot(disk: str, name: str, cpu: str, limit: float) -> float | No
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=limit,
-        ).returncode
+        )
     except subprocess.TimeoutExpired:
-        return None
-    return time.monotonic() - started if status == _STATUS else None
+        return f"it had not ended after {limit:.1f} s; is this machine very busy?"
+    if ended.returncode == _STATUS:
+        return time.monotonic() - started
+    said = ended.stderr.decode(errors="replace").strip()[-_LAST_WORDS:]
+    return f"it ended with status {ended.returncode}" + (f", and said {said!r}" if said else "")
 
 
 def _machine_key() -> str:
-    """Return what an answer depends on: this boot of this machine, its kernel, user and QEMU."""
+    """Return what an answer depends on: this boot, kernel and QEMU, and whether we may use KVM."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     try:
         version = subprocess.run(
@@ -153,6 +197,7 @@ def _machine_key() -> str:
         platform.release(),
         version.stdout,
         str(os.geteuid()),
+        str(os.access(_DEVICE, os.R_OK | os.W_OK)),
         PAYLOAD,
     )
 

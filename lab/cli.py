@@ -116,7 +116,7 @@ def _up(options: argparse.Namespace) -> int:
     topology = read_topology(options.topology)
     check_memory(topology.fit_for(choose_image(options.image).family))
     accelerator = choose(options.accel)
-    image = prepare(options.image, progress=progress)
+    image = prepare(options.image, progress=progress, accelerator=accelerator)
     progress.say(f"{accelerator}; image {image.name}")
     lab = Lab.boot(topology, image, accelerator, uri=options.libvirt_uri, progress=progress)
     lab.keep()
@@ -188,9 +188,16 @@ def _show(text: str, stream: TextIO) -> None:
 def _down(options: argparse.Namespace) -> int:
     names = options.lab
     directories = list(lab_directories()) if names == ["all"] else [_directory(n) for n in names]
+    trouble = []
     for directory in directories:
-        remove(directory)
-        _console.print(f"{directory.name} is down")
+        try:
+            remove(directory)
+        except LabError as error:
+            trouble.append(error)
+        else:
+            _console.print(f"{directory.name} is down")
+    if trouble:  # it kept none of the others up
+        raise trouble[0]
     return 0
 
 

@@ -33,6 +33,8 @@ libvirt.registerErrorHandler(lambda _context, _error: None, None)
 OLDEST_QEMU = (7, 2)
 """The first that has Unix datagram sockets for NICs (`-netdev dgram,local.type=unix`)."""
 
+_SHUTS_DOWN_S = 150  # systemd gives a service 90 s to stop, and then some more to what is left
+_DAEMON_STARTS_S = 60.0
 _DAEMONS = (("virtqemud", "virtqemud-sock"), ("libvirtd", "libvirt-sock"))
 
 
@@ -84,7 +86,7 @@ class Hypervisor:
         """Ask the machine's operating system to power off, and wait until it has."""
         with _explained(f"cannot shut down {name}"):
             self._domain(name).shutdown()
-        until(lambda: not self.is_on(name), 90, f"{name} to shut down", every=0.2)
+        until(lambda: not self.is_on(name), _SHUTS_DOWN_S, f"{name} to shut down", every=0.2)
 
     def kill(self, name: str) -> None:
         """Cut the machine's power; nothing happens when it is off."""
@@ -239,25 +241,32 @@ def _start_daemon(program: str, directory: Path) -> None:
         # libvirt run by root is the system's own, with its sockets in /run. Inside a user
         # namespace it takes itself for an ordinary user's and stays in the lab's directory.
         command = ["unshare", "--user", "--map-user=1000", "--map-group=1000", *command]
-    with log.open("ab") as output:
-        started = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            env=os.environ
-            | {
-                "HOME": str(directory),
-                "LIBVIRT_LOG_OUTPUTS": f"3:file:{log}",
-                "XDG_RUNTIME_DIR": str(runtime),
-                "XDG_CONFIG_HOME": str(configuration),
-                "XDG_CACHE_HOME": str(capabilities),
-                "XDG_DATA_HOME": str(directory / "data"),
-                "XDG_STATE_HOME": str(directory / "state"),
-            },
-        )
+    try:
+        with log.open("ab") as output:
+            started = subprocess.run(
+                command,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                timeout=_DAEMON_STARTS_S,
+                env=os.environ
+                | {
+                    "HOME": str(directory),
+                    "LIBVIRT_LOG_OUTPUTS": f"3:file:{log}",
+                    "XDG_RUNTIME_DIR": str(runtime),
+                    "XDG_CONFIG_HOME": str(configuration),
+                    "XDG_CACHE_HOME": str(capabilities),
+                    "XDG_DATA_HOME": str(directory / "data"),
+                    "XDG_STATE_HOME": str(directory / "state"),
+                },
+            )
+    except subprocess.TimeoutExpired as error:
+        raise LabError(
+            f"{program} was not ready after {_DAEMON_STARTS_S:.0f} s",
+            hint=f"see {log}; does {capabilities} lie on a disk that answers?",
+        ) from error
     if started.returncode != 0:
         last_words = tail(log, 2000)
         raise LabError(

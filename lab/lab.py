@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from lab import layout, wait
-from lab.accelerator import Accelerator
+from lab.accelerator import Accelerator, check_cpu
 from lab.clock import ClockOffset
 from lab.console import FOLDER, path_of, tail
 from lab.domain import Placement, domain_xml, nic_id
@@ -281,6 +281,7 @@ def assembling(
     everything that was started is ended and the directory is removed.
     """
     require_unix_nics()
+    check_cpu(image.min_cpu, accelerator)
     directory = new_lab_directory(topology.name)
     consoles = directory / FOLDER
     wait.set_pace(accelerator.pace)
@@ -289,6 +290,8 @@ def assembling(
         guardian = Guardian.start(directory)  # before there is anything to guard
         opened.append(guardian)
         layout.check_room(directory, len(topology.machines))
+        if uri is None:
+            layout.check_paths(directory, topology)
 
         def end_machines() -> None:
             end_processes_of(directory)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 import socket
 import subprocess
@@ -20,6 +22,11 @@ from lab.wire import Sockets
 
 #: Room a lab needs on disk beside its images, in MiB a machine (overlay and console).
 ROOM_MIB = 600
+_GIVEN_BY_KERNEL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_LOWEST, _TRIES = 10_240, 20
+_PATH_BYTES = 107  # of a Unix socket: sun_path, less its end
+_DOMAIN_NAME = 20  # characters of a machine's name that libvirt takes into its directory's
+_STARTS = 99
 
 
 def placement(directory: Path, state: LabState, machine: str) -> Placement:
@@ -54,6 +61,19 @@ def check_room(directory: Path, machines: int) -> None:
             f"{directory}: {free} MiB free, a lab of {machines} machines needs {needed} MiB",
             hint="free some room, or set VPNPROOF_LABS to a directory on a larger disk",
         )
+
+
+def check_paths(directory: Path, topology: Topology) -> None:
+    """Raise LabError where a lab's longest socket could not be: libvirt's to a machine's QEMU."""
+    for machine in topology.machines:
+        name = f"domain-{_STARTS}-{machine.name[:_DOMAIN_NAME]}"
+        path = directory / "cfg" / "libvirt" / "qemu" / "lib" / name / "monitor.sock"
+        if (length := len(os.fsencode(path))) > _PATH_BYTES:
+            raise LabError(
+                f"{directory}: sockets of {machine.name} would have paths of {length} bytes, and"
+                f" {_PATH_BYTES} is the limit",
+                hint="set VPNPROOF_LABS to a directory with a shorter name",
+            )
 
 
 def write_keys(directory: Path, topology: Topology) -> tuple[KeyPair, dict[str, KeyPair]]:
@@ -162,8 +182,19 @@ def write_files(
 
 
 def free_tcp_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody uses right now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of 127.0.0.1 that nobody uses right now.
+
+    One that the kernel gives to no connection by itself, if it can be: a machine that is off does
+    not hold its port, and has to have it again.
+    """
+    lowest = int(_GIVEN_BY_KERNEL.read_text().split()[0])
+    some = random.sample(range(_LOWEST, lowest), _TRIES) if lowest - _LOWEST >= _TRIES else []
+    for wanted in (*some, 0):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", wanted))
+            except OSError:
+                continue
+            port: int = probe.getsockname()[1]
+            return port
+    raise LabError("no TCP port of 127.0.0.1 is free")

@@ -111,8 +111,12 @@ class Labs:
         if place.running is None:
             self._make_way(guide)
             place.running = self._make(guide, place)
-            self._keep_deployment(guide, place.deployer, place.running)
-            self._on_start(self.name(guide), place.running.lab)
+            try:
+                self._keep_deployment(guide, place.deployer, place.running)
+                self._on_start(self.name(guide), place.running.lab)
+            except BaseException:  # the evidence does not know of it: nobody may use it
+                self.discard(guide)
+                raise
         place.used = True
         return place.running.lab
 

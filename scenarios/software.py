@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.accelerator import choose as choose_accelerator
 from lab.errors import ImageError, LabError
 from lab.image import Image, prepare
 from lab.image import choose as choose_image
@@ -91,7 +92,13 @@ def prepared(
     software = software_of(config, guide)
     # first what can be refused: an image takes minutes
     genuine = built(software, choose_image(config.getoption("image")).name, progress.say)
-    image = prepare(config.getoption("image"), progress=progress, sets=software.package_sets)
+    forced = config.getoption("accel")
+    image = prepare(
+        config.getoption("image"),
+        progress=progress,
+        sets=software.package_sets,
+        accelerator=choose_accelerator(forced) if forced else None,
+    )
     return guide_named(guide, heartbeat, software, genuine), image  # type: ignore[arg-type]  # pytest has checked its choices
 
 

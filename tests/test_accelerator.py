@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lab import accelerator
-from lab.accelerator import PAYLOAD, choose, measure
+from lab.accelerator import PAYLOAD, check_cpu, choose, kvm, measure, tcg
 from lab.errors import LabError
+from lab.wait import until
 
 REACHED = 85  # what QEMU's isa-debug-exit makes of the payload's word
 
@@ -80,6 +83,63 @@ def test_the_answer_is_kept_until_qemu_changes(qemu, monkeypatch: pytest.MonkeyP
     assert choose().reason == "first"
     monkeypatch.setattr(accelerator, "PAYLOAD", b"another")
     assert choose().reason == "second"
+
+
+def test_kvm_is_used_where_qemu_emulates_nothing(qemu, device: Path):
+    qemu(tcg="echo 'invalid accelerator tcg' >&2; exit 1", kvm=f"exit {REACHED}")
+    assert measure(device).name == "kvm"
+
+
+def test_a_qemu_that_ends_at_once_is_quoted(qemu, device: Path):
+    """Nobody is asked whether this machine is busy."""
+    refused = "echo 'unsupported machine type: pc' >&2; exit 1"
+    qemu(tcg=refused, kvm=refused)
+    with pytest.raises(LabError, match="unsupported machine type: pc") as caught:
+        measure(device)
+    assert "busy" not in str(caught.value)
+
+
+def test_the_answer_is_another_for_who_may_use_kvm_now(
+    qemu, device: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(accelerator, "measure", lambda: answers.pop(0))
+    answers = [accelerator.tcg("no device"), accelerator.kvm("a device")]
+    qemu(tcg="exit 0", kvm="exit 0")
+    monkeypatch.setattr(accelerator, "_DEVICE", device.with_name("absent"))
+    assert choose().name == "tcg"
+    monkeypatch.setattr(accelerator, "_DEVICE", device)
+    assert choose().name == "kvm"
+
+
+def test_a_payload_that_hangs_ends_with_who_waits_for_it(qemu, device: Path, tmp_path: Path):
+    running = tmp_path / "pid"
+    qemu(tcg=f"echo $$ > {running}; exec sleep 600", kvm="exit 1")
+    program = "import pathlib, sys, lab.accelerator as a; a.measure(pathlib.Path(sys.argv[1]))"
+    with subprocess.Popen([sys.executable, "-c", program, str(device)]) as owner:
+        until(lambda: running.exists() and running.read_text(), 30, "the payload to run")
+        hung = Path("/proc", running.read_text().strip())
+        assert hung.exists()
+        owner.kill()
+    until(lambda: not hung.exists() or "Z" in (hung / "stat").read_text(), 30, "it to end")
+
+
+CPUINFO = "processor : 0\nflags : fpu sse2 {flags}\n\nprocessor : 1\n"
+V2 = "cx16 lahf_lm popcnt pni ssse3 sse4_1 sse4_2"
+
+
+def test_guests_get_a_processor_that_their_programs_run_on(tmp_path: Path):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(CPUINFO.format(flags=V2))
+    for level in ("x86-64-v1", "x86-64-v2"):
+        check_cpu(level, kvm("a test"), cpuinfo)
+        check_cpu(level, tcg("a test"), cpuinfo)
+    with pytest.raises(LabError, match=r"x86-64-v3.*avx2"):
+        check_cpu("x86-64-v3", kvm("a test"), cpuinfo)
+    with pytest.raises(LabError, match="x86-64-v3"):
+        check_cpu("x86-64-v3", tcg("a test"), cpuinfo)
+    cpuinfo.write_text(CPUINFO.format(flags=V2.replace("sse4_2", "")))
+    with pytest.raises(LabError, match="sse4_2"):
+        check_cpu("x86-64-v2", kvm("a test"), cpuinfo)
 
 
 def test_a_spoilt_answer_is_measured_anew(qemu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -226,7 +226,10 @@ def bring_back(lab: Lab, checkpoint: Checkpoint, *, new_generation: bool) -> Non
     clocks: list[ClockOffset] = []
 
     def moved(name: str) -> str:
-        return moved_xml(SaveImage.read(checkpoint.memory(name)).xml, lab.placement(name))
+        try:
+            return moved_xml(SaveImage.read(checkpoint.memory(name)).xml, lab.placement(name))
+        except (LabError, KeyError) as error:
+            raise MachineError(f"the memory of {name} cannot be taken up: {error}") from error
 
     def come_back(machine: Machine) -> None:
         name = machine.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,14 @@ def ingredients(
 
 
 def _host_cpu() -> str:
-    """Return what a guest under KVM sees of this host's processor: its model and its flags."""
+    """Return what a guest under KVM sees of this host's processor.
+
+    Its model and flags, and the kernel and its module's parameters, which say what KVM shows of it.
+    """
     lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
     told = [" ".join(line.split()) for line in lines if line.startswith(("model name", "flags"))]
+    told.append(platform.release())
+    for name in ("nested", "enable_pmu", "pmu"):
+        for path in sorted(Path("/sys/module").glob(f"kvm*/parameters/{name}")):
+            told.append(f"{path.parent.parent.name} {name} {path.read_text().strip()}")
     return hashlib.sha256("\n".join(told).encode()).hexdigest()

@@ -25,6 +25,7 @@ from lab.checkpoint.manifest import FORMAT, Checkpoint, Manifest, size_of
 from lab.checkpoint.place import CHANGING, DAMAGED, GONE, KEY, MAKING, UNFINISHED, claim
 from lab.checkpoint.standing import labs_on
 from lab.errors import LabError
+from lab.image.manifest import not_ours
 
 DEFAULT_LIMIT_GIB = 20.0
 #: What is left free on the disk whatever the limit says, in GiB.
@@ -72,6 +73,11 @@ class Store:
                 f"{self.directory} cannot be made: {error.strerror}",
                 hint="set VPNPROOF_CACHE to a directory that you can write to",
             ) from error
+        if wrong := not_ours(self.directory.resolve()):
+            raise LabError(
+                f"the checkpoints cannot be trusted: {wrong}",
+                hint="chmod go-w, if it is yours; or set VPNPROOF_CACHE to a directory of your own",
+            )
         self._changing = FileLock(self.directory / CHANGING)
         self._making = FileLock(self.directory / MAKING)
 

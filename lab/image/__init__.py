@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
+from lab.accelerator import Accelerator
 from lab.accelerator import choose as choose_accelerator
 from lab.cache import cache_root, locked
 from lab.errors import ImageError
@@ -54,9 +55,11 @@ def prepare(
     *,
     progress: Progress | Say = lambda _line: None,
     sets: tuple[str, ...] = (),
+    accelerator: Accelerator | None = None,
 ) -> Image:
     """Return the image called `name` (None: the default), fetched or built if it is not cached.
 
+    `accelerator` is what a downloaded one boots under once, to get its packages (None: what works).
     `sets` names sets of packages that it has beyond what every guest has.
     A `Progress` shows a download as a bar where there is a terminal; a function gets lines.
     Takes milliseconds when it is cached, about 80 s to build the Debian guest. Two at once do not
@@ -67,7 +70,9 @@ def prepare(
     if isinstance(entry, Build):
         return debian.build(say, sets)
     downloaded = _downloaded(entry, say) or _download(entry, progress, say)
-    return preparing.prepared(downloaded, entry.release, choose_accelerator(None), say, sets)
+    return preparing.prepared(
+        downloaded, entry.release, accelerator or choose_accelerator(None), say, sets
+    )
 
 
 def _asked_first(entry: Download) -> str:

@@ -43,9 +43,14 @@ class Link:
         with self._lock:
             try:
                 self._socket.sendall(line)
+                answer = self.line(ANSWER_WITHIN)
+            except TimeoutError:
+                self.close()  # its answer may come yet, and would be taken for the next one's
+                raise WireError(
+                    f"the wire did not answer {name!r} in {ANSWER_WITHIN:.0f} s", hint=_GONE
+                ) from None
             except OSError as error:
                 raise WireError(f"the wire is gone: {error.strerror}", hint=_GONE) from None
-            answer = self.line()
         return result_of(answer)
 
     def line(self, timeout: float | None = ANSWER_WITHIN) -> dict[str, Any]:

@@ -41,6 +41,16 @@ def test_what_was_completed_is_found(store: Store) -> None:
     assert found.disk("one").read_bytes() == b"disk"
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o702])
+def test_a_directory_that_others_may_write_to_is_refused(store: Store, mode: int) -> None:
+    """What is thawed names the program that runs it."""
+    store.directory.chmod(mode)
+    with pytest.raises(LabError, match=r"cannot be trusted.*others may write to it"):
+        Store()
+    store.directory.chmod(0o700)
+    Store()
+
+
 @pytest.mark.parametrize("asked", [key(2), "", ".", "..", "label 1"])
 def test_what_was_never_made_is_not_found(store: Store, asked: str) -> None:
     make(store, 1)

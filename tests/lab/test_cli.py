@@ -235,6 +235,22 @@ def test_down_removes_a_lab_and_all_removes_every_one(capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.count("is down") == 3
 
 
+def test_down_goes_on_after_a_lab_that_cannot_be_removed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labs = sorted(paths.new_lab_directory("failover") for _ in range(3))
+
+    def remove_but_the_first(directory: Path) -> None:
+        if directory == labs[0]:
+            raise LabError("stuck")
+        remove(directory)
+
+    monkeypatch.setattr(cli, "remove", remove_but_the_first)
+    assert cli.main(["down", "all"]) == 1
+    assert list(paths.lab_directories()) == labs[:1]
+    assert "stuck" in capsys.readouterr().err
+
+
 def test_removing_a_lab_in_a_libvirt_that_is_gone_removes_its_files() -> None:
     directory = paths.new_lab_directory("failover")
     write_lab(directory, uri="qemu+unix:///session?socket=/nonexistent/sock")

@@ -51,6 +51,24 @@ def test_a_port_for_ssh_is_free() -> None:
         pass
 
 
+def test_a_port_for_ssh_is_none_that_the_kernel_gives_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A machine that is off does not hold its port; any connection might have got it."""
+    given = tmp_path / "ip_local_port_range"
+    monkeypatch.setattr(layout, "_GIVEN_BY_KERNEL", given)
+    given.write_text("32768\t60999\n")
+    assert all(10_240 <= layout.free_tcp_port() < 32_768 for _ in range(20))
+    given.write_text("1024\t65535\n")  # then there is no other
+    assert layout.free_tcp_port() >= 1024
+
+
+def test_a_directory_that_is_too_long_for_libvirts_sockets_is_refused() -> None:
+    layout.check_paths(Path("/labs/of-a-user/failover-12ab"), TOPOLOGY)
+    with pytest.raises(LabError, match=r"107 is the limit(?s:.*)VPNPROOF_LABS"):
+        layout.check_paths(Path("/labs", "x" * 60), TOPOLOGY)
+
+
 def test_a_machine_has_a_cable_for_each_of_its_nics(tmp_path: Path) -> None:
     state = LabState(
         topology=TOPOLOGY,

@@ -127,6 +127,18 @@ def test_after_a_destructive_scenario_the_next_gets_another_lab(labs: Labs, worl
     assert [lab.state for lab in world.made] == ["down", "running"]
 
 
+def test_a_lab_that_the_evidence_does_not_know_of_is_nobodys(world: World, evidence: Path) -> None:
+    def full(_name: str, _lab: object) -> None:
+        if len(world.made) == 1:
+            raise OSError("No space left on device")
+
+    labs = Labs(evidence, world.deployer, "never", on_start=full)  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="No space"):
+        labs.get("multi_node")
+    labs.get("multi_node")
+    assert [lab.state for lab in world.made] == ["down", "running"]
+
+
 def test_a_guides_labs_come_from_one_deployer_which_may_learn(labs: Labs, world: World) -> None:
     labs.get("multi_node")
     labs.discard("multi_node")
