@@ -68,7 +68,7 @@ def measure(arguments: argparse.Namespace) -> Mapping[str, object]:
     """Freeze the pair once, thaw and rewind it, and return the figures."""
     progress = Progress()
     accelerator = choose(arguments.accel)
-    image = prepare(arguments.image, progress=progress)
+    image = prepare(arguments.image, progress=progress, accelerator=accelerator)
     deployer = Deployer(guide_named("failover"), image, accelerator, progress)
     with (
         tempfile.TemporaryDirectory(prefix="vpnproof-bench-") as folder,

@@ -64,7 +64,7 @@ def measure(arguments: argparse.Namespace) -> Mapping[str, object]:
     """Return the figures: seconds, ratios, MiB; medians where several were taken."""
     progress = Progress()
     accelerator = choose(arguments.accel)
-    prepare(arguments.image, progress=progress)
+    prepare(arguments.image, progress=progress, accelerator=accelerator)
     with own_cache():
         stage = _Stage(arguments.guide, prepare(arguments.image), accelerator, progress)
         return stage.starts() | stage.provisioned(arguments.thaws)

@@ -145,7 +145,7 @@ def record(run: Run, arguments: argparse.Namespace) -> None:
     progress = Progress()
     collect_garbage()
     accelerator = choose(arguments.accel)
-    image = prepare(arguments.image, progress=progress)
+    image = prepare(arguments.image, progress=progress, accelerator=accelerator)
     run.open(
         command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
         image=str(image),

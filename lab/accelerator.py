@@ -132,7 +132,7 @@ def measure(device: Path = _DEVICE) -> Accelerator:
     """
     if not os.access(device, os.R_OK | os.W_OK):
         if device.exists():
-            return tcg(f"{device} may not be used by this user, who is not in its group (kvm)")
+            return tcg(f"{device} may not be used by this user: usermod -aG kvm?")
         return tcg(f"{device} is not there")
     with tempfile.NamedTemporaryFile(suffix=".img") as disk:
         disk.write(PAYLOAD)

@@ -23,7 +23,7 @@ from report.matrix import Row
 from report.summary import Summary
 from report.tables import junit_suites, table
 
-_HEAVY = ("failovers", "kills", "mutants", "round_robin")
+_HEAVY = ("failovers", "kills", "maintenance", "mutants", "round_robin")
 """What the joint report.json leaves to that of each combination."""
 
 

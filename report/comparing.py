@@ -147,13 +147,17 @@ def _may_move(values: Iterable[_Values]) -> list[_Values]:
     return left
 
 
+_OF_EACH_RUN = ("Begun", "Started", "Last event", "Evidence", "Seal", "Secrets")
+"""Facts that are another in every run; "Begun" in reports of before."""
+
+
 def _least(one: _Values) -> Fraction:
     _, old, new = one
     return least_p(len(old), len(new))
 
 
 def _differs(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    names = [name for name in before if name not in ("Begun", "Last event", "Evidence", "Seal")]
+    names = [name for name in before if name not in _OF_EACH_RUN]
     return [
         (name, str(before[name]), str(after[name]))
         for name in names

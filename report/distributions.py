@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from checks.protocols.spread import Spread, spread
 from report.failovers import Failover
 from report.measured import Measured
 
+_ID = re.compile(r"[A-Z]{2,3}-\d\d")
 _ORDER = [str(stage) for stage in Stage]
 
 
@@ -65,7 +67,7 @@ class Distribution:
         """The limits in words, each once: some differ by less than is written."""
         limits = [
             f"{one.minimum_s:.2f} to {one.maximum_s:.2f} s"
-            f" ({'; '.join(filter(None, (one.formula, one.source)))})"
+            f" ({one.formula}{f'; {one.source}' if _ID.fullmatch(one.source) else ''})"
             for one in self.limits
         ]
         return list(dict.fromkeys(limits))

@@ -9,7 +9,10 @@ from checks.engine.verdict import Status, worst
 from report.columns import Across, Column
 
 _MOST = 8
-_ONE_EACH = ("Begun", "Last event", "Evidence", "Seal", "Labs", "Command line")
+_ONE_EACH = (
+    *("Started", "Last event", "Evidence", "Seal", "Labs", "Command line"),
+    *("Secrets", "Scenarios", "Repeated"),
+)
 """Facts that are another in every run, and tell no combinations apart."""
 
 

@@ -65,15 +65,19 @@ def _parts(found: Sequence[Outcome]) -> Iterator[str]:
         yield "None of them was judged."
         return
     last = {(one.mutant, one.scenario): one for one in found}  # the attempt that counts
-    alive = [f"{one.mutant} ({one.status})" for one in last.values() if not one.killed]
+    alive = [
+        f"{one.mutant} ({one.requirement} is {one.status})"
+        for one in last.values()
+        if not one.killed
+    ]
     again = len(found) - len(last)
     repeated = f" ({again} attempt{'s' * (again != 1)} repeated)" if again else ""
     yield (
-        f"{len(last) - len(alive)} of {len(last)} deployments were found out for the reason that"
-        f" was expected{repeated}"
+        f"{len(last) - len(alive)} of {len(last)} deployments were detected for the expected"
+        f" reason{repeated}"
     )
     if not alive:
         return
     more = len(alive) - MOST_NAMED
     named = ", ".join(alive[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-    yield f"and not: {named}."
+    yield f"and not detected: {named}."

@@ -106,8 +106,8 @@ def _row(
         known.guide if known else "unknown",
         known.section if known else "",
         known.statement if known else "no requirement of this revision's catalogue",
-        known.provoke if known else "",
-        known.limit if known else "",
+        _said(known.provoke) if known else "",
+        _said(known.limit) if known else "",
         verdict.status,
         judged,
         verdict.reasons,
@@ -116,6 +116,10 @@ def _row(
         verdict.late,
         tuple(_parts(material, requirement_id, hosts)),
     )
+
+
+def _said(text: str) -> str:
+    return "" if text == "-" else text
 
 
 def _parts(

@@ -1,7 +1,7 @@
 """What became of a run's scenarios, and of the search for secrets: what no verdict says.
 
-A scenario may fail, or be skipped, beside another that has shown the same requirement. Both files
-are the run's own account, and are not sealed.
+A scenario may fail, or be skipped, beside another that has shown the same requirement. How each
+ended stands in a file that is not sealed; what the search came to is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from evidence.leaks import FILE_NAME as LEAKS
 
 TIMINGS = "timings.json"
-NOT_SEARCHED = "not searched for"
+NOT_SEARCHED, FOUND_NONE = "not searched for", "found none"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Outcomes:
     def counted(self) -> str:
         """How many ended how; "" where that was not recorded."""
         counts = Counter(self.scenarios.values())
-        return ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+        said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+        return said and f"{said} (by {TIMINGS}, which is not sealed)"
 
     @property
     def others(self) -> list[str]:
@@ -51,7 +52,7 @@ def outcomes_in(directory: Path) -> Outcomes:
         return Outcomes(found, NOT_SEARCHED, None)
     names = told.get("secrets")
     many = len(names) if isinstance(names, list) else 0
-    said = f"looked for {many} in {told.get('files')} files, found none"
+    said = f"looked for {many} in {told.get('files')} files, {FOUND_NONE}"
     if not told["shareable"]:
         said = "secrets stand in the evidence, or not all of it could be searched"
     return Outcomes(found, said, told["shareable"])

@@ -103,7 +103,8 @@ def _draw(
     each = [counts[node] for node in nodes]
     alpha = ALPHA_QUERIES if queries else ALPHA_CLIENTS
     least = 1 if queries else least_clients(len(nodes))
-    outcome = "not tested" + (f": fewer than {least} clients" if sum(each) < least else "")
+    few = not queries and sum(each) < least
+    outcome = "not tested" + (f": fewer than {least} clients" if few else "")
     if least <= sum(each) <= _MOST_DRAWS:
         outcome = str(fair_draw(each, alpha))
     shares = tuple(Share(node, count, of) for node, count in zip(nodes, each, strict=True))

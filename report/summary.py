@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +16,15 @@ from evidence.moment import NS
 from report.kills import broken, is_of_mutants
 from report.kills import sentence as of_mutants
 from report.matrix import Row
-from report.outcomes import NOT_SEARCHED
+from report.outcomes import FOUND_NONE, NOT_SEARCHED
 from report.reading import Departure, Lack, Material
 
 NOT_RECORDED = "not recorded"
 _SHORT_COMMIT = 12
 """So much of a commit of the software is on the page; report.json has all of it."""
 NOT_SEALED = "none: the run did not end, or was never sealed"
-_SOFTWARE, DROP_IN = "Software", "drop-in"
+_SOFTWARE, _SCENARIOS, _SECRETS, DROP_IN = "Software", "Scenarios", "Secrets", "drop-in"
+_EMULATED = re.compile(r"(\S+: )?tcg\b")
 DIRTY, MAY_BE_DIRTY = "with uncommitted changes", "whether dirty is not recorded"
 
 
@@ -90,7 +92,8 @@ def sentence(status: Status, rows: Sequence[Row], material: Material) -> str:
     if guides := _on_stand_ins(material, rows):
         said += (
             f" For the {_and(guides)} guide{'s' * (len(guides) != 1)}, this project's stand-in"
-            " (drop-in) was tested, not the software that the guide is about."
+            " (drop-in) was tested, not the software that"
+            f" {'this guide is' if len(guides) == 1 else 'these guides are'} about."
         )
     return said
 
@@ -109,6 +112,8 @@ def _sentence(status: Status, rows: Sequence[Row], material: Material) -> str:
         )
     if material.altered:
         return f"All {of} were judged PASS, but the evidence was altered since."
+    if material.outcomes.shareable is False:
+        return f"All {of} were judged PASS, but the evidence is not to be shared: see leaks.json."
     if material.lacks:
         return f"All {of} were judged PASS, but the evidence is not whole."
     if len(rows) == 1:
@@ -132,23 +137,26 @@ def limits(material: Material, rows: Sequence[Row]) -> Iterator[str]:
     facts, guides = material.facts, {row.guide for row in rows}
     if stand_ins := _on_stand_ins(material, rows):
         yield (
-            f"The software that the {_and(stand_ins)} guide{'s' * (len(stand_ins) != 1)} speak"
-            f"{'s' * (len(stand_ins) == 1)} of: a stand-in with its commands, files and answers was"
-            " tested. OpenVPN, Apache, PHP, BIND, iptables and ucarp are genuine."
+            f"For the {_and(stand_ins)} guide{'s' * (len(stand_ins) != 1)} a stand-in with the"
+            " commands, files and answers of the genuine software was tested. All else is genuine:"
+            " OpenVPN, the heartbeat daemon, Apache, PHP, BIND, iptables."
         )
     image = _text(facts.get("image"))
-    if image:
+    if "site" in facts:
+        yield "Only the machines of this site were tested; what they run was not looked at."
+    elif image:
         written = "; the multi-node guide is written for CentOS 7" * ("multi-node" in guides)
-        yield f"Guest systems other than {image}{written}."
-    if _text(facts.get("accelerator")).startswith("tcg"):
-        yield "Times on real processors: those of the guests were emulated (tcg)."
+        yield f"Only guests of {image} were tested{written}."
+    if any(map(_EMULATED.match, _text(facts.get("accelerator")).split("; "))):
+        yield "The guests' processors were emulated (tcg): real ones take other times."
     if guides & {"failover", "multi-node"} and "--full" not in _text(facts.get("command")).split():
         yield (
-            "What a sign-off run (--full) shows: it provokes each fault 20 times and has scenarios"
+            "This is no sign-off run (--full): that provokes each fault 20 times, and has scenarios"
             " that were left out here. A PASS covers the scenarios listed under it, no more."
         )
     if others := material.outcomes.others:
-        yield f"What scenarios would have shown that did not pass: {_ids(others)}."
+        said = ", so what else they would have shown is open"
+        yield f"Scenarios that did not pass{said}: {_ids(others)}."
 
 
 def _were(ids: Sequence[str]) -> str:
@@ -182,9 +190,9 @@ def tested(material: Material, rows: Sequence[Row]) -> Iterator[tuple[str, str]]
     yield "Started", fact("started")
     yield "Last event", _last(material) or NOT_RECORDED
     yield "Labs", _labs(material) or NOT_RECORDED
-    yield "Scenarios", material.outcomes.counted or NOT_RECORDED
+    yield _SCENARIOS, material.outcomes.counted or NOT_RECORDED
     yield "Repeated", _repeated(material)
-    yield "Secrets", material.outcomes.secrets
+    yield _SECRETS, material.outcomes.secrets
     yield "Evidence", str(material.directory.absolute())
     yield "Seal", material.seal or NOT_SEALED
 
@@ -192,6 +200,10 @@ def tested(material: Material, rows: Sequence[Row]) -> Iterator[tuple[str, str]]
 def _is_doubtful(name: str, value: str) -> bool:
     if value in (NOT_RECORDED, NOT_SEALED, NOT_SEARCHED):
         return True
+    if name == _SECRETS:
+        return FOUND_NONE not in value
+    if name == _SCENARIOS:
+        return any(word in value for word in (" failed", " skipped"))
     return (name == _SOFTWARE and DROP_IN in value) or value.endswith((DIRTY, MAY_BE_DIRTY))
 
 

@@ -29,6 +29,7 @@ from lab.cli import how_to_look
 from lab.errors import LabError
 from lab.lab import Lab
 from lab.timing import Kind, beside, spending
+from lab.topology import check_memory
 from provision.deploy import Deployer
 from provision.erratum import write_errata
 
@@ -149,7 +150,8 @@ class Labs:
         failed, place.failed_scenarios = place.failed_scenarios, []
         if running is None:
             return
-        if failed and self._keep != "never" and not place.left_up:
+        wanted = failed and self._keep != "never" and not place.left_up
+        if wanted and self._has_room(running, place):
             place.left_up = self._leave_up(guide, running)
             return
         try:
@@ -189,6 +191,15 @@ class Labs:
             self.discard(guide)
             return place.left_up
         return [*place.left_up, *self._leave_up(guide, place.running)]
+
+    def _has_room(self, running: _Running, place: _Place) -> bool:
+        """Whether there is memory for another such lab beside this one; else that is said."""
+        try:
+            check_memory(running.lab.topology)
+        except LabError as error:
+            place.deployer.progress.say(f"{running.name} is not left up: {error.message}")
+            return False
+        return True
 
     def _leave_up(self, guide: str, running: _Running) -> list[str]:
         running.lab.keep()

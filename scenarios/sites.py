@@ -176,8 +176,9 @@ class SiteLabs:
     def _end_in_order(self) -> None:
         """Let a lost terminal and CI's way to end a job be Ctrl-C: what was disturbed is undone."""
         if not self._handlers and threading.current_thread() is threading.main_thread():
-            for number in _ENDS:
-                self._handlers[number] = signal.signal(number, signal.default_int_handler)
+            for number in _ENDS:  # but of nohup
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self._handlers[number] = signal.signal(number, signal.default_int_handler)
 
     def get(self, guide: str, *, pristine: bool = False) -> Site:
         """Return the site, listened to; never `pristine`, but whole after what was done to it."""

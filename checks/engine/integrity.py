@@ -9,7 +9,7 @@ Every file is looked at, also what no verdict uses. Judging again is another mat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,8 +18,7 @@ from checks.engine.attempts import Attempt, attempts_of, begun_twice, counted_tw
 from checks.engine.coming_home import told_otherwise
 from checks.engine.seal import SEAL, SEALED, broken, sealed, to_judge
 from checks.engine.series import left_unjudged
-from checks.engine.verdict import Verdict
-from checks.engine.verdicts import FILE_NAME, Verdicts, read_tables, read_verdicts, tables_of
+from checks.engine.verdicts import FILE_NAME, read_tables, read_verdicts, tables_of
 from evidence.arrivals import hosts_of, other_than_arrived, since_arrival, wrong_at_arrival
 from evidence.capture import verify
 from evidence.errors import EvidenceError
@@ -190,8 +189,7 @@ def _open(directory: Path, histories: Histories, attempts: list[Attempt]) -> Ite
         yield f"{FILE_NAME}: {requirement} was to be judged, and never was"
     for one in attempts:
         for requirement in one.requirements:
-            judged = said.attempts.get(requirement, {}).get(one.scenario, {})
-            if one.number not in judged and not _was_begun_again(one, requirement, said, judged):
+            if one.number not in said.attempts.get(requirement, {}).get(one.scenario, {}):
                 yield (
                     f"{one.place}: attempt {one.number} of {one.scenario} was to be judged"
                     f" for {requirement}, and never was"
@@ -204,19 +202,6 @@ def _open(directory: Path, histories: Histories, attempts: list[Attempt]) -> Ite
     yield from _lost_and_not_taken(histories, attempts)
     if not sealed(directory):
         yield f"{FILE_NAME}: no seal: the run did not end, or the seal was removed"
-
-
-def _was_begun_again(
-    one: Attempt, requirement: str, said: Verdicts, judged: Mapping[int, Verdict]
-) -> bool:
-    """Tell whether an attempt ended before it judged something, for the host was late.
-
-    A scenario that judges two requirements ends at the first that cannot be told, and is begun
-    again: then a later attempt has judged the other.
-    """
-    others = (each.get(one.scenario, {}).get(one.number) for each in said.attempts.values())
-    was_late = any(verdict is not None and verdict.late for verdict in others)
-    return was_late and requirement not in one.judged and any(at > one.number for at in judged)
 
 
 def _lost_and_not_taken(histories: Histories, attempts: list[Attempt]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """MN-01: static addresses and names. MN-21: the records of the shared name, and what they lead to.
 
-A machine may be looked at more than once: what is shown must be right every time. A name that led
-to nothing may be one for which the DNS server did not run: see `unanswered`.
+A machine may be looked at more than once: what is shown must be right every time. A question
+without an answer may be one for which the DNS server did not run: see `unanswered`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from checks.multi_node.guide import FAMILIES, RECORD_TYPE
 from checks.multi_node.traffic import traffic
 from checks.multi_node.tunnels import judge_way, owe_looks, owe_ways, visits
 from checks.multi_node.unanswered import judge_unanswered
-from evidence.events.multi_node import InterfacesShown, NamesAnswered
+from evidence.events.multi_node import InterfacesShown, NameAnswer, NamesAnswered
 from evidence.events.run import HostLate
 from evidence.scenario import Evidence
 
@@ -44,12 +44,12 @@ def addresses_and_names(evidence: Evidence, owed: Obligations) -> None:
             for family in FAMILIES:
                 wanted = other.address(family)
                 one = owed.owe(f"{machine} resolves {other.fqdn} {RECORD_TYPE[family]}")
-                for event, got in _records(answered, other.fqdn, family):
-                    why = f"{_told(one.what, got)}, not to {wanted}"
-                    if got:
-                        one.settle(got == (wanted,), why, event.place)
+                for event, answer in _records(answered, other.fqdn, family):
+                    why = f"{_told(one.what, answer.addresses)}, not to {wanted}"
+                    if answer.answered:
+                        one.settle(answer.addresses == (wanted,), why, event.place)
                     else:
-                        _judge_unresolved(event, why, evidence, site, one)
+                        _judge_unanswered(event, why, evidence, site, one)
     owed.tell(f"{len(site.hosts)} machines were asked for their addresses and each other's names")
 
 
@@ -78,22 +78,22 @@ def _judge_address(event: InterfacesShown, address: str, bits: int, one: Obligat
 
 def _records(
     events: Iterable[NamesAnswered], name: str, family: int
-) -> Iterable[tuple[NamesAnswered, tuple[str, ...]]]:
+) -> Iterable[tuple[NamesAnswered, NameAnswer]]:
     """Yield what a question was answered with, each time that it was asked."""
     for event in events:
         for answer in event.answers:
             if (answer.name, answer.type) == (name, RECORD_TYPE[family]):
-                yield event, answer.addresses
+                yield event, answer
 
 
-def _judge_unresolved(
+def _judge_unanswered(
     event: NamesAnswered, why: str, evidence: Evidence, site: Deployment, one: Obligation
 ) -> None:
-    """Break an obligation by a name that led to nothing, unless the host explains it.
+    """Break an obligation by a question that had no answer, unless the host explains it.
 
     dig asks one question after the other, and waits for each.
     """
-    waited_s = _WAITED_S * sum(not answer.addresses for answer in event.answers)
+    waited_s = _WAITED_S * sum(not answer.answered for answer in event.answers)
     judge_unanswered(
         one,
         why,
@@ -120,12 +120,13 @@ def shared_name(evidence: Evidence, owed: Obligations) -> None:
     for family in FAMILIES:
         kind = RECORD_TYPE[family]
         one = owed.owe(f"{site.shared_name} has one {kind} record a node")
-        for event, addresses in _records(answered, site.shared_name, family):
-            if addresses:
-                _judge_records(addresses, family, site, one)
+        for event, answer in _records(answered, site.shared_name, family):
+            if answer.answered:
+                _judge_records(answer.addresses, family, site, one)
                 one.met(event.place)
             else:
-                _judge_unresolved(event, f"{site.shared_name} has no {kind}", evidence, site, one)
+                why = f"{site.shared_name} {kind} was asked for, and nothing answered"
+                _judge_unanswered(event, why, evidence, site, one)
     attempts = visits(evidence, site)
     owe_looks(evidence, owed)
     owe_ways(attempts, owed)

@@ -6,7 +6,7 @@ waited for a machine that did not run: see `unanswered`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urljoin, urlsplit
 
 from cryptography import x509
@@ -46,7 +46,12 @@ def certificate_for_its_name(evidence: Evidence, owed: Obligations) -> None:
         for event in evidence.events(PortalShown, client):
             if event.family == family and urlsplit(event.url)[:3] == ("https", name, "/"):
                 if not event.status and is_silence(event.detail):
-                    _judge_silence(event, evidence, site, trusted, named, leads)
+                    silent = [trusted, leads]
+                    if event.certificate:  # which is asked for after the page
+                        _judge_names(event, name, named)
+                    else:
+                        silent.append(named)
+                    _judge_silence(event, evidence, site, silent)
                     continue
                 what = f"{client} does not verify the certificate {over}: {event.detail}"
                 trusted.settle(event.verified, what, event.place)
@@ -55,7 +60,7 @@ def certificate_for_its_name(evidence: Evidence, owed: Obligations) -> None:
 
 
 def _judge_silence(
-    event: PortalShown, evidence: Evidence, site: Deployment, *all_of: Obligation
+    event: PortalShown, evidence: Evidence, site: Deployment, all_of: Iterable[Obligation]
 ) -> None:
     """Break obligations by an answer that did not come, unless the host explains it."""
     why = f"{event.source} got no answer of {event.url} over IPv{event.family}: {event.detail}"

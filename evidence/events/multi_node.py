@@ -62,11 +62,12 @@ class InterfacesShown(Event):
 
 
 class NameAnswer(Value):
-    """What a name of one type led to; no addresses: no answer."""
+    """What a name of one type led to; answered: whether the name server said anything at all."""
 
     name: Name
     type: RecordType
     addresses: tuple[Address, ...]
+    answered: bool = True
 
 
 class NamesAnswered(Event):

@@ -60,7 +60,8 @@ class Checkout:
         names = tuple(name for name in told if os.path.lexists(root / name))
         digest = content.digest(str(root), names)
         if not digest:
-            unread = next(one for one in names if not content.digest(str(root), [one]))
+            each = (one for one in names if not content.digest(str(root), [one]))
+            unread = next(each, "a file")
             raise HostsError(
                 f"{root}: {unread!r} cannot be read, so it cannot be sent to hosts",
                 hint="let git ignore it, or see who may read it",

@@ -39,7 +39,7 @@ class Nic:
 class Reached:
     """A machine that was reached.
 
-    session: what our own SSH there looks like to tcpdump, "" where it cannot be seen.
+    session: what our own SSH there looks like to tcpdump.
     """
 
     nics: tuple[Nic, ...]
@@ -91,6 +91,8 @@ def _look(site: SiteFile, machine: SiteMachine) -> Reached:
     if lacks:
         raise _Problems(*lacks)
     nics = tuple(one for one in found if isinstance(one, Nic))
+    detect = "systemd-detect-virt --quiet --container"
+    machine.is_container = machine.run(detect, check=False).status == 0
     session = machine.own_session()
     if not session:
         raise _Problems(

@@ -177,7 +177,7 @@ def with_errata(steps: Iterable[Step], controller: str, platform: Platform) -> l
 
 
 def convert_amended(directory: str, platform: Platform) -> tuple[Action, ...]:
-    """Return what lets convert_to_controller.sh be run, by Debian's names for things of CentOS."""
+    """Return what lets convert_to_controller.sh be run, on Debian by its names for things."""
     script = f"{directory}/convert_to_controller.sh"
     may_run = Command(f"chmod +x {script}", unless=f"[ -x {script} ]")
     edits: tuple[str, ...] = (_PLAIN,)

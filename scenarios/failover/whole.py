@@ -10,13 +10,14 @@ from collections.abc import Callable
 from lab.errors import LabError, NotHere
 from lab.machine import Machine
 from lab.site import Site
-from lab.wait import until
+from lab.wait import Deadline, pause, until
 from provision.failover import site as cast
 from provision.failover.access_server import SERVICE
 from provision.failover.ready import in_step
 from provision.failover.sacli import status, sync
 
 _UP_S, _WHOLE_S = 300.0, 300.0
+_SYNCED_S = 200.0  # the pair syncs every 180 s
 _ROLES = {"MASTER", "BACKUP"}
 
 
@@ -44,14 +45,21 @@ def make_whole(site: Site) -> None:
 
 
 def require_whole(site: Site) -> None:
-    """Raise NotHere unless a node is active and the other could take over: nothing is lost then."""
+    """Raise NotHere unless a node is active and the other could take over: nothing is lost then.
+
+    Waits for the pair's own sync, which a user's change makes due.
+    """
     nodes = [site[node.name] for node in cast.Site.of(site.topology).nodes]
     said = {node.name: _said(node) for node in nodes}
     states = ", ".join(f"{name}: {one.get('state')}" for name, one in said.items())
     if {one.get("state") for one in said.values()} != _ROLES:
         raise NotHere(f"not disturbed: the pair is not one MASTER and one BACKUP ({states})")
-    active, standby = sorted(said.values(), key=lambda one: one.get("state") != "MASTER")
-    if not in_step(active, standby):
+    active, standby = sorted(nodes, key=lambda node: said[node.name]["state"] != "MASTER")
+    within = Deadline(_SYNCED_S, "the pair's own sync")
+    while not in_step(_said(active), _said(standby)):
+        if not within.passed:
+            pause(1.0)
+            continue
         raise NotHere(
             "not disturbed: the standby does not have what the active node would leave it"
         )

@@ -96,7 +96,12 @@ def _record_names(
 ) -> None:
     found = {(answer.name, answer.type): answer.addresses for answer in answered}
     answers = tuple(
-        NameAnswer(name=name, type=kind, addresses=found.get((name, kind), ()))
+        NameAnswer(
+            name=name,
+            type=kind,
+            addresses=found.get((name, kind), ()),
+            answered=(name, kind) in found,
+        )
         for name, kind in asked
     )
     history.record(NamesAnswered(source=machine.name, answers=answers))

@@ -112,11 +112,20 @@ def pytest_runtest_makereport(
     own = "labs" in getattr(item, "fixturenames", ())
     if own:
         show_safely(report)
-    if own and report.failed and not goes_again(item, call):  # then it may yet be judged
+    if own and report.failed and goes_again(item, call):
+        _note_begun_again(item)
+    elif own and report.failed:
         _note_failure(item, call)
         sites.in_one_line(item, call, report)
         software.tell_unknown(item, call, report)
     return report
+
+
+def _note_begun_again(item: pytest.Item) -> None:
+    """Let no requirement go unmentioned that an attempt had not judged yet: the next one may."""
+    if isinstance(item.funcargs.get("history"), History):  # type: ignore[attr-defined]
+        directory = item.config.stash[RUN].directory
+        broke_off(directory, item.nodeid, "it was begun again before this was judged")
 
 
 def _note_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:

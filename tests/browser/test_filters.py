@@ -75,5 +75,5 @@ def _click(browser: Window, name: str) -> None:
 
 def _said(browser: Window) -> str:
     told = [one["name"] for one in browser.accessible() if one["role"] == "StaticText"]
-    at = next(at for at, name in enumerate(told) if name.endswith("are of this choice."))
-    return "".join(told[at - 1 : at + 1]).partition(" are")[0]
+    at = next(at for at, name in enumerate(told) if name.endswith("requirements shown."))
+    return "".join(told[at - 1 : at + 1]).partition(" shown")[0]

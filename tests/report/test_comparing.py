@@ -93,7 +93,7 @@ def test_what_was_measured_once_only_is_named() -> None:
 
 
 def test_what_else_differs_is_named() -> None:
-    before, after = report({}, {}, Image="a", Begun="1"), report({}, {}, Image="b", Begun="2")
+    before, after = report({}, {}, Image="a", Started="1"), report({}, {}, Image="b", Started="2")
     assert compare(before, after).differs == (("Image", "a", "b"),)
 
 

@@ -53,7 +53,7 @@ def test_a_run_of_mutants_is_no_pass_and_says_so_first(tmp_path: Path) -> None:
     assert content.summary.status is Status.UNKNOWN
     assert content.summary.sentence == (
         "No sign-off: deployments were broken on purpose here. "
-        "1 of 1 deployments were found out for the reason that was expected."
+        "1 of 1 deployments were detected for the expected reason."
     )
     html = page(content)
     assert html.index("No sign-off: deployments were broken") < html.index("What was tested")
@@ -65,8 +65,8 @@ def test_a_run_of_mutants_is_no_pass_and_says_so_first(tmp_path: Path) -> None:
 def test_one_that_lives_is_named(tmp_path: Path) -> None:
     content = content_of(mutated(tmp_path, FAIL, PASS, mutants=True))
     assert content.summary.sentence.endswith(
-        "1 of 2 deployments were found out for the reason that was expected"
-        " and not: FO-24-2 (PASS)."
+        "1 of 2 deployments were detected for the expected reason"
+        " and not detected: FO-24-2 (FO-24 is PASS)."
     )
     assert "<td>no, FO-24 is PASS</td>" in page(content)
 

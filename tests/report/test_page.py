@@ -199,7 +199,7 @@ def test_paper_has_all_requirements_whatever_was_chosen() -> None:
 def test_the_seal_to_compare_with_is_not_the_pages_own(good_run: Path) -> None:
     html = page(content_of(good_run))
     assert "--seal HASH" in html
-    assert "--seal {" not in html
+    assert f"--seal {content_of(good_run).material.seal}" not in html
 
 
 def test_maintenance_is_drawn_in_lanes_with_names(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_a_page_is_made_without_a_part_and_says_so(good_run: Path, names: tuple[
         (good_run / name).rename(good_run.parent / f"gone-{name}")
     shown = of(good_run)
     first = shown.html[: shown.html.index('id="requirements"')]
-    assert "Evidence that is not whole, or not there" in first
+    assert "Evidence that is not whole, not there, or not to be shared" in first
     assert all(name in first for name in names if name != "wire")
 
 

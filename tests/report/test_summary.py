@@ -108,7 +108,7 @@ def test_a_stand_in_is_named_in_the_sentence_and_in_what_is_not_shown(good_run: 
     facts(good_run, software={"multi_node": {"name": "drop-in", "reason": "", "commits": []}})
     told = of(good_run)
     assert "For the multi-node guide, this project's stand-in (drop-in) was tested" in told.sentence
-    assert any("The software that the multi-node guide speaks of" in one for one in told.limits)
+    assert any("For the multi-node guide a stand-in" in one for one in told.limits)
     facts(good_run, software={"multi_node": {"name": "genuine", "reason": "", "commits": []}})
     told = of(good_run)
     assert "stand-in" not in told.sentence
@@ -118,13 +118,21 @@ def test_a_stand_in_is_named_in_the_sentence_and_in_what_is_not_shown(good_run: 
 def test_what_a_run_could_not_have_shown_is_said(good_run: Path) -> None:
     facts(good_run, image="debian-12 (2e58)", accelerator="tcg (asked for)", command="pytest x")
     said = "\n".join(of(good_run).limits)
-    assert "Guest systems other than debian-12 (2e58); the multi-node guide is written for" in said
-    assert "Times on real processors" in said
-    assert "What a sign-off run (--full) shows" in said
+    assert (
+        "Only guests of debian-12 (2e58) were tested; the multi-node guide is written for" in said
+    )
+    assert "real ones take other times" in said
+    assert "This is no sign-off run (--full)" in said
     facts(good_run, image="debian-12 (2e58)", accelerator="kvm (x)", command="pytest x --full")
     said = "\n".join(of(good_run).limits)
-    assert "Times on real processors" not in said
+    assert "real ones take other times" not in said
     assert "--full" not in said
+    facts(good_run, accelerator="alpha: kvm (x); beta: tcg (y)")
+    assert "real ones take other times" in "\n".join(of(good_run).limits)
+    facts(good_run, image="none of ours: what the machines run", site={"a": "root@a"})
+    said = "\n".join(of(good_run).limits)
+    assert "Only the machines of this site were tested" in said
+    assert "none of ours" not in said
 
 
 def test_scenarios_that_did_not_pass_are_named(good_run: Path) -> None:
@@ -132,19 +140,24 @@ def test_scenarios_that_did_not_pass_are_named(good_run: Path) -> None:
     table = [{"scenario": name, "outcome": outcome} for name, outcome in each.items()]
     table.append({"scenario": "a::test_two", "outcome": "passed"})  # it was begun again
     (good_run / "timings.json").write_text(json.dumps(table))
-    assert values(good_run)["Scenarios"] == "2 passed, 1 skipped"
+    assert (
+        values(good_run)["Scenarios"]
+        == "2 passed, 1 skipped (by timings.json, which is not sealed)"
+    )
     assert any("a::test_three (skipped)" in one for one in of(good_run).limits)
 
 
 def test_secrets_in_the_evidence_make_a_run_unknown(tmp_path: Path, own_checks: object) -> None:
-    recorded.attempt(tmp_path, "good")
-    told = {"shareable": True, "files": 3, "secrets": ["x"]}
-    (tmp_path / "leaks.json").write_text(json.dumps(told))
-    assert values(tmp_path)["Secrets"] == "looked for 1 in 3 files, found none"
-    assert not any("DO NOT SHARE" in one.why for one in of(tmp_path).lacks)
-    (tmp_path / "leaks.json").write_text(json.dumps({**told, "shareable": False}))
-    assert of(tmp_path).status is Status.UNKNOWN
-    assert any("DO NOT SHARE" in one.why for one in of(tmp_path).lacks)
+    told = {"files": 3, "secrets": ["x"]}
+    for shareable, status in ((True, Status.PASS), (False, Status.UNKNOWN)):
+        run = tmp_path / str(shareable)
+        run.mkdir()
+        facts(run)
+        (run / "leaks.json").write_text(json.dumps({"shareable": shareable, **told}))
+        recorded.good_run(run)
+        assert of(run).status is status
+        assert ("not to be shared" in of(run).sentence) is not shareable
+    assert values(tmp_path / "True")["Secrets"] == "looked for 1 in 3 files, found none"
 
 
 def test_a_revision_without_its_flag_is_said_to_be_without(good_run: Path) -> None:

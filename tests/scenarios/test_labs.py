@@ -28,6 +28,7 @@ class PretendLab:
         self.capture = capture
         self.state = "running"
         self.breaks = False
+        self.topology = None
         for kind in ("transcripts", "consoles"):
             (directory / kind).mkdir(parents=True)
             (directory / kind / "node-a.log").write_text(f"{kind} of {directory.name}")
@@ -83,6 +84,7 @@ def evidence(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(module, "check_memory", lambda _topology: None)
     monkeypatch.setattr(module, "how_to_look", lambda path: [f"look at {path.name}"])
     monkeypatch.setenv("VPNPROOF_LABS", str(tmp_path / "labs"))
     return World(tmp_path)
@@ -328,13 +330,20 @@ def test_a_lab_that_a_failed_scenario_spoiled_is_left_up_the_first_of_its_guide(
     assert [lab.state for lab in world.made] == states
 
 
-def test_a_failure_in_a_lab_that_is_gone_keeps_no_other_up(labs: Labs, world: World) -> None:
+def test_a_lab_beside_which_there_is_no_room_for_another_is_not_left_up(
+    world: World, evidence: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_topology: object) -> None:
+        raise LabError("its machines need 4240 MiB")
+
+    monkeypatch.setattr(module, "check_memory", full)
+    labs = making(world, evidence, "failed")
     labs.get("multi_node")
     labs.note_failure("multi_node", "test_one")
     labs.discard("multi_node")
-    labs.get("multi_node")
+    assert [lab.state for lab in world.made] == ["down"]
+    assert any("is not left up: its machines need" in line for line in world.said)
     assert labs.end() == []
-    assert [lab.state for lab in world.made] == ["down", "down"]
 
 
 @pytest.fixture

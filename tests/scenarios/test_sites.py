@@ -166,7 +166,7 @@ def test_ctrl_c_while_a_site_is_made_whole_leaves_it_known_as_not_whole(
 def test_a_lost_terminal_is_ctrl_c_once_something_was_disturbed(
     two: dict[str, Host], tmp_path: Path, healthy: None
 ) -> None:
-    before = signal.getsignal(signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     site = Site(site_of(tmp_path, two), tmp_path, allowed=True)
     labs = SiteLabs(site, tmp_path, Progress(Console(quiet=True)), lambda _name, _site: None)
     labs.admit(cast(pytest.Item, Item("failover", "disrupts")))
@@ -175,7 +175,8 @@ def test_a_lost_terminal_is_ctrl_c_once_something_was_disturbed(
             signal.raise_signal(signal.SIGHUP)
     finally:
         labs.end()
-    assert signal.getsignal(signal.SIGHUP) == before
+        after = signal.signal(signal.SIGHUP, before)
+    assert after == signal.SIG_DFL
 
 
 @pytest.mark.usefixtures("healthy")

@@ -19,12 +19,13 @@ def require(monkeypatch: pytest.MonkeyPatch, *said: dict[str, Any]) -> None:
     nodes = [SimpleNamespace(name=name) for name in ("primary", "secondary")]
     told = dict(zip((one.name for one in nodes), said, strict=True))
     monkeypatch.setattr(whole.cast.Site, "of", lambda _topology: SimpleNamespace(nodes=nodes))
-    monkeypatch.setattr(whole, "_said", lambda node: told[node])
+    monkeypatch.setattr(whole, "_said", lambda node: told[node.name])
+    monkeypatch.setattr(whole, "_SYNCED_S", 0.0)
 
-    class Site(dict[str, str]):
+    class Site(dict[str, Any]):
         topology = None
 
-    whole.require_whole(Site({name: name for name in told}))  # type: ignore[arg-type]
+    whole.require_whole(Site({one.name: one for one in nodes}))  # type: ignore[arg-type]
 
 
 def test_a_pair_that_can_take_over_may_be_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:

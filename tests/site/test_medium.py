@@ -93,7 +93,8 @@ def test_what_disturbs_is_announced_before_it_is_done(
 ) -> None:
     told: list[str] = []
     site.allowed, site.say = True, told.append
-    monkeypatch.setattr(site["primary"], "run", told.append)  # it would reset this host
+    # It would reset this host.
+    monkeypatch.setattr(site["primary"], "run", lambda command, **_: told.append(command))
     site["primary"].kill()
     announced, command = told
     assert "about to disturb: primary: the power is cut for a moment" in announced

@@ -8,7 +8,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
-import lab.machine
+import lab.connection
 import lab.site.machine
 from lab.errors import DeadlinePassed, SiteError
 from lab.keys import KeyPair
@@ -93,7 +93,7 @@ def test_a_machine_that_falls_silent_is_not_waited_for_without_end(
     two: dict[str, Host], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lab.site.machine, "_ANSWERS_S", 0.1)
-    monkeypatch.setattr(lab.machine, "_GRACE", 0.1)
+    monkeypatch.setattr(lab.connection, "_GRACE", 0.1)
     site = Site(site_of(tmp_path, two), tmp_path)
     two["primary"].server.listening.clear()
     with pytest.raises(DeadlinePassed, match="primary"):

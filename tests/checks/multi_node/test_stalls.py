@@ -62,7 +62,7 @@ def names_without_answer() -> Run:
     answered = run.find("names.answered", "client")
     answered["at_ns"] = at(60)
     for one in answered["answers"][:2]:
-        one["addresses"] = []
+        one.update(addresses=[], answered=False)
     return run
 
 
@@ -70,7 +70,7 @@ def shared_name_without_answer() -> Run:
     run = run_mn_21()
     answered = run.find("names.answered", "client")
     answered["at_ns"] = at(60)
-    answered["answers"][-1]["addresses"] = []
+    answered["answers"][-1].update(addresses=[], answered=False)
     return run
 
 
@@ -135,6 +135,19 @@ def test_a_refusal_is_an_answer_whoever_did_not_run(tmp_path: Path) -> None:
     for one in run.all("api.answered", "node-a"):
         one.update(status=0, body="", at_ns=at(90), detail="curl: (7) Connection refused")
     judge_mutant(kept(run, "controller", 0, 90), "MN-07", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "requirement"),
+    [(names_without_answer, "MN-01"), (shared_name_without_answer, "MN-21")],
+)
+def test_a_name_that_is_said_not_to_exist_is_rejected_however_busy_the_host(
+    make: Callable[[], Run], requirement: str, tmp_path: Path
+) -> None:
+    run = kept(make(), "services", 20, 60)
+    for one in run.find("names.answered", "client")["answers"]:
+        one["answered"] = True
+    judge_mutant(run, requirement, tmp_path)
 
 
 def test_names_that_led_to_nothing_for_longer_than_the_host_was_busy_are_rejected(
