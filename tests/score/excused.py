@@ -44,6 +44,13 @@ EXCUSES = (
     Excuse("FO-07", "one left out", ANY, "any one thing that is broken will do"),
     Excuse("FO-08", "one left out", ("key-not-copied",), "that one is FO-06's"),
     Excuse("FO-02", "a number beyond", ("a a: status",), "a refusal may end with any status"),
+    Excuse("MN-01", "inverted", ("answers.11.answered",), "the shared name is MN-21's"),
+    Excuse(
+        "MN-21",
+        "inverted",
+        tuple(f"answers.{number}.answered" for number in (0, 2, 3, 5, 6, 8, 9)),
+        "names of machines are MN-01's",
+    ),
     Excuse("FO-05", "another machine", ANY, "the event names origin and target itself"),
     Excuse("FO-32 FO-34", "another machine", ANY, "the event names origin and target itself"),
     Excuse("FO-32 FO-34 FO-46", "a number beyond", ("period_s",), "a longer one allows more"),
