@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evidence.leaks import FILE_NAME as LEAKS
+from evidence import leaks
 
-TIMINGS = "timings.json"
+TIMINGS, LEAKS = "timings.json", leaks.FILE_NAME
 NOT_SEARCHED, FOUND_NONE = "not searched for", "found none"
 
 

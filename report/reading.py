@@ -26,7 +26,7 @@ from evidence.history import FILE_NAME as HISTORY
 from evidence.history import Recording, read_history
 from evidence.parts import HOSTS, Histories, Part, parts_of
 from evidence.run import FACTS_NAME, RunDirectory
-from report.outcomes import Outcomes, outcomes_in
+from report.outcomes import LEAKS, Outcomes, outcomes_in
 
 V = TypeVar("V")
 
@@ -124,7 +124,7 @@ def read_run(directory: Path) -> Material:
     lacks += found
     outcomes = outcomes_in(directory)
     if outcomes.shareable is False:
-        lacks.append(Lack("leaks.json", f"DO NOT SHARE: {outcomes.secrets}"))
+        lacks.append(Lack(LEAKS, f"DO NOT SHARE: {outcomes.secrets}"))
     lacks += _cut_off(histories)
     for part, recording in histories:
         lacks += [*_captures(part, recording), *_clocks(recording)]

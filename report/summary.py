@@ -214,7 +214,7 @@ def _repeated(material: Material) -> str:
         most[one.scenario] = max(most[one.scenario], one.number)
     again = [number - 1 for number in most.values() if number > 1]
     if not again:
-        return "no scenario"
+        return "none"
     return (
         f"{sum(again)} attempt{'s' * (sum(again) != 1)} of {len(again)}"
         f" scenario{'s' * (len(again) != 1)}; the last one counts, unless one was FAIL"

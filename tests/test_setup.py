@@ -52,10 +52,10 @@ class Machine:
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
 
-    def setup(self, *options: str) -> subprocess.CompletedProcess[str]:
+    def setup(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["/bin/sh", str(self.project / "lab" / "setup"), *options],
-            env={"PATH": str(self.programs)},
+            env={"PATH": str(self.programs), **environment},
             cwd="/",
             capture_output=True,
             text=True,
@@ -172,6 +172,15 @@ def test_an_ordinary_users_sudo_is_used_for_packages_and_announced(machine: Mach
     assert done.returncode == 0, done.stderr
     assert "sudo for missing packages: qemu-system-x86 " in done.stdout
     assert "as root: -- env DEBIAN_FRONTEND=noninteractive apt-get" in done.stdout
+
+
+def test_sudo_is_told_the_proxy_which_it_would_leave_out(machine: Machine):
+    machine.has("dpkg-query", NOTHING_INSTALLED)
+    machine.has("id", "echo 1000")
+    machine.has("sudo", 'echo "as root: $*"')
+    done = machine.setup(https_proxy="http://proxy:3128")
+    said = "as root: -- env http_proxy= https_proxy=http://proxy:3128 no_proxy= apt-get"
+    assert said in done.stdout
 
 
 def test_without_a_new_enough_python_it_says_so(machine: Machine):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab.errors import LabError, NotHere
+from lab.errors import DeadlinePassed, LabError, NotHere
 from lab.machine import Machine
 from lab.site import Site
-from lab.wait import Deadline, pause, until
+from lab.wait import until
 from provision.failover import site as cast
 from provision.failover.access_server import SERVICE
 from provision.failover.ready import in_step
@@ -55,14 +55,13 @@ def require_whole(site: Site) -> None:
     if {one.get("state") for one in said.values()} != _ROLES:
         raise NotHere(f"not disturbed: the pair is not one MASTER and one BACKUP ({states})")
     active, standby = sorted(nodes, key=lambda node: said[node.name]["state"] != "MASTER")
-    within = Deadline(_SYNCED_S, "the pair's own sync")
-    while not in_step(_said(active), _said(standby)):
-        if not within.passed:
-            pause(1.0)
-            continue
-        raise NotHere(
-            "not disturbed: the standby does not have what the active node would leave it"
+    try:
+        until(
+            lambda: in_step(_said(active), _said(standby)), _SYNCED_S, "the pair's sync", every=1.0
         )
+    except DeadlinePassed as error:
+        why = "the standby does not have what the active node would leave it"
+        raise NotHere(f"not disturbed: {why}") from error
 
 
 def _in_step(active: Machine, standby: Machine) -> bool:

@@ -23,6 +23,9 @@ def test_every_scenario_runs_once_and_its_evidence_comes_home(tiny: Tiny) -> Non
     assert {one.ended for one in arrived} >= set(ended)
     assert not any(one.wrong for one in arrived)
     assert take_home(tiny.run).wrong == ()
+    for name, host in tiny.stage.hosts.items():  # home has what was secret there, and no host
+        assert (tiny.run / "hosts" / name / "secrets.json").exists()
+        assert not [*host.directory.glob("runs/*/secrets.json")]
     joined = histories.own.of(HostJoined)
     assert [(one.host, one.labs, one.clock is None) for one in joined] == [
         ("one", 1, True),

@@ -168,6 +168,18 @@ def test_a_daemon_that_cannot_start_is_an_error_with_its_last_words(
         Hypervisor.start(short_directory)
 
 
+def test_a_daemon_that_is_never_ready_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch, short_directory: Path
+) -> None:
+    program = short_directory / "stuck"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(module, "_DAEMONS", ((str(program), "sock"),))
+    monkeypatch.setattr(module, "_DAEMON_STARTS_S", 0.2)
+    with pytest.raises(LabError, match="was not ready after 0 s"):
+        Hypervisor.start(short_directory)
+
+
 def test_a_private_daemon_serves_qemu_and_outlives_its_connection(
     daemon: Path,
 ) -> None:

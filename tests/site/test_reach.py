@@ -53,6 +53,15 @@ def test_a_user_who_cannot_become_root_is_one_line(two: dict[str, Host], tmp_pat
     assert told == "primary: admin cannot become root by sudo: sudo: a password is required"
 
 
+def test_a_machine_that_does_not_tell_of_our_ssh_is_one_line(
+    two: dict[str, Host], tmp_path: Path
+) -> None:
+    """It would be captured, and each packet of it bring another."""
+    two["primary"].server.environment["SSH_CONNECTION"] = "UNKNOWN"
+    told = complaint(site_of(tmp_path, two), tmp_path)
+    assert told.startswith("primary: SSH_CONNECTION does not say where our SSH comes from")
+
+
 def test_a_changed_host_key_is_one_line(two: dict[str, Host], tmp_path: Path) -> None:
     two["primary"].server.host_key = KeyPair.generate()  # what known_hosts will have
     assert "its host key is another" in complaint(site_of(tmp_path, two), tmp_path)

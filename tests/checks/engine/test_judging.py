@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from checks.engine import registry
+from checks.engine.integrity import integrity
 from checks.engine.judging import broke_off, judge_again, judge_now, never_began, next_attempt
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check, judge
 from checks.engine.requirements import UnknownRequirement, catalogue, read_catalogue
-from checks.engine.verdict import Status, unknown
+from checks.engine.verdict import Status, Verdict, unknown
 from checks.engine.verdicts import read_verdicts, record_verdict
 from evidence.errors import BadEvidence, Imprecise, Missing
 from evidence.events.run import ScenarioEnded
@@ -173,6 +174,20 @@ def test_what_a_scenario_that_broke_off_had_not_judged_is_unknown(tmp_path: Path
     assert verdicts.of(SAID).status is Status.PASS
     assert verdicts.of(SEEN) == unknown("its process died before it was judged")
     assert list(verdicts.attempts[SEEN][SCENARIO]) == [2]
+
+
+def test_an_attempt_that_is_begun_again_leaves_nothing_open(tmp_path: Path) -> None:
+    """A scenario that judges two requirements ends at the first that a busy host kept from it."""
+    with history(tmp_path) as written:
+        written.record(started(1, (SAID, SEEN)))
+        written.record(ScenarioEnded(source="pytest", events=written.recorded))
+    assert any("never was" in one for one in integrity(tmp_path).open)
+    broke_off(tmp_path, SCENARIO, "it was begun again before this was judged")
+    for requirement in (SAID, SEEN):
+        good = Verdict(Status.PASS, ("as told",), ("history.jsonl",))
+        record_verdict(tmp_path, requirement, SCENARIO, good, 2)
+    assert read_verdicts(tmp_path).of(SEEN).status is Status.PASS
+    assert not any("attempt 1" in one for one in integrity(tmp_path).open)
 
 
 def test_what_never_began_has_nothing_that_broke_off(tmp_path: Path) -> None:
