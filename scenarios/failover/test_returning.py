@@ -22,6 +22,7 @@ RESUMED_S = 15.0
 
 
 @pytest.mark.on_site("disrupts")
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-28")
 def test_an_active_node_that_comes_back_stays_standby(

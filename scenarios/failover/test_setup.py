@@ -227,6 +227,7 @@ IMPOSSIBLE: Mapping[str, tuple[dict[str, object], str]] = {
 }
 
 
+@pytest.mark.sign_off
 def test_a_pair_that_cannot_be_is_refused_and_nothing_is_changed(pair: Pair) -> None:
     pair.make_active("primary")
     before = state(pair)
@@ -235,6 +236,7 @@ def test_a_pair_that_cannot_be_is_refused_and_nothing_is_changed(pair: Pair) -> 
         assert state(pair) == before, what
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 def test_a_secondary_that_holds_data_is_refused(pair: Pair) -> None:
     pair.make_active("primary")

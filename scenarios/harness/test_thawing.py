@@ -21,6 +21,7 @@ from scenarios.labs import Labs
 PORT = 9996
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("LAB-04", "LAB-05")
 def test_a_lab_that_was_frozen_goes_on_twice_and_neither_sees_the_other(

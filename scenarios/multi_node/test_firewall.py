@@ -84,6 +84,7 @@ def test_the_tightened_firewall_lets_in_what_the_guide_says_and_stays(
     judge("MN-28")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("MN-29")
 def test_nothing_but_clients_packets_and_answers_goes_through_a_node(

@@ -31,7 +31,7 @@ from scenarios.failover.services import PROBE_ADDRESS, PROBE_MAC
 from scenarios.failover.takeover import provoke
 from scenarios.lateness import watched
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.undisturbed]
 
 LAB, SCENARIO = "failover", "tests/vm/test_busy_host.py"
 

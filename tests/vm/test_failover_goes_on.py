@@ -11,7 +11,7 @@ import pytest
 
 from bench import continuity
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.undisturbed]
 
 
 def test_a_thaw_and_a_rewind_disturb_nobody() -> None:

@@ -26,7 +26,7 @@ from scenarios.harness.host import Host
 from scenarios.harness.network import off_loopback
 from tests.vm.alone import TOPOLOGY
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.undisturbed]
 
 SYSTEM = tuple(map(Path, ("/etc", "/usr", "/var/lib/libvirt", "/run")))
 HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)  # some programs ask for it here
