@@ -110,6 +110,8 @@ def test_a_name_that_is_html_stays_text(browser: Browser) -> None:
         "/home",
         "http://127.0.0.1",
         "http://[/",
+        "http://elsewhere.example\\@127.0.0.1/x",
+        "http://demo@127.0.0.1/x",
     ],
 )
 def test_a_login_leads_nowhere_else(browser: Browser, leads_to: str) -> None:

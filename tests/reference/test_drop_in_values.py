@@ -5,6 +5,7 @@ What a node writes comes from the controller, and OpenVPN starts it as root.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +91,75 @@ def test_a_profile_whose_name_is_no_files_name_is_refused(name: str) -> None:
 
     with pytest.raises(ProfileError, match="cannot be a profile's name"):
         list(selected({}, {name: {}}))
+
+
+@pytest.mark.parametrize("listening", ["udp/0", "udp/65536", "udp/x", "sctp/1194", "udp/1194/5", 5])
+def test_what_openvpn_cannot_listen_on_is_refused(listening: object) -> None:
+    from vpn_lib_common.profile import ProfileError
+
+    with pytest.raises(ProfileError, match="is not a protocol and a port"):
+        server(vpnProtoPorts=[listening])
+
+
+@pytest.mark.parametrize("option", ["dns", "dnsSuffix", "routes", "vpnProtoPorts"])
+@pytest.mark.parametrize("given", ["9.9.9.9", 5, {"a": "9.9.9.9"}])
+def test_a_list_that_is_none_is_named_with_its_profile(option: str, given: object) -> None:
+    from vpn_lib_common.profile import ProfileError
+
+    with pytest.raises(ProfileError, match=f'profile "node-a": "{option}" is not a list'):
+        server(**{option: given})
+
+
+def test_a_profile_that_is_none_is_named() -> None:
+    from vpn_lib_common.profile import ProfileError, profiles
+
+    with pytest.raises(ProfileError, match='"vpnProfiles": "internet" is not a keyed array'):
+        profiles({"vpnProfiles": {"internet": "x"}})
+
+
+def test_a_list_of_names_is_no_text() -> None:
+    from vpn_lib_common.php_config import ConfigError, texts
+
+    assert texts({}, "adminUserIdList") == []
+    assert texts({"adminUserIdList": ["admin"]}, "adminUserIdList") == ["admin"]
+    for given in ("administrator", [5], {"a": "b"}):
+        with pytest.raises(ConfigError, match='"adminUserIdList" is not a list of texts'):
+            texts({"adminUserIdList": given}, "adminUserIdList")
+
+
+@pytest.mark.parametrize(
+    ("duration", "ends"),
+    [
+        ("P90D", "2026-05-01"),
+        ("P1Y", "2027-01-31"),
+        ("P1M", "2026-03-03"),
+        ("P2W", "2026-02-14"),
+        ("P1Y2M10DT2H30M5S", "2027-04-10T02:30:05"),
+        ("PT36H", "2026-02-01T12:00:00"),
+    ],
+)
+def test_a_session_lasts_as_long_as_php_would_have_it(duration: str, ends: str) -> None:
+    from vpn_user_portal.download import session_end
+
+    assert session_end(duration, datetime(2026, 1, 31)) == datetime.fromisoformat(ends)
+
+
+@pytest.mark.parametrize("duration", ["", "P", "PT", "P1", "1D", "P1DT", "P99999999999D", 90, None])
+def test_what_is_no_duration_is_named(duration: object) -> None:
+    from vpn_lib_common.command import CommandError
+    from vpn_user_portal.download import session_end
+
+    with pytest.raises(CommandError, match="sessionExpiry"):
+        session_end(duration, datetime(2026, 1, 31))
+
+
+def test_a_configuration_is_replaced_whole_or_stays(tmp_path: Path) -> None:
+    from vpn_lib_common import php_config
+
+    path = tmp_path / "config.php"
+    path.write_text("<?php return ['a' => 'é'];\n")
+    php_config.write(path, {"a": "ü", "b": [1]})
+    assert php_config.read(path) == {"a": "ü", "b": [1]}
+    with pytest.raises(php_config.ConfigError, match="is not UTF-8"):
+        php_config.write(path, {"a": "\udcfc"})
+    assert php_config.read(path) == {"a": "ü", "b": [1]}

@@ -6,14 +6,16 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from access_network import ADDRESSES, FakeNetwork
-from openvpnas import snapshot, sync
+from openvpnas import child, snapshot, sync
 from openvpnas.config import Config
 from openvpnas.log import Log, line
 from openvpnas.pair import Node, Pair
@@ -72,6 +74,38 @@ def test_a_failed_sync_is_recorded_and_reported(paths: Paths, network: FakeNetwo
     sync.PeriodicSync(paths, PARTNER, 60, network, said.append).send_once()
     assert json.loads(paths.sync_file.read_text())["ok"] is False
     assert "no route" in said[0]
+
+
+def test_a_database_that_fails_ends_no_sync(
+    paths: Paths, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+):
+    def full(_: Paths) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(snapshot, "make", full)
+    reports: list[str] = []
+    paths.runtime.mkdir(parents=True)
+    sync.PeriodicSync(paths, PARTNER, 60, network, reports.append).send_once()
+    assert reports == ["database or disk is full"]
+    assert json.loads(paths.sync_file.read_text())["ok"] is False
+
+
+@pytest.mark.parametrize("every_line", [True, False])
+def test_a_child_that_talks_too_much_is_heard_in_part(
+    monkeypatch: pytest.MonkeyPatch, every_line: bool
+):
+    monkeypatch.setattr(child, "MOST_WAITING", 10)
+    events: child.Events[child.Event] = child.Events()
+    one = child.Child("x", ["seq", "100"], events, every_line=every_line)
+    while events.qsize() < (101 if every_line else 12):  # its end is the last
+        time.sleep(0.01)
+    *lines, end = (events.get() for _ in range(events.qsize()))
+    assert isinstance(end, child.Exited)
+    for pipe in (one._process.stdin, one._process.stdout):
+        pipe.close()
+    numbers = [str(n + 1) for n in range(100)]
+    wanted = numbers if every_line else [*numbers[:10], "90 lines are left out"]
+    assert [one.text for one in lines] == wanted
 
 
 def test_a_node_is_the_one_whose_address_it_has():

@@ -8,11 +8,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from access_network import PAIR_REQUEST, FakeNetwork
 from flask.testing import FlaskClient
-from openvpnas import rendering
+from openvpnas import rendering, web_server
 from openvpnas.config import Config
 from openvpnas.paths import Paths
 from openvpnas.users import PASSWORD_PROPERTY, Users
@@ -225,22 +226,45 @@ def test_settings_show_no_password(client: FlaskClient, config: Config):
     assert "pw" not in shown.replace("ssh_", "")
 
 
-def test_a_silent_connection_holds_up_nobody(paths: Paths):
+@contextmanager
+def served(paths: Paths) -> Iterator[tuple[str, int]]:
     rendering.render(paths, "/dev/null")
     server = make_web_server(paths, 0, "127.0.0.1")
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        with socket.create_connection(("127.0.0.1", server.server_port)):
-            context = ssl.create_default_context(cafile=str(paths.rendered / "ca.crt"))
-            context.check_hostname = False
-            connection = http.client.HTTPSConnection(
-                "127.0.0.1", server.server_port, timeout=10, context=context
-            )
-            connection.request("GET", "/", headers=JSON)
-            assert connection.getresponse().status == 200
-            connection.close()
+        yield "127.0.0.1", server.server_port
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def status(paths: Paths, place: tuple[str, int]) -> int:
+    context = ssl.create_default_context(cafile=str(paths.rendered / "ca.crt"))
+    context.check_hostname = False
+    connection = http.client.HTTPSConnection(*place, timeout=10, context=context)
+    connection.request("GET", "/", headers=JSON)
+    answered = connection.getresponse().status
+    connection.close()
+    return answered
+
+
+def test_a_silent_connection_holds_up_nobody(paths: Paths):
+    with served(paths) as place, socket.create_connection(place):
+        assert status(paths, place) == 200
+
+
+def test_strangers_have_so_many_threads_and_no_more(paths: Paths, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(web_server, "MOST_CONNECTIONS", 3)
+    with served(paths) as place, ExitStack() as silent:
+        for _ in range(3):
+            silent.enter_context(socket.create_connection(place))
+        with socket.create_connection(place) as one_too_many:
+            one_too_many.settimeout(10)
+            assert one_too_many.recv(1) == b""
+        silent.close()
+        while True:  # until the threads have seen that they have gone
+            with suppress(OSError):
+                assert status(paths, place) == 200
+                break

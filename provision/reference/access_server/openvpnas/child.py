@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Union
 
 STOP_SECONDS = 3.0
+MOST_WAITING = 1000
+"""Events that wait. More lines than that of a program that strangers make talk are left out."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,13 @@ Events = queue.SimpleQueue  # SimpleQueue: a signal's handler may put while the 
 
 
 class Child:
-    """One running program."""
+    """One running program; every line of it counts, or as many as there is time for."""
 
-    def __init__(self, name: str, command: Sequence[str], events: Events[Event]) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], events: Events[Event], *, every_line: bool = False
+    ) -> None:
         self.name = name
+        self._every_line = every_line
         self.stopping = False
         self._events = events
         self._process = subprocess.Popen(
@@ -92,10 +97,20 @@ class Child:
             self._process.wait()
 
     def _read(self) -> None:
-        if self._process.stdout is not None:
-            for text in self._process.stdout:
-                self._events.put(Line(self.name, text.rstrip("\n")))
+        left_out = 0
+        for text in self._process.stdout or ():
+            if not self._every_line and self._events.qsize() >= MOST_WAITING:
+                left_out += 1
+                continue
+            self._say(left_out)
+            left_out = 0
+            self._events.put(Line(self.name, text.rstrip("\n")))
+        self._say(left_out)
         self._events.put(Exited(self, self._process.wait()))
+
+    def _say(self, left_out: int) -> None:
+        if left_out:
+            self._events.put(Line(self.name, f"{left_out} lines are left out"))
 
 
 def read_fifo(path: Path, source: str, events: Events[Event]) -> None:

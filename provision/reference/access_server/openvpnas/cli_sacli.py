@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openvpnas.actions import ACTIONS, Request, perform
-from openvpnas.errors import AccessServerError
+from openvpnas.errors import REFUSALS
 from openvpnas.paths import Paths
 
 
@@ -37,7 +37,7 @@ def outcome(paths: Paths, chosen: argparse.Namespace, value: str | None) -> tupl
     request = Request(paths, chosen.key, value, chosen.user, chosen.new_pass)
     try:
         answer = perform(chosen.action, request)
-    except (AccessServerError, OSError) as error:
+    except REFUSALS as error:
         return 1, f"ERROR: {error}\n"
     return 0, answer if answer.endswith("\n") else answer + "\n"
 

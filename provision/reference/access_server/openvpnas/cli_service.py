@@ -6,7 +6,7 @@ import json
 import sys
 
 from openvpnas import node_role, snapshot, status
-from openvpnas.errors import AccessServerError, SnapshotRefused
+from openvpnas.errors import REFUSALS, AccessServerError, SnapshotRefused
 from openvpnas.heartbeat import MASTER
 from openvpnas.paths import Paths
 
@@ -33,7 +33,7 @@ def accept(paths: Paths) -> tuple[int, str]:
         if status.service_state(paths).get("state") == MASTER:
             raise SnapshotRefused("this node is active itself: nothing is staged here")
         return 0, f"{snapshot.accept(paths).id}\n"
-    except (AccessServerError, OSError) as error:
+    except REFUSALS as error:
         return 1, f"accept-snapshot: {error}\n"
 
 

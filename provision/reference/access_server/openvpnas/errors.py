@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 LONGEST_SHOWN = 200
 
 
@@ -26,3 +28,7 @@ class NotInitialised(AccessServerError):
 
 class SnapshotRefused(AccessServerError):
     """A snapshot is incomplete or damaged, and will not be used."""
+
+
+REFUSALS = (AccessServerError, OSError, sqlite3.Error)
+"""What may go wrong with files, programs and databases, and ends no service."""

@@ -20,7 +20,7 @@ from openvpnas.child import Child, Event, Events, Exited, Line, Restart, Signall
 from openvpnas.config import SCHEMA, Config
 from openvpnas.control import answering
 from openvpnas.database import Database
-from openvpnas.errors import AccessServerError
+from openvpnas.errors import REFUSALS, AccessServerError
 from openvpnas.heartbeat import BACKUP, MASTER, Heartbeat, heartbeat
 from openvpnas.log import Log
 from openvpnas.pair import SECONDARY, Pair, partner_of
@@ -67,6 +67,8 @@ class Supervisor:
         self._sync: PeriodicSync | None = None
         self._partner_name = SECONDARY
         self._pair: Pair | None = None
+        self._told = ""
+        """What stands in the state file."""
 
     def run(self) -> int:
         """Serve until SIGTERM; SIGHUP is a warm restart of what is being served."""
@@ -146,15 +148,11 @@ class Supervisor:
 
     def _become_active(self) -> None:
         self._change_state(MASTER)
-        loaded = snapshot.load_newer(self._paths)
-        if loaded is not None:
-            self._log.failover(
-                f"loaded staged snapshot {loaded.id} (term {loaded.term}, serial {loaded.serial})"
-            )
         try:
+            self._load_newer()
             term = snapshot.begin_term(self._paths)
             self._services.serve(os.fspath(self._log.node_path))
-        except (AccessServerError, OSError) as error:
+        except REFUSALS as error:
             self._log.failover(f"cannot serve: {error}")
             return
         self._log.failover(f"serving, term {term}")
@@ -167,6 +165,13 @@ class Supervisor:
                 lambda text: self._log.node("SYNC", text),
             )
             self._sync.start()
+
+    def _load_newer(self) -> None:
+        loaded = snapshot.load_newer(self._paths)
+        if loaded is not None:
+            self._log.failover(
+                f"loaded staged snapshot {loaded.id} (term {loaded.term}, serial {loaded.serial})"
+            )
 
     def _become_standby(self) -> None:
         if self._sync is not None:
@@ -198,7 +203,7 @@ class Supervisor:
         if self._engine is None:
             return
         try:
-            self._beat = Child(HEARTBEAT, self._engine.command(), self._events)
+            self._beat = Child(HEARTBEAT, self._engine.command(), self._events, every_line=True)
         except OSError as error:
             self._log.failover(f"cannot start {self._engine.name}: {error}")
             raise AccessServerError(f"{self._engine.name}: {error}") from error
@@ -240,4 +245,7 @@ class Supervisor:
             "engine": self._engine.name if self._engine else "",
             "services": self._services.states(),
         }
-        write_whole(self._paths.state_file, json.dumps(state) + "\n", 0o644)
+        told = json.dumps(state) + "\n"
+        if told != self._told:  # a line of a log changes nothing, and strangers make such lines
+            write_whole(self._paths.state_file, told, 0o644)
+            self._told = told

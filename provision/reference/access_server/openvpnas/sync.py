@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from openvpnas import snapshot
-from openvpnas.errors import AccessServerError
+from openvpnas.errors import REFUSALS, AccessServerError
 from openvpnas.pair import Node
 from openvpnas.paths import Paths
 from openvpnas.shelf import Shelf
@@ -106,7 +106,7 @@ class PeriodicSync:
         result: dict[str, object] = {"at": round(started, 3), "to": self._partner.host}
         try:
             manifest = send(self._paths, self._partner, self._shell)
-        except (AccessServerError, OSError) as error:
+        except REFUSALS as error:
             result.update(ok=False, error=str(error))
             self._report(str(error))
         else:

@@ -22,6 +22,8 @@ from openvpnas.shell import LocalShell
 from openvpnas.web import Node, make_app
 
 IDLE_SECONDS = 30.0
+MOST_CONNECTIONS = 64
+"""At once: each has a thread and a descriptor, and a stranger can have them."""
 
 
 class _ThreadingServer(socketserver.ThreadingMixIn, WSGIServer):
@@ -29,7 +31,27 @@ class _ThreadingServer(socketserver.ThreadingMixIn, WSGIServer):
     request_queue_size = 64
     context: ssl.SSLContext
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - as socketserver has it
+        self._room = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        super().__init__(*arguments, **named)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
+        if not self._room.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread has begun
+            self._room.release()
+            raise
+
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
+        try:
+            self._converse(request, client_address)
+        finally:
+            self._room.release()
+
+    def _converse(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
         request.settimeout(IDLE_SECONDS)
         try:
             secured = self.context.wrap_socket(request, server_side=True)

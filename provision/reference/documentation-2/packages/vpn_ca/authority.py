@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from vpn_ca.moment import add_years
+from vpn_lib_common.lasting import names_to_disk, to_disk
 
 _CA_NAME = "VPN CA"
 _CA_YEARS = 5
@@ -151,6 +152,8 @@ def _new_key(directory: Path, name: str) -> rsa.RSAPrivateKey:
         )
         with os.fdopen(descriptor, "wb") as file:
             file.write(pem)
+            to_disk(file)
+        names_to_disk(directory)
     except BaseException:
         path.unlink()  # an empty or cut key would block the name for ever
         raise
@@ -161,6 +164,8 @@ def _write_certificate(directory: Path, name: str, certificate: x509.Certificate
     descriptor = _create(_path(directory, f"{name}.crt"))
     with os.fdopen(descriptor, "wb") as file:
         file.write(certificate.public_bytes(serialization.Encoding.PEM))
+        to_disk(file)
+    names_to_disk(directory)
 
 
 def _path(directory: Path, name: str) -> Path:

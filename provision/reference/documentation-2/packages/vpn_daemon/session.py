@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from vpn_daemon.log import say, shown
-from vpn_daemon.management import Management
+from vpn_daemon.management import AT_ONCE, Management
 from vpn_daemon.requests import Disconnect, ListClients, Quit, Refused, Request, SetPorts, parse
 
 IDLE_S = 120.0
@@ -78,19 +78,17 @@ class Session:
         return "\n".join([f"OK: {len(rows)}", *rows, ""]).encode("ascii")
 
 
-async def _all(asked: Any) -> list[Any]:  # noqa: ANN401 - coroutines of one kind
-    """Return what those that ended in time have to say, the quickest first."""
-    results: list[Any] = []
+async def _all(asked: Iterator[Coroutine[Any, Any, Any]]) -> None:
+    """Carry out what there is to ask, so many at once, as far as that goes in time."""
 
-    async def one(coroutine: Coroutine[Any, Any, Any]) -> None:
-        results.append(await coroutine)
+    async def some() -> None:
+        for coroutine in asked:
+            await coroutine
 
-    tasks = [asyncio.ensure_future(one(coroutine)) for coroutine in asked]
-    if tasks:
-        try:
-            await asyncio.wait(tasks, timeout=REQUEST_S)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-    return results
+    workers = [asyncio.ensure_future(some()) for _ in range(AT_ONCE)]
+    try:
+        await asyncio.wait(workers, timeout=REQUEST_S)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)

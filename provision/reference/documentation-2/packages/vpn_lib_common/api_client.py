@@ -24,6 +24,10 @@ PHP_TYPES: Mapping[type, str] = {
 }
 
 
+_LARGEST_ANSWER = 64 * 1024 * 1024
+"""Octets: a list of 65,536 clients has some twelve million."""
+
+
 class ApiError(Exception):
     """The API could not be asked, or answered with an HTTP error."""
 
@@ -94,7 +98,10 @@ class ApiClient:
         try:
             connection.request(method, target, body=body, headers=headers)
             response = connection.getresponse()
-            return response.status, response.read()
+            text = response.read(_LARGEST_ANSWER + 1)
+            if len(text) > _LARGEST_ANSWER:
+                raise ValueError(f"the answer has more than {_LARGEST_ANSWER} octets")
+            return response.status, text
         finally:
             connection.close()
 

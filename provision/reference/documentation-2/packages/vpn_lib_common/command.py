@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +25,7 @@ EXPECTED = (
     OSError,
     ProfileError,
     ValueError,
+    sqlite3.Error,
     subprocess.SubprocessError,
 )
 

@@ -15,10 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vpn_lib_common.lasting import names_to_disk, to_disk
+
 _QUIET = ("-d", "display_errors=stderr", "-d", "log_errors=0")
 _READ = "echo json_encode(require $argv[1], JSON_PRESERVE_ZERO_FRACTION);"
 _WRITE = (
-    'echo "<?php return ".var_export(json_decode(stream_get_contents(STDIN), true), true).";\\n";'
+    "$config = json_decode(stream_get_contents(STDIN), true, 512, JSON_THROW_ON_ERROR);"
+    'echo "<?php return ".var_export($config, true).";\\n";'
 )
 
 
@@ -52,29 +55,41 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, config: Mapping[str, Any]) -> None:
-    """Replace ``path`` whole, keeping its mode and owner."""
+    """Replace ``path`` whole, keeping its mode and owner; ConfigError for text that is no UTF-8."""
+    try:
+        wanted = json.dumps(config, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # whose words would show every secret
+        raise ConfigError(f'unable to write "{path}": a text of it is not UTF-8') from None
     done = subprocess.run(
-        ["php", *_QUIET, "-r", _WRITE],
-        input=json.dumps(config),
-        capture_output=True,
-        text=True,
-        check=False,
+        ["php", *_QUIET, "-r", _WRITE], input=wanted, capture_output=True, check=False
     )
     if done.returncode != 0:
-        raise ConfigError(f'unable to write "{path}": {done.stderr.strip()}')
+        raise ConfigError(
+            f'unable to write "{path}": {done.stderr.decode(errors="replace").strip()}'
+        )
     status = path.stat()
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(done.stdout)
+            to_disk(file)
             os.fchmod(file.fileno(), status.st_mode & 0o7777)
             if os.geteuid() == 0:
                 os.fchown(file.fileno(), status.st_uid, status.st_gid)
         Path(name).replace(path)
+        names_to_disk(path.parent)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
         raise
+
+
+def texts(config: Mapping[str, Any], name: str) -> list[str]:
+    """Return a list of texts; an empty one where there is none. ConfigError for anything else."""
+    value = config.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise ConfigError(f'"{name}" is not a list of texts')
+    return value
 
 
 def _run_php(path: Path) -> dict[str, Any]:

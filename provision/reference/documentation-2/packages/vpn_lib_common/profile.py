@@ -59,10 +59,16 @@ class Profile:
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - PHP options are of any type
         if name in self.options:
-            return self.options[name]
+            return self._checked(name, self.options[name])
         if name in _DEFAULTS:
             return _DEFAULTS[name]
         raise ProfileError(f'item "{name}" not available')
+
+    def _checked(self, name: str, value: Any) -> Any:  # noqa: ANN401 - PHP options are of any type
+        """Return an option; ProfileError for one that has to be a list and is none."""
+        if isinstance(_DEFAULTS.get(name), list) and not isinstance(value, list):
+            raise ProfileError(f'profile "{self.profile_id}": "{name}" is not a list')
+        return value
 
     def get(self, name: str, otherwise: Any) -> Any:  # noqa: ANN401 - PHP options are of any type
         """Return an option that has no default."""
@@ -103,7 +109,16 @@ def profiles(config: Mapping[str, Any]) -> dict[str, Profile]:
     """Return the profiles of the controller's configuration, in the file's order."""
     if "vpnProfiles" not in config:
         raise ProfileError('item "vpnProfiles" not available')
-    return {name: Profile(name, options) for name, options in dict(config["vpnProfiles"]).items()}
+    listed = config["vpnProfiles"]
+    if not isinstance(listed, dict):
+        raise ProfileError('"vpnProfiles" is not a keyed array')
+    return {name: Profile(name, _options(name, one)) for name, one in listed.items()}
+
+
+def _options(name: str, given: object) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise ProfileError(f'"vpnProfiles": "{name}" is not a keyed array')
+    return given
 
 
 def profile(config: Mapping[str, Any], profile_id: str) -> Profile:

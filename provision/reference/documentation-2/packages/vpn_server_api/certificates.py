@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from vpn_lib_common.lasting import names_to_disk, to_disk
 from vpn_server_api.controller import Controller
 
 
@@ -98,8 +99,10 @@ def _create(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
+        to_disk(file)
     try:
         os.link(draft, path)
+        names_to_disk(path.parent)
     except FileExistsError:
         pass  # the other one's is as good
     finally:

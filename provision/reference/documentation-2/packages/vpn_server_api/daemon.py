@@ -6,9 +6,11 @@ and asks for the peer name ``vpn-daemon``, whatever the node is called.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,9 @@ MOST_CLIENTS = 65_536
 """Of one list; vpn-daemon tells of no more."""
 _PEER_NAME = "vpn-daemon"
 _CIPHERS = "ECDHE-RSA-AES256-GCM-SHA384"
-_TIMEOUT_S = 5.0
+_CONNECT_S, _TALK_S = 5.0, 60.0
+"""To connect, handshake included; and for all of the conversation after it."""
+_ROW = re.compile(r"(\S+) (\S+) (\S+)")
 
 
 class DaemonError(Exception):
@@ -42,6 +46,8 @@ class DaemonSession:
     """An open connection to one daemon."""
 
     stream: IO[bytes]
+    hurry: Callable[[], None]
+    """Called before each wait: lets it end with the conversation, and raises when that is over."""
 
     @classmethod
     @contextmanager
@@ -53,7 +59,7 @@ class DaemonSession:
             with _connected(address, port) as plain:
                 wire = plain if address == "127.0.0.1" else _tls(plain, credentials)
                 with wire, wire.makefile("rwb") as stream:
-                    yield cls(stream)
+                    yield cls(stream, _hurrying(wire))
         except (OSError, ValueError) as error:
             raise DaemonError(str(error)) from None
 
@@ -70,9 +76,16 @@ class DaemonSession:
         count = self._ask("LIST")
         if count > MOST_CLIENTS:
             raise DaemonError(f"it tells of {count} clients, which is more than {MOST_CLIENTS}")
-        return [Client(*self._line().split(" ", 2)) for _ in range(count)]
+        return [self._client() for _ in range(count)]
+
+    def _client(self) -> Client:
+        row = self._line()
+        if (match := _ROW.fullmatch(row)) is None:
+            raise DaemonError(f'"{row}" is no name with two addresses')
+        return Client(*match.groups())
 
     def _ask(self, *words: str) -> int:
+        self.hurry()
         self.stream.write(" ".join(words).encode("ascii") + b"\n")
         self.stream.flush()
         answer = self._line()
@@ -81,6 +94,7 @@ class DaemonSession:
         return int(answer[4:])
 
     def _line(self) -> str:
+        self.hurry()
         line = self.stream.readline(LONGEST_LINE)
         if len(line) == LONGEST_LINE:
             raise DaemonError(f"it says a line of {LONGEST_LINE} octets or more")
@@ -89,9 +103,22 @@ class DaemonSession:
         return line.decode("ascii").rstrip("\r\n")
 
 
+def _hurrying(wire: socket.socket) -> Callable[[], None]:
+    """Return what gives each wait on ``wire`` what is left of a conversation that begins now."""
+    ends_at = time.monotonic() + _TALK_S
+
+    def hurry() -> None:
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            raise DaemonError(f"it has talked for {_TALK_S:.0f} s")
+        wire.settimeout(left)
+
+    return hurry
+
+
 def _connected(address: str, port: int) -> socket.socket:
     try:
-        return socket.create_connection((address, port), timeout=_TIMEOUT_S)
+        return socket.create_connection((address, port), timeout=_CONNECT_S)
     except OSError as error:
         there = f"{'tcp' if address == '127.0.0.1' else 'ssl'}://{address}:{port}"
         why = f"[{error.errno or 0}]: {error.strerror or error}"

@@ -44,7 +44,7 @@ def _connect(controller: Controller, parameters: Parameters) -> Answer:
 
 def _disconnect(controller: Controller, parameters: Parameters) -> Answer:
     lease = _lease(parameters)
-    disconnected_at = atom_of_unix(parameters.number("disconnected_at"))
+    disconnected_at = atom_of_unix(parameters.unix_time("disconnected_at"))
     transferred = parameters.number("bytes_transferred")
     with controller.storage() as storage:
         storage.log_disconnect(lease, disconnected_at, transferred)
@@ -57,7 +57,7 @@ def _lease(parameters: Parameters) -> Lease:
         parameters.common_name(),
         parameters.ip4(),
         parameters.ip6(),
-        atom_of_unix(parameters.number("connected_at")),
+        atom_of_unix(parameters.unix_time("connected_at")),
     )
 
 

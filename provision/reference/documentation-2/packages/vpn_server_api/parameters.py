@@ -18,6 +18,7 @@ _COMMON_NAME = re.compile(r"[0-9a-fA-F]{32}")
 _NAME = re.compile(r"[a-zA-Z0-9.-]+")
 _CLIENT_ID = re.compile(r"[\x20-\x7e]+")
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_LAST_SECOND = 253_402_300_799
 _CONTROL = dict.fromkeys(range(0x20))
 
 
@@ -83,6 +84,13 @@ class Parameters:
     def number(self, name: str) -> int:
         """Return a whole number, not negative."""
         return int(self._matching(name, _NUMBER.fullmatch(self._value(name))))
+
+    def unix_time(self, name: str) -> int:
+        """Return a number of seconds since 1970, of a year with four digits."""
+        value = self.number(name)
+        if value > _LAST_SECOND:
+            raise self._invalid(name)
+        return value
 
     def ip4(self) -> str:
         """Return the parameter ip4."""

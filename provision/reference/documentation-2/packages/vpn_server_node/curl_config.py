@@ -35,6 +35,8 @@ zXH1CQ==
 _TRUSTED = Path("/etc/ssl/certs")
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
 _TIMEOUT_S = 30  # OpenVPN serves nobody else meanwhile
+_LONGEST_S = 90
+_LARGEST_ANSWER = 65536  # octets; curl ends with what came till then
 
 CALLS = {"client-connect": "connect", "client-disconnect": "disconnect"}
 
@@ -64,6 +66,8 @@ def _curl(node: Node, config: Mapping[str, Any], call: str) -> str:
         "proto": "=http,https",
         "noproxy": "*",
         "connect-timeout": str(_TIMEOUT_S),
+        "max-time": str(_LONGEST_S),
+        "max-filesize": str(_LARGEST_ANSWER),
         "speed-limit": "1",
         "speed-time": str(_TIMEOUT_S),
         "write-out": "\n%{http_code}",

@@ -19,6 +19,7 @@ from vpn_lib_common import php_config
 from vpn_lib_common.api_client import ApiClient
 from vpn_lib_common.command import finish
 from vpn_lib_common.installation import ROOT
+from vpn_lib_common.lasting import names_to_disk, to_disk
 from vpn_lib_common.profile import Profile, ProfileError
 from vpn_server_node import curl_config
 from vpn_server_node.addresses import check_apart, shares
@@ -26,6 +27,8 @@ from vpn_server_node.node import Node
 from vpn_server_node.openvpn import Process, Surroundings, configuration
 
 _PROFILE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
+_LISTENING = re.compile(r"(udp|tcp)/([0-9]{1,5})")
+_LAST_PORT = 65535
 _API_TIMEOUT_S = 180.0  # the controller makes an RSA key; emulated processors take their time
 
 
@@ -68,15 +71,15 @@ def _config(node: Node) -> Mapping[str, Any]:
 def processes(profile: Profile) -> Iterator[Process]:
     """Yield a profile's processes, in the order of its ``vpnProtoPorts``."""
     for number, (listening, share) in enumerate(zip(profile["vpnProtoPorts"], shares(profile))):
-        protocol, _, port = listening.partition("/")
-        if protocol not in ("udp", "tcp") or not port.isdigit():
+        match = _LISTENING.fullmatch(str(listening))
+        if match is None or not 1 <= int(match[2]) <= _LAST_PORT:
             raise ProfileError(f'"{listening}" is not a protocol and a port')
-        yield Process(profile, number, protocol, int(port), share)
+        yield Process(profile, number, match[1], int(match[2]), share)
 
 
 def selected(config: Mapping[str, Any], listed: Mapping[str, Any]) -> Iterator[Profile]:
     """Yield the profiles that this node deploys; ProfileError for a name that is no file's."""
-    wanted = config.get("profileList", [])
+    wanted = php_config.texts(config, "profileList")
     for name, options in dict(listed).items():
         if not wanted or name in wanted:
             if _PROFILE_ID.fullmatch(name) is None:
@@ -98,7 +101,9 @@ def write_privately(path: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:  # mkstemp makes it 0600
             file.write(text)
+            to_disk(file)
         Path(draft).replace(path)
+        names_to_disk(path.parent)
     except BaseException:
-        Path(draft).unlink()
+        Path(draft).unlink(missing_ok=True)
         raise

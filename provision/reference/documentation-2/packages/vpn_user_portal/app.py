@@ -8,7 +8,6 @@ logged in gets the form at whatever address, with 200.
 from __future__ import annotations
 
 import json
-import sqlite3
 import syslog
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -98,7 +97,7 @@ def _serve(portal: Portal, asked: Request) -> Response:
         answer = _refusal(asked, place, error.status, str(error), {})
     except HTTPException as error:  # a form that Werkzeug does not take
         answer = _refusal(asked, place, error.code or 400, error.name, {})
-    except (*EXPECTED, sqlite3.Error) as error:
+    except EXPECTED as error:
         syslog.syslog(syslog.LOG_ERR, f"vpn-user-portal: {describe(error)}")
         answer = _refusal(asked, place, 500, describe(error), {})
     for name, value in _HEADERS.items():
@@ -130,7 +129,7 @@ def _visit(portal: Portal, asked: Request, place: Place, session: Session) -> Vi
     api = ApiClient.from_config(config, timeout=API_TIMEOUT_S)
     if api.get("is_disabled_user", {"user_id": session.user_id}):
         raise HttpError(403, "account disabled")
-    is_admin = session.user_id in config.get("adminUserIdList", [])
+    is_admin = session.user_id in php_config.texts(config, "adminUserIdList")
     return Visit(api, config, place, asked, session.user_id, is_admin)
 
 

@@ -18,16 +18,28 @@ from vpn_user_portal.client_profile import client_profile
 API_TIMEOUT_S = 180.0
 NOT_PERMITTED = "no permission to download a configuration for this profile"
 
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
+_DURATION = re.compile(
+    r"P(?=.)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?"
+    r"(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?"
+)
 
 
-def session_end(duration: str, now: datetime) -> datetime:
-    """Return the end of a session of ``duration``: ISO 8601, days, hours and minutes."""
-    match = _DURATION.fullmatch(duration)
-    if match is None or not any(match.groups()):
+def session_end(duration: object, now: datetime) -> datetime:
+    """Return the end of a session of ``duration``: ISO 8601, as PHP's DateInterval has it.
+
+    A month is counted on the calendar: one after 31 January is 3 March, or the 2nd in a leap year.
+    """
+    match = _DURATION.fullmatch(duration) if isinstance(duration, str) else None
+    if match is None:
         raise CommandError(f'sessionExpiry "{duration}" is not a duration such as P90D or PT8H')
-    days, hours, minutes = (int(part or 0) for part in match.groups())
-    return now + timedelta(days=days, hours=hours, minutes=minutes)
+    years, months, weeks, days, hours, minutes, seconds = (int(one or 0) for one in match.groups())
+    try:
+        year, month = divmod(now.year * 12 + now.month - 1 + years * 12 + months, 12)
+        begin = now.replace(year=year, month=month + 1, day=1)
+        more = timedelta(weeks=weeks, days=now.day - 1 + days, hours=hours, minutes=minutes)
+        return begin + more + timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        raise CommandError(f'sessionExpiry "{duration}" ends after the last year') from None
 
 
 def visible_profiles(api: ApiClient, permissions: Collection[str] = ()) -> dict[str, Profile]:

@@ -90,7 +90,8 @@ def _checked(leads_to: str, place: Place) -> str:
         parts = urlsplit(leads_to)
     except ValueError:
         raise HttpError(400, "invalid redirect_to URL") from None
-    if _ADDRESS.fullmatch(leads_to) is None or not parts.path:
+    # A browser reads "\\" as "/", and "@" ends what is no host: neither is where it may mislead.
+    if _ADDRESS.fullmatch(leads_to) is None or not parts.path or {"\\", "@"} & set(parts.netloc):
         raise HttpError(400, "invalid redirect_to URL")
     if parts.hostname != place.server_name.strip("[]").lower():
         raise HttpError(400, "redirect_to does not match expected host")
