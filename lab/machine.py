@@ -241,16 +241,15 @@ class Machine:
 
         `timeout` is in seconds and scales with the lab's pace; when it passes, DeadlinePassed holds
         the output so far, and the command may still run. With `check`, another status than 0
-        raises CommandFailed; -1 means that a signal ended the command.
+        raises CommandFailed; -1 means that a signal ended the command. What it waited for another
+        lab's quiet is no part of its `seconds`.
         """
-        started = time.monotonic()
-        status, out, err = self._execute(command, _as_bytes(stdin), timeout)
+        with busy(self._lab):
+            started = time.monotonic()
+            status, out, err = self._execute(command, _as_bytes(stdin), timeout)
+            took_s = time.monotonic() - started
         result = CommandResult(
-            command,
-            status,
-            out.decode(errors="replace"),
-            err.decode(errors="replace"),
-            time.monotonic() - started,
+            command, status, out.decode(errors="replace"), err.decode(errors="replace"), took_s
         )
         if check and status != 0:
             raise CommandFailed(self.name, command, status, result.output)

@@ -163,6 +163,10 @@ class Labs:
         """Remember that `scenario` failed in the lab that runs now."""
         self._places[guide].failed_scenarios.append(scenario)
 
+    def has_failed(self, guide: str) -> bool:
+        """Whether a scenario failed in the lab that runs now."""
+        return bool(self._places[guide].failed_scenarios)
+
     def end(self) -> list[str]:
         """Take all labs down, or leave them up as `--keep` says; return lines on those left up.
 

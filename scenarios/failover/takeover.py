@@ -16,7 +16,7 @@ from evidence.moment import Moment
 from lab.checkpoint.rewind import frozen_state, rewind
 from lab.lab import Lab
 from lab.probe import Probe
-from lab.quiet import quiet
+from lab.quiet import busy, quiet
 from lab.wait import pause
 from lab.wire import Match
 from scenarios.failover import observe, services
@@ -87,8 +87,9 @@ def restore(pair: Pair, fault: Fault, victim: str) -> None:
 
 def boot(pair: Pair, node: str) -> None:
     """Switch a machine on that is off, and wait until its service runs again, in either role."""
-    pair.machine(node).power_on()
-    pair.machine(node).wait_until_up()
+    with busy(pair.lab.directory):  # a boot keeps a processor: none while another lab is timed
+        pair.machine(node).power_on()
+        pair.machine(node).wait_until_up()
     pair.wait_for_role(node)
 
 

@@ -84,8 +84,9 @@ def test_what_the_last_sync_held_survives_and_the_rest_is_counted(
 
     def write_on() -> None:
         pair.sacli(active, "--value", LICENCE, "LoadSubscription")
+        began_ns = time.time_ns()
         pair.sacli(active, "FailoverSync", timeout=120)
-        record_sync(pair, active, 0, time.time_ns())
+        record_sync(pair, active, 0, began_ns)
         staged.update(observe.hashes(standby, STAGED))
         end, serial, synced = time.monotonic() + WRITE_FOR_S, 0, 0
         looked_ns = time.time_ns()

@@ -23,6 +23,7 @@ from lab.testbed import Testbed
 from lab.wait import pause
 from lab.wire import Drop, Match, Rule
 from scenarios.failover import observe, preflight, validation
+from scenarios.failover.faults import during
 from scenarios.failover.pair import HEARTBEAT, NODES, Pair
 
 Judge = Callable[[str], object]
@@ -100,11 +101,21 @@ def a_profile(name: Profile) -> Span:
 
 
 @contextmanager
-def recorded(pair: Pair, span: Span, hits: Callable[[], int]) -> Iterator[None]:
-    """Record that the network is of this kind while the block runs."""
-    pair.history.record(span.began())
-    yield
-    pair.history.record(span.ended(hits()))
+def recorded(
+    pair: Pair, network: AbstractContextManager[Callable[[], int]], span: Span
+) -> Iterator[None]:
+    """Let the network be of this kind while the block runs, and record that.
+
+    It ends in the middle of what its end takes, give or take half of that.
+    """
+    with ExitStack() as lasts:
+        hits = lasts.enter_context(network)
+        pair.history.record(span.began())
+        yield
+        ended = span.ended(hits())
+        moment = during(lasts.close)
+        at = {"at_ns": moment.at_ns, "uncertainty_ns": moment.uncertainty_ns}
+        pair.history.record(ended.model_copy(update=at))
 
 
 @contextmanager
@@ -122,8 +133,7 @@ def watched(
     """
     with ExitStack() as lasts:
         with quiet(pair.lab.directory):
-            hits = lasts.enter_context(network)
-            lasts.enter_context(recorded(pair, span, hits))
+            lasts.enter_context(recorded(pair, network, span))
             pause(SPLIT_WITHIN_S)
         pause(SPLIT_S - SPLIT_WITHIN_S)
         yield
@@ -141,13 +151,13 @@ def test_tcpdump_on_a_stopped_secondary_sees_the_heartbeat(
 ) -> None:
     pair.make_active("primary")
     secondary, interface = pair.machine("secondary"), pair.lab.interface("secondary", 0)
-    pair.service("secondary", "stop")
-    secondary.run(HEAR_ALL.format(interface))
-    try:
+    with ExitStack() as undone:
+        undone.callback(pair.service, "secondary", "start")
+        pair.service("secondary", "stop")
+        undone.callback(secondary.run, HEAR_JOINED.format(interface))
+        secondary.run(HEAR_ALL.format(interface))
         observe.tcpdump(pair, "secondary", 8, service_stopped=True)
-    finally:
-        secondary.run(HEAR_JOINED.format(interface))
-        pair.service("secondary", "start")
+    pair.wait_until_ready()
     judge_each("FO-21", "FO-41")
 
 

@@ -93,6 +93,7 @@ def test_clients_are_listed_while_connected_and_seen_under_their_nodes_address(
 
 
 @pytest.mark.sign_off
+@pytest.mark.destructive  # who cannot be enabled again is missed by whoever comes next
 @pytest.mark.requirement("MN-18", "MN-19")
 def test_who_is_disabled_or_deleted_is_disconnected_and_stays_out(
     multi_node: Lab, site: Deployment, clients: Clients, history: History, judge: Judge

@@ -99,13 +99,15 @@ class Broken:
         self.once(recorded, act)
 
     def once(self, condition: Callable[[], object], act: Callable[[], object]) -> None:
-        """Act once a condition holds, unless the scenario ends before."""
+        """Act once a condition holds; `end` raises MutantNotApplied if that was too late."""
 
         def wait() -> None:
             while not condition():
                 if heard(self._over, _LOOK_EVERY_S):
-                    return
+                    raise MutantNotApplied("the scenario ended before what it was to wait for")
             act()
+            if self._over.is_set():
+                raise MutantNotApplied("the scenario ended before it was done")
 
         self._later.append(self._beside.submit(wait))
 

@@ -129,7 +129,7 @@ def lab(request: pytest.FixtureRequest, guide: str, labs: Labs | SiteLabs) -> It
         if following := needed_next(request.node):
             labs.make_ahead(following)
         yield lab
-        spoiled |= stopped_recording(lab)
+        spoiled |= stopped_recording(lab) or (isinstance(labs, Labs) and labs.has_failed(guide))
     except LabFailedBefore as error:
         pytest.skip(str(error))  # the scenario that first needed it has failed, with the reason
     finally:

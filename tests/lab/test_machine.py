@@ -8,8 +8,11 @@ import pwd
 import re
 import socket
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import paramiko
 import pytest
@@ -46,6 +49,24 @@ def test_a_command_returns_what_it_said_and_its_status(machine: Machine) -> None
     result = machine.run("echo out; echo err >&2; exit 3", check=False)
     assert (result.status, result.stdout, result.stderr) == (3, "out\n", "err\n")
     assert result.output == "out\nerr\n"
+
+
+def test_waiting_for_another_labs_quiet_is_no_part_of_what_a_command_takes(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = 0.0
+
+    @contextlib.contextmanager
+    def an_hour_later(_lab: Path) -> Iterator[None]:
+        nonlocal ahead
+        ahead = 3600.0
+        yield
+
+    own = SimpleNamespace(**vars(time))
+    own.monotonic = lambda: time.monotonic() + ahead
+    monkeypatch.setattr("lab.machine.time", own)
+    monkeypatch.setattr("lab.machine.busy", an_hour_later)
+    assert machine.run("true").seconds < 3600
 
 
 def test_output_that_is_not_utf8_does_not_stop_a_command(machine: Machine) -> None:

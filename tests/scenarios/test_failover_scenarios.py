@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from checks.engine.registry import checks
 from checks.engine.verdict import Status
 from checks.protocols import carp
-from evidence.events.pair import HandoverBegan, HandoverEnded
+from evidence.events.pair import FilterEnded, HandoverBegan, HandoverEnded
+from evidence.history import FILE_NAME, History, read_history
 from lab.wait import until
 from scenarios.failover import (
     faults,
@@ -20,10 +26,11 @@ from scenarios.failover import (
 )
 from scenarios.failover.adverts import Advertiser
 from scenarios.failover.greeting import hard_reset, static_key
+from scenarios.failover.pair import Pair
 from scenarios.failover.test_serving import steady
 from tests.checks.protocols import encoder
 from tests.scenarios.failover_pair import VIRTUAL_IP
-from tests.scenarios.failover_stage import Stage
+from tests.scenarios.failover_stage import SCENARIO, Stage
 
 
 def test_a_takeover_is_provoked_and_recorded_so_that_it_can_be_judged(stage: Stage) -> None:
@@ -148,3 +155,21 @@ def test_a_genuine_server_answers_the_greeting_and_no_other(tmp_path: Path) -> N
         key = static_key(key_file)
         assert answered(port, hard_reset(key))
         assert not answered(port, hard_reset(bytes(256)))
+
+
+def test_a_network_is_said_to_be_as_usual_once_it_is(tmp_path: Path) -> None:
+    left_ns = 0
+
+    @contextmanager
+    def filtered() -> Iterator[Callable[[], int]]:
+        nonlocal left_ns
+        yield lambda: 7
+        left_ns = time.time_ns()
+
+    with History(tmp_path / FILE_NAME, SCENARIO) as history:
+        pair = cast(Pair, SimpleNamespace(history=history))
+        with test_troubleshooting.recorded(pair, filtered(), test_troubleshooting.a_filter("vrrp")):
+            pass
+    (ended,) = read_history(tmp_path / FILE_NAME).of(FilterEnded)
+    assert ended.hits == 7
+    assert abs(ended.at_ns - left_ns) <= ended.uncertainty_ns

@@ -141,6 +141,16 @@ def test_a_lab_that_the_evidence_does_not_know_of_is_nobodys(world: World, evide
     assert [lab.state for lab in world.made] == ["down", "running"]
 
 
+def test_it_is_known_of_a_lab_whether_a_scenario_failed_in_it(labs: Labs) -> None:
+    labs.get("failover")
+    assert not labs.has_failed("failover")
+    labs.note_failure("failover", "test_it")
+    assert labs.has_failed("failover")
+    labs.discard("failover")
+    labs.get("failover")
+    assert not labs.has_failed("failover")
+
+
 def test_a_guides_labs_come_from_one_deployer_which_may_learn(labs: Labs, world: World) -> None:
     labs.get("multi_node")
     labs.discard("multi_node")
