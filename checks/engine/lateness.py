@@ -2,8 +2,8 @@
 
 A limit that was kept is PASS, however busy the host was. One that was missed in a span whose
 recorded lateness can explain it is UNKNOWN: `explain` says in words what kept whom. One that was
-missed by more is FAIL: `explain` returns None. Nothing recorded explains nothing, also on a host
-that cannot measure lateness.
+missed by more is FAIL: `explain` returns None. Nothing recorded explains nothing; where it was not
+known what the host did (`HostLatenessUnknown`) a limit that was missed is UNKNOWN.
 
 What is assumed:
 
@@ -98,7 +98,7 @@ def missed(
 ) -> None:
     """Break an obligation whose limit was missed, or keep it open as late if that explains it."""
     if not _is_late(one, why, excess_s, span, whose, records, *evidence):
-        one.broken(why, *evidence)
+        one.missed(why, *evidence)
 
 
 def unclear(

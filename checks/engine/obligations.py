@@ -26,6 +26,8 @@ class Obligation:
 
     what: str
     violations: list[str] = field(default_factory=list)
+    overdue: list[str] = field(default_factory=list)
+    """Those of the violations that are limits which were missed."""
     doubts: list[str] = field(default_factory=list)
     delays: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
@@ -42,6 +44,11 @@ class Obligation:
         """Break it: the evidence shows that the promise was not kept."""
         self.violations.append(why)
         self.evidence.extend(evidence)
+
+    def missed(self, why: str, *evidence: str) -> None:
+        """Break it: a limit was missed, and nothing that the host was seen to do explains that."""
+        self.broken(why, *evidence)
+        self.overdue.append(why)
 
     def doubt(self, why: str, *evidence: str) -> None:
         """Keep it open: what is there cannot show it either way."""
@@ -127,6 +134,14 @@ class Obligations:
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def forgive(self, reason: str) -> None:
+        """Let limits that were missed show nothing: what the host did is not known, and why."""
+        for one in self._all:
+            for why in one.overdue:
+                one.violations.remove(why)
+                one.doubt(f"{why}; whether that was the host's doing is not known: {reason}")
+            one.overdue = []
 
     def verdict(self) -> Verdict:
         """Make the verdict of what became of all of them."""

@@ -7,13 +7,15 @@ import pytest
 from checks.engine import registry
 from checks.engine.integrity import integrity
 from checks.engine.judging import broke_off, judge_again, judge_now, never_began, next_attempt
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check, judge
 from checks.engine.requirements import UnknownRequirement, catalogue, read_catalogue
 from checks.engine.verdict import Status, Verdict, unknown
 from checks.engine.verdicts import read_verdicts, record_verdict
 from evidence.errors import BadEvidence, Imprecise, Missing
-from evidence.events.run import ScenarioEnded
+from evidence.events.run import HostLate, HostLatenessUnknown, ScenarioEnded
+from evidence.history import FILE_NAME, History
 from evidence.scenario import Evidence
 from tests.checks.engine.recorded import (
     SAID,
@@ -42,6 +44,34 @@ def test_a_check_that_crashes_is_unknown(own_checks, tmp_path: Path) -> None:
     verdict = attempt(tmp_path, "good")
     assert verdict.status is Status.UNKNOWN
     assert "crashed: ZeroDivisionError: oops (crashes, line" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(("known", "status"), [(True, Status.FAIL), (False, Status.UNKNOWN)])
+def test_a_limit_that_was_missed_is_nobodys_fault_where_lateness_is_not_known(
+    own_checks, tmp_path: Path, known: bool, status: Status
+) -> None:
+    def overdue(evidence: Evidence, owed: Obligations) -> None:
+        missed(owed.owe("in time"), "took 9 s", 4.0, (0, 9), {"wire"}, evidence.events(HostLate))
+
+    own_checks[SAID] = overdue
+    with History(tmp_path / FILE_NAME, SCENARIO) as recording:
+        recording.record(started())
+        if not known:
+            recording.record(HostLatenessUnknown(source="host", reason="no schedstat"))
+        recording.record(ScenarioEnded(source="pytest", events=recording.recorded))
+    verdict = judge(SAID, Evidence(tmp_path, SCENARIO, SAID))
+    assert verdict.status is status
+    assert ("is not known: no schedstat" in verdict.text) is not known
+    assert not verdict.late
+
+
+def test_what_is_no_limit_is_broken_whatever_is_known_of_lateness() -> None:
+    owed = Obligations()
+    one = owed.owe("only one")
+    one.missed("took 9 s", "capture:1")
+    one.broken("two at once", "capture:2")
+    owed.forgive("no schedstat")
+    assert (owed.verdict().status, owed.verdict().reasons) == (Status.FAIL, ("two at once",))
 
 
 def test_a_check_that_owes_nothing_is_unknown(own_checks, tmp_path: Path) -> None:
