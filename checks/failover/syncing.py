@@ -83,15 +83,26 @@ def _judge_look(one: Obligation, recorded: Recorded, event: StagedCompared) -> N
 def _judge_arrival(one: Obligation, recorded: Recorded, looks: Sequence[StagedCompared]) -> None:
     """Hold one change to what the last look found, and to when one found it first."""
     last, item = looks[-1], looks[-1].item
-    one.settle(last.staged == last.active, f"{item} did not reach {last.target}", last.place)
     event = next((look for look in looks if look.staged == look.active), last)
-    excess_s = event.seconds - event.period_s - TRANSFERS_S
-    if excess_s > 0:
+    limit_s = event.period_s + TRANSFERS_S
+    period = f"one sync period of {event.period_s} s"
+    allowed = f"allowed is {period} and {TRANSFERS_S:.0f} s for its transfers"
+    if event.staged == event.active:
+        one.settle(last.staged == last.active, f"{item} did not stay staged", last.place)
+        why, least_s = f"{item} took {event.seconds} s, {allowed}", event.seconds
+        if event.not_before_s is not None:
+            least_s = event.not_before_s
+        if least_s <= limit_s < event.seconds:
+            one.doubt(f"{why}, and was looked for in vain after {least_s} s", event.place)
+    else:
+        why, least_s = f"{item} did not reach {last.target} in {event.seconds} s", event.seconds
+        if least_s <= limit_s:
+            one.doubt(f"{why}, {allowed}", event.place)
+    if least_s > limit_s:
         missed(
             one,
-            f"{item} took {event.seconds} s, allowed is one sync period of {event.period_s} s and "
-            f"{TRANSFERS_S:.0f} s for its transfers",
-            excess_s,
+            why,
+            least_s - limit_s,
             (event.at_ns - int((event.seconds - event.period_s) * NS), event.at_ns),
             {event.origin, event.target, "wire", "scenario"},
             recorded.lateness,

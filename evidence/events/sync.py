@@ -19,7 +19,9 @@ Kept = Literal["users", "revocations", "certificates", "configuration", "licence
 class StagedCompared(Event):
     """An item was changed on `origin` (from `before` to `active`); what came to `target`.
 
-    seconds: since the change. period_s: of the sync. live: what the standby runs (FO-32, 34).
+    seconds: since the change, when it was there, or was looked for last. not_before_s: when it was
+    looked for in vain last before that; None where that was not noted. period_s: of the sync. live:
+    what the standby runs (FO-32, 34).
     """
 
     kind: Literal["staged.compared"] = "staged.compared"
@@ -32,6 +34,7 @@ class StagedCompared(Event):
     live_before: Digest
     live: Digest
     seconds: Seconds
+    not_before_s: Seconds | None = None
     period_s: float = Field(gt=0)
 
 

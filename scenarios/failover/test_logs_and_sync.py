@@ -54,12 +54,16 @@ def follow_a_change(pair: Pair, active: str) -> None:
     began = time.monotonic()
     changed = observe.hashes(origin, LIVE)
     arrived: dict[str, float] = {}
+    missing = dict.fromkeys(SYNCED, 0.0)  # since when it was there, or later
 
     def all_arrived() -> bool:
+        asked = time.monotonic() - began
         staged = observe.hashes(target, STAGED)
         for item in SYNCED:
             if staged[item] == changed[item]:
                 arrived.setdefault(item, time.monotonic() - began)
+            else:
+                missing[item] = asked
         return arrived.keys() >= set(SYNCED)
 
     with suppress(DeadlinePassed):  # what did not arrive is for the check to see
@@ -78,6 +82,7 @@ def follow_a_change(pair: Pair, active: str) -> None:
                 live_before=live_before[item],
                 live=live[item],
                 seconds=round(arrived.get(item, time.monotonic() - began), 1),
+                not_before_s=round(missing[item], 1) if item in arrived else None,
                 period_s=period,
             )
         )

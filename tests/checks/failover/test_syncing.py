@@ -70,11 +70,16 @@ def test_what_was_compared_before_the_takeover_shows_nothing(
 @pytest.mark.parametrize(
     ("requirement", "kind", "change", "reason"),
     [
-        ("FO-32", "staged.compared", {"staged": "a"}, "users did not reach secondary"),
+        (
+            "FO-32",
+            "staged.compared",
+            {"staged": "a", "seconds": 60},
+            "users did not reach secondary",
+        ),
         ("FO-32", "staged.compared", {"live": "b"}, "loaded live on the standby"),
         ("FO-32", "staged.compared", {"seconds": 46}, "one sync period of 30"),
         ("FO-33", "running.compared", {"running": "a"}, "not what was staged"),
-        ("FO-34", "staged.compared", {"staged": "a"}, "users did not reach primary"),
+        ("FO-34", "staged.compared", {"staged": "a", "seconds": 60}, "users did not reach primary"),
         ("FO-35", "profile.used", {"connected": False}, "fails on secondary"),
         ("FO-40", "subscription.shown", {"key": ""}, "no key after LoadSubscription"),
     ],
@@ -391,7 +396,7 @@ def test_what_was_loaded_live_at_one_look_is_rejected(tmp_path: Path, requiremen
 @pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
 def test_what_is_not_staged_at_the_last_look_is_rejected(tmp_path: Path, requirement: str) -> None:
     run = synced(tmp_path).changed("staged.compared", staged="a")
-    rejects(looked_before(run, staged="b").judge(requirement), "users did not reach")
+    rejects(looked_before(run, staged="b").judge(requirement), "users did not stay staged")
 
 
 @pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
@@ -403,8 +408,23 @@ def test_a_look_long_after_it_was_staged_is_no_delay(tmp_path: Path, requirement
 
 
 @pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
+def test_what_was_not_looked_for_for_long_is_not_missing(tmp_path: Path, requirement: str) -> None:
+    run = synced(tmp_path).changed("staged.compared", staged="a", seconds=40)
+    unsure(run.judge(requirement), "users did not reach")
+
+
+@pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
+def test_a_late_look_is_no_delay(tmp_path: Path, requirement: str) -> None:
+    run = synced(tmp_path).changed("staged.compared", seconds=60, not_before_s=44)
+    unsure(run.judge(requirement), "was looked for in vain after 44.0 s")
+    run = run.changed("staged.compared", not_before_s=46)
+    rejects(run.judge(requirement), "users took 60.0 s")
+    passes(run.changed("staged.compared", seconds=45, not_before_s=44).judge(requirement))
+
+
+@pytest.mark.parametrize("requirement", ["FO-32", "FO-34"])
 def test_another_change_that_does_not_arrive_is_rejected(tmp_path: Path, requirement: str) -> None:
-    run = looked_before(synced(tmp_path), before="0", active="a", staged="0")
+    run = looked_before(synced(tmp_path), before="0", active="a", staged="0", seconds=60)
     rejects(run.judge(requirement), "users did not reach")
 
 
