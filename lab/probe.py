@@ -44,6 +44,8 @@ from lab.wire.rules import mac_octets
 
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
 _FIRST_PORT, _PORTS = 40_000, 20_000
+AGAIN_S = 1.0
+"""After so long an unanswered question is asked again."""
 MOST_NEIGHBOURS = 1024
 """Addresses of which it is remembered who has them: those asked for latest, as a kernel does."""
 
@@ -167,10 +169,10 @@ class Probe:
     ) -> Answer | None:
         """Send a datagram; return the first one that comes back from there, or None."""
         number = self._port_number()
-        content = payload if isinstance(payload, bytes) else payload()
+        content = payload if callable(payload) else lambda: payload
         return self._exchange(
             address,
-            lambda: self._datagram(address, port, number, content),
+            lambda: self._datagram(address, port, number, content()),
             lambda frame: sent_from(frame, address, packets.UDP, port, number),
             seconds,
         )
@@ -263,21 +265,19 @@ class Probe:
         answers: Callable[[Frame], str | None],
         seconds: float,
     ) -> Answer | None:
-        deadline = time.monotonic() + seconds
+        ends = time.monotonic() + seconds
         if not self._resolve(address, seconds):
             return None
         found: list[Answer] = []
         with self._hearing(answers, found) as heard:
-            ask()
-            wait.heard(heard, max(0.0, deadline - time.monotonic()))
+            _ask_until(heard, ask, ends)
         return found[0] if found else None
 
     def _resolve(self, address: str, seconds: float) -> bool:
         """Ask anew who has `address`: what was learned earlier may be of another holder."""
         found: list[Answer] = []
         with self._hearing(lambda frame: arp_reply(frame, address), found) as heard:
-            self._who_has(address)
-            wait.heard(heard, seconds)
+            _ask_until(heard, lambda: self._who_has(address), time.monotonic() + seconds)
         return bool(found)
 
     def _syn(self, address: str, port: int, number: int) -> None:
@@ -370,6 +370,18 @@ class Probe:
         if came.flags == SYN_ACK:
             closing = TCP(sport=came.target_port, dport=came.port, flags="R", seq=came.acknowledged)
             self._send_ip(came.sender, closing)
+
+
+def _ask_until(answered: threading.Event, ask: Callable[[], None], ends: float) -> None:
+    """Ask, and once more each second until it is answered or the time is over, as any host does.
+
+    So one frame that is lost on the way is no silence. ends: by the monotonic clock.
+    """
+    while True:
+        ask()
+        left = max(0.0, ends - time.monotonic())
+        if wait.heard(answered, min(AGAIN_S, left)) or left <= AGAIN_S:
+            return
 
 
 def _arp(operation: int, mac: str, ipv4: str, target_mac: str, target: str) -> bytes:

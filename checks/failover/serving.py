@@ -75,27 +75,42 @@ def _outages(recorded: Recorded) -> list[whole_run.Stretch]:
 def the_standby_serves_nothing(evidence: Evidence, owed: Obligations) -> None:
     """Judge that none of the three answers on the standby's own address, while it is up there.
 
-    That it is up its own ARP replies show: a machine that is off serves nothing either.
+    That it is up its own ARP replies show: a machine that is off serves nothing either. Who asks it
+    asks by ARP first, each time, and nothing more unless that is answered.
     """
     recorded = Recorded(evidence)
     for steady in recorded.steady():
         whole_run.owe_active(owed, recorded, steady)
         standby = steady.standby
+        replies = [
+            seen.at_ns
+            for seen in arp.replies(_arps_during(recorded, steady), standby.address)
+            if recorded.pair.node_at(seen.port) == standby
+        ]
         refused = "does not answer on"
         for service, one, asked in _each_service(owed, recorded, standby.address, refused, steady):
             for probe in asked:
+                if not probe.answered and not _was_put(probe, replies):
+                    why = f"{standby.name} did not answer ARP, so {service} was not asked for"
+                    one.doubt(f"{why} at {standby.address}", probe.place)
+                    continue
                 one.settle(
                     not probe.answered, f"{service} answers on {standby.address}", probe.place
                 )
         up = owed.owe(f"{standby.name} is up: it answers ARP for {standby.address}")
-        replies = arp.replies(_arps_during(recorded, steady), standby.address)
-        if any(recorded.pair.node_at(seen.port) == standby for seen in replies):
+        if replies:
             up.met(recorded.wire)
         else:
             up.doubt(
                 f"nothing shows that {standby.name} was up: no ARP reply of its own "
                 f"for {standby.address}"
             )
+
+
+def _was_put(probe: ServiceProbed, replies: Iterable[int]) -> bool:
+    """Tell whether ARP was answered so soon that there was time to ask for the service, too."""
+    until_ns = probe.at_ns + int((KNOCK_S - ANSWERS_S) * NS)
+    return any(probe.at_ns <= at_ns <= until_ns for at_ns in replies)
 
 
 @check("FO-14")

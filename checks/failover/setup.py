@@ -153,7 +153,16 @@ def a_virtual_ip_outside_the_subnet_is_refused(evidence: Evidence, owed: Obligat
             not event.accepted, f"{event.virtual_ip} is accepted in {event.network}", event.place
         )
         one.settle(bool(event.error), f"{event.virtual_ip} is refused without a word", event.place)
+        if event.error and not _names_the_subnet(event):
+            one.doubt(f"refused, but not said to be for its subnet: {event.error!r}", event.place)
         _owe_not_held(owed, recorded, event)
+
+
+def _names_the_subnet(attempt: CommitAttempted) -> bool:
+    """Tell whether it was refused for what it is: any other trouble of a commit refuses it, too."""
+    network = ipaddress.ip_network(attempt.network, strict=False)
+    words = (attempt.virtual_ip, str(network), "subnet")
+    return any(word in attempt.error.lower() for word in words)
 
 
 def _owe_not_held(owed: Obligations, recorded: Recorded, attempt: CommitAttempted) -> None:

@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -77,11 +78,19 @@ def playing(nic: Nic, act: Callable[[bytes], None]) -> Iterator[None]:
         thread.join()
 
 
-def holder(nic: Nic, *, flags: int = TCP_SYN_ACK, seen: list[bytes] | None = None):
-    """Play a machine that holds the virtual IP and accepts, or refuses, TCP."""
+def holder(nic: Nic, *, flags: int = TCP_SYN_ACK, seen: list[bytes] | None = None, loses: int = 0):
+    """Play a machine that holds the virtual IP and accepts, or refuses, TCP.
+
+    loses: so many of the first frames of each kind do not get there.
+    """
+    lost: Counter[tuple[int, int]] = Counter()
 
     def act(frame: bytes) -> None:
         headers = parse_headers(frame)
+        kind = headers.ethertype, headers.protocol
+        lost[kind] += 1
+        if lost[kind] <= loses:
+            return
         if headers.ethertype == ARP and headers.destination_ip == socket.inet_aton(HELD):
             nic.send(arp(2, nic, HELD, OWN, to=headers.source))
         elif headers.ethertype == IPV4 and headers.destination == nic.mac:
@@ -134,6 +143,15 @@ def test_a_datagram_that_is_answered_counts_and_one_that_is_not_does_not(
     with holder(bench.a):
         assert probe.udp_answers(HELD, 1194, b"hello", PATIENCE_S) is not None
     assert probe.udp_answers("192.168.70.77", 1194, b"hello", 0.1) is None
+
+
+def test_what_is_lost_is_asked_again(
+    bench: Bench, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.probe.AGAIN_S", 0.1)
+    with holder(bench.a, loses=1):
+        assert probe.tcp_connects(HELD, 943, PATIENCE_S) is not None
+        assert probe.udp_answers(HELD, 1194, b"hello", PATIENCE_S) is not None
 
 
 def test_it_answers_for_its_own_address_only(bench: Bench, probe: Probe) -> None:

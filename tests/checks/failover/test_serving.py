@@ -43,6 +43,12 @@ def serving(directory: Path) -> Run:
     return run
 
 
+def test_a_standby_that_was_too_late_to_be_asked_shows_nothing(tmp_path: Path) -> None:
+    run = serving(tmp_path)
+    run.frames = [(at + 4.5 if 6 <= at < 7 else at, *more) for at, *more in run.frames]
+    unsure(run.judge("FO-13"), "secondary did not answer ARP, so tcp 443 was not asked for")
+
+
 @pytest.mark.parametrize("requirement", ["FO-12", "FO-13", "FO-14", "FO-15"])
 def test_a_pair_that_serves_as_it_should_passes(tmp_path: Path, requirement: str) -> None:
     passes(serving(tmp_path).judge(requirement))

@@ -136,6 +136,12 @@ def test_the_two_nodes_are_known_by_name_before_they_are_a_pair(tmp_path: Path) 
     passes(prepared(tmp_path).without("pair.configured").judge("FO-05"))
 
 
+def test_a_commit_that_failed_for_another_reason_refused_nothing(tmp_path: Path) -> None:
+    error = "not committed: SSH from primary to secondary: Network is unreachable"
+    run = prepared(tmp_path).changed("commit.attempted", error=error)
+    unsure(run.judge("FO-10"), "not said to be for its subnet")
+
+
 def test_a_virtual_ip_inside_the_subnet_shows_nothing(tmp_path: Path) -> None:
     run = prepared(tmp_path).changed("commit.attempted", virtual_ip=VIRTUAL_IP)
     unsure(run.judge("FO-10"), "no virtual IP outside")
