@@ -20,6 +20,8 @@ from evidence.events.pair import TcpdumpPrinted
 from evidence.moment import NS
 from evidence.scenario import Evidence
 
+STANDS_BY = "BACKUP"
+"""What a standby says of itself in FailoverStatus."""
 LISTEN_S = 30.0
 GAP_FACTOR = 1.2
 """FO-16: no gap of 1.2 periods or more."""
@@ -140,6 +142,7 @@ def owe_silence(owed: Obligations, recorded: Recorded) -> None:
         _owe_watched(owed, steady)
         whole_run.owe_active(owed, recorded, steady)
         standby = steady.standby.name
+        _owe_standing_by(owed, steady)
         one = owed.owe(f"0 advertisements of {standby}, the standby")
         sent = recorded.sent.of(standby).between(steady.start_ns, steady.end_ns)
         if len(sent):
@@ -157,6 +160,19 @@ def owe_silence(owed: Obligations, recorded: Recorded) -> None:
         if broken:
             one.broken(f"the standby sent {len(broken)} malformed packet(s): {broken[0].what}")
         one.met(*steady.places)
+
+
+def _owe_standing_by(owed: Obligations, steady: Steady) -> None:
+    """Owe that the standby stands by: one that is off, or whose service is, is silent as well."""
+    standby = steady.standby.name
+    one = owed.owe(f"{standby} says that it stands by")
+    said = steady.says.get(standby)
+    if said == STANDS_BY:
+        one.met(*steady.places)
+    elif said is None:
+        one.doubt(f"{standby} was not asked whether it stands by, and who is off is silent, too")
+    else:
+        one.doubt(f"{standby} does not say that it stands by, but {said or 'nothing'}")
 
 
 @check("FO-18")

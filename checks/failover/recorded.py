@@ -5,8 +5,8 @@ The value that every check of this package begins with. It judges nothing and re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -46,6 +46,8 @@ class Steady:
     active: Node
     standby: Node
     places: tuple[str, ...]
+    says: Mapping[str, str] = field(default_factory=dict)
+    """The state that each node said it was in at the end, if it was asked."""
 
     @property
     def seconds(self) -> float:
@@ -184,6 +186,7 @@ class Recorded:
                 self.pair.node(begin.active),
                 self.pair.peer_of(begin.active),
                 (begin.place, end.place, self.wire),
+                end.says,
             )
             for begin, end in spans
         ]

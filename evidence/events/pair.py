@@ -78,10 +78,14 @@ class SteadyBegan(Event):
 
 
 class SteadyEnded(Event):
-    """The end of such a span."""
+    """The end of such a span; `says`: the state that each node says it is in then, if it was asked.
+
+    "" is that of a node that says none.
+    """
 
     kind: Literal["steady.ended"] = "steady.ended"
     active: Name
+    says: Mapping[Name, str] = Field(default_factory=dict)
 
 
 class HandoverBegan(Event):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from checks.failover.serving import ASKED_TIMES
 from evidence.events.pair import SteadyBegan, SteadyEnded
+from lab.errors import LabError
 from lab.probe import Probe
+from lab.threads import threads
 from lab.wait import pause
 from scenarios.failover import faults
-from scenarios.failover.pair import Pair
+from scenarios.failover.pair import NODES, Pair
 from scenarios.failover.services import knock
 
 JudgeEach = Callable[..., None]
@@ -26,7 +28,16 @@ def steady(pair: Pair) -> Iterator[str]:
     active = pair.active()
     pair.history.record(SteadyBegan(source="scenario", active=active))
     yield active
-    pair.history.record(SteadyEnded(source="scenario", active=active))
+    with threads(len(NODES)) as beside:
+        says = dict(zip(NODES, beside.map(lambda node: _state(pair, node), NODES), strict=True))
+    pair.history.record(SteadyEnded(source="scenario", active=active, says=says))
+
+
+def _state(pair: Pair, node: str) -> str:
+    """Return the state that a node says it is in; "" where it says none."""
+    with suppress(LabError):  # its service is down, or is another one
+        return str(pair.status(node).get("state", ""))
+    return ""
 
 
 @pytest.mark.on_site("observes")

@@ -23,6 +23,9 @@ NS = 10**9
 EPOCH = 1_700_000_000 * NS
 SCENARIO = "scenario"
 ADDRESS = {"primary": "192.168.70.1", "secondary": "192.168.70.2"}
+SAY = {"primary": "MASTER", "secondary": "BACKUP"}
+SAY_OTHERWISE = {"primary": "BACKUP", "secondary": "MASTER"}
+"""What both nodes say of themselves."""
 MAC = {"primary": "02:00:00:00:00:01", "secondary": "02:00:00:00:00:02"}
 CLIENT, CLIENT_MAC = "192.168.70.9", "02:00:00:00:00:09"
 VIRTUAL_IP = encoder.VIRTUAL_IP
@@ -162,7 +165,7 @@ def steady(directory: Path, **pair: object) -> Run:
     run = Run(directory, 40, **pair)
     run.beats("primary", 0.5, 40)
     run.event(2, "steady.began", "scenario", active="primary")
-    run.event(34, "steady.ended", "scenario", active="primary")
+    run.event(34, "steady.ended", "scenario", active="primary", says=SAY)
     return run
 
 

@@ -15,6 +15,8 @@ from tests.checks.failover.printed import lines, printed
 from tests.checks.failover.recording import (
     ADDRESS,
     MAC,
+    SAY,
+    SAY_OTHERWISE,
     UCARP,
     VIRTUAL_IP,
     Run,
@@ -30,6 +32,15 @@ from tests.checks.failover.strangers import (
     tagged_twice,
 )
 from tests.checks.protocols import encoder
+
+
+@pytest.mark.parametrize("said", [None, "", "MASTER", "INIT"])
+def test_a_standby_that_does_not_stand_by_is_silent_for_another_reason(
+    tmp_path: Path, said: str | None
+) -> None:
+    says = {"primary": "MASTER"} if said is None else {**SAY, "secondary": said}
+    run = steady(tmp_path).changed("steady.ended", says=says)
+    unsure(run.judge("FO-17"), "secondary")
 
 
 @pytest.mark.parametrize("requirement", ["FO-16", "FO-17", "FO-18", "FO-19"])
@@ -53,7 +64,7 @@ def test_a_pair_that_nobody_watched_steadily_says_nothing(tmp_path: Path, requir
 @pytest.mark.parametrize("requirement", ["FO-16", "FO-17"])
 def test_a_span_too_short_says_nothing(tmp_path: Path, requirement: str) -> None:
     run = steady(tmp_path).without("steady.ended")
-    run.event(20, "steady.ended", "scenario", active="primary")
+    run.event(20, "steady.ended", "scenario", active="primary", says=SAY)
     unsure(run.judge(requirement), "30 s are needed")
 
 
@@ -155,7 +166,7 @@ def long_steady(directory: Path, *parts: tuple[float, float]) -> Run:
         counter = run.beats("primary", at, end, period=period, counter=counter)
         at = run.frames[-1][0] + period
     run.event(2, "steady.began", "scenario", active="primary")
-    run.event(95, "steady.ended", "scenario", active="primary")
+    run.event(95, "steady.ended", "scenario", active="primary", says=SAY)
     return run
 
 
@@ -450,12 +461,12 @@ def steady_twice(directory: Path) -> Run:
     run = Run(directory, 120)
     counter = run.beats("primary", 0.5, 40.2)
     run.event(2, "steady.began", "scenario", active="primary")
-    run.event(34, "steady.ended", "scenario", active="primary")
+    run.event(34, "steady.ended", "scenario", active="primary", says=SAY)
     run.event(40.3, "fault.injected", "scenario", fault="power-off", node="primary")
     run.beats("secondary", 42.7, 120, counter=counter)
     run.event(60, "fault.watched", "scenario", node="primary")
     run.event(70, "steady.began", "scenario", active="secondary")
-    run.event(104, "steady.ended", "scenario", active="secondary")
+    run.event(104, "steady.ended", "scenario", active="secondary", says=SAY_OTHERWISE)
     return run
 
 
@@ -474,5 +485,5 @@ def test_a_span_without_its_end_is_not_given_that_of_the_next_one(tmp_path: Path
     run.beats("primary", 0.5, 100)
     for began in (2, 50):
         run.event(began, "steady.began", "scenario", active="primary")
-    run.event(90, "steady.ended", "scenario", active="primary")
+    run.event(90, "steady.ended", "scenario", active="primary", says=SAY)
     unsure(run.judge("FO-16"), "steady.began without its end")

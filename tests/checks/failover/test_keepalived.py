@@ -16,6 +16,7 @@ from tests.checks.failover.recording import (
     EPOCH,
     MAC,
     NS,
+    SAY,
     SCENARIO,
     VIRTUAL_IP,
     Run,
@@ -51,7 +52,7 @@ def keepalived(directory: Path, *, preempting: bool = False, version: int = 2) -
 
     beats("primary", 0, 40.2)
     run.event(2, "steady.began", "scenario", active="primary")
-    run.event(35, "steady.ended", "scenario", active="primary")
+    run.event(35, "steady.ended", "scenario", active="primary", says=SAY)
     run.event(40.4, "fault.injected", "scenario", fault="power-off", node="primary")
     run.event(60, "fault.watched", "scenario", node="primary")
     run.event(62, "node.returned", "scenario", node="primary")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.failover.recording import Run, passes, rejects, steady, takeover, unsure
+from tests.checks.failover.recording import SAY, Run, passes, rejects, steady, takeover, unsure
 
 
 def thawed(run: Run, at: float, kind: str = "lab.thawed", uncertainty: float = 0) -> Run:
@@ -85,7 +85,7 @@ def test_a_span_that_ends_after_its_scenario_says_nothing(tmp_path: Path, requir
 def test_a_span_that_begins_before_its_scenario_says_nothing(tmp_path: Path) -> None:
     run = steady(tmp_path).but(active="primary")
     run.event(-3, "steady.began", "scenario", active="primary")
-    run.event(34, "steady.ended", "scenario", active="primary")
+    run.event(34, "steady.ended", "scenario", active="primary", says=SAY)
     unsure(run.judge("FO-17"), "steady.began", "outside of its scenario")
 
 
