@@ -13,9 +13,11 @@ from typing import TypeVar
 from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment, from_first, named
+from checks.multi_node.unanswered import settle_answer
 from evidence.events.installed import TlsCryptKeysShown
 from evidence.events.multi_node import ControllerConfig
 from evidence.events.portal import ConfigurationAsked, ConfigurationsShown
+from evidence.events.run import HostLate
 from evidence.scenario import Evidence
 
 Seen = TypeVar("Seen", ConfigurationAsked, ConfigurationsShown, TlsCryptKeysShown)
@@ -34,15 +36,15 @@ def merged(evidence: Evidence, owed: Obligations) -> None:
     for config in from_first(looks, lambda look: look.merged):
         _judge_config(config, site, owed)
     named_shown = named(shown) if shown else "nothing"
-    one = owed.owe(f"the portal offers {named_shown} alone")
+    one, late = owed.owe(f"the portal offers {named_shown} alone"), evidence.events(HostLate)
     since_ns = _since(looks)
     for event in _from(since_ns, evidence.events(ConfigurationsShown, site.client.name)):
         got = f"{event.status}, and {', '.join(event.offered) or 'nothing'}"
         good = (event.status, event.offered) == (200, shown)
         said = f"the portal offers {event.user} {got}, not {named_shown} alone"
-        one.settle(good, said, event.place)
+        settle_answer(good, said, event, site, late, one)
     asked = _from(since_ns, evidence.events(ConfigurationAsked, site.client.name))
-    _judge_asked(asked, site, owed)
+    _judge_asked(asked, site, late, owed)
     _judge_keys(evidence, site, asked, since_ns, owed)
 
 
@@ -78,7 +80,12 @@ def _shown(site: Deployment) -> tuple[str, ...]:
     return tuple(node for node in site.nodes if not table[node].get("hideProfile"))
 
 
-def _judge_asked(asked: Sequence[ConfigurationAsked], site: Deployment, owed: Obligations) -> None:
+def _judge_asked(
+    asked: Sequence[ConfigurationAsked],
+    site: Deployment,
+    late: Sequence[HostLate],
+    owed: Obligations,
+) -> None:
     """Owe that the shown profile can be had, under the shared name, and the others cannot."""
     for node in site.nodes:
         is_shown = node in _shown(site)
@@ -92,7 +99,7 @@ def _judge_asked(asked: Sequence[ConfigurationAsked], site: Deployment, owed: Ob
             else:
                 said = f"a configuration of {node}, which is hidden, was answered {event.status}"
                 good = event.status == REFUSED
-            one.settle(good, said, event.place)
+            settle_answer(good, said, event, site, late, one)
 
 
 def _judge_keys(
@@ -113,7 +120,8 @@ def _judge_keys(
     for event in asked:
         if event.profile in _shown(site):
             said = f"the configuration of {event.profile} has another TLS Crypt key, or none"
-            one.settle({event.key} == served, said, event.place)
+            same = {event.key} == served
+            settle_answer(same, said, event, site, evidence.events(HostLate), one)
     for node in site.nodes:
         one = owed.owe(f"{node} serves with that key")
         for look in _from(since_ns, evidence.events(TlsCryptKeysShown, node)):
