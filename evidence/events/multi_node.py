@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
-from evidence.event import Count, Event, Name, Value
+from evidence.event import Count, Event, Name, Seconds, Value
 from evidence.moment import Moment
 
 Family = Literal[4, 6]
@@ -190,11 +190,17 @@ class TunnelStarted(Event):
 
 
 class Ping(Value):
-    """Echo requests through a tunnel; target is empty where none was sent."""
+    """Echo requests through a tunnel; target is empty where none was sent.
+
+    began_ns: when clients were let to ask, all of a scenario side by side. waited_s: so long each
+    waited for its answer. None in evidence of before both were recorded.
+    """
 
     target: Address | NoAddress
     sent: Count
     received: Count
+    began_ns: Count | None = None
+    waited_s: Seconds | None = None
 
 
 class TunnelTried(Event):

@@ -17,7 +17,7 @@ from checks.engine.verdict import Status
 from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import RECORD_TYPE
 from evidence.capture import Frame
-from evidence.events.multi_node import ApiAnswered, ConnectionLog
+from evidence.events.multi_node import ApiAnswered, ConnectionLog, TunnelTried
 from evidence.events.run import ScenarioStarted
 from evidence.history import History, read_history
 from lab.clock import NS, ClockOffset
@@ -35,6 +35,7 @@ from scenarios.multi_node import (
 )
 from scenarios.multi_node.clients import Clients, Way
 from scenarios.multi_node.planned import planned
+from scenarios.multi_node.tunnel_clients import echo
 from tests.captures import capture
 from tests.checks import factories
 from tests.checks.factories import dns_answer, good_config, sent, udp
@@ -387,6 +388,19 @@ def test_clients_take_the_way_they_find(stage: Stage) -> None:
         assert row.connected_ns is not None
         assert abs(row.connected_ns - log.at_ns) <= 2 * NS
         assert row.uncertainty_ns == NS + NS // 100
+
+
+def test_when_an_echo_was_asked_for_and_how_long_it_was_waited_for_is_recorded(
+    stage: Stage,
+) -> None:
+    scripted = ScriptedClients(stage.site)
+    began_ns = time.time_ns()
+    clients = stage.clients(scripted, 2)
+    clients.try_ways({"a": Way("node-a", "udp", stage.site.address("node-a", 4))}, seconds=1)
+    (tried,) = read_history(stage.history.path).of(TunnelTried)
+    assert tried.ping.began_ns is not None
+    assert began_ns <= tried.ping.began_ns <= tried.at_ns
+    assert f"-W {tried.ping.waited_s:.0f} " in echo("10.1.0.1")
 
 
 def test_a_row_of_a_profile_that_is_no_node_has_no_moment_of_its_own() -> None:

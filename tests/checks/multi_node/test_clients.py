@@ -460,6 +460,26 @@ def test_mn_15_an_echo_that_a_busy_host_leaves_without_an_answer_says_nothing(
     is_late(unanswered, "MN-15", tmp_path, of, (16.5, 20))
 
 
+def unanswered_for_long() -> Run:
+    """Let clients have begun to ask at 2 s, on a slow machine, and each wait for 8 s."""
+    run = unanswered()
+    for one in run.all("tunnel.tried"):
+        one["ping"].update(began_ns=START_NS + 2 * SECOND, waited_s=8)
+    return run
+
+
+@pytest.mark.parametrize("of", ["node-a", "client", "wire"])
+def test_mn_15_an_echo_is_late_from_when_it_was_asked_for(tmp_path: Path, of: str) -> None:
+    is_late(unanswered_for_long, "MN-15", tmp_path, of, (3, 9.5))
+
+
+@pytest.mark.parametrize(("of", "from_s", "until_s"), [("node-a", 12, 16), ("node-b", 3, 9.5)])
+def test_mn_15_no_answer_for_longer_than_the_host_was_late_is_no_answer(
+    tmp_path: Path, of: str, from_s: float, until_s: float
+) -> None:
+    judge_mutant(kept(unanswered_for_long(), of, from_s, until_s), "MN-15", tmp_path)
+
+
 @pytest.mark.parametrize(("of", "until_s"), [("node-b", 20), ("node-a", 17)])
 def test_mn_15_a_host_that_was_late_elsewhere_or_for_less_is_no_excuse(
     tmp_path: Path, of: str, until_s: float
