@@ -162,11 +162,13 @@ class LabRefused(Event):
 class JudgedAgain(Event):
     """The verdicts that the run had so far, made again by another process from the files alone.
 
-    differ: those that came out otherwise, a line each.
+    differ: those that came out otherwise, a line each. on_capture: how many of them rest on frames,
+    None in evidence of before that was kept.
     """
 
     kind: Literal["judged.again"] = "judged.again"
     compared: Count
+    on_capture: Count | None = None
     differ: tuple[Name, ...]
 
 

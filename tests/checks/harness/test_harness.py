@@ -88,6 +88,16 @@ OPEN: dict[str, tuple[str, Change, str]] = {
     ),
     "no lab was thawed": ("LAB-05", without_twin, "0 labs thawed beside the one that was frozen"),
     "a case was left out": ("LAB-06", lambda run: run.events.pop(), "not tried: images that"),
+    "no verdict rests on frames": (
+        "LAB-07",
+        setting("judged.again", on_capture=0),
+        "none of 9 ver",
+    ),
+    "nobody says what rests on frames": (
+        "LAB-07",
+        setting("judged.again", on_capture=None),
+        "rest on frames was not recorded",
+    ),
     "there was no verdict yet": ("LAB-07", setting("judged.again", compared=0), "no verdict yet"),
 }
 
