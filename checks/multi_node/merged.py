@@ -1,5 +1,8 @@
 """MN-20: merged profiles look like one: those of the other nodes are hidden, and all have one name.
 
+What is downloaded leads to that name, by each protocol and port of the profile, and nowhere else:
+the lab's own clients are told where to go, so nothing else shows it.
+
 And one TLS Crypt key is served to all: it stands in what a user downloads, in each node's own
 files, and on the controller, told by its digest. From the first look that shows it so, it stays so;
 what was offered and served before that was of profiles that were not merged yet.
@@ -10,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from checks.engine.obligations import Obligations
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment, from_first, named
+from checks.multi_node.guide import INSTALLED
 from checks.multi_node.unanswered import settle_answer
 from evidence.events.installed import TlsCryptKeysShown
 from evidence.events.multi_node import ControllerConfig
@@ -100,6 +104,26 @@ def _judge_asked(
                 said = f"a configuration of {node}, which is hidden, was answered {event.status}"
                 good = event.status == REFUSED
             settle_answer(good, said, event, site, late, one)
+    for node in _shown(site):
+        one = owed.owe(f"a configuration of {node} leads to where it serves, and nowhere else")
+        for event in (event for event in asked if event.profile == node):
+            _judge_remotes(event, site, late, one)
+
+
+def _judge_remotes(
+    event: ConfigurationAsked, site: Deployment, late: Sequence[HostLate], one: Obligation
+) -> None:
+    options = site.profiles(merged=True)[event.profile]
+    ((listed,), (exposed,)) = INSTALLED["vpnProtoPorts"], INSTALLED["exposedVpnProtoPorts"]
+    ports = options.get("exposedVpnProtoPorts", exposed) or options.get("vpnProtoPorts", listed)
+    each = (port.split("/") for port in ports)
+    wanted = sorted(f"{options['hostName']} {port} {protocol}" for protocol, port in each)
+    if event.remotes is None:
+        one.doubt(f"where a configuration of {event.profile} leads to was not kept", event.place)
+        return
+    leads = ", ".join(event.remotes) or "nowhere"
+    said = f"a configuration of {event.profile} leads to {leads}, not to {', '.join(wanted)}"
+    settle_answer(sorted(event.remotes) == wanted, said, event, site, late, one)
 
 
 def _judge_keys(

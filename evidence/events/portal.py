@@ -193,7 +193,9 @@ class ConfigurationsShown(Answer, Event):
 class ConfigurationAsked(Answer, Event):
     """A user asked for a configuration of a profile (MN-20).
 
-    hosts: where it leads to. key: the SHA-256 of its TLS Crypt key's lines, "" without.
+    hosts: where it leads to. remotes: each of its lines `remote`, the words after that as they are
+    ("host port protocol"); None in evidence of before that was kept. key: the SHA-256 of its TLS
+    Crypt key's lines, "" without.
     """
 
     kind: Literal["configuration.asked"] = "configuration.asked"
@@ -201,4 +203,5 @@ class ConfigurationAsked(Answer, Event):
     profile: Name
     status: Count
     hosts: tuple[Name, ...]
+    remotes: tuple[Name, ...] | None = None
     key: str

@@ -60,6 +60,7 @@ _ANCHOR = (
     "/etc/pki/ca-trust/source/anchors/vpnproof-lab.crt 2>/dev/null"
 )
 _REMOTE = re.compile(r"^remote (\S+)", re.MULTILINE)
+_REMOTES = re.compile(r"^remote[ \t]+(\S[^\n]*)", re.MULTILINE)
 _LOGS = "/var/log/vpn-clients"
 _REFUSAL = "does not exist|account is disabled|client-connect"
 
@@ -210,6 +211,7 @@ def ask_configuration(
             profile=profile,
             status=answer.status,
             hosts=tuple(sorted(set(_REMOTE.findall(text)))),
+            remotes=tuple(" ".join(one.split()) for one in _REMOTES.findall(text)),
             key=key_in(text),
             detail=detail,
             waited_s=waited_s,

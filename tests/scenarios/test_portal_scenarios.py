@@ -157,6 +157,20 @@ def test_a_configuration_whose_answer_did_not_come_is_recorded_with_the_words_of
     assert (shown.status, shown.detail) == told
 
 
+def test_each_way_of_a_configuration_is_recorded_as_it_stands_there(
+    stage: Stage, portal: PretendedPortal
+) -> None:
+    client = stage.site.client.name
+    browser = Portal.of(cast(Any, stage.lab[client]), stage.site.controller.fqdn)
+    browser.log_in("demo", PASSWORDS["demo"])
+    visits.ask_configuration(stage.history, browser, client, "demo", stage.site.nodes[0])
+    (asked,) = recorded(stage, ConfigurationAsked)
+    assert asked.remotes == (
+        "nodes.frkovpn.tuxed.net 1194 udp",
+        "nodes.frkovpn.tuxed.net 1194 tcp",
+    )
+
+
 def test_a_deed_whose_answer_did_not_come_is_recorded_with_the_words_of_curl(
     stage: Stage, portal: PretendedPortal
 ) -> None:
