@@ -39,6 +39,8 @@ _ESTIMATES_S = {
     "/failover/": 40.0,
 }
 """By a part of a scenario's name, the first that fits; rough, for machines without KVM."""
+LAST = "/harness/test_verdicts.py"
+"""Scenarios with this in their names are begun when all others are: they look back at them."""
 _OTHERS_S = 10.0
 _LEAST_S = 0.1
 
@@ -70,7 +72,9 @@ class Durations:
         return bool(self._known.get(_key(scenario)))
 
     def expected_s(self, scenario: str) -> float:
-        """Return how long a scenario will take, as far as anybody knows."""
+        """Return how long a scenario will take, as far as anybody knows; 0 for the last ones."""
+        if LAST in scenario:
+            return 0.0
         if known := self._known.get(_key(scenario)) or self.of_other_cases_s(scenario):
             return known
         guesses = (seconds for part, seconds in _ESTIMATES_S.items() if part in scenario)

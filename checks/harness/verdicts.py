@@ -1,4 +1,7 @@
-"""LAB-07: verdicts made again offline are the same. LAB-08: every check was seen to fail."""
+"""LAB-07: verdicts made again offline are the same. LAB-08: every check was seen to fail.
+
+What rests on a few lines of the history is easily the same. So one at least has to rest on frames.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,23 @@ def verdicts_are_the_same_again(evidence: Evidence, owed: Obligations) -> None:
             one.doubt("there was no verdict yet", again.place)
         why = f"{len(again.differ)} of {again.compared} differ: {'; '.join(again.differ)}"
         one.settle(not again.differ, why, again.place)
-        owed.tell(f"{again.compared} verdicts were made again")
+        _owe_frames(again, owed)
+        resting = "" if again.on_capture is None else f", {again.on_capture} of them from frames"
+        owed.tell(f"{again.compared} verdicts were made again{resting}")
+
+
+def _owe_frames(again: JudgedAgain, owed: Obligations) -> None:
+    one = owed.owe("a verdict that rests on frames is among them")
+    if again.on_capture is None:
+        one.doubt("how many of them rest on frames was not recorded", again.place)
+    elif not again.on_capture:
+        one.doubt(
+            f"none of {again.compared} verdicts rests on frames: no scenario of the wire was judged"
+            " before",
+            again.place,
+        )
+    else:
+        one.met(again.place)
 
 
 @check("LAB-08")

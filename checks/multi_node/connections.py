@@ -1,11 +1,12 @@
 """MN-17: who is connected stands on the Connections page.
 
 When a client was connected is known between two looks at it, and by the wire: not before the last
-control message of its handshake. When it left, by the wire: the last that it sent. A page was read
-between its asking and its coming. What is shown for certain within the limit is kept, what is
-certainly missing after it is broken, and what lies between stays open. Who comes again is listed,
-and gone, again, at whichever node that is. Who leaves an address may leave it to the next client:
-by whose certificate it stands there tells them apart.
+control message of its handshake. When it left, by the wire: the last that it sent. On a site each
+frame is dated by a clock that may be off. A page was read between its asking and its coming. What
+is shown for certain within the limit is kept, what is certainly missing after it is broken, and
+what lies between stays open. Who comes again is listed, and gone, again, at whichever node that is.
+Who leaves an address may leave it to the next client: by whose certificate it stands there tells
+them apart.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from checks.engine.lateness import explain, missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
-from checks.multi_node.traffic import Traffic, traffic
+from checks.multi_node.traffic import Payload, Traffic, traffic
 from checks.multi_node.tunnels import Attempt, owe_looks, visits
 from checks.protocols.openvpn import CONTROL, DATA
 from evidence.events.multi_node import TunnelTried
@@ -188,22 +189,29 @@ def _turns(turned: Sequence[TunnelTurned]) -> list[TunnelTurned]:
 
 def _came(attempt: Attempt, came: TunnelTurned, seen: Traffic) -> Moments:
     """Return when a client came up: not before its node's last word before there was data."""
-    told = seen.from_server[attempt.flow]
-    between = [one for one in told if came.after_ns <= one.at_ns <= came.at_ns and one.carried]
+    between = _within(seen.from_server[attempt.flow], came, seen)
     data = [one.at_ns for one in between if any(opcode in DATA for opcode in one.opcodes)]
     first_ns = min(data, default=came.at_ns)
     said = [one.at_ns for one in between if CONTROL in one.opcodes and one.at_ns < first_ns]
-    return max([came.after_ns, *said]), came.at_ns
+    return max([came.after_ns, *(at_ns - seen.unsure_ns for at_ns in said)]), came.at_ns
 
 
 def _left(attempt: Attempt, left: TunnelTurned, seen: Traffic) -> Moments:
     """Return when a client left: the last that it sent, if the wire has it."""
-    said = [
-        one.at_ns
-        for one in seen.to_server[attempt.flow]
-        if left.after_ns <= one.at_ns <= left.at_ns and one.carried
-    ]
-    return (max(said), max(said)) if said else (left.after_ns, left.at_ns)
+    said = [one.at_ns for one in _within(seen.to_server[attempt.flow], left, seen)]
+    if not said:
+        return left.after_ns, left.at_ns
+    last_ns = max(said)
+    return (
+        max(left.after_ns, last_ns - seen.unsure_ns),
+        min(left.at_ns, last_ns + seen.unsure_ns),
+    )
+
+
+def _within(sent: Sequence[Payload], turn: TunnelTurned, seen: Traffic) -> list[Payload]:
+    """Return what the wire may have carried between the two looks that show a turn."""
+    during = Window(turn.after_ns - seen.unsure_ns, turn.at_ns + seen.unsure_ns)
+    return [one for one in sent if during.holds(one.at_ns) and one.carried]
 
 
 Read = TypeVar("Read", ConnectionsShown, TunnelProbed)

@@ -10,10 +10,12 @@ from checks.engine.obligations import Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.portal import PRINTED
+from checks.multi_node.unanswered import settle_answer
 from evidence.errors import Missing
 from evidence.events.installed import InstallationShown
 from evidence.events.maintenance import ScriptRun
 from evidence.events.portal import ConfigurationsShown, PortalLogin
+from evidence.events.run import HostLate
 from evidence.scenario import Evidence
 
 CONVERT = "convert_to_controller.sh"
@@ -110,7 +112,7 @@ def _owe_kept(before: InstallationShown, after: InstallationShown, owed: Obligat
 
 
 def _owe_users(evidence: Evidence, site: Deployment, run: ScriptRun, owed: Obligations) -> None:
-    logins = evidence.events(PortalLogin, site.client.name)
+    logins, late = evidence.events(PortalLogin, site.client.name), evidence.events(HostLate)
     pages = evidence.events(ConfigurationsShown, site.client.name)
     for user, wanted in PRINTED.items():
         own = [one for one in logins if (one.user, one.credentials) == (user, "printed")]
@@ -121,7 +123,8 @@ def _owe_users(evidence: Evidence, site: Deployment, run: ScriptRun, owed: Oblig
         for login in (login for login in own if login.at_ns >= run.at_ns):
             good = (login.status, login.sees) == (302, wanted)
             got = f"{login.status}, and then {login.sees}"
-            one.settle(good, f"{user} cannot log in any more: {got}", login.place)
+            said = f"{user} cannot log in any more: {got}"
+            settle_answer(good, said, login, site, late, one)
     before = [page for page in pages if page.at_ns <= run.began_ns and page.status == 200]
     kept = {page.user: set(page.kept) for page in before}
     if not any(kept.values()):
@@ -131,4 +134,5 @@ def _owe_users(evidence: Evidence, site: Deployment, run: ScriptRun, owed: Oblig
         for page in (page for page in pages if page.user == user and page.at_ns >= run.at_ns):
             lost = had - set(page.kept)
             said = f"{len(lost)} of {len(had)} certificates of {user} are gone"
-            one.settle(page.status == 200 and not lost, f"{said} ({page.status})", page.place)
+            kept_all = page.status == 200 and not lost
+            settle_answer(kept_all, f"{said} ({page.status})", page, site, late, one)

@@ -18,6 +18,7 @@ from checks.multi_node.guide import PING_RESTART_S
 from checks.multi_node.service import Service
 from checks.multi_node.traffic import FRAME_LATE_NS, Traffic, traffic
 from checks.multi_node.tunnels import Attempt, had_left, last_attempts
+from checks.multi_node.unanswered import settle_answer
 from evidence.coverage import clock_text
 from evidence.event import NS_BOUND
 from evidence.events.multi_node import TunnelStarted
@@ -49,16 +50,18 @@ def ended_by_an_administrator(evidence: Evidence, owed: Obligations) -> None:
             continue
         attempt.judge(seen, owed.owe(f"{attempt.name} is connected"))
         judge_sender(attempt, seen, owed)
-        owed.require(
-            act.status == 302,
-            f"the portal disconnects {act.client}",
-            f"{act.by} was answered {act.status} by the portal, not 302",
-            act.place,
-        )
+        done = owed.owe(f"the portal disconnects {act.client}")
+        judge_deed(act, site, seen, done)
         inside = (attempt.tried.tunnel4, attempt.tried.tunnel6)
         _judge_listed_until(act, own, out, inside, pages, owed)
         probes = [one for one in evidence.events(TunnelProbed, client) if one.client == act.client]
         _owe_ended(act, own, out, attempt, probes, seen, owed)
+
+
+def judge_deed(act: AccountActed, site: Deployment, seen: Traffic, one: Obligation) -> None:
+    """Settle whether the portal did what it was asked to."""
+    why = f"{act.by} was answered {act.status} by the portal, not 302"
+    settle_answer(act.status == 302, why, act, site, seen.late, one)
 
 
 def _owe_ended(

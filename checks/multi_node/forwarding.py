@@ -3,6 +3,7 @@
 Tried between clients of one process and of two, and from outside, to a client and to somewhere
 else. What is refused has no answer, and the node's own counters say that it was refused. From
 outside the wire has the last word: nothing of it leaves the node again, under whatever address.
+A client without a tunnel sent nothing: see `senders`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.echoes import Echoes, echoes, judge_leaving
 from checks.multi_node.guide import FAMILIES
 from checks.multi_node.rules import Shown, forward_objections, judge_counted
+from checks.multi_node.senders import Senders
 from evidence.events.access import FirewallShown, ForwardTried, GuideTextTried
 from evidence.moment import Window
 from evidence.scenario import Evidence
@@ -29,7 +31,7 @@ LETS_IN = "forward-from-outside"
 def nothing_else_is_forwarded(evidence: Evidence, owed: Obligations) -> None:
     """Clients reach the outside, and neither each other nor is anybody let through to them."""
     site = deployment(evidence, owed)
-    sent = echoes(evidence)
+    sent, senders = echoes(evidence), Senders(evidence, site)
     for node in site.nodes:
         shown = [Shown.of(event) for event in evidence.need(FirewallShown, node)]
         tried = [one for one in evidence.events(ForwardTried) if one.node == node]
@@ -43,12 +45,14 @@ def nothing_else_is_forwarded(evidence: Evidence, owed: Obligations) -> None:
             own = [event for event in tried if event.family == family]
             one = owed.owe(f"{node} lets a client out over IPv{family}")
             for event in (event for event in own if event.way == "out"):
-                judge_leaving(event, sent, site, one)
+                if not senders.judge(event, one):
+                    judge_leaving(event, sent, site, one)
             for way in REFUSED:
                 one = owed.owe(f"{node} refuses what goes {way} over IPv{family}")
                 for event in (event for event in own if event.way == way):
-                    _judge_refused(event, sent, site, one)
-            _judge_counters(node, family, shown, own, sent, owed)
+                    if not senders.judge(event, one):
+                        _judge_refused(event, sent, site, one)
+            _judge_counters(node, family, shown, senders.of_use(own), sent, owed)
     one = owed.owe("by the guide's own rule the outside reaches a client")
     for text in evidence.events(GuideTextTried):
         if text.erratum == LETS_IN and text.status == 0:

@@ -16,6 +16,7 @@ from checks.engine.verdict import Status
 from checks.multi_node.deployment import deployment
 from checks.multi_node.disconnecting import (
     enabled_again,
+    judge_deed,
     judge_sender,
     judge_unused,
     last_attempts_before,
@@ -50,12 +51,7 @@ def kept_out(evidence: Evidence, owed: Obligations) -> None:
         if not acts:
             owed.open(f"{who} was not tried")
         for act in acts:
-            owed.require(
-                act.status == 302,
-                f"the portal takes {who} away",
-                f"{act.by} was answered {act.status} by the portal, not 302",
-                act.place,
-            )
+            judge_deed(act, site, seen, owed.owe(f"the portal takes {who} away"))
             first = before.get(act.client)
             was_in = owed.owe(f"{act.client} was let in before it was {who}")
             if first is not None:

@@ -30,11 +30,14 @@ from checks.protocols.round_robin import (
     fair_draws,
     least_clients,
 )
-from evidence.events.multi_node import ConnectionLog
-from evidence.moment import NS
+from evidence.events.multi_node import Connection, ConnectionLog
+from evidence.moment import NS, Window
 from evidence.scenario import Evidence
 
 Landing = tuple[str, int]  # a node, the family of the way there
+
+DATED_S = 10.0
+"""A clock that is known no better than that dates no connection: they are seconds apart."""
 
 
 @check("MN-23")
@@ -108,20 +111,40 @@ def _logged(attempt: Attempt, node: str, log: ConnectionLog, one: Obligation) ->
     where = f"{tried.client}: at {node} as {tried.tunnel4}"
     if not rows:
         one.doubt(f"{where}, but not in the controller's log", log.place)
-    # The controller puts an end to an open row of the same address when somebody connects.
-    earliest_ns = attempt.during.from_ns - log.uncertainty_ns
-    older = [row for row in rows if row.connected_ns < earliest_ns]
-    if older:
-        before_s = (attempt.during.from_ns - older[0].connected_ns) / NS
+    for row in rows:
+        _judge_date(row, where, attempt, log, one)
+    return bool(rows) and not one.doubts and not one.violations
+
+
+def _judge_date(
+    row: Connection, where: str, attempt: Attempt, log: ConnectionLog, one: Obligation
+) -> None:
+    """Object to an open row that began before the client was sent, or after the log was read.
+
+    The controller puts an end to an open row of the same address when somebody connects.
+    """
+    connected, sent_ns = row.connected, attempt.during.from_ns
+    if connected is None:
+        about = Window(sent_ns - log.uncertainty_ns, log.moment.latest_ns)
+        if row.connected_ns is None or not about.holds(row.connected_ns):
+            one.doubt(
+                f"{where}, by the log since {row.connected_at}: when that was, was not told by"
+                f" {row.profile_id}'s clock",
+                log.place,
+            )
+    elif connected.uncertainty_ns > DATED_S * NS:
+        off_s = connected.uncertainty_ns / NS
+        unsure = f"{row.profile_id}'s clock may have been off by {off_s:.0f} s"
+        one.doubt(f"{where}, by the log since {row.connected_at}, but {unsure}", log.place)
+    elif connected.latest_ns < sent_ns:
+        before_s = (sent_ns - connected.at_ns) / NS
         one.broken(
-            f"{where}, but the controller's log holds a connection of {older[0].connected_at} as"
+            f"{where}, but the controller's log holds a connection of {row.connected_at} as"
             f" open, from {before_s:.0f} s before it was sent",
             log.place,
         )
-    later = [row for row in rows if row.connected_ns > log.at_ns + log.uncertainty_ns]
-    if later:
-        one.doubt(f"{where}, by the log from {later[0].connected_at} on, after it was read")
-    return bool(rows) and not older and not later
+    elif connected.earliest_ns > log.moment.latest_ns:
+        one.doubt(f"{where}, by the log from {row.connected_at} on, after it was read", log.place)
 
 
 def _judge_spread(made: list[Choice], site: Deployment, place: str, owed: Obligations) -> None:

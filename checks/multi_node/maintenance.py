@@ -15,7 +15,7 @@ from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import named
 from checks.multi_node.maintained import Maintained, User, cost
-from checks.multi_node.second_nodes import called, not_told, owe_sent_on
+from checks.multi_node.second_nodes import called, judge_told, owe_sent_on
 from checks.multi_node.steps import STOP, Maintenance
 from checks.multi_node.traffic import FRAME_LATE_NS
 from checks.multi_node.tunnels import had_left, last_attempts
@@ -79,10 +79,8 @@ def _owe_told(user: User, case: Maintained, owed: Obligations) -> None:
     was_served = user.service.last_before(during.from_ns)
     if was_served is None or was_served.node != user.node:
         one.doubt(f"{user.name} had nothing of {user.node} before it stopped", user.place)
-    elif user.service.told_at(user.node, during) is None:
-        one.broken(not_told(user, user.node, during), case.seen.capture_place)
     else:
-        one.met(user.place, case.seen.capture_place)
+        judge_told(user, user.node, during, case, one)
 
 
 def _owe_log(case: Maintained, logs: Sequence[ConnectionsLogged], owed: Obligations) -> None:

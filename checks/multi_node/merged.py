@@ -1,5 +1,8 @@
 """MN-20: merged profiles look like one: those of the other nodes are hidden, and all have one name.
 
+What is downloaded leads to that name, by each protocol and port of the profile, and nowhere else:
+the lab's own clients are told where to go, so nothing else shows it.
+
 And one TLS Crypt key is served to all: it stands in what a user downloads, in each node's own
 files, and on the controller, told by its digest. From the first look that shows it so, it stays so;
 what was offered and served before that was of profiles that were not merged yet.
@@ -10,12 +13,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from checks.engine.obligations import Obligations
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment, from_first, named
+from checks.multi_node.guide import INSTALLED
+from checks.multi_node.unanswered import settle_answer
 from evidence.events.installed import TlsCryptKeysShown
 from evidence.events.multi_node import ControllerConfig
 from evidence.events.portal import ConfigurationAsked, ConfigurationsShown
+from evidence.events.run import HostLate
 from evidence.scenario import Evidence
 
 Seen = TypeVar("Seen", ConfigurationAsked, ConfigurationsShown, TlsCryptKeysShown)
@@ -34,15 +40,15 @@ def merged(evidence: Evidence, owed: Obligations) -> None:
     for config in from_first(looks, lambda look: look.merged):
         _judge_config(config, site, owed)
     named_shown = named(shown) if shown else "nothing"
-    one = owed.owe(f"the portal offers {named_shown} alone")
+    one, late = owed.owe(f"the portal offers {named_shown} alone"), evidence.events(HostLate)
     since_ns = _since(looks)
     for event in _from(since_ns, evidence.events(ConfigurationsShown, site.client.name)):
         got = f"{event.status}, and {', '.join(event.offered) or 'nothing'}"
         good = (event.status, event.offered) == (200, shown)
         said = f"the portal offers {event.user} {got}, not {named_shown} alone"
-        one.settle(good, said, event.place)
+        settle_answer(good, said, event, site, late, one)
     asked = _from(since_ns, evidence.events(ConfigurationAsked, site.client.name))
-    _judge_asked(asked, site, owed)
+    _judge_asked(asked, site, late, owed)
     _judge_keys(evidence, site, asked, since_ns, owed)
 
 
@@ -78,7 +84,12 @@ def _shown(site: Deployment) -> tuple[str, ...]:
     return tuple(node for node in site.nodes if not table[node].get("hideProfile"))
 
 
-def _judge_asked(asked: Sequence[ConfigurationAsked], site: Deployment, owed: Obligations) -> None:
+def _judge_asked(
+    asked: Sequence[ConfigurationAsked],
+    site: Deployment,
+    late: Sequence[HostLate],
+    owed: Obligations,
+) -> None:
     """Owe that the shown profile can be had, under the shared name, and the others cannot."""
     for node in site.nodes:
         is_shown = node in _shown(site)
@@ -92,7 +103,27 @@ def _judge_asked(asked: Sequence[ConfigurationAsked], site: Deployment, owed: Ob
             else:
                 said = f"a configuration of {node}, which is hidden, was answered {event.status}"
                 good = event.status == REFUSED
-            one.settle(good, said, event.place)
+            settle_answer(good, said, event, site, late, one)
+    for node in _shown(site):
+        one = owed.owe(f"a configuration of {node} leads to where it serves, and nowhere else")
+        for event in (event for event in asked if event.profile == node):
+            _judge_remotes(event, site, late, one)
+
+
+def _judge_remotes(
+    event: ConfigurationAsked, site: Deployment, late: Sequence[HostLate], one: Obligation
+) -> None:
+    options = site.profiles(merged=True)[event.profile]
+    ((listed,), (exposed,)) = INSTALLED["vpnProtoPorts"], INSTALLED["exposedVpnProtoPorts"]
+    ports = options.get("exposedVpnProtoPorts", exposed) or options.get("vpnProtoPorts", listed)
+    each = (port.split("/") for port in ports)
+    wanted = sorted(f"{options['hostName']} {port} {protocol}" for protocol, port in each)
+    if event.remotes is None:
+        one.doubt(f"where a configuration of {event.profile} leads to was not kept", event.place)
+        return
+    leads = ", ".join(event.remotes) or "nowhere"
+    said = f"a configuration of {event.profile} leads to {leads}, not to {', '.join(wanted)}"
+    settle_answer(sorted(event.remotes) == wanted, said, event, site, late, one)
 
 
 def _judge_keys(
@@ -113,7 +144,8 @@ def _judge_keys(
     for event in asked:
         if event.profile in _shown(site):
             said = f"the configuration of {event.profile} has another TLS Crypt key, or none"
-            one.settle({event.key} == served, said, event.place)
+            same = {event.key} == served
+            settle_answer(same, said, event, site, evidence.events(HostLate), one)
     for node in site.nodes:
         one = owed.owe(f"{node} serves with that key")
         for look in _from(since_ns, evidence.events(TlsCryptKeysShown, node)):

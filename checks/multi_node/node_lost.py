@@ -2,8 +2,9 @@
 
 Over UDP a client notices by `ping-restart`, resolves the shared name once more, and tries what it
 leads to, the dead node's addresses among them. The guide promises no time; the limit is what those
-timers come to at most. Over TCP nothing tells it: vpn-server-node 2.1.4 gives TCP no keepalive. Who
-is served for a moment alone is not back; who had left before was no client.
+timers come to at most. Over TCP nothing tells it: vpn-server-node 2.1.4 gives TCP no keepalive, so
+that who was connected by TCP and is not served elsewhere in time says nothing. Who is served for a
+moment alone is not back; who had left before was no client.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def another_node_takes_them(evidence: Evidence, owed: Obligations) -> None:
         owe_silence(outage, evidence, owed)
         cut_ns = outage.off.moment.earliest_ns
         stood = {
-            one.tried.client
+            one.tried.client: one.tried.transport
             for one in last_attempts(evidence, site, until_ns=cut_ns)
             if _stood(one, services[one.tried.client], outage)
         }
@@ -74,7 +75,18 @@ def another_node_takes_them(evidence: Evidence, owed: Obligations) -> None:
         places = outage.off.place, seen.capture_place
         owed.at_least(1, lost, f"clients of {outage.machine} when its power was cut", *places)
         for attempt in lost:
-            _owe_arrival(attempt, services[attempt.tried.client], outage, evidence, owed)
+            client = attempt.tried.client
+            service = services[client]
+            by = stood.get(client) or _transport(service, outage)
+            if by == "udp" or _is_in_time(service, outage, site):
+                _owe_arrival(attempt, service, outage, evidence, owed)
+            else:
+                way = by.upper() or "no known protocol"
+                owed.open(
+                    f"{client} was connected by {way}, which has no keepalive of its own"
+                    f" here: nothing tells it that {outage.machine} is gone",
+                    *places,
+                )
         seconds = [s for one in lost if (s := _took_s(services[one.tried.client], outage))]
         if seconds:
             owed.tell(f"{outage.machine}'s power cut to another node's service: {spread(seconds)}")
@@ -84,6 +96,21 @@ def _had(service: Service, outage: Outage) -> bool:
     """Whether a client had its service of the machine that was cut off, just before."""
     last = service.last_before(outage.off.moment.earliest_ns)
     return last is not None and last.node == outage.machine
+
+
+def _transport(service: Service, outage: Outage) -> str:
+    """Return by which protocol a client had its service last before a machine was cut off."""
+    last = service.last_before(outage.off.moment.earliest_ns)
+    return last.transport if last is not None else ""
+
+
+def _is_in_time(service: Service, outage: Outage, site: Deployment) -> bool:
+    """Whether another node surely had something for a client within the limit."""
+    first = _first(service, outage)
+    if first is None:
+        return False
+    most_s = (first.at_ns - outage.off.moment.earliest_ns) / NS
+    return most_s <= arrival(site).maximum_s
 
 
 def _stood(before: Attempt, service: Service, outage: Outage) -> bool:

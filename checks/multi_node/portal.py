@@ -15,7 +15,7 @@ from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES
-from checks.multi_node.unanswered import is_silence, judge_unanswered
+from checks.multi_node.unanswered import is_silence, judge_unanswered, settle_answer
 from evidence.events.portal import PortalLogin, PortalShown
 from evidence.events.run import HostLate
 from evidence.scenario import Evidence
@@ -119,7 +119,7 @@ def _judge_answer(event: PortalShown, name: str, one: Obligation) -> None:
 @check("MN-03")
 def printed_credentials(evidence: Evidence, owed: Obligations) -> None:
     """Let each user in by the printed password, as what that user is, and by no other one."""
-    site = deployment(evidence, owed)
+    site, late = deployment(evidence, owed), evidence.events(HostLate)
     for user, wanted in PRINTED.items():
         let_in = owed.owe(f"{user} logs in with the printed password, and sees {_SAYS[wanted]}")
         kept_out = {
@@ -132,8 +132,9 @@ def printed_credentials(evidence: Evidence, owed: Obligations) -> None:
             got = f"{event.status}, and then {_SAYS[event.sees]}"
             if event.credentials == "printed":
                 good = (event.status, event.sees) == (302, wanted)
-                let_in.settle(good, f"{user}, with the printed password, got {got}", event.place)
+                what = f"{user}, with the printed password, got {got}"
+                settle_answer(good, what, event, site, late, let_in)
             else:
                 refused = (event.status, event.sees) == (200, "form")
                 what = f"{user}, with a password that is not theirs, got {got}"
-                kept_out[event.credentials].settle(refused, what, event.place)
+                settle_answer(refused, what, event, site, late, kept_out[event.credentials])

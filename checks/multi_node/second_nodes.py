@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from checks.engine.obligations import Obligations
+from checks.engine.lateness import missed
+from checks.engine.obligations import Obligation, Obligations
 from checks.multi_node.maintained import Maintained, User
 from checks.multi_node.steps import STOP, Step
 from checks.multi_node.traffic import FRAME_LATE_NS
 from evidence.coverage import clock_text
 from evidence.events.maintenance import ConnectionsLogged, LoggedConnection
-from evidence.moment import Window
+from evidence.moment import NS, Window
 
 Row = tuple[str, str, str]
+
+TOLD_LATE_S = 5.0
+"""So long after a node has stopped its last words are looked for, in case the host kept them."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +92,32 @@ def owe_sent_on(
 
 
 def _owe_told(one: Stopped, case: Maintained, owed: Obligations) -> None:
-    owed.require(
-        one.user.service.told_at(one.node, one.during) is not None,
-        f"{one.user.name} was told that {one.node} stops, too",
-        not_told(one.user, one.node, one.during),
-        one.user.place,
-        case.seen.capture_place,
-    )
+    told = owed.owe(f"{one.user.name} was told that {one.node} stops, too")
+    judge_told(one.user, one.node, one.during, case, told)
 
 
-def not_told(user: User, node: str, during: Window) -> str:
-    """Say that a node did not tell a client that its session is over."""
-    return (
+def judge_told(user: User, node: str, during: Window, case: Maintained, one: Obligation) -> None:
+    """Settle whether a node told a client in time that its session is over.
+
+    What it said before it had stopped may reach the wire later, if the host kept either of them.
+    """
+    places = user.place, case.seen.capture_place
+    if user.service.told_at(node, during) is not None:
+        one.met(*places)
+        return
+    why = (
         f"{user.name} was not told: the wire took no message of {node} to it that its session is"
         f" over between {clock_text(during.from_ns)} and {clock_text(during.until_ns)}"
+    )
+    later = Window(during.from_ns, during.until_ns + round(TOLD_LATE_S * NS))
+    at_ns = user.service.told_at(node, later)
+    if at_ns is None:
+        one.broken(why, *places)
+        return
+    excess_s = (at_ns - during.until_ns) / NS
+    span, whose = (during.until_ns - FRAME_LATE_NS, at_ns), {node, "wire"}
+    missed(
+        one, f"{why}, but {excess_s:.1f} s later", excess_s, span, whose, case.seen.late, *places
     )
 
 

@@ -20,11 +20,15 @@ from evidence.moment import NS, Window
 
 @dataclass(frozen=True)
 class Served:
-    """A packet that the wire took to a client, or from it: when, and which node's it was."""
+    """A packet that the wire took to a client, or from it: when, and which node's it was.
+
+    transport: "udp" or "tcp".
+    """
 
     at_ns: int
     node: str
     client_port: int
+    transport: str
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Service:
     def served(self) -> Sequence[Served]:
         """Every data packet that the wire took to it from a node, in the order of time."""
         found = [
-            Served(one.at_ns, node, one.client_port)
+            Served(one.at_ns, node, one.client_port, flow[2])
             for flow, one in self._sent(from_server=True)
             if (node := self.seen.site.node_of(flow[1])) is not None
             and one.carried
@@ -70,7 +74,7 @@ class Service:
     def asked(self) -> Sequence[Served]:
         """Every packet that the wire took from it to a node, in the order of time."""
         found = [
-            Served(one.at_ns, node, one.client_port)
+            Served(one.at_ns, node, one.client_port, flow[2])
             for flow, one in self._sent(from_server=False)
             if (node := self.seen.site.node_of(flow[1])) is not None and one.carried and one.octets
         ]

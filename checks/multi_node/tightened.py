@@ -2,7 +2,8 @@
 
 Its rules are read after they were loaded, after a reboot and after apply_changes.sh. What they do
 is seen by knocks from the controller and from a client, judged by the wire, and by the rules'
-counters; that clients leave under the node's address, by what comes out of the node.
+counters; that clients leave under the node's address, by what comes out of the node. A client
+without a tunnel sent nothing: see `senders`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from checks.multi_node.echoes import Echoes, echoes, judge_leaving
 from checks.multi_node.guide import DAEMON_PORT, FAMILIES, PORT
 from checks.multi_node.reaching import asked, every_knock, judge_knock
 from checks.multi_node.rules import SSH, Shown, input_objections, judge_counted, nat_objections
+from checks.multi_node.senders import Senders
 from checks.multi_node.server_processes import read_sockets
 from checks.protocols.knocks import Knocks
 from evidence.event import NS_BOUND
@@ -49,7 +51,7 @@ def tightened_firewall(evidence: Evidence, owed: Obligations) -> None:
     site = deployment(evidence, owed)
     evidence.need(FirewallShown)
     seen = every_knock(evidence)
-    sent = echoes(evidence)
+    sent, senders = echoes(evidence), Senders(evidence, site)
     for node in site.nodes:
         shown = [Shown.of(event) for event in evidence.events(FirewallShown, node)]
         _judge_rules(node, shown, site, owed)
@@ -62,8 +64,14 @@ def tightened_firewall(evidence: Evidence, owed: Obligations) -> None:
                     every = asked(evidence, machine, node, family, transport)
                     events = [one for one in every if one.at_ns >= loaded_ns]
                     _judge_scan(events, (machine, node, family, transport), last, seen, site, owed)
-            _judge_counters(node, family, last, owed)
-            _judge_leaving(node, family, evidence, sent, site, owed)
+            out = [
+                one
+                for one in evidence.events(ForwardTried)
+                if (one.node, one.family, one.way) == (node, family, "out")
+            ]
+            nobody_sent = bool(out) and not senders.of_use(out)
+            _judge_counters(node, family, last, owed, nobody_sent=nobody_sent)
+            _judge_leaving(node, family, out, sent, senders, owed)
     one = owed.owe("the guide's text for IPv6, as it is printed, is refused")
     for text in evidence.events(GuideTextTried):
         if text.erratum == NO_COMMIT and text.status != 0:
@@ -172,23 +180,29 @@ def _listens(port: int, last: Sequence[Shown]) -> bool:
     )
 
 
-def _judge_counters(node: str, family: int, last: Sequence[Shown], owed: Obligations) -> None:
-    """Owe that the rules themselves have counted what was let in and refused meanwhile."""
+def _judge_counters(
+    node: str, family: int, last: Sequence[Shown], owed: Obligations, *, nobody_sent: bool
+) -> None:
+    """Owe that the rules themselves have counted what was let in and refused meanwhile.
+
+    nobody_sent: whether none of the clients that were to send through the node had a tunnel.
+    """
     one = owed.owe(f"{node}'s rules of IPv{family} have counted datagrams let in, and refusals")
     if len(last) < 2:
         one.doubt(f"{node}'s counters were not read before and after the knocks")
         return
     first, then = last[0], last[-1]
     service = "udp", PORT, ""
-    for what, before, after in (
-        (
-            "datagram to OpenVPN was let in",
+    counted = {
+        "datagram to OpenVPN was let in": (
             first.let_in(service, family),
             then.let_in(service, family),
         ),
-        ("packet was refused", first.refused("INPUT", family), then.refused("INPUT", family)),
-        ("client got its address", first.hidden(family), then.hidden(family)),
-    ):
+        "packet was refused": (first.refused("INPUT", family), then.refused("INPUT", family)),
+    }
+    if not nobody_sent:  # whoever has no tunnel is judged for that
+        counted["client got its address"] = first.hidden(family), then.hidden(family)
+    for what, (before, after) in counted.items():
         why = f"{node}, IPv{family}: by its counters no {what}"
         judge_counted(after > before, why, first, then, family, one)
 
@@ -196,12 +210,12 @@ def _judge_counters(node: str, family: int, last: Sequence[Shown], owed: Obligat
 def _judge_leaving(
     node: str,
     family: int,
-    evidence: Evidence,
+    out: Sequence[ForwardTried],
     sent: Echoes,
-    site: Deployment,
+    senders: Senders,
     owed: Obligations,
 ) -> None:
     one = owed.owe(f"a client of {node} leaves over IPv{family} under the node's address")
-    for event in evidence.events(ForwardTried):
-        if (event.node, event.family, event.way) == (node, family, "out"):
-            judge_leaving(event, sent, site, one)
+    for event in out:
+        if not senders.judge(event, one):
+            judge_leaving(event, sent, senders.site, one)

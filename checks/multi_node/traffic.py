@@ -18,7 +18,7 @@ from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import PORT
 from checks.protocols.openvpn import opcodes
 from evidence.capture import Frame
-from evidence.events.run import HostLate
+from evidence.events.run import HostLate, SiteHeard
 from evidence.moment import NS, Window
 from evidence.packets import TCP, UDP, Packet, parse
 from evidence.scenario import Evidence
@@ -57,13 +57,17 @@ class Payload:
 
 @dataclass
 class Traffic:
-    """What OpenVPN's port carried, flow by flow, each way, and when the host was late."""
+    """What OpenVPN's port carried, flow by flow, each way, and when the host was late.
+
+    unsure_ns: how far off the moment of a frame may be: the wire's are exact, a site's measured.
+    """
 
     capture_place: str
     site: Deployment
     to_server: defaultdict[Flow, list[Payload]] = field(default_factory=lambda: defaultdict(list))
     from_server: defaultdict[Flow, list[Payload]] = field(default_factory=lambda: defaultdict(list))
     late: Sequence[HostLate] = ()
+    unsure_ns: int = 0
 
     def established(self, flow: Flow, during: Window) -> bool:
         """Whether a TLS handshake can have taken place."""
@@ -138,7 +142,10 @@ def _octets(sent: Iterable[Payload], during: Window, wanted: Callable[[Payload],
 
 def traffic(evidence: Evidence, site: Deployment) -> Traffic:
     """Gather what clients and port 1194 sent each other in the scenario's capture."""
-    seen = Traffic(evidence.capture_place, site, late=evidence.events(HostLate))
+    unsure_ns = max((one.uncertainty_ns for one in evidence.events(SiteHeard)), default=0)
+    seen = Traffic(
+        evidence.capture_place, site, late=evidence.events(HostLate), unsure_ns=unsure_ns
+    )
     for frame, packet in _packets(evidence):
         transport = _TRANSPORT[packet.protocol or 0]
         source, target = packet.source or "", packet.target or ""

@@ -29,9 +29,9 @@ from evidence.scenario import Evidence
 REFUSED = "AUTH_FAILED"
 """What OpenVPN's client logs when the server's connect hook refuses it."""
 ECHO_S = 3.0
-"""An echo is waited for so long, at the least."""
+"""An echo was waited for so long, at the least, in evidence that does not say for how long."""
 ECHO_WITHIN_S = 10.0
-"""An attempt is recorded so long after its echo request was sent, at the most."""
+"""There an attempt was recorded so long after its echo request was sent, at the most."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,13 @@ class Attempt:
         """Break an obligation by an echo without an answer, unless the host can explain it."""
         tried = self.tried
         why = f"{self.name}: no answer through the tunnel from {tried.ping.target}"
-        span = tried.at_ns - int(ECHO_WITHIN_S * NS), tried.at_ns
+        began_ns, waited_s = tried.ping.began_ns, tried.ping.waited_s
+        if began_ns is None or not waited_s:
+            began_ns, waited_s = tried.at_ns - round(ECHO_WITHIN_S * NS), ECHO_S
+        span = began_ns, tried.at_ns
         node = self.site.node_of(tried.remote) or ""
         whose = {self.site.client.name, node, "wire"}
-        missed(one, why, ECHO_S, span, whose, seen.late, tried.place)
+        missed(one, why, waited_s, span, whose, seen.late, tried.place)
 
     def _wrong(self) -> Iterator[str]:
         one, node = self.tried, self.site.node_of(self.tried.remote)

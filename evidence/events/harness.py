@@ -75,14 +75,16 @@ class VerdictGiven(Event):
 class ProcessesKilled(Event):
     """Processes of a run of its own were killed at one moment; then it ended, or got Ctrl-C.
 
-    kinds: what was killed. after_s: how long after the run had begun to make its lab. gone_s: after
-    how long nothing of it ran any more; None: something still did, when the time was over. left:
-    what that was. whole: whether the history that it left can be read, each line of it.
+    kinds: what was killed. after_s: how long after the run had begun to make its lab. ended_s: how
+    long the run itself went on after the kill, None in evidence of before that was kept. gone_s:
+    how long after its end nothing of it ran any more; None: something still did, when the time was
+    over. left: what that was. whole: whether the history that it left can be read, each line of it.
     """
 
     kind: Literal["processes.killed"] = "processes.killed"
     kinds: tuple[Name, ...] = Field(min_length=1)
     after_s: Seconds
+    ended_s: Seconds | None = None
     gone_s: Seconds | None
     left: tuple[Name, ...]
     whole: bool
@@ -160,11 +162,13 @@ class LabRefused(Event):
 class JudgedAgain(Event):
     """The verdicts that the run had so far, made again by another process from the files alone.
 
-    differ: those that came out otherwise, a line each.
+    differ: those that came out otherwise, a line each. on_capture: how many of them rest on frames,
+    None in evidence of before that was kept.
     """
 
     kind: Literal["judged.again"] = "judged.again"
     compared: Count
+    on_capture: Count | None = None
     differ: tuple[Name, ...]
 
 

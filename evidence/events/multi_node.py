@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
-from evidence.event import Count, Event, Name, Value
+from evidence.event import Count, Event, Name, Seconds, Value
+from evidence.moment import Moment
 
 Family = Literal[4, 6]
 RecordType = Literal["A", "AAAA"]
@@ -189,11 +190,17 @@ class TunnelStarted(Event):
 
 
 class Ping(Value):
-    """Echo requests through a tunnel; target is empty where none was sent."""
+    """Echo requests through a tunnel; target is empty where none was sent.
+
+    began_ns: when clients were let to ask, all of a scenario side by side. waited_s: so long each
+    waited for its answer. None in evidence of before both were recorded.
+    """
 
     target: Address | NoAddress
     sent: Count
     received: Count
+    began_ns: Count | None = None
+    waited_s: Seconds | None = None
 
 
 class TunnelTried(Event):
@@ -223,14 +230,24 @@ class TunnelTried(Event):
 class Connection(Value):
     """A row of the controller's connection log; disconnected_at is None while it is open.
 
-    connected_ns: the wire's time of connected_at, which the controller dates to a second.
+    connected_ns: the wire's time of connected_at, which the node of `profile_id` dates to a second
+    (OpenVPN's time_unix); None where no node is called that. uncertainty_ns: how far off that may
+    be by that node's clock; None in evidence of before, which took the controller's for it.
     """
 
     profile_id: Name
     ip4: Address
     connected_at: Name
     disconnected_at: Name | None
-    connected_ns: Count
+    connected_ns: Count | None = None
+    uncertainty_ns: Count | None = None
+
+    @property
+    def connected(self) -> Moment | None:
+        """When it began, if its node's own clock tells that."""
+        if self.connected_ns is None or self.uncertainty_ns is None:
+            return None
+        return Moment(self.connected_ns, self.uncertainty_ns)
 
 
 class ConnectionLog(Event):

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from evidence.event import Count, Event, Name, Value
+from evidence.event import Count, Event, Name, Seconds, Value
 from evidence.events.multi_node import Address, Family
 
 Certificate = tuple[str, str]
 """A user, and what the user called it."""
+
+
+class Answer(Value):
+    """How an answer of the portal came: a part of each event that tells of one.
+
+    detail: what curl said where no answer came, "" where one came, None in evidence of before that
+    was kept. waited_s: for how long what did not come was waited for, until `at_ns`; None without.
+    """
+
+    detail: str | None = None
+    waited_s: Seconds | None = None
 
 
 class PortalShown(Event):
@@ -30,11 +41,11 @@ class PortalShown(Event):
     detail: str
 
 
-class PortalLogin(Event):
+class PortalLogin(Answer, Event):
     """A login, and what the page Connections shows afterwards (MN-03).
 
     credentials: the printed password, a wrong one, or the one that was printed for somebody else.
-    status: of the answer to the login form.
+    status: of the answer to the login form. detail: of the page, too, where that did not come.
     """
 
     kind: Literal["portal.login"] = "portal.login"
@@ -140,7 +151,7 @@ class WebLogged(Event):
     requests: tuple[WebRequest, ...]
 
 
-class AccountActed(Event):
+class AccountActed(Answer, Event):
     """Something was done on the portal that keeps a client out, or lets it in (MN-18, MN-19).
 
     by: who was logged in. client: whose tunnel it is about. status: of the portal's answer, which
@@ -166,7 +177,7 @@ class HookRefused(Event):
     messages: tuple[Name, ...]
 
 
-class ConfigurationsShown(Event):
+class ConfigurationsShown(Answer, Event):
     """What a user's page Configurations offers, and what the user has (MN-20, MN-31).
 
     status: 0 for no answer. offered: profiles to choose from; kept: the certificates' names.
@@ -179,10 +190,12 @@ class ConfigurationsShown(Event):
     kept: tuple[Name, ...]
 
 
-class ConfigurationAsked(Event):
+class ConfigurationAsked(Answer, Event):
     """A user asked for a configuration of a profile (MN-20).
 
-    hosts: where it leads to. key: the SHA-256 of its TLS Crypt key's lines, "" without.
+    hosts: where it leads to. remotes: each of its lines `remote`, the words after that as they are
+    ("host port protocol"); None in evidence of before that was kept. key: the SHA-256 of its TLS
+    Crypt key's lines, "" without.
     """
 
     kind: Literal["configuration.asked"] = "configuration.asked"
@@ -190,4 +203,5 @@ class ConfigurationAsked(Event):
     profile: Name
     status: Count
     hosts: tuple[Name, ...]
+    remotes: tuple[Name, ...] | None = None
     key: str

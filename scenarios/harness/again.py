@@ -1,6 +1,7 @@
 """Judge again what a run has said so far, by its files: `python -m scenarios.harness.again RUN`.
 
-Imports checks and nothing of a lab. Prints how many verdicts there were, and each that differs.
+Imports checks and nothing of a lab. Prints how many verdicts there were and how many of them rest
+on frames, and each that differs.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from checks.engine.verdicts import read_verdicts
 
 
 def main(run: Path) -> None:
-    """Print a count, and a line for each verdict that is not the same again."""
+    """Print two counts, and a line for each verdict that is not the same again."""
     known = {
         (requirement, scenario, number)
         for requirement, scenarios in read_verdicts(run).attempts.items()
@@ -25,7 +26,8 @@ def main(run: Path) -> None:
         for one in judge_again(run)
         if (one.requirement, one.scenario, one.attempt) in known  # others are being judged now
     ]
-    print(len(found))  # noqa: T201 - it is asked for
+    on_capture = sum(any(file.endswith(".pcapng") for file in one.again.digests) for one in found)
+    print(len(found), on_capture)  # noqa: T201 - it is asked for
     for one in found:
         if not one.same:
             was = one.recorded.status if one.recorded else "nothing"

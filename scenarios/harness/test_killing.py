@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.harness.killing import GONE_S, KINDS
+from checks.harness.killing import GONE_S, KINDS, WATCHED_S
 from evidence.events.harness import ProcessesKilled, RunFollowed
 from evidence.history import History, read_history
 from evidence.run import RunDirectory
@@ -54,18 +54,28 @@ def kill(
         run.wait_for(kinds)
         run.ended_within(chance.uniform(0, LATEST_S))
         victims = run.kill(kinds, chance)
-        after_s = time.monotonic() - began
-        ended = run.come_to_an_end()
-        gone_s = run.nothing_left_within(GONE_S) if ended else None
-        left = run.left()
+        killed = time.monotonic()
+        has_ended = run.come_to_an_end()
+        ended_s = time.monotonic() - killed
+        gone_s, left = gone(run) if has_ended else (None, ["the run itself", *run.left()])
     return ProcessesKilled(
         source="scenario",
         kinds=tuple(victim.kind for victim in victims),
-        after_s=round(after_s, 3),
+        after_s=round(killed - began, 3),
+        ended_s=round(ended_s, 3),
         gone_s=gone_s,
         left=tuple(left),
         whole=is_whole(evidence),
     )
+
+
+def gone(run: Run) -> tuple[float | None, list[str]]:
+    """Return how long it took until nothing of a run was left, or what still is."""
+    gone_s = run.nothing_left_within(WATCHED_S)
+    if gone_s is not None:
+        return gone_s, []
+    left = run.left()
+    return (None, left) if left else (WATCHED_S, [])
 
 
 def follow(lab: Lab, place: Path, evidence: Path) -> RunFollowed:

@@ -1,4 +1,8 @@
-"""LAB-07: verdicts made again offline are the same. LAB-08: every check has been seen to fail."""
+"""LAB-07: verdicts made again offline are the same. LAB-08: every check has been seen to fail.
+
+This scenario is begun last (`scenarios.durations.LAST`): of what is judged after it, it says
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -44,5 +48,8 @@ def judged_again(history: History) -> JudgedAgain:
         stdin=subprocess.DEVNULL,
     )
     with understood("the judge", "what it says of the verdicts"):
-        count, *differ = done.stdout.splitlines()
-        return JudgedAgain(source="judge", compared=int(count), differ=tuple(differ))
+        counts, *differ = done.stdout.splitlines()
+        compared, on_capture = map(int, counts.split())
+        return JudgedAgain(
+            source="judge", compared=compared, on_capture=on_capture, differ=tuple(differ)
+        )

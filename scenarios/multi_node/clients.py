@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from evidence.history import History
 from evidence.secret import Secrets, in_profile
 from lab.errors import DeadlinePassed, ScenarioError
 from provision.vpn_clients import Client, Tunnel, VpnClients
+from scenarios.multi_node.tunnel_clients import WAIT_S
 
 SECONDS_EACH = 15
 """For all clients of a scenario that connect together, times their number."""
@@ -172,6 +174,7 @@ class Clients:
         """
         up = {name: inside(tunnel, 4) for name, tunnel in tunnels.items() if tunnel.up}
         targets = {name: far_end(self.site, address) for name, address in up.items() if address}
+        began_ns = time.time_ns()
         answered = self.vpn.ping_all(targets)
         for one in wanted:
             tunnel, way = tunnels[one.name], ways.get(one.name)
@@ -180,6 +183,8 @@ class Clients:
                 target=targets.get(one.name, ""),
                 sent=int(one.name in targets),
                 received=int(answered.get(one.name, False)),
+                began_ns=began_ns,
+                waited_s=WAIT_S,
             )
             self.history.record(
                 TunnelTried(

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -295,30 +296,51 @@ def read_ages(node: str, text: str) -> ServerAges:
     )
 
 
-def connection_log(history: History, controller: Machine) -> None:
+def connection_log(history: History, controller: Machine, nodes: Iterable[Machine]) -> None:
     """Record the connections that the controller's log holds as open.
 
-    The controller dates them by its own clock, to a second; `connected_ns` is the wire's time.
+    A node dates its own connections, to a second. Each node's clock is measured before and after
+    the log is read, so that the offset is true all the while.
     """
     program = (
         '$d = new PDO("sqlite:/var/lib/vpn-server-api/db.sqlite"); echo json_encode($d->query('
         '"SELECT profile_id, ip4, connected_at, disconnected_at FROM connection_log'
         ' WHERE disconnected_at IS NULL")->fetchAll(PDO::FETCH_ASSOC));'
     )
+    asked = list(nodes)
+    before = {node.name: node.clock() for node in asked}
+    began_ns = time.time_ns()
     said = controller.run(f"php -r {shlex.quote(program)}").stdout
-    offset = controller.clock()
+    half_ns = (time.time_ns() - began_ns) // 2
+    clocks = {node.name: ClockOffset.spanning([before[node.name], node.clock()]) for node in asked}
     with understood(controller.name, "its log of connections"):
-        seen = read_connections(controller.name, said, offset)
+        seen = read_connections(
+            controller.name, said, clocks, at_ns=began_ns + half_ns, uncertainty_ns=half_ns
+        )
     history.record(seen)
 
 
-def read_connections(controller: str, said: str, offset: ClockOffset) -> ConnectionLog:
-    """Return the controller's log of connections; its clock is off by `offset`."""
+def read_connections(
+    controller: str,
+    said: str,
+    clocks: Mapping[str, ClockOffset],
+    *,
+    at_ns: int,
+    uncertainty_ns: int,
+) -> ConnectionLog:
+    """Return the controller's log of connections as it stood at `at_ns`.
+
+    clocks: how far each node's clock is behind, by the node's name, which its profile has too.
+    """
     rows = json.loads(said)
     for row in rows:
         dated_ns = int(datetime.fromisoformat(row["connected_at"]).timestamp()) * NS
-        row["connected_ns"] = offset.on_host(dated_ns)
-    return ConnectionLog(source=controller, uncertainty_ns=offset.uncertainty_ns + NS, rows=rows)
+        if (offset := clocks.get(row["profile_id"])) is not None:
+            row["connected_ns"] = offset.on_host(dated_ns)
+            row["uncertainty_ns"] = offset.uncertainty_ns + NS
+    return ConnectionLog(
+        source=controller, at_ns=at_ns, uncertainty_ns=uncertainty_ns, rows=tuple(rows)
+    )
 
 
 def _parts(text: str) -> Iterator[tuple[str, str]]:

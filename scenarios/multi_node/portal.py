@@ -7,6 +7,7 @@ like the guide's will do. curl asks, on that machine; all that is secret goes th
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +20,7 @@ from provision.target import Target
 
 CONNECTIONS, CONFIGURATIONS = "connections", "configurations"
 _SECONDS = 180  # issuing a configuration takes an emulated controller seconds of RSA
+_TAIL = 300  # characters of what curl said
 _CURL = "curl -q -K - 2>&1"
 _END_OF_HEAD = re.compile(r"\r?\n\r?\n")
 _STATUS = re.compile(r"HTTP/[\d.]+ (\d{3})")
@@ -38,14 +40,34 @@ class Form:
     """What may be chosen, by the name of the list."""
 
 
+class Unanswered(ScenarioError):
+    """A page that was to be filled in did not come; `page` says what curl said instead."""
+
+    def __init__(self, page: Page, names: str) -> None:
+        super().__init__(
+            f"{page.url} (0) has no form with {names}: {page.silence}",
+            hint="is the portal's machine running, and does its name lead there?",
+        )
+        self.page = page
+
+
 @dataclass(frozen=True)
 class Page:
-    """An answer of the portal. status: 0 when none came; text is then what curl said."""
+    """An answer of the portal. status: 0 when none came; text is then what curl said.
+
+    waited_s: from when it was asked for to when it had come, or was given up.
+    """
 
     url: str
     status: int
     location: str
     text: str
+    waited_s: float = 0.0
+
+    @property
+    def silence(self) -> str:
+        """What curl said if no answer came, "" if one did."""
+        return "" if self.status else self.text.strip()[-_TAIL:]
 
     @cached_property
     def forms(self) -> list[Form]:
@@ -57,6 +79,8 @@ class Page:
         for form in self.forms:
             if set(names) <= {*form.fields, *(name for name, _ in form.buttons)}:
                 return form
+        if not self.status:
+            raise Unanswered(self, " and ".join(names))
         raise ScenarioError(
             f"{self.url} ({self.status}) has no form with {' and '.join(names)}",
             hint="is it the portal of the guide, and is who looks at it logged in?",
@@ -117,8 +141,14 @@ class Portal:
         raise ScenarioError(f"the portal offers no {action} for {user}")
 
     def delete_certificates(self) -> list[Page]:
-        """Delete all configurations of who is logged in; return the answers."""
-        found = [form for form in self.get(CONFIGURATIONS).forms if "commonName" in form.fields]
+        """Delete all configurations of who is logged in; return the answers.
+
+        Where the page that lists them did not come, that is the only answer.
+        """
+        page = self.get(CONFIGURATIONS)
+        if not page.status:
+            return [page]
+        found = [form for form in page.forms if "commonName" in form.fields]
         return [self.send(form) for form in found]
 
     def _ask(self, url: str, values: Mapping[str, str] | None) -> Page:
@@ -133,17 +163,20 @@ class Portal:
             lines.append(f"header = {_quoted(f'Origin: {origin}')}")
             lines += ["request = POST"] if not values else []
             lines += [f"data-urlencode = {_quoted(f'{k}={v}')}" for k, v in values.items()]
+        began = time.monotonic()
         said = self._machine.run(
             _CURL, stdin="\n".join(lines) + "\n", timeout=_SECONDS + 30, check=False
         ).stdout
+        waited_s = time.monotonic() - began
         head, text = (*_END_OF_HEAD.split(said, 1), "")[:2]
         status = _STATUS.match(head)
         if status is None:
-            return Page(url, 0, "", said)
+            return Page(url, 0, "", said, waited_s)
         if cookies := _COOKIE.findall(head):
             self._cookie = cookies[-1]
         location = _LOCATION.search(head)
-        return Page(url, int(status[1]), location[1] if location else "", text)
+        where = location[1] if location else ""
+        return Page(url, int(status[1]), where, text, waited_s)
 
 
 def _quoted(text: str) -> str:

@@ -7,6 +7,7 @@ What is printed: a JSON list of {"where", "searched", "found": [{"secret", "at"}
 are the files below /var/log, and the journal with all of its fields. Files that everybody may read
 are those that are, in directories that everybody may enter; what packages put below /usr is left
 out. What a command line holds is seen if it is there when it is looked at, four times a second.
+What could not be searched is unread: that nothing was found there says nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ OPEN = (
     "usr/share/vpn-user-portal", "usr/lib/vpn-server-node", "usr/libexec/vpn-server-node",
 )  # fmt: skip
 _BATCH = 400  # files that one grep is given
+_SEARCHED = (0, 1)  # what grep ends with: something was found, or nothing
 _JOURNAL = ("journalctl", "--quiet", "--no-pager", "--all", "--output=export")
 
 Secrets = dict[bytes, str]  # what they are, by what to look for
@@ -78,22 +80,24 @@ def search(directory: Path, secrets: Secrets, root: Path) -> list[dict[str, Any]
 def _in_commands(directory: Path, secrets: Secrets) -> dict[str, Any]:
     noted = directory / SEEN
     lines = set(command_lines()) | set(noted.read_bytes().splitlines() if noted.exists() else ())
+    texts, unread = _texts_in(lines, secrets)
     found = {
         (secrets[text], line.partition(b" ")[0].decode(errors="replace"))
-        for line, text in _lines_with(lines, secrets)
+        for line in lines
+        for text in texts
+        if text in line
     }
-    return _told("command lines", len(lines), found, [])
+    return _told("command lines", len(lines), found, unread)
 
 
-def _lines_with(lines: Iterable[bytes], secrets: Secrets) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each line with each text of a secret in it; grep finds whether there is any."""
+def _texts_in(lines: Iterable[bytes], secrets: Secrets) -> tuple[set[bytes], list[str]]:
+    """Return each text that grep finds in lines, and why it could not search them, if so."""
     with tempfile.NamedTemporaryFile() as file:
-        every = list(lines)
-        file.write(b"\n".join(every))
+        file.write(b"\n".join(lines))
         file.flush()
-        texts = {text for _, text in _matches([Path(file.name)], secrets)}
-    for line in every:
-        yield from ((line, text) for text in texts if text in line)
+        path = Path(file.name)
+        found, unread = _matches([path], secrets)
+    return {text for _, text in found}, [f"the command lines: {why}" for why in unread.values()]
 
 
 def _in_logs(logs: Path, directory: Path, secrets: Secrets) -> dict[str, Any]:
@@ -114,9 +118,7 @@ def _in_logs(logs: Path, directory: Path, secrets: Secrets) -> dict[str, Any]:
                 named[unpacked] = str(path)
             except (OSError, EOFError) as error:
                 unread.append(f"{path}: {error}")
-        told = _answer("logs", [*paths, *named], secrets)
-        for one in told["found"]:
-            one["at"] = named.get(Path(one["at"]), one["at"])
+        told = _answer("logs", [*paths, *named], secrets, named)
     told["unread"] += unread
     return told
 
@@ -148,7 +150,14 @@ def _enters(directory: Path) -> bool:
     return False
 
 
-def _answer(where: str, paths: list[Path], secrets: Secrets) -> dict[str, Any]:
+def _answer(
+    where: str, paths: list[Path], secrets: Secrets, named: dict[Path, str] | None = None
+) -> dict[str, Any]:
+    """Search files. named: what to call some of them, in place of their paths."""
+
+    def called(path: Path) -> str:
+        return (named or {}).get(path, str(path))
+
     small, unread = [], []
     for path in paths:
         with contextlib.suppress(OSError):  # gone meanwhile
@@ -156,11 +165,13 @@ def _answer(where: str, paths: list[Path], secrets: Secrets) -> dict[str, Any]:
             if not stat.S_ISREG(found.st_mode):
                 continue
             if found.st_size > LARGEST:
-                unread.append(f"{path}: it has {found.st_size} octets")
+                unread.append(f"{called(path)}: it has {found.st_size} octets")
             else:
                 small.append(path)
-    matches = {(secrets[text], path) for path, text in _matches(small, secrets)}
-    return _told(where, len(small), matches, unread)
+    matches, failed = _matches(small, secrets)
+    unread += [f"{called(path)}: {why}" for path, why in failed.items()]
+    at = {(secrets[text], called(path)) for path, text in matches}
+    return _told(where, len(small) - len(failed), at, unread)
 
 
 def _told(
@@ -170,21 +181,51 @@ def _told(
     return {"where": where, "searched": searched, "found": rows, "unread": unread}
 
 
-def _matches(paths: list[Path], secrets: Secrets) -> Iterator[tuple[str, bytes]]:
-    """Yield each file with each text that stands in it. The texts go to grep by its stdin."""
-    for at in range(0, len(paths), _BATCH):
-        done = subprocess.run(
-            ["grep", "-a", "-o", "-s", "-F", "-H", "--null", "-f", "-", "--",
-             *map(str, paths[at : at + _BATCH])],
-            input=b"".join(text + b"\n" for text in secrets),
-            env={**os.environ, "LC_ALL": "C"},
-            stdout=subprocess.PIPE,
-            check=False,
-        )  # fmt: skip
-        for line in done.stdout.splitlines():
-            path, _, text = line.partition(b"\0")
-            if text in secrets:
-                yield os.fsdecode(path), text
+def _matches(
+    paths: list[Path], secrets: Secrets
+) -> tuple[set[tuple[Path, bytes]], dict[Path, str]]:
+    """Return each file with each text that stands in it, and why any could not be searched.
+
+    Where grep fails at some files, halves of them are searched again, down to single files. What
+    has gone meanwhile is left out: it is as if it had gone before.
+    """
+    found: set[tuple[Path, bytes]] = set()
+    unread: dict[Path, str] = {}
+    todo = [paths[first : first + _BATCH] for first in range(0, len(paths), _BATCH)]
+    while todo:
+        some = todo.pop()
+        matched, failure = _grep(some, secrets)
+        found |= matched
+        if failure and len(some) > 1:
+            half = len(some) // 2
+            todo += [some[:half], some[half:]]
+        elif failure and some[0].exists():
+            unread[some[0]] = f"it could not be searched: {failure}"
+    return found, unread
+
+
+def _grep(paths: list[Path], secrets: Secrets) -> tuple[set[tuple[Path, bytes]], str]:
+    """Return each file with each text in it, and why grep failed at one of them, "" if at none.
+
+    The texts go to grep by its stdin.
+    """
+    done = subprocess.run(
+        ["grep", "-a", "-o", "-F", "-H", "--null", "-f", "-", "--", *map(str, paths)],
+        input=b"".join(text + b"\n" for text in secrets),
+        env={**os.environ, "LC_ALL": "C"},
+        capture_output=True,
+        check=False,
+    )
+    found = set()
+    for line in done.stdout.splitlines():
+        path, _, text = line.partition(b"\0")
+        if text in secrets:
+            found.add((Path(os.fsdecode(path)), text))
+    if done.returncode in _SEARCHED:
+        return found, ""
+    said = done.stderr.decode(errors="replace").strip()
+    ended = "ended by signal" if done.returncode < 0 else "ended with"
+    return found, said or f"grep {ended} {abs(done.returncode)}"
 
 
 def main(words: list[str]) -> int:

@@ -190,9 +190,14 @@ def try_ipv6_as_printed(history: History, lab: Lab, node: Machine) -> None:
 def let_in_as_printed(
     history: History, lab: Lab, site: Deployment, tunnels: Mapping[str, Tunnel]
 ) -> None:
-    """Record whether the outside reaches a client by the guide's own rules for IPv4."""
+    """Record whether the outside reaches a client by the guide's own rules for IPv4.
+
+    Where the client has no tunnel there is nobody to be reached.
+    """
     plan, node = Site.of(lab.topology), lab[site.nodes[0]]
     services, client = lab[site.services.name], inside(tunnels[f"{node.name}-udp4"], 4)
+    if not client:
+        return
     text = firewall.rules(plan.nodes[0], plan, 4, as_printed=True)
     node.run("iptables-restore", stdin=text)
     with access.routed(services, client, site.address(node.name, 4)) as sends:

@@ -55,7 +55,8 @@ def test_clients_that_connect_by_the_shared_name_land_on_all_nodes(
     wanted = addressed(site, named)
     tunnels = clients.connect(wanted, seconds=max(SECONDS, SECONDS_EACH * len(wanted)))
     clients.record(wanted, tunnels)
-    observe.connection_log(history, multi_node[site.controller.name])
+    nodes = [multi_node[node] for node in site.nodes]
+    observe.connection_log(history, multi_node[site.controller.name], nodes)
     judge("MN-23")
 
 

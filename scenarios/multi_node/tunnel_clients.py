@@ -17,14 +17,15 @@ from provision.vpn_clients import Client, VpnClients
 
 DEVICE = "tun0"
 """A client's tunnel, in its own namespace."""
-_WAIT_S = 8  # of one that comes: all clients of one emulated machine ask at once
+WAIT_S = 8
+"""So long an answer is waited for: all clients of one emulated machine ask at once."""
 _EACH_S = 2  # that a machine may need to let one of them ask
 
 
 def echo(target: str, *, device: str = "", sent: int = 1) -> str:
     """Return the command that sends echo requests, from one device alone if it is given."""
     bound = f"-I {device} " if device else ""
-    return f"ping {bound}-{6 if ':' in target else 4} -n -q -c {sent} -W {_WAIT_S} {target}"
+    return f"ping {bound}-{6 if ':' in target else 4} -n -q -c {sent} -W {WAIT_S} {target}"
 
 
 class TunnelClients(VpnClients):

@@ -10,7 +10,7 @@ import contextlib
 import re
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import uuid4
@@ -43,7 +43,13 @@ from provision.vpn_clients import Client, Tunnel
 from scenarios.multi_node.clients import Clients, far_end, inside
 from scenarios.multi_node.installed import key_in
 from scenarios.multi_node.observe import read_curl
-from scenarios.multi_node.portal import CONFIGURATIONS, CONNECTIONS, Page, Portal
+from scenarios.multi_node.portal import (
+    CONFIGURATIONS,
+    CONNECTIONS,
+    Page,
+    Portal,
+    Unanswered,
+)
 
 _USER = {"Regular User": "demo", "Admin User": "admin"}
 _WRONG = "not-the-password"
@@ -54,6 +60,7 @@ _ANCHOR = (
     "/etc/pki/ca-trust/source/anchors/vpnproof-lab.crt 2>/dev/null"
 )
 _REMOTE = re.compile(r"^remote (\S+)", re.MULTILINE)
+_REMOTES = re.compile(r"^remote[ \t]+(\S[^\n]*)", re.MULTILINE)
 _LOGS = "/var/log/vpn-clients"
 _REFUSAL = "does not exist|account is disabled|client-connect"
 
@@ -113,16 +120,7 @@ def log_in_every_way(
             "other": others[user],
         }
         for credentials, password in tried.items():
-            answer = portal.log_in(user, password)
-            history.record(
-                PortalLogin(
-                    source=machine,
-                    user=user,
-                    credentials=credentials,
-                    status=answer.status,
-                    sees=_sees(portal.get(CONNECTIONS)),
-                )
-            )
+            history.record(_login(portal, machine, user, credentials, password))
 
 
 def log_in_as_printed(
@@ -130,18 +128,58 @@ def log_in_as_printed(
 ) -> None:
     """Record a login of each user with the printed password, if there is a portal to log in to."""
     for user, password in passwords.items():
-        status, sees = 0, _sees(Page(portal.root, 0, "", ""))
-        with contextlib.suppress(ScenarioError):  # a page without the form
-            status = portal.log_in(user, password).status
-            sees = _sees(portal.get(CONNECTIONS))
-        history.record(
-            PortalLogin(source=machine, user=user, credentials="printed", status=status, sees=sees)
-        )
+        try:
+            event = _login(portal, machine, user, "printed", password)
+        except ScenarioError as error:  # a page without the form
+            event = PortalLogin(
+                source=machine,
+                user=user,
+                credentials="printed",
+                status=0,
+                sees="else",
+                detail=str(error),
+            )
+        history.record(event)
+
+
+def _login(
+    portal: Portal,
+    machine: str,
+    user: str,
+    credentials: Literal["printed", "wrong", "other"],
+    password: str,
+) -> PortalLogin:
+    """Log in, and read the page Connections; of what did not come, nothing after it is asked for.
+
+    Raises ScenarioError for a portal without a form to log in by.
+    """
+    try:
+        pages = [portal.log_in(user, password)]
+    except Unanswered as error:
+        pages = [error.page]
+    if pages[0].status:
+        pages.append(portal.get(CONNECTIONS))
+    detail, waited_s = _silence(pages)
+    return PortalLogin(
+        source=machine,
+        user=user,
+        credentials=credentials,
+        status=pages[0].status,
+        sees=_sees(pages[-1]),
+        detail=detail,
+        waited_s=waited_s,
+    )
+
+
+def _silence(pages: Iterable[Page]) -> tuple[str, float | None]:
+    """Return what curl said of the first page that did not come, and how long it waited for it."""
+    return next(((one.silence, one.waited_s) for one in pages if not one.status), ("", None))
 
 
 def configurations(history: History, portal: Portal, machine: str, user: str) -> None:
     """Record what the page Configurations offers to who is logged in, and what there is."""
     page = portal.get(CONFIGURATIONS)
+    detail, waited_s = _silence([page])
     history.record(
         ConfigurationsShown(
             source=machine,
@@ -149,6 +187,8 @@ def configurations(history: History, portal: Portal, machine: str, user: str) ->
             status=page.status,
             offered=tuple(one for form in page.forms for one in form.options.get("profileId", ())),
             kept=tuple(filter(None, (form.fields.get("commonName") for form in page.forms))),
+            detail=detail,
+            waited_s=waited_s,
         )
     )
 
@@ -157,7 +197,11 @@ def ask_configuration(
     history: History, portal: Portal, machine: str, user: str, profile: str
 ) -> None:
     """Let who is logged in ask for a configuration; its keys stay with the run's secrets."""
-    answer = portal.download(profile, "laptop")
+    try:
+        answer = portal.download(profile, "laptop")
+    except Unanswered as error:
+        answer = error.page
+    detail, waited_s = _silence([answer])
     text = "\n".join(answer.text.splitlines())
     Secrets(history.path.parent).keep(in_profile(f"{user} for {profile}", text))
     history.record(
@@ -167,7 +211,10 @@ def ask_configuration(
             profile=profile,
             status=answer.status,
             hosts=tuple(sorted(set(_REMOTE.findall(text)))),
+            remotes=tuple(" ".join(one.split()) for one in _REMOTES.findall(text)),
             key=key_in(text),
+            detail=detail,
+            waited_s=waited_s,
         )
     )
 
@@ -229,12 +276,20 @@ def acted(
     answers: Sequence[Page],
     asked_ns: int,
 ) -> None:
-    """Record a deed by the worst of the portal's answers."""
+    """Record a deed by the worst of the portal's answers; none is that nothing was to be done."""
     statuses = [page.status for page in answers] or [0]
     worst = next((status for status in statuses if status != 302), 302)
+    detail, waited_s = ("", None) if worst else _silence(answers)
     history.record(
         AccountActed(
-            source=machine, by=by, action=action, client=client, asked_ns=asked_ns, status=worst
+            source=machine,
+            by=by,
+            action=action,
+            client=client,
+            asked_ns=asked_ns,
+            status=worst,
+            detail=detail,
+            waited_s=waited_s,
         )
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from checks.engine.requirements import catalogue
+from scenarios.durations import LAST
 from scenarios.mutants import plugin as mutants
 from scenarios.plugin.stash import ROOT, TO_BE_JUDGED
 from scenarios.repetitions import repeat
@@ -26,6 +27,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         mutants.leave_out_others(config, items)
     else:
         _leave_for_sign_off(config, items)
+    items.sort(key=lambda item: LAST in item.nodeid)  # which leaves all others in their order
     for item in items:
         for requirement in requirements_of(item):
             catalogue().get(requirement)

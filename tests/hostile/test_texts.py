@@ -202,7 +202,9 @@ READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
         [SERVER],
     ),
     "connections": (
-        lambda said: multi_node.connection_log(histories(), machine(said)),
+        lambda said: multi_node.connection_log(
+            histories(), machine(said), [machine("", "node-a"), machine("", "node-b")]
+        ),
         [CONNECTED, "[]"],
     ),
 }

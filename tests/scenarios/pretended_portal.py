@@ -23,7 +23,8 @@ PRINTED = (
 )
 TLS_CRYPT = "0123456789abcdef" * 2
 OVPN = (
-    "client\r\nremote nodes.frkovpn.tuxed.net 1194 udp\r\n<cert>\r\ndemo's own\r\n</cert>\r\n"
+    "client\r\nremote nodes.frkovpn.tuxed.net 1194 udp\r\n"
+    "remote nodes.frkovpn.tuxed.net 1194 tcp\r\n<cert>\r\ndemo's own\r\n</cert>\r\n"
     f"<tls-crypt>\r\n{TLS_CRYPT}\r\n</tls-crypt>\r\n"
 )
 _LOGIN = (

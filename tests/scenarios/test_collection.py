@@ -26,6 +26,13 @@ def test_what_takes_many_minutes_waits_for_a_sign_off_run() -> None:
     assert "deselected" in found
 
 
+def test_what_looks_back_at_all_others_comes_last() -> None:
+    found = collected("scenarios/harness", "scenarios/multi_node").splitlines()
+    names = [line for line in found if "::" in line]
+    assert "harness/test_verdicts.py" in names[-1]
+    assert sum("harness/test_verdicts.py" in name for name in names) == 1
+
+
 def test_a_sign_off_run_leaves_nothing_out() -> None:
     found = collected("scenarios/", "--full")
     assert LONG in found

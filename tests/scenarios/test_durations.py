@@ -33,6 +33,13 @@ def report(
     )
 
 
+def test_what_looks_back_at_the_others_is_shorter_than_any_of_them() -> None:
+    last = "scenarios/harness/test_verdicts.py::test_what_was_judged"
+    remember({last: 40.0, SHORT: 0.1})
+    durations = Durations.remembered()
+    assert durations.expected_s(last) < durations.expected_s(SHORT)
+
+
 def test_before_the_first_run_long_ones_are_known_to_be_long() -> None:
     durations = Durations.remembered()
     assert durations.expected_s(LONG) > durations.expected_s(FAULT) > durations.expected_s(SHORT)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from checks.engine.judging import Rejudged
+from checks.engine.verdict import Status, Verdict
 from checks.engine.verdicts import read_tables, write_tables
 from checks.harness.refusing import CASES
 from evidence.history import FILE_NAME, History
@@ -23,9 +26,26 @@ def test_verdicts_that_are_the_same_again_are_counted(
 ) -> None:
     good_run(tmp_path)
     again.main(tmp_path)
-    count, *differ = capsys.readouterr().out.splitlines()
-    assert int(count) > 0
+    counts, *differ = capsys.readouterr().out.splitlines()
+    compared, on_capture = map(int, counts.split())
+    assert compared > 0
+    assert on_capture == 1
     assert differ == []
+
+
+def test_verdicts_that_rest_on_frames_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = {"LAB-08": ["history.jsonl:3"], "LAB-02": ["history.jsonl:6", "wire/lab.pcapng"]}
+    verdicts = {
+        of: Verdict(Status.PASS, digests=dict.fromkeys(x, "ab")) for of, x in digests.items()
+    }
+    attempts = {of: {"a scenario": {1: one}} for of, one in verdicts.items()}
+    made = [Rejudged(of, "a scenario", 1, one, one) for of, one in verdicts.items()]
+    monkeypatch.setattr(again, "read_verdicts", lambda _: SimpleNamespace(attempts=attempts))
+    monkeypatch.setattr(again, "judge_again", lambda _: made)
+    again.main(tmp_path)
+    assert capsys.readouterr().out == "2 1\n"
 
 
 @pytest.mark.usefixtures("own_checks")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from checks.harness.killing import WATCHED_S
+from scenarios.harness import test_killing
 from scenarios.harness.killing import Run
 
 
@@ -32,3 +35,34 @@ def test_a_process_that_closes_a_file_as_it_is_looked_at_is_still_there(
         finally:
             process.kill()
     assert [one for one in left if one.startswith(f"{process.pid}: ")]
+
+
+class Leaving:
+    """A run of which something is left for a while."""
+
+    def __init__(self, gone_s: float | None, left: list[str]) -> None:
+        self.gone_s, self._left, self.watched_s = gone_s, left, 0.0
+
+    def nothing_left_within(self, seconds: float) -> float | None:
+        self.watched_s = seconds
+        return self.gone_s
+
+    def left(self) -> list[str]:
+        return self._left
+
+
+@pytest.mark.parametrize(
+    ("gone_s", "left", "told"),
+    [
+        (25.0, [], (25.0, [])),  # longer than is allowed, and known by how much
+        (None, ["7: qemu"], (None, ["7: qemu"])),
+        (None, [], (WATCHED_S, [])),  # gone when it was to be named
+        (0.0, [], (0.0, [])),
+    ],
+)
+def test_what_is_left_is_watched_for_longer_than_it_may_be(
+    gone_s: float | None, left: list[str], told: tuple[float | None, list[str]]
+) -> None:
+    run = Leaving(gone_s, left)
+    assert test_killing.gone(cast(Any, run)) == told
+    assert run.watched_s == WATCHED_S

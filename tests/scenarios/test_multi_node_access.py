@@ -21,6 +21,7 @@ from evidence.capture import Frame
 from evidence.events.access import FirewallShown, ForwardTried, GuideTextTried, PortsKnocked
 from evidence.history import read_history
 from lab.wait import until
+from provision.vpn_clients import Tunnel
 from scenarios.multi_node import access, knocking, test_access, test_firewall
 from tests.checks.factories import Run
 from tests.checks.multi_node.access_runs import knock_frames, ruleset, run_mn_10, tried
@@ -206,6 +207,17 @@ def test_the_guides_own_text_is_tried_without_a_change(stage: Stage) -> None:
     assert typed.count("COMMIT") == 1
     (event,) = read_history(stage.history.path).of(GuideTextTried)
     assert event.status == 2
+
+
+def test_nobody_reaches_a_client_without_a_tunnel_by_the_guides_own_text(stage: Stage) -> None:
+    machines = {name: Node(name) for name in stage.site.hosts}
+    lab = cast(Any, AnsweringLab(stage))
+    lab.machines, lab.topology = machines, stage.lab.topology
+    down = Tunnel("x", up=False, remote=None, port=None, addresses=(), log="")
+    each = {f"{node}-udp4": down for node in stage.site.nodes}
+    test_firewall.let_in_as_printed(stage.history, lab, stage.site, each)
+    assert not any(one.typed for one in machines.values())
+    assert not read_history(stage.history.path).of(GuideTextTried)
 
 
 def test_programs_for_guests_import_nothing_of_this_project() -> None:

@@ -17,7 +17,7 @@ from checks.engine.verdict import Status
 from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import RECORD_TYPE
 from evidence.capture import Frame
-from evidence.events.multi_node import ApiAnswered, ConnectionLog
+from evidence.events.multi_node import ApiAnswered, ConnectionLog, TunnelTried
 from evidence.events.run import ScenarioStarted
 from evidence.history import History, read_history
 from lab.clock import NS, ClockOffset
@@ -35,6 +35,7 @@ from scenarios.multi_node import (
 )
 from scenarios.multi_node.clients import Clients, Way
 from scenarios.multi_node.planned import planned
+from scenarios.multi_node.tunnel_clients import echo
 from tests.captures import capture
 from tests.checks import factories
 from tests.checks.factories import dns_answer, good_config, sent, udp
@@ -53,6 +54,7 @@ class ScriptedMachine:
     name: str
     script: Mapping[str, Said]
     asked: list[str] = field(default_factory=list)
+    behind_s: int = BEHIND_S
 
     def run(self, command: str, *, stdin: str = "", **_: object) -> Any:
         self.asked.append(command)
@@ -61,7 +63,7 @@ class ScriptedMachine:
         return SimpleNamespace(status=0, stdout=text, stderr="")
 
     def clock(self) -> ClockOffset:
-        return ClockOffset(BEHIND_S * NS, NS // 100)
+        return ClockOffset(self.behind_s * NS, NS // 100)
 
 
 def dig_block(number: int, name: str, kind: str, addresses: Sequence[str]) -> str:
@@ -376,13 +378,38 @@ def test_clients_take_the_way_they_find(stage: Stage) -> None:
         )
 
     lab["controller"].script = {"connection_log": rows}
+    lab["controller"].behind_s = BEHIND_S - 600  # whose clock dates nothing of it
     test_load_balancing.test_clients_that_connect_by_the_shared_name_land_on_all_nodes(
         cast(Any, lab), site, stage.clients(clients, number), stage.history, judge
     )
     assert stage.verdict.status is Status.PASS, stage.verdict.text
     (log,) = read_history(stage.history.path).of(ConnectionLog)
-    assert all(abs(row.connected_ns - log.at_ns) <= log.uncertainty_ns for row in log.rows)
-    assert log.uncertainty_ns == NS + NS // 100
+    for row in log.rows:
+        assert row.connected_ns is not None
+        assert abs(row.connected_ns - log.at_ns) <= 2 * NS
+        assert row.uncertainty_ns == NS + NS // 100
+
+
+def test_when_an_echo_was_asked_for_and_how_long_it_was_waited_for_is_recorded(
+    stage: Stage,
+) -> None:
+    scripted = ScriptedClients(stage.site)
+    began_ns = time.time_ns()
+    clients = stage.clients(scripted, 2)
+    clients.try_ways({"a": Way("node-a", "udp", stage.site.address("node-a", 4))}, seconds=1)
+    (tried,) = read_history(stage.history.path).of(TunnelTried)
+    assert tried.ping.began_ns is not None
+    assert began_ns <= tried.ping.began_ns <= tried.at_ns
+    assert f"-W {tried.ping.waited_s:.0f} " in echo("10.1.0.1")
+
+
+def test_a_row_of_a_profile_that_is_no_node_has_no_moment_of_its_own() -> None:
+    row = {"profile_id": "internet", "ip4": "10.1.0.2", "disconnected_at": None}
+    said = as_json([{**row, "connected_at": "2024-02-03T04:05:06+00:00"}])
+    log = observe.read_connections(
+        "controller", said, {"node-a": ClockOffset(0, 0)}, at_ns=NS, uncertainty_ns=0
+    )
+    assert [(one.connected_ns, one.uncertainty_ns) for one in log.rows] == [(None, None)]
 
 
 def test_a_way_leaves_one_remote_in_a_profile() -> None:

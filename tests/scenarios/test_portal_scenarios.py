@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -14,11 +14,18 @@ from checks.engine.verdict import Status
 from evidence.capture import Frame
 from evidence.event import Event
 from evidence.events.multi_node import TunnelStarted
-from evidence.events.portal import AccountActed, PortalShown
+from evidence.events.portal import (
+    AccountActed,
+    ConfigurationAsked,
+    ConfigurationsShown,
+    PortalLogin,
+    PortalShown,
+)
 from evidence.history import read_history
 from evidence.secret import Secrets
 from lab.clock import NS
 from scenarios.multi_node import test_portal, visits
+from scenarios.multi_node.portal import Portal
 from tests.captures import capture
 from tests.checks.factories import tunnel_frames
 from tests.checks.multi_node.portal_runs import certificate
@@ -27,6 +34,7 @@ from tests.scenarios.test_multi_node_scenarios import ScriptedMachine, Stage
 from tests.scenarios.test_multi_node_scenarios import stage as stage
 
 CURL = "curl -q -K -"
+SILENCE = "curl: (28) Operation timed out after 180000 milliseconds"
 
 
 @pytest.fixture
@@ -92,6 +100,94 @@ def test_logins_are_tried_with_every_password(stage: Stage, portal: PretendedPor
     kept = {one.value for one in Secrets(stage.directory).known()}
     assert kept >= set(PASSWORDS.values())
     assert not any(one in stage.history.path.read_text() for one in PASSWORDS.values())
+
+
+@dataclass
+class Silent:
+    """A portal of which some pages do not come: those that a request for them speaks of."""
+
+    portal: PretendedPortal
+    of: str
+
+    def answer(self, command: str, stdin: str) -> str:
+        return SILENCE if self.of in stdin else self.portal.answer(command, stdin)
+
+
+@pytest.mark.parametrize(
+    ("of", "status"),
+    [('/vpn-user-portal/"', 0), ("userName=demo", 0), ("vpn-user-portal/connections", 302)],
+)
+def test_a_login_whose_answer_did_not_come_is_recorded_with_the_words_of_curl(
+    stage: Stage, portal: PretendedPortal, of: str, status: int
+) -> None:
+    silent = Silent(portal, of)
+    stage.lab[stage.site.client.name].script = {CURL: silent.answer}
+    test_portal.test_the_printed_credentials_log_in_and_no_others(
+        cast(Any, stage.lab), stage.site, stage.history, stage.judge
+    )
+    login = recorded(stage, PortalLogin)[0]
+    assert (login.user, login.credentials) == ("demo", "printed")
+    assert (login.status, login.sees, login.detail) == (status, "else", SILENCE)
+    assert login.waited_s > 0
+    assert "curl: (28)" in stage.verdict.text
+
+
+def test_a_login_that_was_answered_waited_for_nothing(
+    stage: Stage, portal: PretendedPortal
+) -> None:
+    test_portal.test_the_printed_credentials_log_in_and_no_others(
+        cast(Any, stage.lab), stage.site, stage.history, stage.judge
+    )
+    assert {(one.detail, one.waited_s) for one in recorded(stage, PortalLogin)} == {("", None)}
+
+
+@pytest.mark.parametrize("of", ["vpn-user-portal/configurations", "displayName="])
+def test_a_configuration_whose_answer_did_not_come_is_recorded_with_the_words_of_curl(
+    stage: Stage, portal: PretendedPortal, of: str
+) -> None:
+    client = stage.site.client.name
+    stage.lab[client].script = {CURL: Silent(portal, of).answer}
+    browser = Portal.of(cast(Any, stage.lab[client]), stage.site.controller.fqdn)
+    browser.log_in("demo", PASSWORDS["demo"])
+    visits.configurations(stage.history, browser, client, "demo")
+    visits.ask_configuration(stage.history, browser, client, "demo", stage.site.nodes[0])
+    (shown,), (asked,) = recorded(stage, ConfigurationsShown), recorded(stage, ConfigurationAsked)
+    assert (asked.status, asked.detail, asked.hosts, asked.key) == (0, SILENCE, (), "")
+    told = (0, SILENCE) if of.endswith("configurations") else (200, "")
+    assert (shown.status, shown.detail) == told
+
+
+def test_each_way_of_a_configuration_is_recorded_as_it_stands_there(
+    stage: Stage, portal: PretendedPortal
+) -> None:
+    client = stage.site.client.name
+    browser = Portal.of(cast(Any, stage.lab[client]), stage.site.controller.fqdn)
+    browser.log_in("demo", PASSWORDS["demo"])
+    visits.ask_configuration(stage.history, browser, client, "demo", stage.site.nodes[0])
+    (asked,) = recorded(stage, ConfigurationAsked)
+    assert asked.remotes == (
+        "nodes.frkovpn.tuxed.net 1194 udp",
+        "nodes.frkovpn.tuxed.net 1194 tcp",
+    )
+
+
+def test_a_deed_whose_answer_did_not_come_is_recorded_with_the_words_of_curl(
+    stage: Stage, portal: PretendedPortal
+) -> None:
+    client = stage.site.client.name
+    stage.lab[client].script = {CURL: Silent(portal, "vpn-user-portal/configurations").answer}
+    browser = Portal.of(cast(Any, stage.lab[client]), stage.site.controller.fqdn)
+    answers = browser.delete_certificates()
+    visits.acted(stage.history, client, "demo", "delete", "deleted", answers, 0)
+    (act,) = recorded(stage, AccountActed)
+    assert (act.status, act.detail) == (0, SILENCE)
+    assert act.waited_s > 0
+
+
+def test_who_had_nothing_to_delete_was_left_without_an_answer_by_nobody(stage: Stage) -> None:
+    visits.acted(stage.history, stage.site.client.name, "demo", "delete", "deleted", [], 0)
+    (act,) = recorded(stage, AccountActed)
+    assert (act.status, act.detail, act.waited_s) == (0, "", None)
 
 
 def test_the_portals_certificate_is_recorded_as_it_was_shown(stage: Stage) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -97,6 +100,72 @@ def test_what_is_too_large_is_told(machine: Path, monkeypatch: pytest.MonkeyPatc
     (machine / "var/log/syslog").write_text("more")
     logs = search(machine.parent / "place", SECRET, machine)[1]
     assert logs["unread"] == [f"{machine}/var/log/syslog: it has 4 octets"]
+
+
+@pytest.fixture
+def failing_grep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put a grep first in the path that does something else about files with "odd" in the name."""
+
+    def put(failure: str) -> None:
+        place = tmp_path / "bin"
+        place.mkdir()
+        program = place / "grep"
+        real = shutil.which("grep")
+        program.write_text(f'#!/bin/sh\ncase $* in *odd*) {failure};; esac\nexec {real} "$@"\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [("echo grep: memory exhausted >&2; exit 2", "memory exhausted"), ("kill -9 $$", "ended by")],
+)
+def test_a_search_that_failed_is_repeated_file_by_file_and_what_fails_is_told(
+    machine: Path, failing_grep: Callable[[str], None], failure: str, said: str
+) -> None:
+    failing_grep(failure)
+    for name in ("odd", "syslog", "daemon.log"):
+        (machine / "var/log" / name).write_text(VALUE)
+    logs = search(machine.parent / "place", SECRET, machine)[1]
+    assert [one["at"] for one in logs["found"]] == [
+        str(machine / "var/log" / name) for name in ("daemon.log", "syslog")
+    ]
+    (unread,) = logs["unread"]
+    assert unread.startswith(f"{machine}/var/log/odd: it could not be searched: ")
+    assert said in unread
+
+
+def test_a_packed_log_whose_search_failed_is_told_by_its_own_name(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, failing_grep: Callable[[str], None]
+) -> None:
+    packed = machine / "var/log/syslog.1.gz"
+    packed.write_bytes(gzip.compress(b"nothing"))
+    place = machine.parent / "odd-place"
+    place.mkdir()
+    failing_grep("exit 2")
+    logs = search(place, SECRET, machine)[1]
+    assert sorted(one.split(": ")[0] for one in logs["unread"]) == [str(packed), "the journal"]
+
+
+def test_command_lines_whose_search_failed_are_told(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, failing_grep: Callable[[str], None]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(machine.parent / "odd-tmp"))
+    (machine.parent / "odd-tmp").mkdir()
+    failing_grep("exit 2")
+    (unread,) = search(machine.parent / "place", SECRET, machine)[0]["unread"]
+    assert unread.startswith("the command lines: it could not be searched: ")
+
+
+def test_a_file_that_is_gone_when_it_is_searched_is_no_failure(
+    machine: Path, failing_grep: Callable[[str], None]
+) -> None:
+    odd = machine / "var/log/odd"
+    odd.write_text("short-lived")
+    failing_grep(f"rm -f {odd}; exit 2")
+    assert search(machine.parent / "place", SECRET, machine)[1]["unread"] == []
 
 
 @pytest.fixture

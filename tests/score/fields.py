@@ -115,9 +115,11 @@ def _altered(
 
 
 def _within(fields: dict[str, Any], places: Callable[[Any], Iterator[Place]]) -> Iterator[Place]:
+    """Yield the places of what was read; how sure it is breaks no promise, whatever it says."""
     for name, value in fields.items():
         if name not in COMMON:
-            yield from ((name, *place) for place in places(value))
+            each = ((name, *place) for place in places(value))
+            yield from (place for place in each if place[-1] != "uncertainty_ns")
 
 
 def _leaves(value: Any) -> Iterator[tuple[Place, Any]]:

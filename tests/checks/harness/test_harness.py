@@ -88,6 +88,16 @@ OPEN: dict[str, tuple[str, Change, str]] = {
     ),
     "no lab was thawed": ("LAB-05", without_twin, "0 labs thawed beside the one that was frozen"),
     "a case was left out": ("LAB-06", lambda run: run.events.pop(), "not tried: images that"),
+    "no verdict rests on frames": (
+        "LAB-07",
+        setting("judged.again", on_capture=0),
+        "none of 9 ver",
+    ),
+    "nobody says what rests on frames": (
+        "LAB-07",
+        setting("judged.again", on_capture=None),
+        "rest on frames was not recorded",
+    ),
     "there was no verdict yet": ("LAB-07", setting("judged.again", compared=0), "no verdict yet"),
 }
 
@@ -148,6 +158,19 @@ def test_what_is_seen_late_because_who_watches_was_kept_is_late(tmp_path: Path) 
     assert verdict.status is Status.UNKNOWN, verdict.text
     assert verdict.late
     assert "`scenario` was kept from running for 2.0 s" in verdict.text
+
+
+def test_from_when_the_limit_counts_is_told(tmp_path: Path) -> None:
+    """A run that was not killed itself ends in its own time, and that is told beside the limit."""
+    run = GOOD["LAB-03"]()
+    setting("processes.killed", ended_s=42.0)(run)
+    text = run.judge("LAB-03", tmp_path).text
+    assert "the run itself ended 42.0 s after the kill; nothing was left 0.4 s later" in text
+    (tmp_path / "late").mkdir()
+    setting("processes.killed", gone_s=11.0)(run)
+    verdict = run.judge("LAB-03", tmp_path / "late")
+    assert verdict.status is Status.FAIL
+    assert "limit 10 s from when the run itself had ended, 42.0 s after the kill" in verdict.text
 
 
 def test_what_is_left_for_longer_than_who_watches_was_kept_is_left(tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def run_mn_20(site: Deployment = GUIDE) -> Run:
         asked = {"user": "demo", "profile": node, "status": 400, "hosts": [], "key": ""}
         if node == first:
             asked.update(status=200, hosts=[site.shared_name], key=digest)
+            asked["remotes"] = [f"{site.shared_name} 1194 {way}" for way in ("udp", "tcp")]
         run.events.append(("configuration.asked", name, asked))
         keys = [{"path": f"{node}-{n}.conf", "digest": digest} for n in range(2)]
         run.events.append(("tls-crypt.shown", node, {"keys": keys}))

@@ -270,11 +270,22 @@ def maintenance(
     return made.run
 
 
-def node_lost(site: Deployment = GUIDE, *, takes_s: float = 65, seconds: int = 100) -> Run:
-    """Return the recording of a power cut on the first node, whose clients go to the next."""
+def node_lost(
+    site: Deployment = GUIDE,
+    *,
+    takes_s: float = 65,
+    seconds: int = 100,
+    first: str = "udp",
+    first_stays: bool = False,
+) -> Run:
+    """Return the recording of a power cut on the first node, whose clients go to the next.
+
+    first: the protocol by which the first client is connected when that happens. first_stays:
+    whether it never goes anywhere else.
+    """
     made = Deployed(site, seconds)
     lost, other, *_ = site.nodes
-    users = [made.user(lost, "udp", 4), made.user(lost, "udp", 6), made.user(other, "udp", 4)]
+    users = [made.user(lost, first, 4), made.user(lost, "udp", 6), made.user(other, "udp", 4)]
     made.started(users, 1)
     for user in users:
         made.connect(user, 2)
@@ -285,7 +296,8 @@ def node_lost(site: Deployment = GUIDE, *, takes_s: float = 65, seconds: int = 1
     made.carry(users[2], seconds - 10)
     arrived_s = 20 + takes_s
     if arrived_s < seconds - 5:
-        for number, user in enumerate(users[:2]):
+        users[0].since_s = None if first_stays else users[0].since_s
+        for number, user in enumerate(users[first_stays:2]):
             user.data = tunnel(other, "udp", user.data["family"], 10 + number, site) | {
                 "client": user.name,
                 "address4": user.data["address4"],

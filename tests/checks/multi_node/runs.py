@@ -172,9 +172,10 @@ def run_mn_23(*landings: tuple[str, int, int], site: Deployment = GUIDE) -> Run:
                 "connected_at": "2023-11-14T22:13:22+00:00",
                 "disconnected_at": None,
                 "connected_ns": START_NS + 2 * SECOND,
+                "uncertainty_ns": SECOND,
             }
         )
-    log = {"rows": rows, "uncertainty_ns": SECOND}
+    log = {"rows": rows}
     run.events.append(("connection.log", site.controller.name, log))
     return run
 

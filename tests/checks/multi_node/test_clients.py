@@ -384,6 +384,43 @@ def test_mn_23_does_not_believe_a_log_that_knows_what_comes(tmp_path: Path) -> N
     assert "after it was read" in verdict.text
 
 
+@pytest.mark.parametrize(
+    ("off_s", "status"), [(2, Status.FAIL), (5, Status.PASS), (60, Status.UNKNOWN)]
+)
+def test_mn_23_a_row_is_as_old_as_the_clock_of_its_node_is_sure_of(
+    tmp_path: Path, off_s: int, status: Status
+) -> None:
+    run = run_mn_23()
+    for one in run.find("connection.log")["rows"]:
+        one.update(connected_ns=START_NS - 3 * SECOND, uncertainty_ns=off_s * SECOND)
+    verdict = run.judge("MN-23", tmp_path)
+    assert verdict.status is status, verdict.text
+
+
+@pytest.mark.parametrize("lacks", ["connected_ns", "uncertainty_ns"])
+def test_mn_23_a_row_that_no_clock_of_its_node_dates_is_neither_old_nor_new(
+    tmp_path: Path, lacks: str
+) -> None:
+    """As of a run whose rows were dated by the controller's clock, or by nobody's."""
+    run = run_mn_23()
+    row = run.find("connection.log")["rows"][0]
+    row["connected_ns"] -= 60 * SECOND
+    del row[lacks]
+    verdict = run.judge("MN-23", tmp_path)
+    assert verdict.status is Status.UNKNOWN, verdict.text
+    assert "was not told by node-a's clock" in verdict.text
+
+
+def test_mn_23_reads_a_log_whose_rows_the_controllers_clock_dated(tmp_path: Path) -> None:
+    run = run_mn_23()
+    log = run.find("connection.log")
+    log["uncertainty_ns"] = SECOND
+    for row in log["rows"]:
+        del row["uncertainty_ns"]
+    verdict = run.judge("MN-23", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
 def test_mn_23_counts_a_client_that_tried_twice_once(tmp_path: Path) -> None:
     run = run_mn_23(("node-a", 6, 8), ("node-b", 6, 7))
     first = run.all("tunnel.tried")[0]
@@ -421,6 +458,26 @@ def test_mn_15_an_echo_that_a_busy_host_leaves_without_an_answer_says_nothing(
     tmp_path: Path, of: str
 ) -> None:
     is_late(unanswered, "MN-15", tmp_path, of, (16.5, 20))
+
+
+def unanswered_for_long() -> Run:
+    """Let clients have begun to ask at 2 s, on a slow machine, and each wait for 8 s."""
+    run = unanswered()
+    for one in run.all("tunnel.tried"):
+        one["ping"].update(began_ns=START_NS + 2 * SECOND, waited_s=8)
+    return run
+
+
+@pytest.mark.parametrize("of", ["node-a", "client", "wire"])
+def test_mn_15_an_echo_is_late_from_when_it_was_asked_for(tmp_path: Path, of: str) -> None:
+    is_late(unanswered_for_long, "MN-15", tmp_path, of, (3, 9.5))
+
+
+@pytest.mark.parametrize(("of", "from_s", "until_s"), [("node-a", 12, 16), ("node-b", 3, 9.5)])
+def test_mn_15_no_answer_for_longer_than_the_host_was_late_is_no_answer(
+    tmp_path: Path, of: str, from_s: float, until_s: float
+) -> None:
+    judge_mutant(kept(unanswered_for_long(), of, from_s, until_s), "MN-15", tmp_path)
 
 
 @pytest.mark.parametrize(("of", "until_s"), [("node-b", 20), ("node-a", 17)])

@@ -1,5 +1,6 @@
 """MN-25: a client that a node has sent away may go to one that stops next, and is told there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from checks.engine.verdict import Status
 from checks.multi_node.deployment import Deployment
 from tests.checks.factories import Data, Run, tunnel
+from tests.checks.multi_node.lateness import is_late
 from tests.checks.multi_node.maintained import BEGIN_S, User, at, frames_from, maintenance, on
 from tests.checks.multi_node.runs import judge_mutant
 from tests.checks.sites import GUIDE, THREE
@@ -53,6 +55,20 @@ def test_a_client_that_the_second_node_does_not_tell_is_named(
     text = judge_mutant(run, "MN-25", tmp_path)
     assert "client-0 was not told: the wire took no message of node-b to it" in text
     assert "message of node-a" not in text
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_message_of_the_second_node_that_the_host_kept_is_late(
+    transport: str, tmp_path: Path
+) -> None:
+    def late() -> Run:
+        run = fled(transport=transport)
+        (told,) = [one for one in frames_from(run, "node-b") if one.at_ns == at(TOLD_S)]
+        moved = replace(told, at_ns=at(BEGIN_S + 5))
+        run.frames[run.frames.index(told)] = moved
+        return run
+
+    is_late(late, "MN-25", tmp_path, "node-b", (BEGIN_S + 3, BEGIN_S + 5))
 
 
 @pytest.mark.parametrize("wrong", [{"lost": True}, {"bytes_transferred": None}])

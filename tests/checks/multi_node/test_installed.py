@@ -178,6 +178,11 @@ def asked(run: Run, profile: str) -> Data:
     return next(one for one in run.all("configuration.asked") if one["profile"] == profile)
 
 
+def remote(run: Run, last: str) -> None:
+    """Let the last way of the profile that is shown be another."""
+    asked(run, "node-a")["remotes"][-1] = last
+
+
 MERGED_WRONG: dict[str, tuple[Change, str]] = {
     "no ta.key": (
         lambda run: run.find("controller.config").update(merged=False),
@@ -207,6 +212,22 @@ MERGED_WRONG: dict[str, tuple[Change, str]] = {
         lambda run: asked(run, "node-a").update(hosts=["node-a.frkovpn.tuxed.net"]),
         "leads to node-a.frkovpn.tuxed.net",
     ),
+    "another port in the profile": (
+        lambda run: remote(run, "nodes.frkovpn.tuxed.net 443 tcp"),
+        "leads to nodes.frkovpn.tuxed.net 1194 udp, nodes.frkovpn.tuxed.net 443 tcp, not to",
+    ),
+    "another protocol in the profile": (
+        lambda run: remote(run, "nodes.frkovpn.tuxed.net 1194 udp"),
+        "not to nodes.frkovpn.tuxed.net 1194 tcp, nodes.frkovpn.tuxed.net 1194 udp",
+    ),
+    "no TCP in the profile": (
+        lambda run: asked(run, "node-a")["remotes"].pop(),
+        "a configuration of node-a leads to nodes.frkovpn.tuxed.net 1194 udp, not to",
+    ),
+    "one more way in the profile": (
+        lambda run: asked(run, "node-a")["remotes"].append("192.0.2.7 1194 udp"),
+        "192.0.2.7 1194 udp, not to",
+    ),
     "another key in the profile": (
         lambda run: asked(run, "node-a").update(key="00" * 32),
         "the configuration of node-a has another TLS Crypt key",
@@ -224,6 +245,12 @@ def test_what_is_not_merged_is_found(tmp_path: Path, name: str) -> None:
     run = run_mn_20()
     change(run)
     assert why in judge_mutant(run, "MN-20", tmp_path)
+
+
+def test_where_a_profile_leads_to_has_to_be_known(tmp_path: Path) -> None:
+    run = run_mn_20()
+    del asked(run, "node-a")["remotes"]
+    assert "where a configuration of node-a leads to was not" in unsure(run, "MN-20", tmp_path)
 
 
 def test_a_node_without_configurations_leaves_its_key_open(tmp_path: Path) -> None:

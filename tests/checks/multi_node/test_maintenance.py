@@ -10,6 +10,7 @@ from checks.multi_node.guide import PING_RESTART_S
 from checks.multi_node.orders import first_wrong
 from checks.multi_node.steps import ORDER, START, STOP, UPDATE_CONTROLLER, UPDATE_NODE
 from tests.checks.factories import SECOND, START_NS, Data, Run
+from tests.checks.multi_node.lateness import is_late, kept
 from tests.checks.multi_node.maintained import BEGIN_S, EACH_S, at, frames_from, maintenance
 from tests.checks.multi_node.runs import WRONG, judge_mutant
 from tests.checks.sites import THREE
@@ -230,6 +231,31 @@ def test_a_client_that_is_not_told_is_named(client: int, tmp_path: Path) -> None
     text = judge_mutant(run, "MN-25", tmp_path)
     assert f"client-{client} was not told: the wire took no message of node-a" in text
     assert f"client-{1 - client} was not told" not in text
+
+
+def told_late(client: int, seconds: float) -> Run:
+    """Let what node-a tells a client come so long after it has stopped."""
+    run = maintenance()
+    told = [one for one in frames_from(run, "node-a") if one.at_ns == at(BEGIN_S + 0.5)][client]
+    moment = at(BEGIN_S + 3 + seconds)
+    run.frames[run.frames.index(told)] = told.__class__(moment, told.interface, told.data)
+    return run
+
+
+@pytest.mark.parametrize("client", [0, 1])
+@pytest.mark.parametrize("of", ["node-a", "wire"])
+def test_a_message_that_the_host_kept_is_late(client: int, of: str, tmp_path: Path) -> None:
+    is_late(lambda: told_late(client, 2), "MN-25", tmp_path, of, (BEGIN_S + 3, BEGIN_S + 5))
+
+
+@pytest.mark.parametrize(
+    ("of", "until_s", "seconds"), [("node-b", 5, 2), ("node-a", 4, 2), ("node-a", 9, 5.5)]
+)
+def test_a_message_that_nobody_kept_for_so_long_did_not_come(
+    of: str, until_s: float, seconds: float, tmp_path: Path
+) -> None:
+    run = kept(told_late(0, seconds), of, BEGIN_S + 3, BEGIN_S + until_s)
+    assert "client-0 was not told" in judge_mutant(run, "MN-25", tmp_path)
 
 
 def test_what_a_new_handshake_says_tells_nobody_that_the_session_is_over(tmp_path: Path) -> None:

@@ -56,6 +56,34 @@ def test_the_limit_is_what_the_clients_timers_come_to() -> None:
     assert arrival(THREE).maximum_s == 60 + 11 * 15 + 15
 
 
+def test_a_client_by_tcp_that_stays_with_a_dead_node_is_held_to_no_timer(tmp_path: Path) -> None:
+    run = node_lost(seconds=300, first="tcp", first_stays=True)
+    text = judged(run, "MN-24", tmp_path, Status.UNKNOWN)
+    assert "client-0 was connected by TCP, which has no keepalive of its own here" in text
+    assert "client-1" not in text
+
+
+def test_a_client_by_udp_that_stays_with_a_dead_node_is_named(tmp_path: Path) -> None:
+    run = node_lost(seconds=300, first_stays=True)
+    text = judged(run, "MN-24", tmp_path, Status.FAIL)
+    assert "client-0 served by another node than node-a never came" in text
+
+
+def test_a_client_by_tcp_that_is_served_elsewhere_too_late_is_held_to_no_timer(
+    tmp_path: Path,
+) -> None:
+    run = node_lost(takes_s=200, seconds=300, first="tcp")
+    text = judged(run, "MN-24", tmp_path, Status.FAIL)
+    assert "client-1 served by another node than node-a took 200" in text
+    assert "client-0" not in text
+
+
+def test_a_client_by_tcp_that_is_served_by_another_node_in_time_is_all_right(
+    tmp_path: Path,
+) -> None:
+    judged(node_lost(first="tcp"), "MN-24", tmp_path, Status.PASS)
+
+
 def test_the_time_to_the_other_node_is_told_from_the_wire(tmp_path: Path) -> None:
     text = judged(node_lost(), "MN-24", tmp_path, Status.PASS)
     assert "node-a's power cut to another node's service: n=2 min=65.0" in text

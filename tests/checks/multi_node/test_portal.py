@@ -299,6 +299,44 @@ def test_mn_17_a_page_that_came_once_a_client_had_left_need_not_list_it(tmp_path
     assert verdict.status is Status.PASS, verdict.text
 
 
+def on_a_site(run: Run, unsure_s: float) -> Run:
+    """Let the frames have been heard on the machines, by clocks that are so far off."""
+    heard = {"lab": "lab", "uncertainty_ns": round(unsure_s * SECOND)}
+    run.events.append(("site.heard", "site", heard))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("unsure_s", "status"), [(0.4, Status.FAIL), (0.9, Status.UNKNOWN), (9, Status.UNKNOWN)]
+)
+def test_mn_17_who_left_by_a_sites_clocks_left_when_they_are_sure_of_it(
+    unsure_s: float, status: Status, tmp_path: Path
+) -> None:
+    run = on_a_site(run_mn_17(), unsure_s)
+    last = pages(run)[-1]
+    last.update(asked_ns=at(36.6), at_ns=at(36.7), profiles=pages(run)[0]["profiles"])
+    verdict = run.judge("MN-17", tmp_path)
+    assert verdict.status is status, verdict.text
+
+
+@pytest.mark.parametrize(("unsure_s", "status"), [(0.2, Status.PASS), (0.5, Status.UNKNOWN)])
+def test_mn_17_who_came_by_a_sites_clocks_came_when_they_may_have_told(
+    unsure_s: float, status: Status, tmp_path: Path
+) -> None:
+    """A page shows it 5 s after its handshake, less 0.3 s, by a node whose clock is off."""
+    run = late_page(run_mn_17())
+    for one in (each for each in run.all("tunnel.turned") if each["up"]):
+        one["at_ns"] = at(13)
+    for number, one in enumerate(run.all("tunnel.tried")):
+        one["at_ns"] = at(16.8)
+        for code, seconds in ((4, 12.0), (9, 12.1)):
+            ends = (one["remote"], 1194), (one["address4"], 40000)
+            frame = sent(udp(*ends, bytes([code << 3]) + bytes(50)))
+            run.frames.append(replace(frame, at_ns=at(seconds + 0.01 * number)))
+    verdict = on_a_site(run, unsure_s).judge("MN-17", tmp_path)
+    assert verdict.status is status, verdict.text
+
+
 # MN-18, MN-19
 
 
