@@ -8,7 +8,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 LONG = "scenarios/failover/test_returning.py::test_a_node_that_reboots_over_and_over_moves_nothing"
-SHORT = "scenarios/failover/test_returning.py::test_an_active_node_that_comes_back_stays_standby"
+SHORT = "scenarios/failover/test_heartbeat.py::test_tcpdump_on_the_standby_prints_the_guides_lines"
 
 
 def collected(*arguments: str) -> str:
