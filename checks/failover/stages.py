@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from checks.engine.in_time import Span, Watch, later, owe_in_time
 from checks.engine.obligations import Obligations
 from checks.failover.takeover import Takeover
-from checks.protocols.budgets import Budget
+from checks.protocols.budgets import Budget, Keepalived
 from checks.protocols.spread import spread
 from evidence.events.run import HostLate
 from evidence.moment import Moment
@@ -75,10 +75,22 @@ def owe_stage(
         f"{takeover}: {stage}",
         {takeover.peer.name, "wire"},
         start,
-        later(last, takeover.peer.engine.last_advert_to_takeover().minimum_s),
+        later(last, _due_s(takeover)),
         takeover.until_ns,
         takeover.places,
         late,
         {takeover.victim.name, "wire"} if stage is Stage.SILENCE else (),
     )
     owe_in_time(owed, watch, span(takeover, stage), budget, slack_s=slack_s)
+
+
+def _due_s(takeover: Takeover) -> float:
+    """Return how long (s) after the last advertisement a takeover may be due at the earliest.
+
+    After keepalived's goodbye the peer waits for its skew alone (RFC 3768, 6.4.2; RFC 5798, 6.4.2);
+    after any other advertisement for its dead time.
+    """
+    engine = takeover.peer.engine
+    if isinstance(engine, Keepalived) and takeover.last.resigning:
+        return engine.skew_s
+    return engine.last_advert_to_takeover().minimum_s
