@@ -231,3 +231,29 @@ def test_a_last_advertisement_that_a_busy_wire_reads_late_makes_no_takeover_too_
     run.mapped(lambda at, _, raw: [(11.4 if at == 10.0 else at, raw)])
     rejects(busy(run, "secondary", 9.9, 11.4).judge("FO-24"), "sooner than configured")
     is_late(run, "FO-24", "wire", 9.9, 11.4)
+
+
+def repaired(directory: Path, back: float, fault: str = "kill-ucarp") -> Run:
+    """Kill ucarp on the primary at 10.3 s; its service starts it again, and it is the master."""
+    run = takeover(directory, fault=fault)
+    run.frames = [frame for frame in run.frames if frame[1] == "primary/wire0"]
+    run.beats("primary", back, 40, counter=5000)
+    return run
+
+
+def test_a_node_that_repairs_itself_before_the_standby_must_act_leaves_nothing_to_take_over(
+    tmp_path: Path,
+) -> None:
+    why = "primary advertised again 4.5 s after its last advertisement, before secondary had to act"
+    unsure(repaired(tmp_path, back=14.5).judge("FO-24"), why)
+
+
+def test_a_node_that_repairs_itself_after_the_standby_had_to_act_is_rejected(
+    tmp_path: Path,
+) -> None:
+    rejects(repaired(tmp_path, back=15.5).judge("FO-24"), "secondary did not take over in")
+
+
+def test_a_stopped_node_that_advertises_again_has_handed_nothing_over(tmp_path: Path) -> None:
+    run = repaired(tmp_path, back=14.5, fault="service-stop")
+    rejects(run.judge("FO-27"), "secondary did not take over in")
