@@ -9,7 +9,7 @@ from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check, measures
 from checks.failover import whole_run
 from checks.failover.recorded import Recorded
-from checks.failover.stages import Stage, figures, measured, owe_stage
+from checks.failover.stages import Stage, figures, measured, owe_stage, owe_stopped
 from checks.failover.takeover import CLEAN_STOP, Takeover, takeovers
 from checks.failover.takeovers import owe_stays
 from checks.protocols import budgets
@@ -36,7 +36,7 @@ def a_clean_stop_hands_over(evidence: Evidence, owed: Obligations) -> None:
 
 
 def owe_clean_stops(owed: Obligations, recorded: Recorded, *, guide: bool) -> None:
-    """Owe the budgets of every clean stop, and that the old node lets go of the virtual IP."""
+    """Owe of every clean stop that it is soon, keeps its budgets, and frees the virtual IP."""
     found = takeovers(recorded, owed, only=(CLEAN_STOP,))
     for takeover in found:
         budget = takeover.peer.engine.clean_stop_to_takeover()
@@ -46,6 +46,7 @@ def owe_clean_stops(owed: Obligations, recorded: Recorded, *, guide: bool) -> No
             limits.append(Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's limit", "FO-27"))
         for limit in limits:
             owe_stage(owed, takeover, Stage.SILENCE, limit, recorded.lateness)
+        owe_stopped(owed, recorded, takeover)
         _owe_let_go(owed, recorded, takeover)
         owe_stays(owed, recorded, takeover)
     owed.tell(*(f"{CLEAN_STOP}, {figure}" for figure in figures(found)))
