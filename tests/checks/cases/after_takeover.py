@@ -48,7 +48,7 @@ def _(at: Path) -> Run:
 @row(
     "FO-27",
     "slow stop: adverts end at once, the virtual IP stays for 17 s until the stop command ends",
-    FAIL, "primary was still stopping",
+    FAIL, "primary still holds the virtual IP",
 )  # fmt: skip
 def _(at: Path) -> Run:
     run = takeover(at, fault="service-stop")
