@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from checks.engine.in_time import Span, Watch, later, owe_in_time
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
 from checks.failover.recorded import Recorded
-from checks.failover.takeover import Takeover
+from checks.failover.takeover import GUEST_CRASH, Takeover
 from checks.protocols.budgets import Budget, Keepalived
 from checks.protocols.spread import spread
 from evidence.events.run import HostLate
@@ -86,7 +87,27 @@ def owe_stage(
         late,
         {takeover.victim.name, "wire"} if stage is Stage.SILENCE else (),
     )
+    if stage is not Stage.SILENCE:
+        watch = from_fault(watch, takeover)
     owe_in_time(owed, watch, span(takeover, stage), budget, slack_s=slack_s)
+
+
+def from_fault(watch: Watch, takeover: Takeover) -> Watch:
+    """Let what is watched from a fault on be late, too, because the fault itself came late.
+
+    A guest's kernel crashes by a timer of its own: the moment is assumed, 0.5 to 0.8 s after the
+    command. A node that the host keeps from running crashes later; what is dead is kept from
+    nothing. Every other fault is done by the harness, or its command is waited for.
+    """
+    if takeover.fault.name != GUEST_CRASH:
+        return watch
+    victim = takeover.victim
+    silent_ns = takeover.last.at_ns + int(victim.engine.period_s * NS)
+    own = [one for one in watch.late if one.of == victim.name and one.from_ns < silent_ns]
+    others = [one for one in watch.late if one.of != victim.name]
+    late = [*own, *(one for one in others if one.until_ns > watch.due.at_ns)]
+    begun = Moment(takeover.injected.earliest_ns)
+    return replace(watch, whose={*watch.whose, victim.name}, due=begun, late=late)
 
 
 def owe_stopped(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:

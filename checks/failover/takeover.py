@@ -30,6 +30,7 @@ from evidence.moment import NS, Moment
 
 CLEAN_STOP = "service-stop"
 RESTART = "service-restart"
+GUEST_CRASH = "guest-crash"
 RECENTLY_PERIODS = 3
 """Before a fault: so many periods are looked at to say who held the role."""
 
