@@ -164,8 +164,38 @@ def a_reboot_loop_moves_nothing(evidence: Evidence, owed: Obligations) -> None:
         kept = recorded.passed.of(active.name).between(begin.at_ns, end_ns)
         what = f"{active.name} active in the whole reboot loop, 0 changes of role"
         _owe_unbroken(owed, recorded, what, active, kept, (begin.at_ns, end_ns))
+        _owe_seen_up(owed, recorded, begin, end)
     whole_run.owe_no_unexplained_role_change(owed, recorded)
     whole_run.owe_one_master(owed, recorded)
+
+
+def _owe_seen_up(
+    owed: Obligations, recorded: Recorded, begin: RebootLoopBegan, end: RebootLoopEnded
+) -> None:
+    """Owe that in each cycle the node was up for so long that it could have taken the role.
+
+    By a reading of its addresses. One that is reset before that moves nothing, whatever it would
+    do. That it holds no virtual IP is owed with the one holder.
+    """
+    node = recorded.pair.node(begin.node)
+    returns = [
+        one
+        for one in recorded.evidence.events(NodeReturned)
+        if one.node == node.name and begin.at_ns <= one.at_ns <= end.at_ns
+    ]
+    places = [one.place for one in returns] or [begin.place]
+    owed.at_least(CYCLES, returns, f"returns of {node.name} in its reboot loop", *places)
+    could_s = node.engine.last_advert_to_takeover().maximum_s
+    ends_ns = [*(one.at_ns for one in returns[1:]), end.at_ns]
+    for number, (returned, until_ns) in enumerate(zip(returns, ends_ns, strict=False), start=1):
+        one = owed.owe(f"{node.name} up when it could have taken the role, in cycle {number}")
+        could_ns = returned.moment.latest_ns + int(could_s * NS)
+        for reading in recorded.evidence.events(AddressesHeld, node.name):
+            if could_ns <= reading.at_ns <= until_ns:
+                one.met(returned.place, reading.place)
+        if not one.shown:
+            why = f"{node.name} was not seen to be up {could_s:.1f} s after its return"
+            one.doubt(f"{why}, in cycle {number}", returned.place)
 
 
 @check("FO-30")

@@ -45,8 +45,8 @@ class ServiceStopped(Event):
 class AddressesHeld(Event):
     """Every address that the node `source` held; one that is up holds some.
 
-    What was read right before `at_ns`. Who has the virtual IP among them claims it (FO-10, 11, 27,
-    28, and whatever speaks of one holder).
+    What was read right before `at_ns`. Who has the virtual IP among them claims it (FO-10, 11, 27
+    to 29, and whatever speaks of one holder).
     """
 
     kind: Literal["addresses.held"] = "addresses.held"
@@ -54,7 +54,7 @@ class AddressesHeld(Event):
 
 
 class NodeReturned(Event):
-    """The service of a node that had failed is up again (FO-28, 47)."""
+    """The service of a node that had failed, or was rebooted, is up again (FO-28, 29, 47)."""
 
     kind: Literal["node.returned"] = "node.returned"
     node: Name
