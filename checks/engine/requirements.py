@@ -25,7 +25,10 @@ class UnknownRequirement(EvidenceError):
 
 
 class Requirement(BaseModel):
-    """A promise: where it is made, what shows it, how it is provoked, what must break it."""
+    """A promise: where it is made, what shows it, how it is provoked, what must break it.
+
+    repetitions: how often it is to be provoked for a signature.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,6 +40,7 @@ class Requirement(BaseModel):
     provoke: str = ""
     limit: str = ""
     mutant: str = ""
+    repetitions: int = Field(default=1, ge=1)
 
 
 class Catalogue:

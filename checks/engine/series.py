@@ -3,9 +3,10 @@
 Each repetition is judged by the requirement's check, on evidence of its own; one that is UNKNOWN
 for the host's lateness alone may be repeated, as another attempt of its own. The series is as good
 as its worst repetition; and UNKNOWN when fewer were judged than are planned: a worker died, or the
-run was broken off, or some were left out. The history says all of it: which repetitions began (for
-which requirements; their names: how many there are to be), which of them came to be judged
-(`Judged`), and that the series was (`SeriesJudged`).
+run was broken off, or some were left out. A quick run plans fewer than the requirement asks for,
+and its verdict says so. The history says all of it: which repetitions began (for which
+requirements; their names: how many there are to be), which of them came to be judged (`Judged`),
+and that the series was (`SeriesJudged`).
 
 Repetitions on several hosts are one series. It is judged at home: its mark stands in the run's own
 history, with how far each host's history went by then (`PartsJudged`).
@@ -22,6 +23,7 @@ from types import MappingProxyType
 from checks.engine.attempts import Attempt, attempts_of, late_before, over_attempts
 from checks.engine.registry import figures, judge
 from checks.engine.repetition import Repetition, identity
+from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, Verdict, worst
 from checks.engine.verdicts import record_verdict
 from evidence.errors import BadEvidence
@@ -220,6 +222,10 @@ def _over_all(
         count += f", {repeated} of them repeated because the host was late"
     if missing:
         count += f"; not judged: {_gaps(there, series.of)}"
+    known = series.requirement in catalogue()
+    asked = catalogue().get(series.requirement).repetitions if known else 1
+    if len(there) < asked:
+        count += f"; the requirement asks for {asked}"
     reasons = [
         f"{identity(number, series.of)}: {reason}"
         for number, one in judged.items()

@@ -9,7 +9,7 @@ from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check, measures
 from checks.failover import whole_run
 from checks.failover.recorded import Recorded
-from checks.failover.stages import Stage, figures, measured, owe_stage
+from checks.failover.stages import Stage, figures, measured, owe_stage, owe_stopped
 from checks.failover.takeover import CLEAN_STOP, Takeover, takeovers
 from checks.failover.takeovers import owe_stays
 from checks.protocols import budgets
@@ -36,7 +36,7 @@ def a_clean_stop_hands_over(evidence: Evidence, owed: Obligations) -> None:
 
 
 def owe_clean_stops(owed: Obligations, recorded: Recorded, *, guide: bool) -> None:
-    """Owe the budgets of every clean stop, and that the old node lets go of the virtual IP."""
+    """Owe of every clean stop that it is soon, keeps its budgets, and frees the virtual IP."""
     found = takeovers(recorded, owed, only=(CLEAN_STOP,))
     for takeover in found:
         budget = takeover.peer.engine.clean_stop_to_takeover()
@@ -46,6 +46,7 @@ def owe_clean_stops(owed: Obligations, recorded: Recorded, *, guide: bool) -> No
             limits.append(Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's limit", "FO-27"))
         for limit in limits:
             owe_stage(owed, takeover, Stage.SILENCE, limit, recorded.lateness)
+        owe_stopped(owed, recorded, takeover)
         _owe_let_go(owed, recorded, takeover)
         owe_stays(owed, recorded, takeover)
     owed.tell(*(f"{CLEAN_STOP}, {figure}" for figure in figures(found)))
@@ -61,16 +62,12 @@ def _owe_let_go(owed: Obligations, recorded: Recorded, takeover: Takeover) -> No
         return
     _owe_silent(owed, recorded, takeover, stopped)
     gone = owed.owe(f"{takeover}: the virtual IP is gone within {ADDRESS_GONE_S:.0f} s, for good")
-    taken_ns = takeover.first.at_ns
-    late_s = (stopped.at_ns - taken_ns) / NS
-    # keepalived drops the address, and says goodbye, as the first thing; the rest of the service
-    # may take its time. With ucarp the address goes with the end of the stop.
-    if recorded.pair.engine == "ucarp" and late_s > ADDRESS_GONE_S:
-        why = f"{node.name} was still stopping {late_s:.1f} s after {takeover.peer.name} took over"
-        span, whose = (taken_ns, stopped.at_ns), {node.name, "scenario"}
-        late = recorded.lateness
-        missed(gone, why, late_s - ADDRESS_GONE_S, span, whose, late, stopped.place)
-    _settle_gone(gone, recorded, takeover, stopped)
+    # The rest of the service may stop after the heartbeat, and take its time. keepalived drops the
+    # address as the first thing; ucarp as it ends, long before its peer can take over.
+    since, what = stopped.at_ns, "its stop"
+    if recorded.pair.engine == "ucarp" and takeover.first.at_ns < since:
+        since, what = takeover.first.at_ns, f"{takeover.peer.name} took over"
+    _settle_gone(gone, recorded, takeover, stopped, since, what)
 
 
 def _owe_silent(
@@ -93,29 +90,43 @@ def _owe_silent(
 
 
 def _settle_gone(
-    gone: Obligation, recorded: Recorded, takeover: Takeover, stopped: ServiceStopped
+    gone: Obligation,
+    recorded: Recorded,
+    takeover: Takeover,
+    stopped: ServiceStopped,
+    since_ns: int,
+    since: str,
 ) -> None:
-    """Discharge an obligation where a stopped node was seen without the virtual IP in time.
+    """Discharge an obligation where a node was seen without the virtual IP in time, and at last.
 
-    Break it where it was seen with it later; who looked too late shows nothing.
+    By readings of its addresses from the fault on, one of them after the stop had ended. Break it
+    where it was seen with it later than that; who looked too late shows nothing. since: what the
+    time is counted from, which was at `since_ns`.
     """
     name, virtual_ip = takeover.victim.name, recorded.pair.virtual_ip
-    limit_ns = stopped.at_ns + int(ADDRESS_GONE_S * NS)
-    read_late: list[AddressesHeld] = []
+    limit_ns = since_ns + int(ADDRESS_GONE_S * NS)
+    whose = {name, "scenario"}
+    free: list[AddressesHeld] = []
     for reading in recorded.evidence.events(AddressesHeld, name):
-        held, late_s = virtual_ip in reading.held, (reading.at_ns - limit_ns) / NS
-        if not stopped.at_ns <= reading.at_ns <= takeover.until_ns:
+        if not takeover.injected.at_ns <= reading.at_ns <= takeover.until_ns:
             continue
-        if not held and late_s <= 0:
-            gone.met(reading.place)
-        elif held and late_s > 0:
-            why = f"{name} still holds the virtual IP more than 1 s after its stop"
-            span = stopped.at_ns, reading.at_ns
-            missed(gone, why, late_s, span, {name}, recorded.lateness, reading.place)
-        elif not held:
-            read_late.append(reading)
-    if read_late and not gone.shown and not gone.delays:
-        read_ns = read_late[0].at_ns
-        why = f"not shown: {gone.what}: read {(read_ns - stopped.at_ns) / NS:.1f} s after its stop"
-        span, whose = (stopped.at_ns, read_ns), {name, "scenario"}
-        unclear(gone, why, (read_ns - limit_ns) / NS, span, whose, recorded.lateness)
+        if virtual_ip not in reading.held:
+            free.append(reading)
+            continue
+        free.clear()  # whatever it was seen without before, it has it back
+        if reading.at_ns > limit_ns:
+            after_s = (reading.at_ns - since_ns) / NS
+            why = f"{name} still holds the virtual IP {after_s:.1f} s after {since}"
+            span, late_s = (since_ns, reading.at_ns), (reading.at_ns - limit_ns) / NS
+            missed(gone, why, late_s, span, whose, recorded.lateness, reading.place)
+    after = [reading for reading in free if reading.at_ns >= stopped.at_ns]
+    if not after:
+        return
+    if free[0].at_ns <= limit_ns:
+        gone.met(free[0].place, after[-1].place)
+    elif not gone.delays:
+        seen_ns = free[0].at_ns
+        why = f"not shown: {gone.what}: its virtual IP was seen to be gone"
+        why = f"{why} {(seen_ns - since_ns) / NS:.1f} s after {since}, and not sooner"
+        span, late_s = (since_ns, seen_ns), (seen_ns - limit_ns) / NS
+        unclear(gone, why, late_s, span, whose, recorded.lateness, free[0].place)

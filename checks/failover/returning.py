@@ -13,7 +13,7 @@ from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
 from checks.failover.regained import regained_late
 from checks.failover.senders import verifies
-from checks.failover.stages import Stage, figures, owe_stage
+from checks.failover.stages import Stage, figures, owe_stage, owe_stopped
 from checks.failover.takeover import RESTART, Takeover, takeovers
 from checks.failover.takeovers import unheard_s
 from checks.protocols.budgets import GUIDE_TAKEOVER_S, Budget
@@ -33,8 +33,6 @@ WATCH_S = 60.0
 CYCLES = 8
 GAP_FACTOR = 1.5
 """The longest gap of a node that stays active, in its periods."""
-STOPPED_S = 5.0
-"""FO-30: by then the restart command has ended the old process; 1 to 2.5 s were seen."""
 
 
 @check("FO-28")
@@ -166,8 +164,38 @@ def a_reboot_loop_moves_nothing(evidence: Evidence, owed: Obligations) -> None:
         kept = recorded.passed.of(active.name).between(begin.at_ns, end_ns)
         what = f"{active.name} active in the whole reboot loop, 0 changes of role"
         _owe_unbroken(owed, recorded, what, active, kept, (begin.at_ns, end_ns))
+        _owe_seen_up(owed, recorded, begin, end)
     whole_run.owe_no_unexplained_role_change(owed, recorded)
     whole_run.owe_one_master(owed, recorded)
+
+
+def _owe_seen_up(
+    owed: Obligations, recorded: Recorded, begin: RebootLoopBegan, end: RebootLoopEnded
+) -> None:
+    """Owe that in each cycle the node was up for so long that it could have taken the role.
+
+    By a reading of its addresses. One that is reset before that moves nothing, whatever it would
+    do. That it holds no virtual IP is owed with the one holder.
+    """
+    node = recorded.pair.node(begin.node)
+    returns = [
+        one
+        for one in recorded.evidence.events(NodeReturned)
+        if one.node == node.name and begin.at_ns <= one.at_ns <= end.at_ns
+    ]
+    places = [one.place for one in returns] or [begin.place]
+    owed.at_least(CYCLES, returns, f"returns of {node.name} in its reboot loop", *places)
+    could_s = node.engine.last_advert_to_takeover().maximum_s
+    ends_ns = [*(one.at_ns for one in returns[1:]), end.at_ns]
+    for number, (returned, until_ns) in enumerate(zip(returns, ends_ns, strict=False), start=1):
+        one = owed.owe(f"{node.name} up when it could have taken the role, in cycle {number}")
+        could_ns = returned.moment.latest_ns + int(could_s * NS)
+        for reading in recorded.evidence.events(AddressesHeld, node.name):
+            if could_ns <= reading.at_ns <= until_ns:
+                one.met(returned.place, reading.place)
+        if not one.shown:
+            why = f"{node.name} was not seen to be up {could_s:.1f} s after its return"
+            one.doubt(f"{why}, in cycle {number}", returned.place)
 
 
 @check("FO-30")
@@ -190,27 +218,12 @@ def restarting_the_active_secondary_fails_back(evidence: Evidence, owed: Obligat
         slack_s = unheard_s(recorded, takeover)
         owe_stage(owed, takeover, Stage.SILENCE, budget, recorded.lateness, slack_s=slack_s)
         owe_stage(owed, takeover, Stage.SILENCE, guide, recorded.lateness)
-        _owe_stopped(owed, recorded, takeover)
+        owe_stopped(owed, recorded, takeover)
         _owe_stay(owed, recorded, takeover)
     owed.tell(*figures(found))
     whole_run.owe_one_master(owed, recorded)
     if found:  # of the role that a fail-back has moved
         whole_run.owe_no_unexplained_role_change(owed, recorded)
-
-
-def _owe_stopped(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
-    """Owe that a restart has silenced the node soon: it is its last advertisement that counts."""
-    one = owed.owe(f"{takeover}: silent within {STOPPED_S:.0f} s")
-    since_ns, until_ns = takeover.injected.latest_ns, takeover.last.at_ns
-    late_s = (until_ns - since_ns) / NS - STOPPED_S
-    if late_s > 0:
-        why = (
-            f"{takeover}: it advertised on for {late_s + STOPPED_S:.1f} s, limit {STOPPED_S:.0f} s"
-        )
-        whose = {takeover.victim.name, "scenario"}
-        span = since_ns, until_ns
-        missed(one, why, late_s, span, whose, recorded.lateness, recorded.wire)
-    one.met(*takeover.places)
 
 
 def _owe_stay(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from checks.engine.in_time import Span, Watch, later, owe_in_time
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
-from checks.failover.takeover import Takeover
-from checks.protocols.budgets import Budget
+from checks.failover.recorded import Recorded
+from checks.failover.takeover import GUEST_CRASH, Takeover
+from checks.protocols.budgets import Budget, Keepalived
 from checks.protocols.spread import spread
 from evidence.events.run import HostLate
-from evidence.moment import Moment
+from evidence.moment import NS, Moment
+
+STOPPED_S = 5.0
+"""FO-27, 30: by then a stop or a restart has ended the old process; 1 to 2.5 s were seen."""
 
 
 class Stage(enum.StrEnum):
@@ -75,10 +81,57 @@ def owe_stage(
         f"{takeover}: {stage}",
         {takeover.peer.name, "wire"},
         start,
-        later(last, takeover.peer.engine.last_advert_to_takeover().minimum_s),
+        later(last, _due_s(takeover)),
         takeover.until_ns,
         takeover.places,
         late,
         {takeover.victim.name, "wire"} if stage is Stage.SILENCE else (),
     )
+    if stage is not Stage.SILENCE:
+        watch = from_fault(watch, takeover)
     owe_in_time(owed, watch, span(takeover, stage), budget, slack_s=slack_s)
+
+
+def from_fault(watch: Watch, takeover: Takeover) -> Watch:
+    """Let what is watched from a fault on be late, too, because the fault itself came late.
+
+    A guest's kernel crashes by a timer of its own: the moment is assumed, 0.5 to 0.8 s after the
+    command. A node that the host keeps from running crashes later; what is dead is kept from
+    nothing. Every other fault is done by the harness, or its command is waited for.
+    """
+    if takeover.fault.name != GUEST_CRASH:
+        return watch
+    victim = takeover.victim
+    silent_ns = takeover.last.at_ns + int(victim.engine.period_s * NS)
+    own = [one for one in watch.late if one.of == victim.name and one.from_ns < silent_ns]
+    others = [one for one in watch.late if one.of != victim.name]
+    late = [*own, *(one for one in others if one.until_ns > watch.due.at_ns)]
+    begun = Moment(takeover.injected.earliest_ns)
+    return replace(watch, whose={*watch.whose, victim.name}, due=begun, late=late)
+
+
+def owe_stopped(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+    """Owe that a stop or a restart has silenced the node soon, from asking for it on.
+
+    What follows is measured from its last advertisement, so that does not show it.
+    """
+    one = owed.owe(f"{takeover}: silent within {STOPPED_S:.0f} s")
+    span = takeover.injected.latest_ns, takeover.last.at_ns
+    took_s = (span[1] - span[0]) / NS
+    if took_s > STOPPED_S:
+        why = f"{takeover}: it advertised on for {took_s:.1f} s, limit {STOPPED_S:.0f} s"
+        whose, late_s = {takeover.victim.name, "scenario"}, took_s - STOPPED_S
+        missed(one, why, late_s, span, whose, recorded.lateness, recorded.wire)
+    one.met(*takeover.places)
+
+
+def _due_s(takeover: Takeover) -> float:
+    """Return how long (s) after the last advertisement a takeover may be due at the earliest.
+
+    After keepalived's goodbye the peer waits for its skew alone (RFC 3768, 6.4.2; RFC 5798, 6.4.2);
+    after any other advertisement for its dead time.
+    """
+    engine = takeover.peer.engine
+    if isinstance(engine, Keepalived) and takeover.last.resigning:
+        return engine.skew_s
+    return engine.last_advert_to_takeover().minimum_s

@@ -30,6 +30,7 @@ from evidence.moment import NS, Moment
 
 CLEAN_STOP = "service-stop"
 RESTART = "service-restart"
+GUEST_CRASH = "guest-crash"
 RECENTLY_PERIODS = 3
 """Before a fault: so many periods are looked at to say who held the role."""
 
@@ -133,17 +134,27 @@ def takeovers(
 
 
 def _moved(one: Obligation, recorded: Recorded, takeover: Takeover) -> bool:
+    """Settle whether the role moved; say whether it did.
+
+    After a crash that the old holder repaired by itself before the standby had to act, nothing had
+    to move. What was stopped or restarted is not to hold the role again.
+    """
     if takeover.happened:
         one.met(*takeover.places)
         return True
     peer, budget = takeover.peer.name, takeover.peer.engine.last_advert_to_takeover()
     since_ns = max(takeover.injected.latest_ns, takeover.last.at_ns)
     watched_s = (takeover.until_ns - since_ns) / NS
-    if watched_s > budget.maximum_s:
+    end_ns = _free_until(recorded, takeover)
+    silent_s = (end_ns - takeover.last.at_ns) / NS
+    repaired = end_ns < takeover.until_ns and takeover.fault.name not in (CLEAN_STOP, RESTART)
+    if repaired and silent_s <= budget.maximum_s:
+        why = f"{takeover}: {takeover.victim.name} advertised again {silent_s:.1f} s after its last"
+        one.doubt(f"{why} advertisement, before {peer} had to act", *takeover.places)
+    elif watched_s > budget.maximum_s:
         why = f"{takeover}: {peer} did not take over in {watched_s:.1f} s"
         why += f", at most {budget.maximum_s:.1f} s are configured"
         due_ns = takeover.last.at_ns + int(budget.minimum_s * NS)
-        end_ns = _free_until(recorded, takeover)
         excess_s = max(1, end_ns - since_ns - int(budget.maximum_s * NS)) / NS
         span, late = (due_ns, end_ns), recorded.lateness
         missed(one, why, excess_s, span, {peer, "wire"}, late, *takeover.places)

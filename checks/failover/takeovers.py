@@ -14,7 +14,7 @@ from checks.failover.recorded import Recorded
 from checks.failover.regained import regained_late
 from checks.failover.served import Served
 from checks.failover.serving import ANSWERS_S, SERVICES
-from checks.failover.stages import Stage, figures, measured, owe_stage
+from checks.failover.stages import Stage, figures, from_fault, measured, owe_stage
 from checks.failover.takeover import CLEAN_STOP, RESTART, Takeover, takeovers
 from checks.protocols import budgets
 from checks.protocols.budgets import Budget
@@ -155,6 +155,7 @@ def _owe_service(
     places = (*takeover.places, *served.places)
     start, due = takeover.injected, takeover.taken
     watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
+    watch = from_fault(watch, takeover)
     back, excuses = _back(watch, served, limit)
     owe_in_time(owed, watch, None if back is None else Span(start, back), limit)
     one = owed.owe(f"{what} until the watch ended")

@@ -52,8 +52,15 @@ def the_token_is_enough(evidence: Evidence, owed: Obligations) -> None:
 
 @check("FO-38")
 def an_auto_login_needs_its_certificate_alone(evidence: Evidence, owed: Obligations) -> None:
-    """Owe that an auto-login client was connected again without a user name."""
+    """Owe that an auto-login client was connected again without a user name.
+
+    A node that checks log-ins calls for these too, with an empty one (`auth-user-pass-optional`),
+    so a log without any call is not the log of this connection.
+    """
     for one, event in _resumed(evidence, owed, "certificate"):
+        if event.connected and event.verify_calls == 0:
+            why = f"no verify call of {event.client} on {event.source} was logged"
+            one.doubt(f"{why}, so what it sent is not known", event.place)
         one.settle(
             not event.user_name_sent,
             f"{event.client} sent a user name, not only its certificate",

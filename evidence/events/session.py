@@ -10,8 +10,9 @@ from evidence.event import Count, Event, Name, Seconds, Value
 class SessionResumed(Event):
     """What the new active node `source` saw of a client that came back (FO-36, 38).
 
-    verify_calls: how often it asked for a password to be verified. password_spent: whether the
-    password could not be used again.
+    verify_calls: how often it checked a log-in of this client, by its log. password_spent: whether
+    the password could not be used again. user_name_sent: whether one of those was with a user name;
+    where there was none, nobody knows.
     """
 
     kind: Literal["session.resumed"] = "session.resumed"

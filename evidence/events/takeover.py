@@ -45,8 +45,8 @@ class ServiceStopped(Event):
 class AddressesHeld(Event):
     """Every address that the node `source` held; one that is up holds some.
 
-    What was read right before `at_ns`. Who has the virtual IP among them claims it (FO-10, 11, 27,
-    28, and whatever speaks of one holder).
+    What was read right before `at_ns`. Who has the virtual IP among them claims it (FO-10, 11, 27
+    to 29, and whatever speaks of one holder).
     """
 
     kind: Literal["addresses.held"] = "addresses.held"
@@ -54,7 +54,7 @@ class AddressesHeld(Event):
 
 
 class NodeReturned(Event):
-    """The service of a node that had failed is up again (FO-28, 47)."""
+    """The service of a node that had failed, or was rebooted, is up again (FO-28, 29, 47)."""
 
     kind: Literal["node.returned"] = "node.returned"
     node: Name
@@ -130,17 +130,21 @@ class TunnelWatched(Event):
 class TunnelCarried(Event):
     """The tunnel of the client `source` carried traffic (FO-39, 49).
 
-    Recorded for the first packet after an interruption, and the last one that was seen before
+    Recorded for the first packet after each interruption, and the last one that was seen before
     the watching ended.
 
     sent_ns: when the packet that came back had been sent; never before the fault, if it is to
-    show that the client is back.
+    show that the client is back. silent_ns: of one that ends an interruption, for how long none had
+    come back, since the fault at most. looked_until_ns: of the last one, until when (wire's clock)
+    it was looked whether more come. Older runs have neither, and of interruptions the first alone.
     """
 
     kind: Literal["tunnel.carried"] = "tunnel.carried"
     client: Name
     protocol: Literal["tcp", "udp"]
     sent_ns: Count | None = None
+    silent_ns: Count | None = None
+    looked_until_ns: Count | None = None
 
 
 class NeighbourSeen(Event):

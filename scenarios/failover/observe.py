@@ -63,8 +63,11 @@ def address_changes(pair: Pair, node: str) -> Iterator[None]:
         f'links=$(ip -j -4 addr); echo "$(date +%s%N) $links"; done >{_CHANGES}\' '
         f"</dev/null >/dev/null 2>&1 & echo $! >{_CHANGES}.pid"
     )
-    yield
-    said = machine.run(f'kill -- "-$(cat {_CHANGES}.pid)"; cat {_CHANGES}').stdout
+    try:
+        yield
+    finally:  # it may be a site's machine
+        end = f'kill -- "-$(cat {_CHANGES}.pid)"; cat {_CHANGES}; rm -f {_CHANGES} {_CHANGES}.pid'
+        said = machine.run(end).stdout
     offset = machine.clock()
     with understood(node, "what it says of its addresses' changes"):
         seen = [

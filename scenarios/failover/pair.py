@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
+from checks.protocols.budgets import Budget, Keepalived, Ucarp
 from evidence.events.pair import (
     HandoverBegan,
     HandoverEnded,
@@ -284,3 +285,12 @@ def timers(config: Mapping[str, str], node: str) -> UcarpTimers | KeepalivedTime
     except argparse.ArgumentError as error:
         raise ValueError(f"ucarp.extra_parms: {error}") from error
     return UcarpTimers(**vars(known))
+
+
+def silence(config: Mapping[str, str], node: str) -> Budget:
+    """Return how long a node waits for a silent peer before it advertises itself, as configured."""
+    own = timers(config, node)
+    if isinstance(own, UcarpTimers):
+        return Ucarp(own.advbase, own.advskew, own.deadratio).last_advert_to_takeover()
+    version = int(config.get("keepalived.version", 2))
+    return Keepalived(own.advert_int, own.priority, version).last_advert_to_takeover()

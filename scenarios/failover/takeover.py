@@ -10,6 +10,7 @@ minutes where a machine boots, and then the roles are swapped.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from evidence.events.takeover import FaultInjected, FaultWatched
 from evidence.moment import Moment
@@ -48,7 +49,9 @@ def provoke(
     peer = pair.other(victim)
     observe.greet(pair)
     adverts = Match(protocol=HEARTBEAT, from_ports=(pair.port(peer),))
-    with services.watched(pair, probe) as watched:
+    stops = fault is SERVICE_STOP  # how long the node holds the virtual IP meanwhile is judged
+    reading = observe.address_changes(pair, victim) if stops else nullcontext()
+    with reading, services.watched(pair, probe) as watched:
         watched.wait_until_answered()
         pair.lab.announce(f"{victim}, which is active: {fault}")
         with pair.lab.wire.frames(adverts) as heard:

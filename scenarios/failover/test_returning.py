@@ -11,7 +11,7 @@ from evidence.events.takeover import NodeReturned, RebootLoopBegan, RebootLoopEn
 from lab.probe import Probe
 from lab.wait import pause
 from scenarios.failover import faults, observe
-from scenarios.failover.pair import Pair
+from scenarios.failover.pair import Pair, silence
 from scenarios.failover.takeover import boot, provoke
 
 Judge = Callable[[str], object]
@@ -45,14 +45,24 @@ def test_a_node_that_reboots_over_and_over_moves_nothing(
     pair: Pair, probe: Probe, judge: Judge
 ) -> None:
     victim = provoke(pair, faults.POWER_OFF, probe)
+    could_s = silence(pair.config(pair.other(victim)), victim).maximum_s
     pair.history.record(RebootLoopBegan(source="scenario", node=victim))
     boot(pair, victim)
+    _see_up(pair, victim, could_s)
     for _ in range(CYCLES - 1):
         pair.machine(victim).reboot()
         pair.machine(victim).wait_until_up()
         pair.wait_for_role(victim)
+        _see_up(pair, victim, could_s)
     pair.history.record(RebootLoopEnded(source="scenario", node=victim, cycles=CYCLES))
     judge("FO-29")
+
+
+def _see_up(pair: Pair, node: str, could_s: float) -> None:
+    """Record that a node is back, and what it holds once it could have taken the role."""
+    pair.history.record(NodeReturned(source="scenario", node=node))
+    pause(could_s + 1)
+    observe.addresses(pair, node)
 
 
 @pytest.mark.on_site("disrupts")

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from checks.protocols.budgets import PCAP_READ_TIMEOUT_S, Budget, Ucarp
-from evidence.events.pair import UcarpTimers
+from checks.protocols.budgets import PCAP_READ_TIMEOUT_S
 from evidence.events.takeover import GuestCaptured
 from evidence.history import History
 from evidence.moment import NS
@@ -24,7 +23,7 @@ from lab.wait import pause, until
 from lab.wire import Match
 from scenarios.failover import clocks, faults
 from scenarios.failover.faults import Fault
-from scenarios.failover.pair import HEARTBEAT, Pair, timers
+from scenarios.failover.pair import HEARTBEAT, Pair, silence
 from scenarios.failover.takeover import provoke
 from scenarios.run import recorded_clock
 
@@ -136,7 +135,7 @@ def test_a_standby_whose_clock_is_set_back_waits_so_much_longer(
     """
     active = pair.active()
     standby = pair.other(active)
-    usual = _usual_silence(pair, active, standby)
+    usual = silence(pair.config(active), standby)
     between_s = (PCAP_READ_TIMEOUT_S + usual.minimum_s) / 2
     adverts = Match(protocol=HEARTBEAT, from_ports=(pair.port(active), pair.port(standby)))
     with quiet(pair.lab.directory), pair.lab.wire.frames(adverts) as heard:
@@ -158,13 +157,6 @@ def test_a_standby_whose_clock_is_set_back_waits_so_much_longer(
     assert silence_s > usual.minimum_s + STEP_BACK_S - _DRIFT_S, (
         f"a silence of {silence_s:.2f} s, of {usual} as usual, is not longer by {STEP_BACK_S} s"
     )
-
-
-def _usual_silence(pair: Pair, active: str, standby: str) -> Budget:
-    """Return how long the pair is silent in a takeover, by its configuration."""
-    own = timers(pair.config(active), standby)
-    assert isinstance(own, UcarpTimers)
-    return Ucarp(own.advbase, own.advskew, own.deadratio).last_advert_to_takeover()
 
 
 def _last_and_first(heard: Frames, standby: str) -> tuple[int, int]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from checks.failover.interruptions import INTERRUPTION_S
 from evidence.events.takeover import TunnelCarried, TunnelWatched
 from evidence.moment import NS
 from evidence.secret import Secrets, in_profile
@@ -78,6 +80,16 @@ def echoes(text: str, offset: ClockOffset) -> Iterator[Echo]:
         at_ns = offset.on_host(int(match["s"]) * NS + int(match["us"]) * 1000)
         took_ns = round(float(match["took_ms"]) * 1_000_000)
         yield Echo(at_ns, at_ns - took_ns, offset.uncertainty_ns)
+
+
+def silences(found: Sequence[Echo], since_ns: int) -> dict[Echo, int]:
+    """Return how long (ns) no echo came before the first one, and before each after a long silence.
+
+    since_ns: from when on (wire) they are looked at.
+    """
+    befores_ns = [since_ns, *(one.at_ns for one in found)]
+    silent_ns = {one: one.at_ns - before for one, before in zip(found, befores_ns, strict=False)}
+    return {one: ns for one, ns in silent_ns.items() if one is found[0] or ns > INTERRUPTION_S * NS}
 
 
 class Outside:
@@ -159,15 +171,28 @@ class Outside:
         with suppress(DeadlinePassed):
             until(are_back, BACK_S, "the clients' packets to pass again", every=1.0)
         for one, echo in first.items():
-            self._record(echo, one)
+            self._record(echo, one, silent_ns=silences([echo], since_ns)[echo])
         return {one: one in first for one in wanted}
 
-    def see_whether_they_stay(self, clients: Iterable[RoamingClient], since_ns: int) -> None:
-        """Watch a while longer, then record the last echo of each client that there is by then."""
+    def see_whether_they_stay(self, back: Mapping[RoamingClient, bool], since_ns: int) -> None:
+        """Watch a while longer, then record each interruption's end, and the last echo until then.
+
+        back: for each client whether its first echo of what was sent after `since_ns` (wire) is
+        recorded already.
+        """
         pause(STAYS_S)
-        for one in clients:
-            for echo in self._echoes(one, since_ns)[-1:]:
-                self._record(echo, one)
+        for one, known in back.items():
+            looked_ns = time.time_ns()
+            found = self._echoes(one, since_ns)
+            ends = silences(found, since_ns)
+            for first in found[:1] if known else ():
+                del ends[first]
+            for echo in found[:-1]:
+                if echo in ends:
+                    self._record(echo, one, silent_ns=ends[echo])
+            for last in found[-1:]:  # what came while they were read was seen, too
+                looked_ns = max(looked_ns, last.at_ns)
+                self._record(last, one, silent_ns=ends.get(last), looked_until_ns=looked_ns)
 
     def _echoes(self, one: RoamingClient, since_ns: int = 0) -> list[Echo]:
         """Return the latest echoes to a client of what was surely sent after `since_ns` (wire)."""
@@ -183,7 +208,14 @@ class Outside:
         self._clients.disconnect(self._known)
         self._known.clear()
 
-    def _record(self, echo: Echo, one: RoamingClient) -> None:
+    def _record(
+        self,
+        echo: Echo,
+        one: RoamingClient,
+        *,
+        silent_ns: int | None = None,
+        looked_until_ns: int | None = None,
+    ) -> None:
         self._pair.history.record(
             TunnelCarried(
                 source=one.name,
@@ -192,6 +224,8 @@ class Outside:
                 client=OUTSIDE,
                 protocol=one.protocol,
                 sent_ns=echo.sent_ns,
+                silent_ns=silent_ns,
+                looked_until_ns=looked_until_ns,
             )
         )
 

@@ -70,6 +70,7 @@ class PlayedNode:
         self.power.set()
         self.counter = 1000
         self.log: list[str] = []
+        self.changes: list[str] = []  # when its service began or ended (ns), and what it held then
         self.serial, self.staged = 5, 0  # of its own databases, of what the other sent it
         self._heard = time.monotonic()
         self._advertised = self._garp = 0.0
@@ -184,6 +185,7 @@ class PlayedLab:
             "FailoverSync": lambda _: self._sync(node),
             "service openvpnas stop": lambda _: self._switch(node, on=False),
             "service openvpnas start": lambda _: self._switch(node, on=True),
+            "cat /run/address-changes": lambda _: "\n".join(node.changes),
             "after-stop": lambda _: f"100.00\n{self._addresses(node)}\n100.25\n",
             "ConfigQuery": json.dumps(config),
             "tls-crypt.key": TLS_CRYPT_KEY,
@@ -200,6 +202,8 @@ class PlayedLab:
 
     def _switch(self, node: PlayedNode, *, on: bool) -> str:
         (node.power.set if on else node.power.clear)()
+        node.changes.append(f"{time.time_ns()} {self._addresses(node)}")
+        time.sleep(0.01)  # the rest of the service
         return ""
 
     def _sync(self, sender: PlayedNode) -> str:

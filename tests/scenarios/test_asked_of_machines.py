@@ -8,7 +8,7 @@ import time
 import pytest
 
 from evidence.events.setup import ValidateShown
-from evidence.events.takeover import LogLine
+from evidence.events.takeover import AddressesHeld, LogLine
 from evidence.moment import NS
 from lab.clock import ClockOffset
 from lab.errors import LabError
@@ -111,3 +111,16 @@ def test_log_in_checks_are_counted_for_one_client_since_a_moment(stage: Stage) -
     since = 10**18
     assert tunnels.verify_calls(stage.pair, "secondary", robot, since) == [""]
     assert tunnels.verify_calls(stage.pair, "secondary", alice, since) == ["alice"]
+
+
+def test_a_node_that_watches_its_addresses_ceases_to_whatever_happens_meanwhile(
+    stage: Stage,
+) -> None:
+    primary = stage.lab.machines["primary"]
+    with pytest.raises(KeyboardInterrupt), observe.address_changes(stage.pair, "primary"):
+        raise KeyboardInterrupt
+    started, ended = primary.asked[-2:]
+    assert "ip -4 monitor address" in started
+    assert "kill -- " in ended
+    assert "rm -f /run/address-changes" in ended
+    assert not stage.recorded(AddressesHeld)

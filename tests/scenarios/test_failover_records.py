@@ -254,10 +254,40 @@ def test_the_last_packet_of_a_client_is_recorded_at_the_end_of_the_watch(
     roaming.printed = [echo(9_040.5)]
     outside = tunnels.Outside(pair)
     outside.wait_until_back([ROBOT], 9_001 * NS)
-    roaming.printed += [echo(9_041.0), echo(9_045.5)]
-    outside.see_whether_they_stay([ROBOT], 9_001 * NS)
+    roaming.printed += [echo(9_041.0 + 0.5 * number) for number in range(10)]
+    looked_ns = time.time_ns()
+    outside.see_whether_they_stay({ROBOT: True}, 9_001 * NS)
     first, last = recorded(pair, TunnelCarried)
     assert round((last.at_ns - first.at_ns) / NS, 1) == 5.0
+    assert round((first.silent_ns or 0) / NS, 1) == 39.5
+    assert (first.looked_until_ns, last.silent_ns) == (None, None)
+    assert looked_ns <= (last.looked_until_ns or 0) <= time.time_ns()
+
+
+def test_the_first_packet_after_each_interruption_is_recorded(pair: Any, roaming: Any) -> None:
+    roaming.printed = [echo(9_040.5), echo(9_041.0)]
+    outside = tunnels.Outside(pair)
+    outside.wait_until_back([ROBOT], 9_001 * NS)
+    roaming.printed += [echo(9_043.0), echo(9_060.0), echo(9_060.5), echo(9_063.0)]
+    outside.see_whether_they_stay({ROBOT: True}, 9_001 * NS)
+    seen = [
+        (round(one.at_ns / NS, 1), round((one.silent_ns or 0) / NS, 1), bool(one.looked_until_ns))
+        for one in recorded(pair, TunnelCarried)
+    ]
+    assert seen == [(9_040.5, 39.5, False), (9_060.0, 17.0, False), (9_063.0, 2.5, True)]
+
+
+def test_a_client_that_comes_back_after_all_is_recorded_from_its_first_packet_on(
+    pair: Any, roaming: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnels, "BACK_S", 0.05)
+    outside = tunnels.Outside(pair)
+    back = outside.wait_until_back([ROBOT], 9_001 * NS)
+    roaming.printed = [echo(9_105.0), echo(9_105.5)]
+    outside.see_whether_they_stay(back, 9_001 * NS)
+    first, last = recorded(pair, TunnelCarried)
+    assert round((first.silent_ns or 0) / NS) == 104
+    assert last.looked_until_ns
 
 
 def test_a_client_that_does_not_come_back_leaves_nothing_that_looks_like_it(
@@ -267,7 +297,7 @@ def test_a_client_that_does_not_come_back_leaves_nothing_that_looks_like_it(
     roaming.printed = [echo(9_000.9), echo(9_001.05)]
     outside = tunnels.Outside(pair)
     assert outside.wait_until_back([ROBOT], 9_001 * NS) == {ROBOT: False}
-    outside.see_whether_they_stay([ROBOT], 9_001 * NS)
+    outside.see_whether_they_stay({ROBOT: False}, 9_001 * NS)
     assert not recorded(pair, TunnelCarried)
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from checks.engine.requirements import catalogue
 from checks.engine.seal import sealed
 from checks.engine.series import Series, SeriesVerdict
 from checks.engine.verdict import Status, Verdict, unknown
 from checks.engine.verdicts import read_verdicts
-from scenarios.repetitions import fail_the_run, in_words
+from scenarios.failover.test_returning import FULL_FAILBACKS
+from scenarios.repetitions import FULL_TIMES, fail_the_run, in_words
 from tests.checks.engine.verdicts import BAD, GOOD
 from tests.scenarios.pretended import pretend
 
@@ -34,10 +36,17 @@ def test_a_sign_off_run_has_20_of_each_fault(tmp_path: Path) -> None:
     ]
 
 
+def test_a_sign_off_run_has_as_many_as_requirements_ask_for() -> None:
+    asked = {one.id: one.repetitions for one in catalogue() if one.repetitions > 1}
+    of = dict.fromkeys(("FO-24", "FO-25", "FO-26"), FULL_TIMES) | {"FO-30": FULL_FAILBACKS}
+    assert asked == of
+
+
 def test_a_run_of_all_repetitions_passes_and_says_how_many_there_were(tmp_path: Path) -> None:
     run = pretend(tmp_path, *ALONE, POWER_OFF)
     assert run.status == 0, run.said
     assert "test_a_power_failure_makes_the_standby_active: 3 of 3 repetitions" in run.said
+    assert "3 of 3 repetitions; the requirement asks for 20" in run.said
     assert "never judged" not in run.said
     assert f"evidence sealed: {sealed(run.evidence)}" in run.said
     assert f"report: {run.evidence / 'report.html'}" in run.said

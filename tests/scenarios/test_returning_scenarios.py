@@ -69,13 +69,19 @@ def test_a_node_that_is_master_in_its_reboot_loop_goes_on_to_be_rebooted(
         machine=lambda _node: machine,
         history=SimpleNamespace(record=lambda event: told.append(event.kind)),
         wait_for_role=lambda node: told.append(f"{node} is back"),
+        other=lambda _node: "secondary",
+        config=lambda _node: {"failover.engine": "ucarp", "ucarp.extra_parms": ""},
     )
     monkeypatch.setattr(test_returning, "provoke", lambda *_: "primary")
+    monkeypatch.setattr(test_returning, "pause", lambda s: told.append(f"up for {s} s"))
+    addresses = SimpleNamespace(addresses=lambda _pair, node: told.append(f"{node}'s addresses"))
+    monkeypatch.setattr(test_returning, "observe", addresses)
     test_returning.test_a_node_that_reboots_over_and_over_moves_nothing(
         pair,
         None,
         told.append,  # type: ignore[arg-type]
     )
-    again = ["reboot", "primary is back"] * (CYCLES - 1)
-    begin, end = ["reboot.loop.began", "on", "primary is back"], ["reboot.loop.ended", "FO-29"]
+    up = ["primary is back", "node.returned", "up for 6.0 s", "primary's addresses"]
+    again = ["reboot", *up] * (CYCLES - 1)
+    begin, end = ["reboot.loop.began", "on", *up], ["reboot.loop.ended", "FO-29"]
     assert told == [*begin, *again, *end]

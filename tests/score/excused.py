@@ -60,7 +60,6 @@ EXCUSES = (
     Excuse("FO-21", "another machine", ANY, "either node may print it"),
     Excuse("FO-36", "inverted", ("user_name_sent",), "a matter of FO-38"),
     Excuse("FO-38", "inverted", ("password_spent",), "it has no password"),
-    Excuse("FO-38", "a number beyond", ("verify_calls",), "calls without a user name are allowed"),
     Excuse("FO-37", "a number beyond", ("lifetime-over",), "it is over at any age beyond it"),
     Excuse("FO-42 FO-48", "a number beyond", ("preflight.observed",), "one of several probes"),
     Excuse("MN-05", "inverted", ANY, "options that are no numbers and ranges are MN-04's"),

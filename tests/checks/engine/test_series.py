@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from checks.cli import main
+from checks.engine import series
 from checks.engine.integrity import integrity
 from checks.engine.judging import begun_again, judge_again
+from checks.engine.requirements import Catalogue, catalogue
 from checks.engine.seal import seal
 from checks.engine.series import judge_series
 from checks.engine.verdict import Status, Verdict, unknown
@@ -55,6 +57,19 @@ def test_a_series_of_which_all_repetitions_pass_passes(tmp_path: Path) -> None:
     assert verdict.reasons == ("3 of 3 repetitions", "the controller is good")
     assert (verdict.owed, verdict.discharged) == (3, 3)
     assert set(verdict.digests) == {f"history.jsonl:{line}" for line in (3, 7, 11)}
+
+
+@pytest.mark.parametrize(("asked", "said"), [(20, "; the requirement asks for 20"), (3, "")])
+def test_a_series_with_fewer_than_the_requirement_asks_for_passes_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, said: str
+) -> None:
+    wanted = catalogue().get(SAID).model_copy(update={"repetitions": asked})
+    monkeypatch.setattr(series, "catalogue", lambda: Catalogue({SAID: wanted}))
+    for number in (1, 2, 3):
+        repetition(tmp_path, number)
+    verdict = combined(tmp_path)
+    assert verdict.status is Status.PASS
+    assert verdict.reasons[0] == f"3 of 3 repetitions{said}"
 
 
 def test_what_was_begun_again_is_counted_over_the_series(tmp_path: Path) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.checks.failover.crashes import busy
+import pytest
+
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import (
     MAC,
     VIRTUAL_IP,
+    Run,
+    passes,
     rejects,
     takeover,
     unsure,
 )
+from tests.checks.failover.test_keepalived import failed_back
+from tests.checks.protocols import encoder
 
 
 def test_dropped_announcements_are_rejected(tmp_path: Path) -> None:
@@ -55,3 +61,40 @@ def test_a_takeover_watched_for_less_than_the_second_announcement_takes_says_not
     run.event(14.9, "fault.watched", "scenario", node="primary")
     run.event(14, "neighbour.seen", "client", address=VIRTUAL_IP, mac=MAC["secondary"])
     unsure(run.judge("FO-26"), "watched for only 1.7 s")
+
+
+def announced_at(directory: Path, *after: float, fault: str = "power-off") -> Run:
+    """Let the new holder announce itself so many seconds after its first advertisement, only."""
+    run = takeover(directory, fault=fault)
+    run.frames = [one for one in run.frames if one[2][12:14] != b"\x08\x06"]
+    for offset in after:
+        run.frame(13.2 + offset, "secondary/wire0", encoder.gratuitous(MAC["secondary"]))
+    return run
+
+
+@pytest.mark.parametrize("apart", [0.005, 1.4])
+def test_a_second_announcement_right_after_the_first_is_rejected(
+    tmp_path: Path, apart: float
+) -> None:
+    verdict = announced_at(tmp_path, 0, apart).judge("FO-26")
+    rejects(verdict, "1 gratuitous ARP(s) in 3 s, 1.5 s or more apart, not 2")
+
+
+def test_one_more_announcement_between_the_two_is_one_for_a_worse_master(tmp_path: Path) -> None:
+    passes(announced_at(tmp_path, 0, 0.7, 2.0).judge("FO-26"))
+
+
+def test_a_first_announcement_that_a_busy_host_delays_does_not_bring_the_second_too_soon(
+    tmp_path: Path,
+) -> None:
+    run = announced_at(tmp_path, 0, 1.3)
+    rejects(busy(run, "secondary", 13.3, 14.0).judge("FO-26"), "1 gratuitous ARP(s) in 3 s")
+    is_late(run, "FO-26", "wire", 12.6, 13.2)
+
+
+def test_keepalived_announces_itself_many_times_at_once(tmp_path: Path) -> None:
+    run = failed_back(tmp_path).changed("fault.injected", fault="power-off")
+    run.event(15, "neighbour.seen", "client", address=VIRTUAL_IP, mac=MAC["primary"])
+    for offset in (0, 0.001, 0.002, 5):
+        run.frame(10.73 + offset, "primary/wire0", encoder.gratuitous(MAC["primary"]))
+    passes(run.judge("FO-26"))

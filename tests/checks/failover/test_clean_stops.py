@@ -8,14 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from checks.engine.verdict import Status
-from tests.checks.failover.crashes import is_late
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import (
     ADDRESS,
-    NS,
     VIRTUAL_IP,
+    Run,
     passes,
     rejects,
-    stamp,
     stopped,
     takeover,
     unsure,
@@ -33,17 +32,61 @@ def test_a_stopped_node_that_keeps_the_virtual_ip_is_rejected(tmp_path: Path) ->
     rejects(run.judge("FO-27"), "still holds the virtual IP")
 
 
-def test_a_stop_that_ends_too_late_is_rejected_unless_the_host_kept_it_from_ending(
+def ends_late(directory: Path, *readings: tuple[float, bool]) -> Run:
+    """Let the stop end 2.5 s after the takeover, and read the node's addresses meanwhile.
+
+    With the virtual IP among them or not; right after its end without it.
+    """
+    run = stopped(directory).without("service.stopped").without("addresses.held")
+    run.event(15.7, "service.stopped", "primary")
+    for at, held in (*readings, (15.8, False)):
+        addresses = [ADDRESS["primary"], *([VIRTUAL_IP] if held else [])]
+        run.event(at, "addresses.held", "primary", held=addresses)
+    return run
+
+
+@pytest.mark.parametrize("gone", [10.6, 14.1])
+def test_a_stop_that_frees_the_virtual_ip_and_ends_its_services_afterwards_passes(
+    tmp_path: Path, gone: float
+) -> None:
+    passes(ends_late(tmp_path, (10.5, True), (gone, False)).judge("FO-27"))
+
+
+def test_a_stop_of_which_only_its_late_end_is_known_shows_nothing(tmp_path: Path) -> None:
+    run = ends_late(tmp_path)
+    verdict = run.judge("FO-27")
+    unsure(verdict, "its virtual IP was seen to be gone 2.6 s after secondary took over")
+    assert not verdict.late
+    is_late(run, "FO-27", "primary", 13.4, 15.7)
+
+
+def test_a_stopped_node_that_holds_the_virtual_ip_while_it_stops_is_rejected(
     tmp_path: Path,
 ) -> None:
-    run = stopped(tmp_path).without("service.stopped")
-    run.event(15.7, "service.stopped", "primary")
-    run.event(15.8, "addresses.held", "primary", held=[ADDRESS["primary"]])
-    rejects(run.judge("FO-27"), "primary was still stopping 2.5 s after secondary took over")
-    run.event(15.7, "host.late", "host", of="primary", from_ns=stamp(13.4), kept_ns=2 * NS)
-    verdict = run.judge("FO-27")
-    unsure(verdict, "still stopping", "`primary` was kept from running for 2.0 s, and it was 1.5 s")
-    assert verdict.late
+    run = ends_late(tmp_path, (14.5, True), (15.0, False))
+    why = "primary still holds the virtual IP 1.3 s after secondary took over"
+    rejects(run.judge("FO-27"), why)
+    is_late(run, "FO-27", "primary", 13.3, 14.4)
+
+
+def test_a_virtual_ip_that_comes_back_while_the_node_stops_is_rejected(tmp_path: Path) -> None:
+    run = ends_late(tmp_path, (10.6, False), (14.9, True), (15.0, False))
+    rejects(run.judge("FO-27"), "primary still holds the virtual IP 1.7 s after")
+
+
+def test_a_virtual_ip_that_comes_back_and_goes_nobody_saw_when_shows_nothing(
+    tmp_path: Path,
+) -> None:
+    run = ends_late(tmp_path, (10.6, False), (12.0, True))
+    unsure(run.judge("FO-27"), "seen to be gone 2.6 s after secondary took over")
+
+
+def test_addresses_that_nobody_read_after_the_stop_do_not_show_that_it_is_gone_for_good(
+    tmp_path: Path,
+) -> None:
+    run = ends_late(tmp_path, (10.6, False))
+    run.events = [one for one in run.events if one[0] != 15.8]
+    unsure(run.judge("FO-27"), "the virtual IP is gone within 1 s, for good")
 
 
 def test_a_stopped_node_that_is_looked_at_too_late_shows_nothing(tmp_path: Path) -> None:
@@ -93,10 +136,7 @@ def test_the_last_advertisement_is_late_on_the_wire_and_the_stop_has_ended_meanw
 
 
 def test_a_stop_whose_end_a_busy_host_lets_be_seen_late_says_nothing(tmp_path: Path) -> None:
-    run = stopped(tmp_path).without("service.stopped")
-    run.event(15.7, "service.stopped", "primary")
-    run.event(15.8, "addresses.held", "primary", held=[ADDRESS["primary"]])
-    is_late(run, "FO-27", "scenario", 13.2, 15.7)
+    is_late(ends_late(tmp_path), "FO-27", "scenario", 13.2, 15.7)
 
 
 def test_an_advertisement_that_a_busy_wire_reads_after_the_stop_says_nothing(
@@ -118,3 +158,14 @@ def test_a_stopped_node_that_a_busy_host_lets_look_late_is_looked_at_again(
     verdict = run.judge("FO-27")
     assert (verdict.status, verdict.late) == (before, False), verdict.text
     is_late(run, "FO-27", "primary", 10.9, 12.4)
+
+
+def test_a_stop_that_leaves_the_heartbeat_running_for_long_is_rejected(tmp_path: Path) -> None:
+    run = stopped(tmp_path).without("service.stopped").without("addresses.held")
+    run.mapped(lambda at, _, raw: [(at + 9 if at > 12 else at, raw)])
+    run.beats("primary", 11.0, 19.1, counter=1011)
+    run.event(19.3, "service.stopped", "primary")
+    run.event(19.35, "addresses.held", "primary", held=[ADDRESS["primary"]])
+    rejects(run.judge("FO-27"), "it advertised on for 8.7 s, limit 5 s")
+    rejects(busy(run, "secondary", 10.3, 19.0).judge("FO-27"), "it advertised on for 8.7 s")
+    is_late(run, "FO-27", "primary", 10.3, 19.0)

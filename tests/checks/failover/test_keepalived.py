@@ -11,6 +11,7 @@ from checks.engine import registry
 from evidence.capture import Frame
 from evidence.scenario import Evidence
 from tests.captures import capture
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import (
     ADDRESS,
     EPOCH,
@@ -220,3 +221,30 @@ def test_a_peer_that_waits_for_longer_than_its_skew_after_a_goodbye_is_rejected(
     tmp_path: Path,
 ) -> None:
     rejects(failed_back(tmp_path, taken=11.4).judge("FO-30"), "skew after priority 0")
+
+
+def late_after_goodbye(directory: Path, by: float = 0.8) -> Run:
+    """Let the primary take over so much later than its skew, after the secondary's clean stop."""
+    return keepalived(directory).mapped(lambda at, _, raw: [(at + by if at > 151 else at, raw)])
+
+
+def test_a_takeover_after_a_goodbye_that_a_busy_host_delays_says_nothing(tmp_path: Path) -> None:
+    rejects(late_after_goodbye(tmp_path).judge("FO-47"), "took 1.210 s", "skew after priority 0")
+    is_late(late_after_goodbye(tmp_path), "FO-47", "primary", 151.1, 151.9)
+
+
+def test_a_failback_after_a_goodbye_that_a_busy_host_delays_says_nothing(tmp_path: Path) -> None:
+    is_late(failed_back(tmp_path, taken=11.4), "FO-30", "primary", 10.7, 11.4)
+
+
+def test_a_host_that_was_busy_before_the_skew_was_over_explains_nothing(tmp_path: Path) -> None:
+    run = busy(failed_back(tmp_path, taken=11.4), "primary", 10.0, 10.6)
+    rejects(run.judge("FO-30"), "skew after priority 0")
+
+
+def test_a_takeover_without_a_goodbye_is_due_after_three_intervals_as_after_a_crash(
+    tmp_path: Path,
+) -> None:
+    run = failed_back(tmp_path, taken=13.7)
+    run.frames = [frame for frame in run.frames if frame[0] != 10.31]
+    rejects(busy(run, "primary", 10.6, 13.3).judge("FO-30"), "took 3.700 s")

@@ -130,6 +130,10 @@ def loop(directory: Path, cycles: int = 8) -> Run:
     run = Run(directory, 100)
     run.beats("secondary", 0.2, 100)
     run.event(5, "reboot.loop.began", "scenario", node="primary")
+    for cycle in range(8):
+        up = 12 + 10 * cycle
+        run.event(up, "node.returned", "scenario", node="primary")
+        run.event(up + 6, "addresses.held", "primary", held=[ADDRESS["primary"]])
     run.event(95, "reboot.loop.ended", "scenario", node="primary", cycles=cycles)
     return run
 
@@ -164,6 +168,44 @@ def test_a_heartbeat_that_pauses_in_a_reboot_loop_is_rejected(tmp_path: Path) ->
 
 def test_fewer_than_eight_cycles_say_nothing(tmp_path: Path) -> None:
     unsure(loop(tmp_path, cycles=3).judge("FO-29"), "8 are needed")
+
+
+NOT_UP = "was not seen to be up 5.0 s after its return"
+
+
+def test_a_node_that_is_reset_before_it_could_take_the_role_shows_nothing(tmp_path: Path) -> None:
+    run = loop(tmp_path)
+    run.events = [(at - 3 if at == 48 else at, *rest) for at, *rest in run.events]
+    unsure(run.judge("FO-29"), f"primary {NOT_UP}")
+
+
+def test_a_node_whose_last_cycle_ends_before_it_could_take_the_role_shows_nothing(
+    tmp_path: Path,
+) -> None:
+    run = loop(tmp_path).without("reboot.loop.ended")
+    run.event(86, "reboot.loop.ended", "scenario", node="primary", cycles=8)
+    unsure(run.judge("FO-29"), f"primary {NOT_UP}")
+
+
+def test_a_reading_after_the_next_return_shows_nothing_about_the_one_before(tmp_path: Path) -> None:
+    run = loop(tmp_path)
+    run.events = [one for one in run.events if one[0] != 48]
+    unsure(run.judge("FO-29"), f"primary {NOT_UP}")
+
+
+def test_a_reboot_loop_of_which_no_return_was_recorded_shows_nothing(tmp_path: Path) -> None:
+    unsure(loop(tmp_path).without("node.returned").judge("FO-29"), "0 returns of primary")
+
+
+def test_what_the_other_node_does_in_a_reboot_loop_is_no_return(tmp_path: Path) -> None:
+    run = loop(tmp_path).changed("node.returned", node="secondary")
+    unsure(run.judge("FO-29"), "0 returns of primary")
+
+
+def test_a_node_that_holds_the_virtual_ip_in_its_reboot_loop_is_rejected(tmp_path: Path) -> None:
+    run = loop(tmp_path)
+    run.event(49, "addresses.held", "primary", held=[ADDRESS["primary"], VIRTUAL_IP])
+    rejects(run.judge("FO-29"), "primary has it among its addresses while secondary is the active")
 
 
 def failback(directory: Path, silence: float = 3.2) -> Run:

@@ -231,3 +231,73 @@ def test_a_last_advertisement_that_a_busy_wire_reads_late_makes_no_takeover_too_
     run.mapped(lambda at, _, raw: [(11.4 if at == 10.0 else at, raw)])
     rejects(busy(run, "secondary", 9.9, 11.4).judge("FO-24"), "sooner than configured")
     is_late(run, "FO-24", "wire", 9.9, 11.4)
+
+
+def repaired(directory: Path, back: float, fault: str = "kill-ucarp") -> Run:
+    """Kill ucarp on the primary at 10.3 s; its service starts it again, and it is the master."""
+    run = takeover(directory, fault=fault)
+    run.frames = [frame for frame in run.frames if frame[1] == "primary/wire0"]
+    run.beats("primary", back, 40, counter=5000)
+    return run
+
+
+def test_a_node_that_repairs_itself_before_the_standby_must_act_leaves_nothing_to_take_over(
+    tmp_path: Path,
+) -> None:
+    why = "primary advertised again 4.5 s after its last advertisement, before secondary had to act"
+    unsure(repaired(tmp_path, back=14.5).judge("FO-24"), why)
+
+
+def test_a_node_that_repairs_itself_after_the_standby_had_to_act_is_rejected(
+    tmp_path: Path,
+) -> None:
+    rejects(repaired(tmp_path, back=15.5).judge("FO-24"), "secondary did not take over in")
+
+
+def test_a_stopped_node_that_advertises_again_has_handed_nothing_over(tmp_path: Path) -> None:
+    run = repaired(tmp_path, back=14.5, fault="service-stop")
+    rejects(run.judge("FO-27"), "secondary did not take over in")
+
+
+def crashes_late(directory: Path, fault: str = "guest-crash") -> Run:
+    """Let a node crash 2 s later than it was to, and all that follows come so much later."""
+    run = takeover(directory, fault=fault)
+    run.mapped(lambda at, _, raw: [(at + 2 if at > 12 else at, raw)])
+    run.beats("primary", 11.0, 12.1, counter=1011)
+    run.events = [
+        (20.5 if one[1] == "service.probed" and 12 < one[0] < 30 else one[0], *one[1:])
+        for one in run.events
+    ]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("requirement", "why"),
+    [
+        ("FO-24", "fault to the peer's first advertisement took 4.900 s"),
+        ("FO-25", "answering on the virtual IP took 10.200 s"),
+    ],
+)
+def test_a_node_that_a_busy_host_keeps_from_crashing_crashes_later_than_is_assumed(
+    tmp_path: Path, requirement: str, why: str
+) -> None:
+    nodes = {name: node(name, **{**UCARP, "deadratio": 2}) for name in ADDRESS}
+    run = crashes_late(tmp_path).changed("pair.configured", nodes=nodes)
+    rejects(run.judge(requirement), why)
+    is_late(run, requirement, "primary", 10.4, 12.2)
+
+
+@pytest.mark.parametrize("requirement", ["FO-24", "FO-25"])
+def test_a_node_whose_power_was_cut_while_it_was_kept_from_running_is_off_all_the_same(
+    tmp_path: Path, requirement: str
+) -> None:
+    nodes = {name: node(name, **{**UCARP, "deadratio": 2}) for name in ADDRESS}
+    run = crashes_late(tmp_path, "power-off").changed("pair.configured", nodes=nodes)
+    rejects(busy(run, "primary", 10.4, 12.2).judge(requirement))
+
+
+def test_a_node_that_has_crashed_is_kept_from_nothing(tmp_path: Path) -> None:
+    nodes = {name: node(name, **{**UCARP, "deadratio": 2}) for name in ADDRESS}
+    run = crashes_late(tmp_path).changed("pair.configured", nodes=nodes)
+    rejects(busy(run, "primary", 13.2, 15.2).judge("FO-24"), "took 4.900 s")
+    rejects(busy(run, "secondary", 11.0, 12.9).judge("FO-24"), "took 4.900 s")

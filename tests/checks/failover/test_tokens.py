@@ -32,7 +32,7 @@ def resumed(directory: Path, source: str = "secondary") -> Run:
     )  # fmt: skip
     run.event(
         80, "session.resumed", source, client="bob_AUTOLOGIN", method="certificate",
-        connected=True, verify_calls=0, password_spent=True, user_name_sent=False,
+        connected=True, verify_calls=1, password_spent=True, user_name_sent=False,
     )  # fmt: skip
     return tried(run, source=source)
 
@@ -295,3 +295,11 @@ def test_what_a_client_asked_for_is_counted_before_it_is_back(
         (15, *event[1:]) if event[1] == "session.resumed" else event for event in run.events
     ]
     rejects(run.judge(requirement), reason)
+
+
+def test_a_log_that_holds_no_check_of_an_auto_login_does_not_show_what_it_sent(
+    tmp_path: Path,
+) -> None:
+    run = resumed(tmp_path).changed("session.resumed", verify_calls=0)
+    unsure(run.judge("FO-38"), "no verify call of bob_AUTOLOGIN on secondary was logged")
+    passes(run.judge("FO-36"))

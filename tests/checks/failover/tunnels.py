@@ -9,6 +9,7 @@ from tests.checks.failover.recording import (
     CLIENT,
     CLIENT_MAC,
     MAC,
+    NS,
     VIRTUAL_IP,
     Run,
     stamp,
@@ -24,23 +25,39 @@ def tunnels(
     client: str = "outside",
     fault: str = "power-off",
 ) -> Run:
-    """Watch one client for each of `backs`, the second of its first packet after the takeover."""
+    """Watch one client for each of `backs`, the second of its first packet after the takeover.
+
+    Each is looked at for 5 s after that.
+    """
     run = takeover(directory, fault=fault).without("fault.watched")
     run.seconds = 400
     run.beats("secondary", 40.2, 400, counter=2000)
     for number, back in enumerate(backs):
         run.event(5, "tunnel.watched", f"client-{number}", client=client, protocol=protocol)
         if back is not None:
+            told = {"client": client, "protocol": protocol}
+            carried(run, back, f"client-{number}", silent=max(0.5, back - 10.3), **told)
+            carried(run, back + 5, f"client-{number}", looked=back + 5.4, **told)
             for at in (back, back + 5):
-                carried(run, at, f"client-{number}", client=client, protocol=protocol)
                 served(run, at - 0.001, "secondary")
     return run
 
 
 def carried(
-    run: Run, at: float, who: str = "client-0", uncertainty: float = 0, **data: object
+    run: Run,
+    at: float,
+    who: str = "client-0",
+    uncertainty: float = 0,
+    *,
+    silent: float | None = None,
+    looked: float | None = None,
+    **data: object,
 ) -> None:
-    fields = {"client": "outside", "protocol": "udp", "sent_ns": stamp(at - 0.002), **data}
+    """Let a packet come back to a client: after a silence of so many s, or looked at until then."""
+    fields: dict[str, object] = {"client": "outside", "protocol": "udp"}
+    fields |= {"sent_ns": stamp(at - 0.002), **data}
+    fields |= {} if silent is None else {"silent_ns": round(silent * NS)}
+    fields |= {} if looked is None else {"looked_until_ns": stamp(looked)}
     run.event(at, "tunnel.carried", who, uncertainty, **fields)
 
 
@@ -52,10 +69,25 @@ def served(run: Run, at: float, node: str) -> None:
     run.frame(at, f"{node}/wire0", macs + b"\x08\x00" + packet)
 
 
-def interrupted_again(directory: Path, *lines: float) -> Run:
-    """Let a client be back after 9.7 s, drop out again, and be seen at these seconds."""
-    run = tunnels(directory, 20)
+def interrupted_again(directory: Path, *lines: float, silent: float = 2.5) -> Run:
+    """Let a client be back after 9.7 s, and be interrupted once more before each of these seconds.
+
+    It is looked at until 5.4 s after the last of them.
+    """
+    run = tunnels(directory, 20).without("tunnel.carried")
+    carried(run, 20, silent=9.7)
     for at in lines:
-        carried(run, at)
+        carried(run, at, silent=silent)
+    end = max((20.0, *lines)) + 5
+    carried(run, end, looked=end + 0.4)
+    for at in (*lines, end):
         served(run, at - 0.001, "secondary")
+    return run
+
+
+def as_once(run: Run) -> Run:
+    """Leave out what older runs do not tell: how long a silence was, until when they looked."""
+    for event in run.events:
+        for name in ("silent_ns", "looked_until_ns"):
+            event[3].pop(name, None)
     return run
