@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover.after_takeover import of_new_holder, served_by_the_old_alone
@@ -94,8 +95,13 @@ def _resumed(
             if not last.connected and seconds < BACK_S:
                 why = f"{client} was not connected {seconds:.1f} s after {takeover}"
                 one.doubt(f"{why}, and was not watched for longer", last.place)
+            elif not last.connected:
+                why, span = f"{client} was not connected again", (takeover.taken.at_ns, last.at_ns)
+                whose = {late.of for late in recorded.lateness} - {takeover.victim.name}
+                excess_s = max(seconds - BACK_S, 1 / NS)
+                missed(one, why, excess_s, span, whose, recorded.lateness, last.place)
             else:
-                one.settle(last.connected, f"{client} was not connected again", last.place)
+                one.met(last.place)
             yield from ((one, event) for event in events)
 
 

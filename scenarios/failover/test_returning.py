@@ -9,6 +9,7 @@ import pytest
 from checks.failover.returning import CYCLES, WATCH_S
 from evidence.events.takeover import NodeReturned, RebootLoopBegan, RebootLoopEnded
 from lab.probe import Probe
+from lab.quiet import busy
 from lab.wait import pause
 from scenarios.failover import faults, observe
 from scenarios.failover.pair import Pair, silence
@@ -50,8 +51,9 @@ def test_a_node_that_reboots_over_and_over_moves_nothing(
     boot(pair, victim)
     _see_up(pair, victim, could_s)
     for _ in range(CYCLES - 1):
-        pair.machine(victim).reboot()
-        pair.machine(victim).wait_until_up()
+        with busy(pair.lab.directory):
+            pair.machine(victim).reboot()
+            pair.machine(victim).wait_until_up()
         pair.wait_for_role(victim)
         _see_up(pair, victim, could_s)
     pair.history.record(RebootLoopEnded(source="scenario", node=victim, cycles=CYCLES))

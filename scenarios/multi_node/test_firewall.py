@@ -19,6 +19,7 @@ from evidence.events.multi_node import Transport
 from evidence.history import History
 from lab.lab import Lab
 from lab.machine import Machine
+from lab.quiet import busy
 from lab.threads import side_by_side
 from provision import multi_node as guide
 from provision.multi_node import firewall
@@ -120,8 +121,9 @@ def show(history: History, site: Deployment, nodes: list[Machine], phase: Phase)
 def reboot(node: Machine) -> None:
     """Shut a node down and start it, as its own `reboot` does."""
     node.shut_down()
-    node.power_on()
-    node.wait_until_up(240)
+    with busy(node.access.lab):
+        node.power_on()
+        node.wait_until_up(240)
     node.run("systemctl is-system-running --wait", timeout=240, check=False)
 
 

@@ -16,7 +16,7 @@ from evidence.history import History
 from lab.errors import DeadlinePassed, ScenarioError
 from lab.lab import Lab
 from lab.machine import Machine
-from lab.quiet import quiet
+from lab.quiet import busy, quiet
 from lab.threads import side_by_side
 from lab.wait import pause, until
 from provision.multi_node.nodes import apply_changes
@@ -110,8 +110,9 @@ def test_a_controller_that_is_off_keeps_new_clients_out_and_leaves_the_others(
 
 
 def _bring_back(lab: Lab, controller: Machine) -> None:
-    controller.power_on()
-    controller.wait_until_up()
+    with busy(lab.directory):
+        controller.power_on()
+        controller.wait_until_up()
     wait_until_ready(lab)
 
 

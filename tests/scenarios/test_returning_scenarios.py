@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,6 +59,7 @@ def test_a_node_that_comes_back_as_master_is_recorded_as_well(
 
 def test_a_node_that_is_master_in_its_reboot_loop_goes_on_to_be_rebooted(
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     told: list[str] = []
     machine = SimpleNamespace(
@@ -66,6 +68,7 @@ def test_a_node_that_is_master_in_its_reboot_loop_goes_on_to_be_rebooted(
         wait_until_up=lambda: None,
     )
     pair = SimpleNamespace(
+        lab=SimpleNamespace(directory=tmp_path),
         machine=lambda _node: machine,
         history=SimpleNamespace(record=lambda event: told.append(event.kind)),
         wait_for_role=lambda node: told.append(f"{node} is back"),
