@@ -8,6 +8,7 @@ import pytest
 
 from checks.failover.returning import CYCLES, WATCH_S
 from evidence.events.takeover import NodeReturned, RebootLoopBegan, RebootLoopEnded
+from lab.answers import understood
 from lab.probe import Probe
 from lab.quiet import busy
 from lab.wait import pause
@@ -46,7 +47,9 @@ def test_a_node_that_reboots_over_and_over_moves_nothing(
     pair: Pair, probe: Probe, judge: Judge
 ) -> None:
     victim = provoke(pair, faults.POWER_OFF, probe)
-    could_s = silence(pair.config(pair.other(victim)), victim).maximum_s
+    active = pair.other(victim)
+    with understood(active, "its configuration"):
+        could_s = silence(pair.config(active), victim).maximum_s
     pair.history.record(RebootLoopBegan(source="scenario", node=victim))
     boot(pair, victim)
     _see_up(pair, victim, could_s)

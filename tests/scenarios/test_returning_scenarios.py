@@ -88,3 +88,27 @@ def test_a_node_that_is_master_in_its_reboot_loop_goes_on_to_be_rebooted(
     again = ["reboot", *up] * (CYCLES - 1)
     begin, end = ["reboot.loop.began", "on", *up], ["reboot.loop.ended", "FO-29"]
     assert told == [*begin, *again, *end]
+
+
+@pytest.mark.parametrize(
+    ("changes", "seconds"),
+    [
+        ({"ucarp.extra_parms": "-b 2 -r 4"}, (8.0, 11.0)),
+        ({"failover.engine": "keepalived"}, (3.609, 3.709)),
+        ({"failover.engine": "keepalived", "keepalived.version": "3"}, (3.609, 3.709)),
+        (
+            {
+                "failover.engine": "keepalived",
+                "keepalived.version": "3",
+                "keepalived.advert_int": "0.5",
+            },
+            (1.805, 1.905),
+        ),
+    ],
+)
+def test_how_long_a_node_waits_for_its_peer_is_as_configured(
+    changes: dict[str, str], seconds: tuple[float, float]
+) -> None:
+    config = {"failover.engine": "ucarp", "ucarp.extra_parms": "", **changes}
+    found = pairs.silence(config, "secondary")
+    assert (round(found.minimum_s, 3), round(found.maximum_s, 3)) == seconds
