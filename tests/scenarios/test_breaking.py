@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -92,8 +93,30 @@ def test_what_waits_for_an_event_acts_once_it_is_there(broken: Broken, history: 
     assert acted == ["it"]
 
 
-def test_what_is_never_due_does_nothing_and_keeps_nobody_waiting(broken: Broken) -> None:
+def test_what_is_never_due_does_nothing_and_is_no_broken_deployment(broken: Broken) -> None:
     broken.after(SteadyBegan, lambda: pytest.fail("nothing began"))
+    with pytest.raises(MutantNotApplied, match="the scenario ended before"):
+        broken.end()
+
+
+def test_what_is_done_after_the_scenario_came_too_late(broken: Broken) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def act() -> None:
+        begun.set()
+        over.wait(60)
+
+    broken.once(lambda: True, act)
+    assert begun.wait(60)
+    threading.Timer(0.2, over.set).start()
+    with pytest.raises(MutantNotApplied, match="the scenario ended before"):
+        broken.end()
+
+
+def test_what_was_broken_in_time_is_broken(broken: Broken) -> None:
+    done = threading.Event()
+    broken.once(lambda: True, done.set)
+    assert done.wait(60)
     broken.end()
 
 

@@ -130,7 +130,8 @@ KILLED: dict[str, Callable[[Path], Verdict]] = {
     "FO-33": lambda at: judged(loaded(at, "users", "revocations", "configuration"), "FO-33"),
     "FO-33-added": lambda at: judged(loaded(at, "users"), "FO-33"),
     "FO-34": lambda at: judged(
-        changed(synced(at), "staged.compared", {"target": "primary"}, staged="a"), "FO-34"
+        changed(synced(at), "staged.compared", {"target": "primary"}, staged="a", seconds=60),
+        "FO-34",
     ),
     "FO-38": lambda at: judged(revoked(at), "FO-38"),
     "FO-47": lambda at: judged(keepalived(at, preempting=True), "FO-47"),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from contextlib import ExitStack
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -14,14 +11,12 @@ from checks.engine.mutants import objection
 from checks.engine.registry import checks
 from checks.engine.requirements import catalogue
 from checks.engine.verdict import Status, Verdict
-from evidence.history import FILE_NAME, History
 from lab.errors import ConformanceFailure, LabError
-from lab.lab import Lab
 from provision.failover import access_server
 from scenarios.again import HostTooBusy
 from scenarios.mutants import failover_sessions, failover_takeovers
 from scenarios.mutants.access_server import LIBRARY, Patched
-from scenarios.mutants.mutant import Broken, Mutant, MutantNotApplied
+from scenarios.mutants.mutant import Mutant
 from scenarios.mutants.plugin import NONE, every, hold
 from tests.scenarios.pretended import PROJECT, pretend
 from tests.score.healthy import healthy
@@ -165,30 +160,3 @@ def test_what_is_repeated_or_long_is_one_item_in_a_run_of_mutants(tmp_path: Path
     assert sorted(name.partition("[")[2][:-1] for name in run.begun) == sorted(of_file)
     run = pretend(tmp_path, "-n", "0", "--mutants", "-k", "FO-27", "scenarios/failover")
     assert run.begun[-1].endswith("::test_a_clean_stop_hands_over_and_drops_the_virtual_ip[FO-27]")
-
-
-@pytest.mark.parametrize("acts", ["never", "too late"])
-def test_what_is_broken_after_the_scenario_is_not_broken(tmp_path: Path, acts: str) -> None:
-    begun, over = threading.Event(), threading.Event()
-
-    def act() -> None:
-        begun.set()
-        over.wait(60)
-
-    with History(tmp_path / FILE_NAME, "test_it") as history, ExitStack() as undone:
-        broken = Broken(cast(Lab, None), history, None, undone)
-        broken.once(lambda: acts == "too late", act)
-        if acts == "too late":
-            begun.wait(60)
-            threading.Timer(0.2, over.set).start()
-        with pytest.raises(MutantNotApplied, match="the scenario ended before"):
-            broken.end()
-
-
-def test_what_was_broken_in_time_is_broken(tmp_path: Path) -> None:
-    done = threading.Event()
-    with History(tmp_path / FILE_NAME, "test_it") as history, ExitStack() as undone:
-        broken = Broken(cast(Lab, None), history, None, undone)
-        broken.once(lambda: True, done.set)
-        assert done.wait(60)
-        broken.end()
