@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -9,7 +10,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,22 +90,39 @@ def test_a_database_that_fails_ends_no_sync(
     assert json.loads(paths.sync_file.read_text())["ok"] is False
 
 
-@pytest.mark.parametrize("every_line", [True, False])
-def test_a_child_that_talks_too_much_is_heard_in_part(
-    monkeypatch: pytest.MonkeyPatch, every_line: bool
-):
-    monkeypatch.setattr(child, "MOST_WAITING", 10)
+def run(say: child.Say | None) -> list[child.Event]:
     events: child.Events[child.Event] = child.Events()
-    one = child.Child("x", ["seq", "100"], events, every_line=every_line)
-    while events.qsize() < (101 if every_line else 12):  # its end is the last
-        time.sleep(0.01)
-    *lines, end = (events.get() for _ in range(events.qsize()))
-    assert isinstance(end, child.Exited)
+    one = child.Child("x", ["seq", "3"], events, say)
+    seen = [events.get()]
+    while not isinstance(seen[-1], child.Exited):
+        seen.append(events.get())
     for pipe in (one._process.stdin, one._process.stdout):
         pipe.close()
-    numbers = [str(n + 1) for n in range(100)]
-    wanted = numbers if every_line else [*numbers[:10], "90 lines are left out"]
-    assert [one.text for one in lines] == wanted
+    return seen
+
+
+def test_lines_that_nobody_else_wants_are_events():
+    *lines, _ = run(None)
+    assert lines == [child.Line("x", text) for text in "123"]
+
+
+def test_lines_that_are_only_logged_keep_no_event_waiting():
+    said: list[tuple[str, str]] = []
+    (end,) = run(lambda *words: said.append(words))
+    assert isinstance(end, child.Exited)
+    assert said == [("x", text) for text in "123"]
+
+
+def test_a_full_disk_does_not_stop_a_program_that_talks():
+    said: list[str] = []
+
+    def full(_: str, text: str) -> None:
+        said.append(text)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (end,) = run(full)
+    assert isinstance(end, child.Exited)
+    assert said == ["1", "2", "3"]
 
 
 def test_a_node_is_the_one_whose_address_it_has():

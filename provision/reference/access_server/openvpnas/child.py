@@ -1,4 +1,8 @@
-"""Programs that the service keeps running: their output and their end arrive as events."""
+"""Programs that the service keeps running: their end arrives as an event, and their output.
+
+Where lines are only to be logged, their reader logs them: a stranger can make OpenVPN say as much
+as it likes, and neither a role nor a signal waits behind that.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,13 @@ import os
 import queue
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
 STOP_SECONDS = 3.0
-MOST_WAITING = 1000
-"""Events that wait. More lines than that of a program that strangers make talk are left out."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +50,19 @@ class Signalled:
 
 
 Event = Union[Line, Exited, Restart, Signalled]
+Say = Callable[[str, str], None]
+"""Called with whose line it is, and the line."""
 Events = queue.SimpleQueue  # SimpleQueue: a signal's handler may put while the main thread gets
 
 
 class Child:
-    """One running program; every line of it counts, or as many as there is time for."""
+    """One running program; its lines are events, or `say` is told them."""
 
     def __init__(
-        self, name: str, command: Sequence[str], events: Events[Event], *, every_line: bool = False
+        self, name: str, command: Sequence[str], events: Events[Event], say: Say | None = None
     ) -> None:
         self.name = name
-        self._every_line = every_line
+        self._say = say
         self.stopping = False
         self._events = events
         self._process = subprocess.Popen(
@@ -97,20 +102,14 @@ class Child:
             self._process.wait()
 
     def _read(self) -> None:
-        left_out = 0
         for text in self._process.stdout or ():
-            if not self._every_line and self._events.qsize() >= MOST_WAITING:
-                left_out += 1
+            line = text.rstrip("\n")
+            if self._say is None:
+                self._events.put(Line(self.name, line))
                 continue
-            self._say(left_out)
-            left_out = 0
-            self._events.put(Line(self.name, text.rstrip("\n")))
-        self._say(left_out)
+            with suppress(OSError):  # a full disk: who does not read on stops the program
+                self._say(self.name, line)
         self._events.put(Exited(self, self._process.wait()))
-
-    def _say(self, left_out: int) -> None:
-        if left_out:
-            self._events.put(Line(self.name, f"{left_out} lines are left out"))
 
 
 def read_fifo(path: Path, source: str, events: Events[Event]) -> None:

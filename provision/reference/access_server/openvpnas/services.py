@@ -10,7 +10,7 @@ import os
 import threading
 
 from openvpnas import rendering
-from openvpnas.child import Child, Event, Events, Restart
+from openvpnas.child import Child, Event, Events, Restart, Say
 from openvpnas.paths import Paths
 
 RESTART_SECONDS = 1.0
@@ -21,9 +21,10 @@ OPENVPN = {"udp": "OVPN 0", "tcp": "OVPN 1"}
 class Services:
     """Starts and stops them together; a service that dies alone comes back after a second."""
 
-    def __init__(self, paths: Paths, events: Events[Event]) -> None:
+    def __init__(self, paths: Paths, events: Events[Event], say: Say) -> None:
         self._paths = paths
         self._events = events
+        self._say = say
         self._children: dict[str, Child] = {}
         self._serving = False
 
@@ -83,9 +84,9 @@ class Services:
             return
         daemon = next(daemon for daemon, shown in OPENVPN.items() if shown == name)
         command = rendering.openvpn_command(self._paths, daemon)
-        self._children[name] = Child(name, command, self._events)
+        self._children[name] = Child(name, command, self._events, self._say)
 
     def _start_web(self) -> None:
         if not self._is_running(WEB):
             command = [os.fspath(self._paths.libexec / "web-service")]
-            self._children[WEB] = Child(WEB, command, self._events)
+            self._children[WEB] = Child(WEB, command, self._events, self._say)

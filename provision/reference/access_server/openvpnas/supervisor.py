@@ -56,7 +56,7 @@ class Supervisor:
         self._paths = paths
         self._shell = shell
         self._events: Events[Event] = Events()
-        self._services = Services(paths, self._events)
+        self._services = Services(paths, self._events, self._note)
         self._log = Log(paths, failover=False)
         self._mode = "single"
         self._state = "INIT"
@@ -119,6 +119,10 @@ class Supervisor:
         self._start_heartbeat()
         self._services.prepare()
 
+    def _note(self, source: str, text: str) -> None:
+        """Log what a service says; in its reader's thread."""
+        self._log.node(source, text)
+
     def _follow(self, event: Event) -> None:
         if isinstance(event, Line):
             self._read(event)
@@ -133,8 +137,7 @@ class Supervisor:
         self._write_state()
 
     def _read(self, line: Line) -> None:
-        if line.source != HEARTBEAT or self._engine is None:
-            self._log.node(line.source, line.text)
+        if self._engine is None:
             return
         self._log.failover(line.text)
         role = self._engine.role_in(line.text)
@@ -203,7 +206,7 @@ class Supervisor:
         if self._engine is None:
             return
         try:
-            self._beat = Child(HEARTBEAT, self._engine.command(), self._events, every_line=True)
+            self._beat = Child(HEARTBEAT, self._engine.command(), self._events)
         except OSError as error:
             self._log.failover(f"cannot start {self._engine.name}: {error}")
             raise AccessServerError(f"{self._engine.name}: {error}") from error
