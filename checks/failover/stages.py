@@ -110,19 +110,17 @@ def from_fault(watch: Watch, takeover: Takeover) -> Watch:
     return replace(watch, whose={*watch.whose, victim.name}, due=begun, late=late)
 
 
-def owe_stopped(
-    owed: Obligations, recorded: Recorded, takeover: Takeover, limit_s: float = STOPPED_S
-) -> None:
-    """Owe that a stop or a restart has silenced the node in time, from asking for it on.
+def owe_stopped(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+    """Owe that a restart has silenced the node soon, from asking for it on.
 
     What follows is measured from its last advertisement, so that does not show it.
     """
-    one = owed.owe(f"{takeover}: silent within {limit_s:.0f} s")
+    one = owed.owe(f"{takeover}: silent within {STOPPED_S:.0f} s")
     span = takeover.injected.latest_ns, takeover.last.at_ns
     took_s = (span[1] - span[0]) / NS
-    if took_s > limit_s:
-        why = f"{takeover}: it advertised on for {took_s:.1f} s, limit {limit_s:.0f} s"
-        whose, late_s = {takeover.victim.name, "scenario"}, took_s - limit_s
+    if took_s > STOPPED_S:
+        why = f"{takeover}: it advertised on for {took_s:.1f} s, limit {STOPPED_S:.0f} s"
+        whose, late_s = {takeover.victim.name, "scenario"}, took_s - STOPPED_S
         missed(one, why, late_s, span, whose, recorded.lateness, recorded.wire)
     one.met(*takeover.places)
 

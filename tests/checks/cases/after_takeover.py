@@ -16,7 +16,6 @@ from tests.checks.failover.recording import (
     VIRTUAL_IP,
     Run,
     stamp,
-    stopped,
     takeover,
 )
 from tests.checks.failover.test_data_loss import WRITTEN, seen_on, values, written
@@ -78,19 +77,6 @@ def _(at: Path) -> Run:
             (second - 1.995 if raw[12:14] == ARP and second > 14 else second, raw)
         ]
     )
-
-
-@row(
-    "FO-27", "slow stop: the old node advertises on for 20.7 s, and lets go of everything then",
-    FAIL, "it advertised on for 20.7 s",
-)  # fmt: skip
-def _(at: Path) -> Run:
-    run = stopped(at).without("service.stopped").without("addresses.held")
-    run.mapped(lambda second, _, raw: [(second + 21 if second > 12 else second, raw)])
-    run.beats("primary", 11.0, 31.1, counter=1011)
-    run.event(31.3, "service.stopped", "primary")
-    run.event(31.35, "addresses.held", "primary", held=[ADDRESS["primary"]])
-    return run
 
 
 # Nothing happened, and nothing says that it should have: no promise was broken in this evidence.
