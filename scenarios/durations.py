@@ -20,7 +20,7 @@ from checks.engine.repetition import Repetition
 from lab.cache import cache_root, locked, replacing
 
 _ESTIMATES_S = {
-    "::test_a_node_that_reboots_over_and_over": 350.0,
+    "::test_a_node_that_reboots_over_and_over": 600.0,
     "::test_restarting_the_active_secondary": 300.0,
     "::test_what_the_last_sync_held_survives": 180.0,
     "/test_platforms.py": 150.0,

@@ -13,7 +13,7 @@ from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
 from checks.failover.regained import regained_late
 from checks.failover.senders import verifies
-from checks.failover.stages import Stage, figures, owe_stage, owe_stopped
+from checks.failover.stages import Stage, figures, owe_stage
 from checks.failover.takeover import RESTART, Takeover, takeovers
 from checks.failover.takeovers import unheard_s
 from checks.protocols.budgets import GUIDE_TAKEOVER_S, Budget
@@ -33,6 +33,8 @@ WATCH_S = 60.0
 CYCLES = 8
 GAP_FACTOR = 1.5
 """The longest gap of a node that stays active, in its periods."""
+STOPPED_S = 5.0
+"""FO-30: by then a restart has ended the old process; 1 to 2.5 s were seen."""
 
 
 @check("FO-28")
@@ -218,12 +220,27 @@ def restarting_the_active_secondary_fails_back(evidence: Evidence, owed: Obligat
         slack_s = unheard_s(recorded, takeover)
         owe_stage(owed, takeover, Stage.SILENCE, budget, recorded.lateness, slack_s=slack_s)
         owe_stage(owed, takeover, Stage.SILENCE, guide, recorded.lateness)
-        owe_stopped(owed, recorded, takeover)
+        _owe_stopped(owed, recorded, takeover)
         _owe_stay(owed, recorded, takeover)
     owed.tell(*figures(found))
     whole_run.owe_one_master(owed, recorded)
     if found:  # of the role that a fail-back has moved
         whole_run.owe_no_unexplained_role_change(owed, recorded)
+
+
+def _owe_stopped(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+    """Owe that a restart has silenced the node soon, from asking for it on.
+
+    What follows is measured from its last advertisement, so that does not show it.
+    """
+    one = owed.owe(f"{takeover}: silent within {STOPPED_S:.0f} s")
+    span = takeover.injected.latest_ns, takeover.last.at_ns
+    took_s = (span[1] - span[0]) / NS
+    if took_s > STOPPED_S:
+        why = f"{takeover}: it advertised on for {took_s:.1f} s, limit {STOPPED_S:.0f} s"
+        whose, late_s = {takeover.victim.name, "scenario"}, took_s - STOPPED_S
+        missed(one, why, late_s, span, whose, recorded.lateness, recorded.wire)
+    one.met(*takeover.places)
 
 
 def _owe_stay(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:

@@ -11,17 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from checks.engine.in_time import Span, Watch, later, owe_in_time
-from checks.engine.lateness import missed
 from checks.engine.obligations import Obligations
-from checks.failover.recorded import Recorded
 from checks.failover.takeover import GUEST_CRASH, Takeover
 from checks.protocols.budgets import Budget, Keepalived
 from checks.protocols.spread import spread
 from evidence.events.run import HostLate
 from evidence.moment import NS, Moment
-
-STOPPED_S = 5.0
-"""FO-30: by then a restart has ended the old process; 1 to 2.5 s were seen."""
 
 
 class Stage(enum.StrEnum):
@@ -108,21 +103,6 @@ def from_fault(watch: Watch, takeover: Takeover) -> Watch:
     late = [*own, *(one for one in others if one.until_ns > watch.due.at_ns)]
     begun = Moment(takeover.injected.earliest_ns)
     return replace(watch, whose={*watch.whose, victim.name}, due=begun, late=late)
-
-
-def owe_stopped(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
-    """Owe that a restart has silenced the node soon, from asking for it on.
-
-    What follows is measured from its last advertisement, so that does not show it.
-    """
-    one = owed.owe(f"{takeover}: silent within {STOPPED_S:.0f} s")
-    span = takeover.injected.latest_ns, takeover.last.at_ns
-    took_s = (span[1] - span[0]) / NS
-    if took_s > STOPPED_S:
-        why = f"{takeover}: it advertised on for {took_s:.1f} s, limit {STOPPED_S:.0f} s"
-        whose, late_s = {takeover.victim.name, "scenario"}, took_s - STOPPED_S
-        missed(one, why, late_s, span, whose, recorded.lateness, recorded.wire)
-    one.met(*takeover.places)
 
 
 def _due_s(takeover: Takeover) -> float:
