@@ -14,8 +14,9 @@ Where clients do not spread although the answers that they got did, it is their 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
+from checks.engine.lateness import explain
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.multi_node.deployment import Deployment, deployment, named
@@ -31,6 +32,7 @@ from checks.protocols.round_robin import (
     least_clients,
 )
 from evidence.events.multi_node import Connection, ConnectionLog
+from evidence.events.run import HostLate
 from evidence.moment import NS, Window
 from evidence.scenario import Evidence
 
@@ -60,7 +62,7 @@ def clients_spread(evidence: Evidence, owed: Obligations) -> None:
     places = log.place, seen.capture_place
     least = least_clients(len(site.nodes))
     if owed.at_least(least, landed, "clients that are known to have landed", *places):
-        _judge_spread(choices(evidence, seen, landed), site, seen.capture_place, owed)
+        _judge_spread(choices(evidence, seen, landed), seen, owed)
 
 
 def _owe_one_address_each(attempts: Iterable[Attempt], site: Deployment, owed: Obligations) -> None:
@@ -147,14 +149,33 @@ def _judge_date(
         one.doubt(f"{where}, by the log from {row.connected_at} on, after it was read", log.place)
 
 
-def _judge_spread(made: list[Choice], site: Deployment, place: str, owed: Obligations) -> None:
+def _judge_spread(made: list[Choice], seen: Traffic, owed: Obligations) -> None:
+    """Owe a fair split, by all clients and by those of each family.
+
+    Who tried a node that did not run, and went on to another, is where the host has brought it.
+    """
+    site, place = seen.site, seen.capture_place
     if len(site.nodes) < 2:
         owed.open(f"{named(site.nodes)} is the only node: there is nothing to spread over", place)
         return
     draws = _draws([(one.node, one.family) for one in made], site)
     by_answers = _draws([(one.by_answer, one.family) for one in made], site)
+    went_on = {one: _kept_away(one, seen.late) for one in made if one.went_on}
+    late = {one: why for one, why in went_on.items() if why}
+    with_all, with_late = (_had_they_stayed(made, who, site) for who in (went_on, late))
     for who, draw in draws.items():
-        _judge_draw(who, named(site.nodes), draw, place, owed)
+        one = owed.owe(f"clients spread over {named(site.nodes)}, {who}")
+        why = f"clients do not spread over {named(site.nodes)}, {who}: {draw}"
+        if draw.fair:
+            one.met(place)
+        elif with_late[who].fair:
+            excuse = next(iter(late.values()))
+            one.late(f"{why}; {len(late)} had tried another node first, but {excuse}", place)
+        elif with_all[who].fair:
+            one.missed(why, place)
+        else:
+            one.broken(why, place)
+        owed.tell(f"{who} {draw}")
     owed.tell(f"{len(made)} clients landed on {named(site.nodes)}")
     if asked := [one for one in made if one.told]:
         first = sum(one.told == one.node for one in asked)
@@ -181,11 +202,16 @@ def _draws(landings: list[Landing], site: Deployment) -> dict[str, Outcome]:
     return draws
 
 
-def _judge_draw(who: str, nodes: str, draw: Outcome, place: str, owed: Obligations) -> None:
-    owed.require(
-        draw.fair,
-        f"clients spread over {nodes}, {who}",
-        f"clients do not spread over {nodes}, {who}: {draw}",
-        place,
-    )
-    owed.tell(f"{who} {draw}")
+def _kept_away(one: Choice, late: Iterable[HostLate]) -> str | None:
+    """Say what kept the node that a client tried first from answering it, or None."""
+    if one.tried is None:
+        return None
+    span = one.tried.from_ns, one.tried.until_ns
+    return explain(max(span[1] - span[0], 1) / NS, span, {one.told, "wire"}, late)
+
+
+def _had_they_stayed(
+    made: Sequence[Choice], who: Collection[Choice], site: Deployment
+) -> dict[str, Outcome]:
+    """Return how fair the split would be, had some landed at the node that they tried first."""
+    return _draws([(one.told if one in who else one.node, one.family) for one in made], site)

@@ -24,6 +24,7 @@ from checks.multi_node.guide import RECORD_TYPE, TRANSPORTS
 from checks.multi_node.traffic import Traffic, port_owner
 from checks.multi_node.tunnels import Attempt
 from checks.protocols.dns import Malformed, parse_answer
+from evidence.moment import Window
 from evidence.packets import UDP, parse
 from evidence.scenario import Evidence
 
@@ -59,20 +60,25 @@ def from_dns_server(
 class Choice:
     """A client that landed: at which node over which family, and which one it was told first.
 
-    own: its address of that family. told: "" where that is not known. tried: whether it sent the
-    node that it was told first anything before it spoke to the other.
+    own: its address of that family. told: "" where that is not known. tried: from when it sent the
+    node that it was told first anything until it spoke to the other; None where it did not.
     """
 
     own: str
     family: int
     node: str
     told: str = ""
-    tried: bool = False
+    tried: Window | None = None
 
     @property
     def sorts(self) -> bool:
         """Whether it took another address than the first, which it had not tried."""
-        return self.told not in ("", self.node) and not self.tried
+        return self.told not in ("", self.node) and self.tried is None
+
+    @property
+    def went_on(self) -> bool:
+        """Whether it tried the node that it was told first, and then another."""
+        return self.told not in ("", self.node) and self.tried is not None
 
     @property
     def by_answer(self) -> str:
@@ -128,8 +134,9 @@ def _choice(
     first = seen.site.node_of(address)
     if first is None:
         return Choice(own, family, node)
-    before = _spoke(attempt, own, address, seen)
-    return Choice(own, family, node, first, any(at_ns < began_ns for at_ns in before))
+    before = [at_ns for at_ns in _spoke(attempt, own, address, seen) if at_ns < began_ns]
+    tried = Window(min(before), began_ns) if before else None
+    return Choice(own, family, node, first, tried)
 
 
 def _spoke(attempt: Attempt, own: str, server: str, seen: Traffic) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from checks.multi_node.sorting import nearest
 from evidence.capture import Frame
 from evidence.packets import parse
 from tests.checks.factories import Run, dns_answer, sent, tcp, udp
+from tests.checks.multi_node.lateness import is_late, kept
+from tests.checks.multi_node.maintained import at
 from tests.checks.multi_node.runs import judge_mutant, run_mn_23
 from tests.checks.sites import GUIDE, GUIDE_DATA, site
 
@@ -136,22 +139,66 @@ def test_two_answers_that_are_missed_are_no_sorting(tmp_path: Path) -> None:
     assert "RFC 6724" not in text
 
 
+NEARLY_ALL_AT_A = (("node-a", 4, 12), ("node-a", 6, 11), ("node-b", 6, 1))
+
+
+def all_tried_b(make: Callable[..., bytes], *landings: tuple[str, int, int]) -> Run:
+    """Half of the clients are told node-b first, and each sends it something; 10 s later it lands.
+
+    All of them at node-a, if not said otherwise.
+    """
+    run = answered(run_mn_23(*(landings or ALL_AT_A)))
+    before, after = list[Frame](), list[Frame]()
+    for frame in run.frames:
+        packet = parse(frame.data)
+        if packet is not None and 1194 in (packet.source_port, packet.target_port):
+            after.append(replace(frame, at_ns=at(12) + len(after)))
+        else:
+            before.append(replace(frame, at_ns=at(2) + len(before)))
+        if packet is not None and packet.target_port == 1194:
+            family = 6 if ":" in (packet.target or "") else 4
+            knock = make((packet.source, 40001), (GUIDE.address("node-b", family), 1194), b"")
+            before.append(replace(sent(knock, site=GUIDE), at_ns=at(2) + len(before)))
+    run.frames = before + after
+    return run
+
+
+def test_clients_of_a_node_that_did_not_run_land_elsewhere(tmp_path: Path) -> None:
+    """Who got no answer of node-b in 10 s went on to node-a, as is right: the host's doing."""
+    is_late(lambda: all_tried_b(udp, *NEARLY_ALL_AT_A), "MN-23", tmp_path, "node-b", (2, 12))
+
+
+def test_a_node_that_ran_for_most_of_that_time_has_no_excuse(tmp_path: Path) -> None:
+    text = judge_mutant(kept(all_tried_b(udp), "node-b", 2, 8), "MN-23", tmp_path)
+    assert "clients do not spread over node-a and node-b, in all: 16:0" in text
+
+
+def test_a_node_that_nobody_was_told_first_excuses_nothing(tmp_path: Path) -> None:
+    run = answered(run_mn_23(*ALL_AT_A), lambda _: "node-a")
+    judge_mutant(kept(run, "node-b", 2, 12), "MN-23", tmp_path)
+
+
+def test_a_draw_that_they_do_not_explain_stays_unfair(tmp_path: Path) -> None:
+    """One client was kept from node-b, and 22 others are at node-a as well."""
+    run = all_tried_b(udp, *NEARLY_ALL_AT_A)
+    told = [frame for frame in run.frames if parse(frame.data).source_port == 53]
+    run.frames = [one for one in run.frames if one not in told[4:]]
+    judge_mutant(kept(run, "node-b", 2, 12), "MN-23", tmp_path)
+
+
+def test_what_the_host_did_is_not_known(tmp_path: Path) -> None:
+    run = all_tried_b(udp)
+    run.events.append(("host.lateness_unknown", "host", {"reason": "no run delay"}))
+    verdict = run.judge("MN-23", tmp_path)
+    assert verdict.status is Status.UNKNOWN, verdict.text
+
+
 @pytest.mark.parametrize("make", [udp, tcp])
 def test_who_tried_the_first_address_has_not_sorted(
     make: Callable[..., bytes], tmp_path: Path
 ) -> None:
     """As where node-b refuses every client: by UDP, or by TCP without a connection."""
-    run = answered(run_mn_23(*ALL_AT_A))
-    frames = list[Frame]()
-    for frame in run.frames:
-        packet = parse(frame.data)
-        if packet is not None and packet.target_port == 1194:
-            family = 6 if ":" in (packet.target or "") else 4
-            knock = make((packet.source, 40001), (GUIDE.address("node-b", family), 1194), b"")
-            frames.append(sent(knock, site=GUIDE))
-        frames.append(frame)
-    run.frames = frames
-    text = judge_mutant(run, "MN-23", tmp_path)
+    text = judge_mutant(all_tried_b(make), "MN-23", tmp_path)
     assert "8 of 16 are at the node that the DNS server named first" in text
     assert "RFC 6724" not in text
 
