@@ -15,6 +15,7 @@ from itertools import pairwise
 from checks.engine.lateness import missed, unclear
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.engine.unanswered import is_silence, judge_unanswered
 from checks.failover.keeping import restart_silence_s, settle_kept
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
@@ -114,16 +115,27 @@ def batch_never_asks(evidence: Evidence, owed: Obligations) -> None:
 def root_reaches_root_both_ways(evidence: Evidence, owed: Obligations) -> None:
     """Owe that root's SSH without a password works in each direction between the two nodes."""
     attempts = [event for event in evidence.need(SshAttempted) if event.user == "root"]
+    late = evidence.events(HostLate)
     first, second = _node_names(evidence)
     for origin, target in ((first, second), (second, first)):
         one = owed.owe(f"root on {origin} reaches root on {target}")
         for event in attempts:
-            if (event.origin, event.target) == (origin, target):
-                one.settle(
-                    event.status == 0,
-                    f"ssh root@{target} from {origin} ended with status {event.status}",
+            if (event.origin, event.target) != (origin, target):
+                continue
+            why = f"ssh root@{target} from {origin} ended with status {event.status}"
+            if event.status and event.seconds and is_silence(event.detail):
+                judge_unanswered(
+                    one,
+                    f"{why}: {event.detail}",
+                    event.at_ns,
+                    (origin, target),
+                    late,
                     event.place,
+                    waited_s=event.seconds,
+                    recorded_s=event.seconds,
                 )
+            else:
+                one.settle(event.status == 0, why, event.place)
 
 
 def _secondary(evidence: Evidence) -> str:

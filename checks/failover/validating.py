@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from checks.engine.obligations import Obligations
+from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.engine.unanswered import is_silence, judge_unanswered
 from checks.failover.claims import ANNOUNCED_BEFORE_S, How, claims
 from checks.failover.hearing import moved_late
 from checks.failover.keeping import restart_silence_s, settle_kept
 from checks.failover.recorded import Recorded
 from checks.failover.whole_run import undisturbed_until
+from evidence.events.run import HostLate
 from evidence.events.setup import ValidateBegan, ValidateEnded, ValidateShown
 from evidence.moment import NS
 from evidence.scenario import Evidence
 
 ROWS = 4
+ROW_ASKS_S = 10.0
+"""A row waits so long for the other node: the drop-in does; the genuine product's is not known."""
 WITHOUT_RSYNC = ("no-rsync", "no-rsync-on-primary")
 """rsync taken from the secondary, and from the primary."""
 PREREQUISITES = ("sshd-stopped", "port-blocked", "wrong-host-key", *WITHOUT_RSYNC)
@@ -29,7 +33,7 @@ def rsync_is_needed_on_both(evidence: Evidence, owed: Obligations) -> None:
     shown = evidence.need(ValidateShown)
     for cause in WITHOUT_RSYNC:
         _owe_bad(owed, shown, cause, naming="rsync")
-    _owe_good(owed, shown)
+    _owe_good(owed, shown, evidence)
 
 
 @check("FO-06")
@@ -37,7 +41,7 @@ def the_users_own_key_is_not_enough(evidence: Evidence, owed: Obligations) -> No
     """Owe that a key that sits only in sshuser's file leaves its row bad."""
     shown = evidence.need(ValidateShown)
     _owe_bad(owed, shown, "key-not-copied")
-    _owe_good(owed, shown)
+    _owe_good(owed, shown, evidence)
 
 
 def _owe_bad(
@@ -56,13 +60,37 @@ def _owe_bad(
             one.broken(f"with {cause} no bad row names {naming or 'anything'}", event.place)
 
 
-def _owe_good(owed: Obligations, shown: Iterable[ValidateShown]) -> None:
+def _owe_good(owed: Obligations, shown: Iterable[ValidateShown], evidence: Evidence) -> None:
     """Owe that each row is GOOD with nothing broken, whenever that was asked."""
     one = owed.owe("with nothing broken each row is GOOD")
     for event in shown:
         if not event.broken:
-            bad = ", ".join(sorted(event.bad))
-            one.settle(not bad, f"not GOOD in a pair set up right: {bad}", event.place)
+            why = f"not GOOD in a pair set up right: {', '.join(sorted(event.bad))}"
+            _settle_rows(one, why, event, frozenset(), evidence)
+
+
+def _settle_rows(
+    one: Obligation, why: str, event: ValidateShown, wanted: frozenset[str], evidence: Evidence
+) -> None:
+    """Owe that these rows are bad, and no others.
+
+    Others may be so because a node that did not run left a question without an answer.
+    """
+    others = [row for row in event.rows if not row.good and row.name not in wanted]
+    unanswered = [row for row in others if is_silence(row.detail)]
+    if event.bad >= wanted and unanswered and event.began_ns is not None:
+        judge_unanswered(
+            one,
+            f"{why}: {unanswered[0].detail}",
+            event.at_ns,
+            Recorded(evidence).pair.nodes,
+            evidence.events(HostLate),
+            event.place,
+            waited_s=ROW_ASKS_S,
+            recorded_s=(event.at_ns - event.began_ns) / NS,
+        )
+    else:
+        one.settle(event.bad == wanted, why, event.place)
 
 
 @check("FO-07")
@@ -84,7 +112,7 @@ def validate_shows_four_good_rows(evidence: Evidence, owed: Obligations) -> None
         if event.broken:
             why = f"with {event.broken} broken all rows read GOOD"
             noticed.settle(bool(event.bad), why, event.place)
-    _owe_good(owed, shown)
+    _owe_good(owed, shown, evidence)
 
 
 @check("FO-08")
@@ -102,18 +130,15 @@ def each_prerequisite_has_its_row(evidence: Evidence, owed: Obligations) -> None
                 continue
             if not event.expected_bad:
                 one.doubt(f"{event.place}: no row is named that {cause} should turn bad")
-            one.settle(
-                event.bad == set(event.expected_bad),
-                f"{cause}: rows {sorted(event.bad)} turned bad, "
-                f"expected {sorted(event.expected_bad)}",
-                event.place,
-            )
+            wanted = frozenset(event.expected_bad)
+            why = f"{cause}: rows {sorted(event.bad)} turned bad, expected {sorted(wanted)}"
+            _settle_rows(one, why, event, wanted, evidence)
     for name in sorted({row.name for event in shown for row in event.rows}):
         one = owed.owe(f"{name!r} was bad with one of them")
         for event in broken:
             if name in event.bad:
                 one.met(event.place)
-    _owe_good(owed, shown)
+    _owe_good(owed, shown, evidence)
 
 
 @check("FO-09")

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.engine.unanswered import judge_unanswered
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES, RECORD_TYPE
 from checks.multi_node.traffic import traffic
 from checks.multi_node.tunnels import judge_way, owe_looks, owe_ways, visits
-from checks.multi_node.unanswered import judge_unanswered
 from evidence.events.multi_node import InterfacesShown, NameAnswer, NamesAnswered
 from evidence.events.run import HostLate
 from evidence.scenario import Evidence

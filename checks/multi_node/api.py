@@ -12,9 +12,9 @@ from typing import Any
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.engine.unanswered import ASKED_S, is_silence, judge_unanswered
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES
-from checks.multi_node.unanswered import ASKED_S, is_silence, judge_unanswered
 from evidence.events.multi_node import ApiAnswered
 from evidence.events.run import HostLate
 from evidence.scenario import Evidence

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.engine.unanswered import is_silence, judge_unanswered
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import DAEMON_PORT, FAMILIES
 from checks.multi_node.traffic import port_owner
-from checks.multi_node.unanswered import is_silence, judge_unanswered
 from evidence.events.access import DaemonTried
 from evidence.events.run import HostLate
 from evidence.packets import TCP, parse

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.engine.unanswered import is_silence, judge_unanswered
 from checks.multi_node.deployment import Deployment, Network, deployment
 from checks.multi_node.guide import FAMILIES
 from checks.multi_node.traffic import port_owner, traffic
 from checks.multi_node.tunnels import Attempt, owe_looks, visits
-from checks.multi_node.unanswered import is_silence, judge_unanswered
 from evidence.events.portal import WebAsked, WebLogged
 from evidence.events.run import HostLate
 from evidence.packets import parse

@@ -13,9 +13,10 @@ from cryptography import x509
 
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.engine.unanswered import is_silence, judge_unanswered
 from checks.multi_node.deployment import Deployment, deployment
 from checks.multi_node.guide import FAMILIES
-from checks.multi_node.unanswered import is_silence, judge_unanswered, settle_answer
+from checks.multi_node.unanswered import settle_answer
 from evidence.events.portal import PortalLogin, PortalShown
 from evidence.events.run import HostLate
 from evidence.scenario import Evidence

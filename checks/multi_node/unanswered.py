@@ -1,27 +1,18 @@
-"""Who got no answer: whether the one that was asked, or who was asked on the way, did not run.
-
-What programs say of it is all that is recorded: curl's status (6, no address; 28, out of time), or
-that something timed out. A refusal is an answer.
-"""
+"""An answer of the portal that did not come: see `checks.engine.unanswered`."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Protocol
 
-from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation
+from checks.engine.unanswered import NO_ADDRESS, is_silence, judge_unanswered
 from checks.multi_node.deployment import Deployment
 from evidence.events.run import HostLate
-from evidence.moment import NS
 
-ASKED_S = 30.0
-"""An answer is waited for so long."""
 RESOLVER_S = 5.0
 """resolv.conf(5): a resolver waits so long for its first answer. If it says sooner that there is no
 address (6), it was told so."""
-_NO_ADDRESS = "(6)"
-_SILENT = ("timed out", "timeout", "(28)", _NO_ADDRESS)
 
 
 class PortalAnswered(Protocol):
@@ -50,31 +41,6 @@ class PortalAnswered(Protocol):
     @property
     def waited_s(self) -> float | None:
         """How long the answer that did not come was waited for."""
-
-
-def is_silence(detail: str) -> bool:
-    """Whether a program says that nobody answered it."""
-    return any(word in detail for word in _SILENT)
-
-
-def judge_unanswered(
-    one: Obligation,
-    why: str,
-    at_ns: int,
-    whose: Collection[str],
-    late: Iterable[HostLate],
-    place: str,
-    *,
-    waited_s: float = ASKED_S,
-    recorded_s: float = ASKED_S,
-) -> None:
-    """Break an obligation by an answer that did not come, unless the host explains it.
-
-    waited_s: so long it was waited for. recorded_s: so long before it was recorded it may have been
-    asked for.
-    """
-    span = at_ns - round(recorded_s * NS), at_ns
-    missed(one, why, waited_s, span, {*whose, "wire"}, late, place)
 
 
 def settle_answer(
@@ -111,5 +77,5 @@ def _silent_s(event: PortalAnswered) -> float:
     if not event.detail or not is_silence(event.detail):
         return 0.0
     waited_s = event.waited_s or 0.0
-    was_told = _NO_ADDRESS in event.detail and waited_s < RESOLVER_S
+    was_told = NO_ADDRESS in event.detail and waited_s < RESOLVER_S
     return 0.0 if was_told else waited_s

@@ -41,13 +41,18 @@ class InitBatch(Event):
 
 
 class SshAttempted(Event):
-    """`user` of node `origin` asked for a shell of `target` without a password (FO-05)."""
+    """`user` of node `origin` asked for a shell of `target` without a password (FO-05).
+
+    seconds: how long that took. detail: what ssh said last, where it failed.
+    """
 
     kind: Literal["ssh.attempted"] = "ssh.attempted"
     origin: Name
     target: Name
     user: Name
     status: int
+    seconds: Seconds = 0.0
+    detail: str = ""
 
 
 Broken = Literal[
@@ -63,20 +68,23 @@ Broken = Literal[
 
 
 class Row(Value):
-    """A row of Validate."""
+    """A row of Validate; detail: what it says beside its status."""
 
     name: Name
     good: bool
+    detail: str = ""
 
 
 class ValidateShown(Event):
     """The rows that Validate showed with `broken` broken ("": nothing) (FO-01, 06 to 09, 45).
 
-    expected_bad: rows that this must turn. "no-rsync" is on the secondary.
+    expected_bad: rows that this must turn. "no-rsync" is on the secondary. began_ns: when it was
+    asked.
     """
 
     kind: Literal["validate.shown"] = "validate.shown"
     broken: Broken
+    began_ns: Count | None = None
     rows: tuple[Row, ...] = Field(min_length=1)
     expected_bad: tuple[Name, ...] = ()
 

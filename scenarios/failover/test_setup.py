@@ -134,7 +134,15 @@ def test_root_reaches_root_in_both_directions(pair: Pair, judge: Judge) -> None:
             check=False,
         )
         pair.history.record(
-            SshAttempted(source=node, origin=node, target=target, user="root", status=said.status)
+            SshAttempted(
+                source=node,
+                origin=node,
+                target=target,
+                user="root",
+                status=said.status,
+                seconds=said.seconds,
+                detail=said.stderr.strip().rpartition("\n")[2],
+            )
         )
 
     side_by_side(NODES, log_in)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -52,20 +53,29 @@ def validate(pair: Pair, broken: Broken = "", expected_bad: tuple[str, ...] = ()
 
     Raises LabError when it shows none: there is nothing to record then.
     """
+    began_ns = time.time_ns()
     accepted, said = ask(pair, "FailoverValidate", request(pair))
     with understood("primary", "FailoverValidate"):
         rows = rows_in(said) if accepted else ()
     if not rows:
         raise LabError(f"Validate shows no rows, but says: {said.strip()}")
     pair.history.record(
-        ValidateShown(source="primary", broken=broken, rows=rows, expected_bad=expected_bad)
+        ValidateShown(
+            source="primary",
+            broken=broken,
+            rows=rows,
+            expected_bad=expected_bad,
+            began_ns=began_ns,
+        )
     )
 
 
 def rows_in(said: str) -> tuple[Row, ...]:
     """Return the rows that FailoverValidate shows."""
     rows = json.loads(said)["rows"]
-    return tuple(Row(name=row["name"], good=row["status"] == "GOOD") for row in rows)
+    return tuple(
+        Row(name=row["name"], good=row["status"] == "GOOD", detail=row["detail"]) for row in rows
+    )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.failover.crashes import busy, powered_off
+from tests.checks.failover.crashes import busy, is_late, powered_off
 from tests.checks.failover.recording import (
     ADDRESS,
     MAC,
@@ -126,6 +126,26 @@ def test_ssh_tried_one_way_only_says_nothing(tmp_path: Path) -> None:
     run = prepared(tmp_path)
     run.events = [event for event in run.events if event[1:3] != ("ssh.attempted", "secondary")]
     unsure(run.judge("FO-05"), "root on secondary reaches root on primary")
+
+
+def unanswered(directory: Path, said: str) -> Run:
+    """Root on primary asked secondary for a shell, and was told this after 20 s."""
+    run = prepared(directory)
+    data = {"origin": "primary", "target": "secondary", "user": "root"}
+    run.event(40, "ssh.attempted", "primary", **data, status=255, seconds=20, detail=f"ssh: {said}")
+    return run
+
+
+@pytest.mark.parametrize("of", ["primary", "secondary", "wire"])
+def test_a_shell_that_nobody_could_give_in_time_is_late(tmp_path: Path, of: str) -> None:
+    run = unanswered(tmp_path, "connect to host 10.0.1.2 port 22: Connection timed out")
+    rejects(run.judge("FO-05"), "status 255: ssh: connect to host")
+    is_late(run, "FO-05", of, 20, 40)
+
+
+def test_a_shell_that_was_refused_is_nobodys_lateness(tmp_path: Path) -> None:
+    run = unanswered(tmp_path, "root@10.0.1.2: Permission denied (publickey).")
+    rejects(busy(run, "secondary", 20, 40).judge("FO-05"), "status 255")
 
 
 def test_another_user_than_root_says_nothing(tmp_path: Path) -> None:

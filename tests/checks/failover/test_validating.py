@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.checks.failover.crashes import busy, is_late, powered_off
-from tests.checks.failover.recording import ADDRESS, MAC, UCARP, Run, node, passes, rejects, unsure
+from tests.checks.failover.recording import (
+    ADDRESS,
+    MAC,
+    UCARP,
+    Run,
+    node,
+    passes,
+    rejects,
+    stamp,
+    unsure,
+)
 from tests.checks.protocols import encoder
 
 REQUIREMENTS = ["FO-01", "FO-06", "FO-07", "FO-08", "FO-09"]
@@ -30,6 +40,17 @@ def rows(*bad: str) -> list[dict[str, object]]:
 def show(run: Run, at: float, broken: str = "", *bad: str) -> None:
     shown = {"broken": broken, "rows": rows(*bad), "expected_bad": list(bad)}
     run.event(at, "validate.shown", "primary", **shown)
+
+
+def unanswered(run: Run, at: float, broken: str, *bad: str, silent: str = "ssh on primary") -> None:
+    """Show a row bad that should not be, for nobody answered it in the ten seconds before."""
+    shown = rows(*bad, silent)
+    said = "10.0.1.2: ssh: connect to host 10.0.1.2 port 22: Connection timed out"
+    for row in shown:
+        if row["name"] == silent:
+            row["detail"] = said
+    data = {"broken": broken, "rows": shown, "expected_bad": list(bad)}
+    run.event(at, "validate.shown", "primary", began_ns=stamp(at - 11), **data)
 
 
 def validated(directory: Path) -> Run:
@@ -308,3 +329,37 @@ def test_a_role_that_a_busy_host_moves_with_its_announcement_says_nothing(tmp_pa
     run.beats("secondary", 12.6, 14.5, counter=5000)
     run.announce("secondary", 12.6)
     is_late(run, "FO-09", "primary", 8.5, 12.6)
+
+
+@pytest.mark.parametrize("requirement", ["FO-01", "FO-06", "FO-07", "FO-08"])
+def test_a_row_that_a_node_which_did_not_run_left_unanswered_is_late(
+    tmp_path: Path, requirement: str
+) -> None:
+    run = validated(tmp_path)
+    unanswered(run, 40, "")
+    rejects(run.judge(requirement), "ssh on primary: 10.0.1.2: ssh: connect to host")
+    is_late(run, requirement, "secondary", 30, 40)
+
+
+def test_beside_a_row_that_was_broken_another_may_be_late(tmp_path: Path) -> None:
+    run = validated(tmp_path)
+    unanswered(run, 40, "no-rsync", "rsync on secondary")
+    rejects(run.judge("FO-08"), "turned bad, expected ['rsync on secondary']")
+    is_late(run, "FO-08", "primary", 30, 40)
+
+
+def test_a_row_that_reads_good_and_should_not_is_nobodys_lateness(tmp_path: Path) -> None:
+    run = validated(tmp_path)
+    unanswered(run, 40, "no-rsync")
+    for event in run.events:
+        if event[3].get("broken") == "no-rsync":
+            event[3]["expected_bad"] = ["rsync on secondary"]
+    rejects(busy(run, "secondary", 30, 40).judge("FO-08"), "turned bad, expected")
+
+
+def test_a_row_that_was_refused_is_nobodys_lateness(tmp_path: Path) -> None:
+    run = validated(tmp_path)
+    unanswered(run, 40, "")
+    for row in run.events[-1][3]["rows"]:
+        row["detail"] = "10.0.1.2: root@10.0.1.2: Permission denied (publickey)."
+    rejects(busy(run, "secondary", 30, 40).judge("FO-07"), "in a pair set up right")
