@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
+from checks.engine.unanswered import judge_unanswered
 from checks.failover.after_takeover import after, of_new_holder, served_by_the_old_alone
 from checks.failover.claims import holder_at
 from checks.failover.recorded import Recorded
@@ -194,7 +195,19 @@ def a_profile_of_one_node_works_on_the_other(evidence: Evidence, owed: Obligatio
                 one.doubt(f"{client}'s profile of {origin} fails on {server}: {why}", event.place)
                 continue
             otherwise = f"{client}'s profile of {origin} fails on {server}"
-            one.settle(event.connected, otherwise, event.place)
+            if event.connected or event.refused or not event.waited_s:
+                one.settle(event.connected, otherwise, event.place)
+            else:
+                judge_unanswered(
+                    one,
+                    otherwise,
+                    event.at_ns,
+                    {late.of for late in recorded.lateness} - {origin},
+                    recorded.lateness,
+                    event.place,
+                    waited_s=event.waited_s,
+                    recorded_s=event.waited_s,
+                )
 
 
 @check("FO-40")

@@ -47,7 +47,10 @@ class TokenTried(Event):
 
 
 class ProfileUsed(Event):
-    """A client with a profile fetched from `origin` connected, or not, to `server` (FO-35)."""
+    """A client with a profile fetched from `origin` connected, or not, to `server` (FO-35).
+
+    waited_s: for how long it tried, where it did not. refused: whether it was told so.
+    """
 
     kind: Literal["profile.used"] = "profile.used"
     client: Name
@@ -55,3 +58,5 @@ class ProfileUsed(Event):
     server: Name
     edited: bool
     connected: bool
+    waited_s: Seconds = 0.0
+    refused: bool = False

@@ -33,6 +33,7 @@ ROBOT = RoamingClient(users.AUTOLOGIN_USER, "udp", 0, autologin=True)
 Method = Literal["token", "certificate"]
 TokenCase = Literal["lifetime-over", "clock-behind"]
 KEY = "LAB-31-scenario-key"
+AUTH_FAILED = "AUTH_FAILED"  # a client logs that it was refused
 REFUSED_S = 150.0
 
 
@@ -80,7 +81,9 @@ def test_a_profile_of_one_node_works_on_the_other_as_it_is(
     login = "carol", users.one_time_password("carol", 1)
     profile = users.user_profile(pair.machine("primary"), "carol")
     provoke(pair, faults.SERVICE_STOP, probe)
+    began = time.monotonic()
     outside.start({"carol": profile}, {"carol": login})
+    connected = outside.is_up("carol")
     pair.history.record(
         ProfileUsed(
             source="scenario",
@@ -88,7 +91,9 @@ def test_a_profile_of_one_node_works_on_the_other_as_it_is(
             origin="primary",
             server="secondary",
             edited=False,
-            connected=outside.is_up("carol"),
+            connected=connected,
+            waited_s=time.monotonic() - began,
+            refused=AUTH_FAILED in outside.log("carol"),
         )
     )
     judge("FO-35")
@@ -105,7 +110,7 @@ def try_token(pair: Pair, outside: Outside, probe: Probe, case: TokenCase, since
     def watch(peer: str, injected: Moment) -> None:
         def judged() -> str | None:
             log = outside.log(ALICE.name)[known:]
-            if "AUTH_FAILED" in log:
+            if AUTH_FAILED in log:
                 return "refused"
             return "accepted" if "Initialization Sequence Completed" in log else None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checks.failover.syncing import SYNCED
-from tests.checks.failover.crashes import busy, crashed, crashed_twice, never_left, unheard
+from tests.checks.failover.crashes import busy, crashed, crashed_twice, is_late, never_left, unheard
 from tests.checks.failover.recording import Run, passes, rejects, unsure
 from tests.checks.failover.tunnels import served
 
@@ -321,6 +321,23 @@ def test_a_client_that_is_not_connected_in_the_end_is_rejected(
     tmp_path: Path, at: float, client: str
 ) -> None:
     rejects(used(synced(tmp_path), at, client=client).judge("FO-35"), f"{client}'s profile of")
+
+
+@pytest.mark.parametrize("of", ["secondary", "wire", "outside"])
+def test_a_client_that_was_let_in_by_nobody_who_ran_is_late(tmp_path: Path, of: str) -> None:
+    run = used(synced(tmp_path).without("profile.used"), 55, waited_s=20)
+    rejects(run.judge("FO-35"), "alice's profile of primary fails on secondary")
+    is_late(run, "FO-35", of, 35, 55)
+
+
+@pytest.mark.parametrize(
+    ("of", "refused"), [("primary", False), ("secondary", True)], ids=["dead", "refused"]
+)
+def test_the_dead_node_lets_nobody_wait_and_a_refusal_is_an_answer(
+    tmp_path: Path, of: str, refused: bool
+) -> None:
+    run = used(synced(tmp_path).without("profile.used"), 55, waited_s=20, refused=refused)
+    rejects(busy(run, of, 35, 55).judge("FO-35"), "alice's profile of primary fails")
 
 
 def test_a_profile_that_works_once_it_was_edited_is_rejected(tmp_path: Path) -> None:
