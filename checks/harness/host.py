@@ -2,7 +2,8 @@
 
 Who changed a thing cannot be told: whatever else works on that machine is seen, too. So what was
 other in one visit of a lab, and not in another, was somebody else's; unless it is so still: then it
-was not new to the other, and whose it is cannot be told.
+was not new to the other, and whose it is cannot be told. Where nobody but the lab's user works, it
+was the lab.
 """
 
 from __future__ import annotations
@@ -36,8 +37,16 @@ def the_host_is_left_alone(evidence: Evidence, owed: Obligations) -> None:
         if visit.processes < FEWEST:
             there.doubt(f"it had {visit.processes} processes, not {FEWEST}", visit.place)
         there.met(visit.place)
+    _owe_home(owed, visits)
     _owe_unchanged(owed, visits, "while a lab runs", lambda one: one.during)
     _owe_unchanged(owed, visits, "after a lab", lambda one: one.after, visits[-1].still)
+
+
+def _owe_home(owed: Obligations, visits: Sequence[HostVisited]) -> None:
+    one = owed.owe("nothing is left where only who made the lab works")
+    for visit in visits:
+        found = "; ".join(visit.at_home)
+        one.settle(not found, f"a lab left in its user's directories: {found}", visit.place)
 
 
 def _owe_unchanged(

@@ -17,6 +17,8 @@ class HostVisited(Event):
     processes: how many the lab had. during, after: what was other than before, a line each.
     reachable: sockets of the lab that others than this host could reach. still: of what was other
     after the visits before this one, what is other after it still than before the first of them.
+    at_home: of `after`, what is in the home and the temporary directories of whoever made the lab,
+    where nobody else works.
     """
 
     kind: Literal["host.visited"] = "host.visited"
@@ -27,6 +29,7 @@ class HostVisited(Event):
     after: tuple[Name, ...]
     reachable: tuple[Name, ...]
     still: tuple[Name, ...] = ()
+    at_home: tuple[Name, ...] = ()
 
 
 class FramesSent(Event):

@@ -68,6 +68,7 @@ def visit(lab: Lab, place: Path, first: Host, other: dict[str, str]) -> HostVisi
         after=tuple(left.values()),
         reachable=tuple(reachable),
         still=still,
+        at_home=tuple(line for thing, line in left.items() if thing.startswith(f"file {place}/")),
     )
 
 

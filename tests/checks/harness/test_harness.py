@@ -143,6 +143,15 @@ def test_what_was_other_in_one_visit_of_two_was_somebody_elses(tmp_path: Path) -
     assert "after a lab, once of 2 times: file /run/a: new" in verdict.text
 
 
+def test_what_a_lab_leaves_where_nobody_else_works_is_its_own(tmp_path: Path) -> None:
+    """Also where the next one finds it there, and leaves nothing new."""
+    run, left = GOOD["LAB-01"](), ["file /tmp/x/HOME/.cache/a: new"]
+    visited_twice({"after": left, "at_home": left}, {"still": left})(run)
+    verdict = run.judge("LAB-01", tmp_path)
+    assert verdict.status is Status.FAIL, verdict.text
+    assert "a lab left in its user's directories: file /tmp/x/HOME" in verdict.text
+
+
 def test_what_another_machine_says_of_a_frame_is_no_second_record_of_it(tmp_path: Path) -> None:
     run = GOOD["LAB-02"]()
     quoted = replace(run.frames[9], interface="two/wire0", data=run.frames[9].data + b"quoted")
