@@ -9,5 +9,5 @@ pytest_plugins = [
     "scenarios.plugin.labs",
     "scenarios.plugin.judging",
     "scenarios.plugin.ending",
-    "scenarios.over_hosts.full_disk",
+    "scenarios.over_hosts.unfit",
 ]

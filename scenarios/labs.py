@@ -167,6 +167,10 @@ class Labs:
         """Whether a scenario failed in the lab that runs now."""
         return bool(self._places[guide].failed_scenarios)
 
+    def could_not_make(self, error: LabError) -> bool:
+        """Whether it is this error by which a guide has no lab."""
+        return any(place.failure is error for place in self._places.values())
+
     def end(self) -> list[str]:
         """Take all labs down, or leave them up as `--keep` says; return lines on those left up.
 

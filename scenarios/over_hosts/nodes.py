@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     import execnet
     from xdist.workermanage import NodeManager, WorkerController
 
+NO_LAB = "no lab can be made on it"
+"""What a worker says that breaks down by that; not said where no other host is left."""
+LAST = "last"
+"""Of what a worker on a host is told: whether no other host is left."""
+
 PutEvent = Callable[[tuple[str, dict[str, Any]]], None]
 SetUp = Callable[["execnet.XSpec", PutEvent], "WorkerController"]
 

@@ -25,7 +25,12 @@ from scenarios.combinations import WHY
 from scenarios.over_hosts import worker
 from scenarios.over_hosts.asked import arguments_for_workers
 from scenarios.over_hosts.fleet import Fleet, Member
-from scenarios.over_hosts.nodes import begin_as_far_as_may_be, die_of_an_internal_error
+from scenarios.over_hosts.nodes import (
+    LAST,
+    NO_LAB,
+    begin_as_far_as_may_be,
+    die_of_an_internal_error,
+)
 from scenarios.over_hosts.notes import Notes
 from scenarios.run import (
     COMMAND_OF_RUN,
@@ -67,6 +72,7 @@ class OverHosts:
         self._cut: dict[str, Cut] = {}
         self._to_be_taken: dict[str, Cut] = {}
         self._taken: set[str] = set()
+        self._unfit: set[WorkerController] = set()
         self._started = 0
         self._interrupted = False
         self._arguments: list[str] = []
@@ -132,6 +138,7 @@ class OverHosts:
         }
         node.workerinput["vpnproof_host"] = {
             "args": self._arguments,
+            LAST: self.fleet.left == [one],
             "tether": str(host.tether(self.fleet.run)),
             "environment": {
                 **environment,
@@ -167,6 +174,12 @@ class OverHosts:
             if self._deaths[name] > _MOST_DEATHS:
                 self.fleet.lose(name, f"{self._deaths[name]} workers died on it")
                 answers = False
+            elif NO_LAB in str(error) and len(self.fleet.left) > 1:
+                self._unfit.add(node)
+                others = [other for other in self._dsession.sched.nodes if other is not node]
+                if name not in map(_host, others):
+                    self.fleet.lose(name, _line(error))
+                    answers = False
         one = self.fleet.members[name]
         why = f"a worker on it died: {_line(error)}; the host answers" if answers else one.lost
         sched = self._dsession.sched
@@ -225,7 +238,7 @@ class OverHosts:
         if self._interrupted:
             return None
         one = self.fleet.members[name]
-        if not one.lost and (again := self._start(one)) is not None:
+        if not one.lost and node not in self._unfit and (again := self._start(one)) is not None:
             return again
         sched = dsession.sched
         if node not in sched.node2collection:

@@ -15,9 +15,14 @@ from xdist.workermanage import Marker, NodeManager, WorkerController
 from lab.errors import LabError
 from lab.hosts.connection import for_worker
 from scenarios.combinations import WHY
-from scenarios.over_hosts import full_disk
+from scenarios.labs import Labs
+from scenarios.over_hosts import unfit
 from scenarios.over_hosts.fleet import Fleet
-from scenarios.over_hosts.nodes import begin_as_far_as_may_be, die_of_an_internal_error
+from scenarios.over_hosts.nodes import (
+    LAST,
+    begin_as_far_as_may_be,
+    die_of_an_internal_error,
+)
 from scenarios.over_hosts.notes import Notes
 from scenarios.over_hosts.plugin import OverHosts
 from scenarios.run import TERMINAL_OF_RUN, Run
@@ -74,8 +79,8 @@ def test_a_worker_whose_pytest_failed_has_died_and_says_no_more() -> None:
 
 def reported(error: BaseException, **told: object) -> None:
     item = SimpleNamespace(config=SimpleNamespace(workerinput=told))
-    call = SimpleNamespace(excinfo=SimpleNamespace(value=error))
-    full_disk.pytest_runtest_makereport(cast(Any, item), cast(Any, call))
+    call = SimpleNamespace(excinfo=SimpleNamespace(value=error), when="call")
+    unfit.pytest_runtest_makereport(cast(Any, item), cast(Any, call))
 
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -125,9 +130,46 @@ def test_any_other_error_is_the_scenarios_own() -> None:
     reported(caused(one, cause=caused(LabError("two"), context=one)), vpnproof_host={})
 
 
+class Setting(Labs):
+    """Labs of which one guide's cannot be made, by an error."""
+
+    def __init__(self, error: LabError) -> None:
+        self._places = {"failover": cast(Any, SimpleNamespace(failure=error))}
+
+
+NO_LAB = LabError("virtqemud does not start\nat all")
+
+
+def set_up(labs: Labs | None, told: dict[str, object], when: str = "setup") -> None:
+    """Report a scenario that got no further than this error: with labs, or without any."""
+    item = pytest.Function.__new__(pytest.Function)
+    item.config = cast(Any, SimpleNamespace(workerinput={"vpnproof_host": told}))
+    item.funcargs = {} if labs is None else {"labs": labs}
+    item.fixturenames = ["labs", "lab"]
+    call = SimpleNamespace(excinfo=SimpleNamespace(value=NO_LAB), when=when)
+    unfit.pytest_runtest_makereport(item, cast(Any, call))
+
+
+@pytest.mark.parametrize("labs", [None, Setting(NO_LAB)], ids=["no labs", "no lab of a guide"])
+def test_a_host_that_can_make_no_lab_takes_its_worker_along(labs: Labs | None) -> None:
+    with pytest.raises(LabError, match=r"^no lab can be made on it: virtqemud does not start$"):
+        set_up(labs, {})
+
+
+def test_on_the_last_host_it_is_the_scenarios_error() -> None:
+    set_up(None, {LAST: True})
+
+
+def test_what_goes_wrong_in_a_lab_is_the_scenarios_error() -> None:
+    set_up(Setting(LabError("another one, long ago")), {})
+    set_up(Setting(NO_LAB), {}, when="call")
+
+
 def test_a_scenario_that_met_no_error_is_reported() -> None:
     item = SimpleNamespace(config=SimpleNamespace(workerinput={"vpnproof_host": {}}))
-    full_disk.pytest_runtest_makereport(cast(Any, item), cast(Any, SimpleNamespace(excinfo=None)))
+    unfit.pytest_runtest_makereport(
+        cast(Any, item), cast(Any, SimpleNamespace(excinfo=None, when="call"))
+    )
 
 
 def noted(tmp_path: Path, *, lost: str, owed: set[str], differs: list[str]) -> list[str]:
@@ -248,8 +290,9 @@ def test_files_of_home_are_not_named_to_a_worker(
     host = SimpleNamespace(
         tether=Path, labs_directory=tmp_path, cache=tmp_path, run=Path, name="one"
     )
+    one = SimpleNamespace(host=host)
     fleet: Any = SimpleNamespace(
-        run="r", members={"one": SimpleNamespace(host=host)}, wishes=lambda _: tmp_path
+        run="r", members={"one": one}, left=[one], wishes=lambda _: tmp_path
     )
     node: Any = SimpleNamespace(
         gateway=SimpleNamespace(spec=SimpleNamespace(ssh="one+worker")),
@@ -258,6 +301,7 @@ def test_files_of_home_are_not_named_to_a_worker(
     )
     OverHosts(fleet, {"one": 1}, Path(__file__).parents[2]).pytest_configure_node(node)
     assert node.notify_inproc is not print, "it hears of an internal error"
+    assert node.workerinput["vpnproof_host"][LAST] is True
     told = node.workerinput["vpnproof_host"]["environment"]
     assert told["VPNPROOF_CAPTURE_MIB"] == "9"
     assert not {WHY, TERMINAL_OF_RUN} & told.keys()

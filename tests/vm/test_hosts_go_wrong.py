@@ -59,6 +59,46 @@ def test_a_scenario_for_which_a_disk_was_full_is_taken_once(tiny: Tiny) -> None:
     assert len(tiny.own(ScenarioTaken)) == 1
 
 
+def have_no_labs(tiny: Tiny, host: str, how_often: str = "") -> None:
+    directory = tiny.stage.hosts[host].directory
+    directory.mkdir(mode=0o700)
+    (directory / "no-labs").write_text(how_often)
+
+
+def test_a_host_that_can_make_no_lab_takes_no_further_scenario(tiny: Tiny) -> None:
+    have_no_labs(tiny, "two")
+    status, said = tiny.carried_out()
+    assert status == 0, said
+    assert outcome(said) == {"6 passed", "1 lost"}, said
+    (lost,) = tiny.own(HostLost)
+    assert isinstance(lost, HostLost)
+    assert (lost.host, len(lost.cut)) == ("two", 1)
+    assert lost.why.endswith("no lab can be made on it: virtqemud does not start")
+    assert len(tiny.own(ScenarioTaken)) == 1
+
+
+def test_one_of_two_labs_that_cannot_be_made_leaves_the_other(tiny: Tiny) -> None:
+    """As where memory does not suffice for both."""
+    have_no_labs(tiny, "two", "once")
+    status, said = tiny.carried_out(head="labs = 2")
+    assert status == 0, said
+    assert outcome(said) == {"6 passed", "1 lost"}, said
+    (lost,) = tiny.own(HostLost)
+    assert isinstance(lost, HostLost)
+    assert "the host answers" in lost.why
+    assert "was lost" not in said
+
+
+def test_where_no_host_can_make_a_lab_the_last_one_says_why(tiny: Tiny) -> None:
+    have_no_labs(tiny, "one")
+    have_no_labs(tiny, "two")
+    status, said = tiny.carried_out()
+    assert status == 1, said
+    assert outcome(said) == {"6 errors", "2 lost"}, said
+    assert "virtqemud does not start" in said
+    assert "every host was lost" not in said
+
+
 def test_a_host_that_is_lost_as_its_workers_are_started_ends_no_run(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,10 +7,11 @@ import pytest
 
 from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.secret import Secrets
+from lab.errors import LabError
 from scenarios.durations import Durations
 from scenarios.over_hosts.asked import add_options
 from scenarios.over_hosts.begin import begin, header
-from scenarios.over_hosts.full_disk import pytest_runtest_makereport  # noqa: F401 - a hook
+from scenarios.over_hosts.unfit import pytest_runtest_makereport  # noqa: F401 - a hook
 from scenarios.run import EVIDENCE_OF_RUN, Run, forget_run
 
 ROOT = Path(__file__).parent
@@ -45,8 +46,18 @@ def pytest_xdist_make_scheduler(config, log):
     return LongestFirst(config, log, Durations({}))
 
 
+@pytest.fixture(scope="session")
+def labs():
+    """Make no labs; a test that plays can let a host be unable to."""
+    asked = Path(os.environ["VPNPROOF_LABS"]).parent / "no-labs"
+    if asked.exists():
+        if asked.read_text() == "once":
+            asked.unlink()
+        raise LabError("virtqemud does not start\nas asked")
+
+
 @pytest.fixture
-def history(request):
+def history(request, labs):
     run = Run(Path(os.environ[EVIDENCE_OF_RUN]), ROOT)
     run.open(image="none", accelerator="none")
     Secrets(run.directory).keep({"password of tiny": "correct horse battery"})

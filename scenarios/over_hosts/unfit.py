@@ -1,0 +1,56 @@
+"""In a worker on another host: what a host lacks is no failure of the scenario that met it.
+
+That is room on a disk, and the labs themselves: a host that can make none would take one scenario
+after another, and fail each. The worker breaks down by it, and home lets another take the scenario.
+What was half written is often removed at once, so nobody may see later that a disk was full. On the
+last host that is left, labs that cannot be made are told of as they are on one machine.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+import pytest
+
+from lab.errors import LabError
+from scenarios.labs import Labs
+from scenarios.over_hosts.nodes import LAST, NO_LAB
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Let no report be made of a scenario that this host could not carry out."""
+    told = getattr(item.config, "workerinput", {}).get("vpnproof_host")
+    if told is None or call.excinfo is None:
+        return
+    error = call.excinfo.value
+    for one in _behind(error):
+        if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(one.errno, f"its disk was full: {one}")
+    if isinstance(error, LabError) and not told.get(LAST) and _is_of_labs(item, call, error):
+        raise LabError(f"{NO_LAB}: {error.message.splitlines()[0]}")
+
+
+def _is_of_labs(item: pytest.Item, call: pytest.CallInfo[None], error: LabError) -> bool:
+    """Whether a scenario got no lab by this error, or there are no labs at all for it."""
+    if call.when != "setup" or not isinstance(item, pytest.Function):
+        return False
+    labs = item.funcargs.get("labs")
+    if labs is None:
+        return "labs" in item.fixturenames
+    return isinstance(labs, Labs) and labs.could_not_make(error)
+
+
+def _behind(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and those that it came of."""
+    seen: set[int] = set()
+    left = [error]
+    while left:
+        if (one := left.pop()) is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        left += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            left += one.exceptions
