@@ -8,9 +8,12 @@ not run where this was written (no way to the CentOS mirrors): trust it accordin
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import getproxies_environment
 
 from lab.accelerator import WITH_ITS_PARENT, Accelerator, qemu_program
 from lab.cache import content_key, locked
@@ -28,6 +31,9 @@ SAID = "prepare: "
 """Begins each line of the script on the console, which the guest's other programs write to, too."""
 _LIMIT_SECONDS = 3600 * 2  # some 150 packages, on a guest that may be emulated
 _NEEDED_MIB = 6000
+
+_HOST_OF_GUEST = r"\g<1>10.0.2.2"  # as QEMU's user networking calls it
+_LOOPBACK = re.compile(r"^((?:\w+://)?(?:[^/@]*@)?)(?:localhost|127\.[\d.]+|\[::1\])(?=[:/]|$)")
 
 _COMMON = """
     httpd mod_ssl php-cli php-json php-pdo bind bind-utils keepalived rsync tcpdump
@@ -69,9 +75,9 @@ def plan(release: int, sets: tuple[str, ...] = ()) -> list[str]:
 
 def seed_files(release: int, sets: tuple[str, ...] = ()) -> dict[str, bytes]:
     """Return the seed of the preparing boot: run the plan, say so on the console, power off."""
-    script = "\n".join(
-        ["#!/bin/sh", "set -ex", *plan(release, sets), "sync", f"echo '{DONE}' > {CONSOLE}"]
-    )
+    done = "sync", f"echo '{DONE}' > {CONSOLE}"
+    # Before -x: a proxy's address may hold a password, which the console would show.
+    script = "\n".join(["#!/bin/sh", *_proxies(), "set -ex", *plan(release, sets), *done])
     # A getty hangs the console up some seconds into the script: whatever has it open then cannot
     # write to it any more, and ends. So it is opened anew for each line.
     told = f"while IFS= read -r line; do printf '{SAID}%s\\n' \"$line\" > {CONSOLE}; done"
@@ -154,6 +160,16 @@ def _boot_once(base: Path, files: dict[str, bytes], place: Path, accelerator: Ac
     )
     for passing in (overlay, seed):
         passing.unlink()
+
+
+def _proxies() -> list[str]:
+    """Return what tells a guest of this user's proxies; one on loopback is the host's, to it."""
+    kept = {f"{kind}_proxy": value for kind, value in getproxies_environment().items()}
+    return [
+        f"export {name}={shlex.quote(_LOOPBACK.sub(_HOST_OF_GUEST, value))}"
+        for name, value in sorted(kept.items())
+        if value and name in ("http_proxy", "https_proxy", "no_proxy")
+    ]
 
 
 def _words(text: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,62 @@ def test_a_console_that_getty_hangs_up_costs_no_more_than_what_was_said_then(tmp
         f"{SAID}after\n",
     )
     assert not script.exists()
+
+
+def script(release: int) -> list[str]:
+    (file,) = user_data(release)["write_files"]
+    return file["content"].splitlines()
+
+
+@pytest.fixture
+def proxies(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Set this user's proxies, and no others."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+    def set_them(**values: str) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+
+    return set_them
+
+
+@pytest.mark.parametrize("release", [7, 9])
+def test_a_proxy_of_this_host_is_the_preparing_guests_too(
+    release: int, proxies: Callable[..., None]
+):
+    """And is shown by nothing: it may hold a password. The image stays the one that it was."""
+    before = plan(release)
+    proxies(http_proxy="http://me:s3cret@proxy.example.org:3128", no_proxy="example.org")
+    assert script(release)[1:4] == [
+        "export http_proxy=http://me:s3cret@proxy.example.org:3128",
+        "export no_proxy=example.org",
+        "set -ex",
+    ]
+    assert plan(release) == before
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ("http://127.0.0.1:3128", "http://10.0.2.2:3128"),
+        ("http://localhost:8080/", "http://10.0.2.2:8080/"),
+        ("http://me:a@[::1]:3128", "http://me:a@10.0.2.2:3128"),
+        ("127.0.0.1:3128", "10.0.2.2:3128"),
+        ("http://127.example.org:3128", "http://127.example.org:3128"),
+    ],
+)
+def test_a_proxy_on_this_hosts_loopback_is_found_from_a_guest(
+    own: str, told: str, proxies: Callable[..., None]
+):
+    proxies(https_proxy=own)
+    assert script(9)[1] == f"export https_proxy={told}"
+
+
+def test_without_a_proxy_none_is_told(proxies: Callable[..., None]):
+    proxies()
+    assert script(9)[1] == "set -ex"
 
 
 @pytest.mark.parametrize("release", [7, 9])
