@@ -36,7 +36,7 @@ command line, as a worker has another, and its revision, where a host has no git
 
 LATEST = "latest"
 _LOCK = ".run.json."  # and what else is beside `run.json` while it is written
-_ELSEWHERE = "nothing in it was touched; give --evidence a new directory, or one of a run"
+_ELSEWHERE = "nothing in it was touched; give --evidence a new directory"
 _PACKAGES = ("vpnproof", "pytest", "libvirt-python", "paramiko", "pytest-testinfra", "scapy")
 
 
@@ -69,6 +69,15 @@ class Run:
         """Return where a run that starts now keeps its evidence by default: a place of its own."""
         return root / "runs" / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}"
 
+    def refuse_a_former_one(self) -> None:
+        """Raise BadEvidence when another run has recorded in this directory.
+
+        What is said of a run once (command, revision, image, software, the seal) holds for all that
+        was recorded in it.
+        """
+        if self.files.facts_file.exists() or self.files.history.exists():
+            raise BadEvidence(f"{self.directory}: holds a run already", hint=_ELSEWHERE)
+
     def history(self, scenario: str) -> History:
         """Return the run's history, to be appended to on behalf of `scenario`."""
         return History(self.files.history, scenario)
@@ -77,7 +86,7 @@ class Run:
         """Make the directory with its `run.json` (`facts` beside revision and versions).
 
         requirements: which ones the scenarios that were collected are to be judged for. To a
-        directory that was opened before, by another worker or another run, they are added.
+        directory that was opened before, by another worker, they are added.
         """
         first = {} if self.files.facts_file.exists() else self._told(facts)
         self._refuse_others()

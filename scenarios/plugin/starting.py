@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evidence.errors import BadEvidence
 from lab.accelerator import choose
 from scenarios import sites, software
 from scenarios.again import Again, only_shown
@@ -50,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[TERMINAL_OF_RUN] = f"/proc/{os.getpid()}/fd/{terminal.fileno()}"
     config.add_cleanup(forget_run)
     if ask_for_scenarios(config.args):
+        if not only_shown(config):
+            _refuse_a_former_run(config)
         if (on_hosts := hosts_file(config)) is None:
             sites.prepare(config, config.stash[RUN].directory, workers(config))
         if not only_shown(config):
@@ -57,6 +60,13 @@ def pytest_configure(config: pytest.Config) -> None:
         if on_hosts is not None or sites.chosen(config) is not None:
             return
         config.stash[LABS] = side_by_side(config, max(1, workers(config)))
+
+
+def _refuse_a_former_run(config: pytest.Config) -> None:
+    try:
+        config.stash[RUN].refuse_a_former_one()
+    except BadEvidence as error:
+        raise pytest.UsageError(f"--evidence: {error}") from error
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parents[2]
 LONG = "scenarios/failover/test_returning.py::test_a_node_that_reboots_over_and_over_moves_nothing"
 SHORT = "scenarios/failover/test_heartbeat.py::test_tcpdump_on_the_standby_prints_the_guides_lines"
@@ -50,3 +52,14 @@ def test_a_name_stands_for_all_its_parameters() -> None:
     assert "[vrrp-v3]" in collected(
         "scenarios/failover/test_keepalived.py::test_keepalived_keeps_what_the_guide_promises"
     )
+
+
+def test_a_run_in_the_directory_of_another_is_refused_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    command = [sys.executable, "-m", "pytest", SHORT, f"--evidence={tmp_path}", "--lab=local"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "holds a run already" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]

@@ -98,6 +98,17 @@ def test_opening_twice_keeps_what_was_said_first(checkout: Path) -> None:
     assert json.loads((run.directory / "run.json").read_text())["image"] == "first"
 
 
+@pytest.mark.parametrize("holds", ["run.json", "history.jsonl"])
+def test_a_directory_that_holds_a_run_takes_no_other(checkout: Path, holds: str) -> None:
+    """What is said once of a run would be said of both, and its seal made anew over the other."""
+    run = Run(checkout / "evidence" / "one", checkout)
+    run.refuse_a_former_one()
+    run.directory.mkdir(parents=True)
+    (run.directory / holds).write_text("{}")
+    with pytest.raises(BadEvidence, match="one: holds a run already"):
+        run.refuse_a_former_one()
+
+
 def test_latest_points_at_the_run_that_was_opened_last(checkout: Path) -> None:
     for name in ("one", "two"):
         Run(checkout / "evidence" / name, checkout).open()
