@@ -29,12 +29,13 @@ def _others(requirement: str) -> tuple[str, ...]:
 def one_way_key(broken: Broken) -> None:
     """Take the secondary's key away from the primary's root."""
     key = broken.lab["secondary"].run("cut -d' ' -f2 /root/.ssh/id_rsa.pub").stdout.strip()
-    broken.lab["primary"].run(f"sed -i '\\#{key}#d' /root/.ssh/authorized_keys")
+    known = "/root/.ssh/authorized_keys"
+    broken.lab["primary"].run(f"grep -qF {key} {known} && sed -i '\\#{key}#d' {known}")
 
 
 def any_case_confirms(broken: Broken) -> None:
-    """Let ovpn-init take "delete" for the word, where it asks before it starts anything."""
-    asks, asks_less = '"$answer" != DELETE ]', '"$answer" != DELETE ] && [ "$answer" != delete ]'
+    """Let ovpn-init take the word in any case, where it asks before it starts anything."""
+    asks, asks_less = '"$answer" != DELETE ]', '"$(echo "$answer" | tr a-z A-Z)" != DELETE ]'
     broken.edit("secondary", f"{PROGRAMS}/ovpn-init", asks, asks_less)
 
 
@@ -59,7 +60,6 @@ MUTANTS = (
             "            shutil.rmtree(directory, ignore_errors=True)",
             restarts=False,
         ),
-        ("FO-02",),
     ),
     Mutant(
         "FO-04", f"{_FILE}test_batch_and_force_never_ask", "secondary",
@@ -77,7 +77,7 @@ MUTANTS = (
     ),
     Mutant(
         "FO-06", _VALIDATE, "primary", "Validate logs in nowhere", ("read GOOD", "SSH from"),
-        _NO_SSH_TEST, _others("FO-06"),
+        _NO_SSH_TEST, ("FO-07", "FO-08"),
     ),
     Mutant(
         "FO-07", _VALIDATE, "primary", "Validate reads GOOD always", ("all rows read GOOD",),
@@ -94,7 +94,7 @@ MUTANTS = (
     ),
     Mutant(
         "FO-08", _VALIDATE, "primary", "both rows about rsync look at the same node",
-        ("rows ", "turned bad"),
+        ("no-rsync: rows ", "turned bad"),
         Patched(
             _PRIMARY, "validation.py",
             "        _rsync_name(other): partner.rsync(),",

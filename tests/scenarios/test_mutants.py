@@ -158,5 +158,6 @@ def test_what_is_repeated_or_long_is_one_item_in_a_run_of_mutants(tmp_path: Path
     run = pretend(tmp_path, "-n", "0", "--mutants", "scenarios/failover/test_returning.py")
     of_file = [one.name for one in EVERY if one.scenario.startswith("test_returning.py")]
     assert sorted(name.partition("[")[2][:-1] for name in run.begun) == sorted(of_file)
-    run = pretend(tmp_path, "-n", "0", "--mutants", "-k", "FO-27", "scenarios/failover")
+    (tmp_path / "other").mkdir()
+    run = pretend(tmp_path / "other", "-n", "0", "--mutants", "-k", "FO-27", "scenarios/failover")
     assert run.begun[-1].endswith("::test_a_clean_stop_hands_over_and_drops_the_virtual_ip[FO-27]")
