@@ -66,6 +66,7 @@ def remaining(machine: Machine) -> list[str]:
     return [word for word in words if word in found]
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-02", "FO-03")
 def test_only_the_word_delete_wipes_and_then_nothing_is_left(
@@ -149,6 +150,7 @@ def test_root_reaches_root_in_both_directions(pair: Pair, judge: Judge) -> None:
     judge("FO-05")
 
 
+@pytest.mark.sign_off
 @pytest.mark.requirement("FO-01", "FO-06", "FO-07", "FO-08")
 def test_validate_shows_four_good_rows_and_each_prerequisite_its_own(
     pair: Pair, judge_each: JudgeEach
@@ -182,6 +184,7 @@ def _state(machine: Machine) -> dict[str, str]:
     return {"addresses": addresses, "programs": programs, **configuration}
 
 
+@pytest.mark.sign_off
 @pytest.mark.on_site("disrupts")
 @pytest.mark.requirement("FO-09")
 def test_validate_changes_nothing(pair: Pair, judge: Judge) -> None:
@@ -199,6 +202,7 @@ def outside(network: str) -> str:
     return str(ipaddress.ip_interface(network).network.broadcast_address + 223)
 
 
+@pytest.mark.sign_off
 @pytest.mark.requirement("FO-10")
 def test_a_virtual_ip_outside_the_nodes_subnet_is_refused(pair: Pair, judge: Judge) -> None:
     pair.make_active("primary")

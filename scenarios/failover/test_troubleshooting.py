@@ -142,6 +142,7 @@ def watched(
             pause(HEALED_S if heals else 0)
 
 
+@pytest.mark.sign_off
 @pytest.mark.on_site("disrupts")
 @pytest.mark.engine("ucarp")  # the guide's lines are of its advertisements
 @pytest.mark.requirement("FO-21", "FO-41")
@@ -177,6 +178,7 @@ def firewalled_inside(pair: Pair, node: str) -> Iterator[Callable[[], int]]:
         machine.run(f"iptables -D INPUT -p {HEARTBEAT} -j DROP")
 
 
+@pytest.mark.sign_off
 @pytest.mark.destructive
 @pytest.mark.requirement("FO-42", "FO-43")
 def test_a_filtered_heartbeat_splits_the_pair_and_healing_leaves_one(

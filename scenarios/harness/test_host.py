@@ -25,6 +25,7 @@ VISITS = 2
 """At most: what is other after the first is looked for in another."""
 
 
+@pytest.mark.sign_off
 @pytest.mark.requirement("LAB-01")
 def test_a_lab_needs_no_privilege_and_leaves_the_host_as_it_was(
     lab: Lab, history: History, tmp_path: Path, judge: Callable[[str], object]

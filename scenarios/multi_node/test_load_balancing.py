@@ -60,6 +60,7 @@ def test_clients_that_connect_by_the_shared_name_land_on_all_nodes(
     judge("MN-23")
 
 
+@pytest.mark.sign_off
 @pytest.mark.requirement("MN-20")
 def test_merged_profiles_are_one_to_users_with_one_name_and_one_key(
     multi_node: Lab, site: Deployment, history: History, judge: Judge
