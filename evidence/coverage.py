@@ -21,15 +21,12 @@ from typing import BinaryIO
 from evidence.clock import steps
 from evidence.errors import BadEvidence
 from evidence.files import reading
-from evidence.mark import BEGIN, LAST, STOPPED, Mark, mark_of
+from evidence.mark import BEGIN, LAST, LATE_NS, STOPPED, Mark, mark_of
 from evidence.moment import NS
 from evidence.pcapng import INTERFACE, SECTION, Block, Blocks, Contradiction, frames
 
 LONGEST_NS = 1_000_000_000
 """From one mark to the next, besides what the wire was late by."""
-
-LATE_NS = 100_000_000
-"""A wire that was late by less is not worth a word."""
 
 MOST_MARKS = 400_000
 """A wire marks twice a second: that is more than two days of one capture."""

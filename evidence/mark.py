@@ -26,6 +26,9 @@ LAST = (END, STOPPED)
 EVERY_NS = 500_000_000
 """How often a wire marks that it still records."""
 
+LATE_NS = 100_000_000
+"""A wire that was late by less is not worth a word."""
+
 _KINDS = (BEGIN, ALIVE, END, STOPPED)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

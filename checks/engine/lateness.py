@@ -13,8 +13,8 @@ What is assumed:
 - **Where it hurt.** A record says how much, not when in it. A span that covers a part of one gets
   all of it, as far as the part is long enough: it may have been there. Seen: a takeover that was
   87 ms late, 187 ms after it was due, in a record of 810 ms that had 150 ms. Records are a second
-  long at most, so this excuses too much by less than that at either end, and blames nobody for
-  what the host did.
+  long at most, or of a wire that stood still and half a second longer than that: so this excuses
+  too much by less than a second at either end, and blames nobody for what the host did.
 - **Only who is on the way.** `whose` is the caller's to choose, and to choose narrowly: after a
   crash the dead node keeps nobody waiting, and a client elsewhere has nothing to do with it.
 - **Only when it was due.** Nobody is kept from what he does not want yet. For what a timer starts,

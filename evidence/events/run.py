@@ -100,7 +100,9 @@ class HostLate(Event):
 
     of: a machine, "wire", or "scenario": the process that asks and watches. kept_ns: how long it
     could run in the stretch and was kept from it (run delay of /proc/PID/task/TID/schedstat, of the
-    main thread and of the one of the others that waited most). pressure_ns: how long anything on
+    main thread and of the one of the others that waited most); of "wire" also for how long it came
+    late at most, whatever kept it (a disk, a stopped process): by the marks of its capture, since
+    the mark before, and a stretch may stand there both ways. pressure_ns: how long anything on
     the host waited for a processor meanwhile (PSI), if known.
     """
 

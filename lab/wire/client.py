@@ -26,6 +26,7 @@ from typing import Any
 
 from lab.errors import WireError
 from lab.guardian.line import WIRES, Guardian
+from lab.wire.late import LateMark
 from lab.wire.link import Link, result_of
 from lab.wire.port import Port
 from lab.wire.rules import Match, Rule, rule_to_json
@@ -155,6 +156,13 @@ class Wire:
         The mark is of a moment after this was called: the capture covers all that was before.
         """
         self._link.ask("flush")
+
+    def late_marks(self, after: int = 0) -> list[LateMark]:
+        """Return where the wire came late by now, behind the late mark of number `after`.
+
+        Of very many the first are forgotten: then the numbers have a gap.
+        """
+        return [LateMark(**one) for one in self._link.ask("late", after=after)]
 
     def pause(self) -> int:
         """Forward nothing from now on (frames are recorded as dropped); the generation."""

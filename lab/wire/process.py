@@ -119,7 +119,7 @@ class _Wire:
         turn, recorder, delayed = self._loop.turn, self._forwarder.recorder, self._forwarder.delayed
         while not (server.stopped or server.owner_lost or terminated):
             flush_ns, delayed_ns = recorder.flush_due_ns, delayed.due_ns
-            due_ns = recorder.mark_due_ns
+            due_ns = mark_ns = recorder.mark_due_ns
             if flush_ns is not None and flush_ns < due_ns:
                 due_ns = flush_ns
             if delayed_ns is not None and delayed_ns < due_ns and not self._forwarder.paused:
@@ -128,7 +128,8 @@ class _Wire:
             now = time.monotonic_ns()
             if now < due_ns:
                 continue
-            recorder.late_ns = max(recorder.late_ns, now - due_ns)
+            if recorder.mark_due_ns == mark_ns:  # a mark that was asked for has told it
+                recorder.late_ns = max(recorder.late_ns, now - due_ns)
             self._forwarder.release(now)
             if now >= recorder.mark_due_ns:
                 recorder.mark()

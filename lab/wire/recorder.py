@@ -17,10 +17,11 @@ from pathlib import Path
 from types import TracebackType
 
 from evidence.clock import HostClock
-from evidence.mark import ALIVE, BEGIN, END, EVERY_NS, STOPPED, Mark, mark_block, opening
+from evidence.mark import ALIVE, BEGIN, END, EVERY_NS, LATE_NS, STOPPED, Mark, mark_block, opening
 from evidence.pcapng import interface_block, packet_block
 from lab.errors import WireError
 from lab.limits import CAPTURE, FREE, Limit, Reached
+from lab.wire.late import LateMarks
 
 FLUSH_AFTER_NS = 200_000_000
 """The longest a frame stays in memory: 200 ms."""
@@ -34,7 +35,8 @@ class Recorder:
 
     drain: takes in what has arrived, before a mark. at_mark: is called after each mark.
     late_ns: for who runs the wire to note how late its timers fire, and how long NICs were kept
-    waiting; told by the next mark. dropped: frames that were lost before they came here.
+    waiting; told by the next mark. late: the marks that came late.
+    dropped: frames that were lost before they came here.
     reached: the limits that were, whoever noted them.
     """
 
@@ -47,6 +49,7 @@ class Recorder:
         self.drain: Callable[[], object] = lambda: None
         self.at_mark: Callable[[], object] = lambda: None
         self.late_ns = self.dropped = 0
+        self.late = LateMarks()
         self.reached: list[Reached] = []
         self._most, self._free = CAPTURE.octets, FREE.octets
         self._goes_on = True
@@ -69,7 +72,7 @@ class Recorder:
                 hint="give a new file in a directory you may write to",
             ) from None
         self._write(opening())
-        self.began_ns = self.mark_due_ns = 0
+        self.began_ns = self.mark_due_ns = self._marked_ns = 0
         self.mark(BEGIN)
 
     def add_interface(self, name: str, description: str) -> int:
@@ -109,14 +112,18 @@ class Recorder:
         clock = HostClock.now()
         monotonic_ns = time.monotonic_ns() if monotonic_ns is None else monotonic_ns
         if kind == BEGIN:
-            self.began_ns, self.mark_due_ns = clock.epoch_ns + monotonic_ns, monotonic_ns
+            self.began_ns = clock.epoch_ns + monotonic_ns
+            self._marked_ns = self.mark_due_ns = monotonic_ns
         self.drain()
         self.flush()
         if self._goes_on and _free(os.fstatvfs(self._file)) < self._free:
             self._stop(FREE, f"its disk has less than {FREE} free")
         self._say(kind, clock, monotonic_ns)
         self._goes_on = self._goes_on and kind != END
-        self.late_ns, self.mark_due_ns = 0, monotonic_ns + EVERY_NS
+        if (late_ns := self._late_by(monotonic_ns)) >= LATE_NS:
+            self.late.note(clock.epoch_ns + self._marked_ns, clock.epoch_ns + monotonic_ns, late_ns)
+        self.late_ns, self._marked_ns = 0, monotonic_ns
+        self.mark_due_ns = monotonic_ns + EVERY_NS
         self.at_mark()
 
     def close(self, monotonic_ns: int | None = None) -> None:
@@ -131,6 +138,10 @@ class Recorder:
         self._say(STOPPED, HostClock.now(), time.monotonic_ns(), why)
         self._goes_on = False
 
+    def _late_by(self, monotonic_ns: int) -> int:
+        """Return by how much the wire was late at most, as of a mark of that moment."""
+        return max(self.late_ns, monotonic_ns - self.mark_due_ns, 0)
+
     def _say(self, kind: str, clock: HostClock, monotonic_ns: int, why: str = "") -> None:
         """Write a mark of a moment by both clocks."""
         mark = Mark(
@@ -140,7 +151,7 @@ class Recorder:
             clock.asleep_ns,
             received=self.frames + self.unrecorded,
             dropped=self.dropped,
-            late_ns=max(self.late_ns, monotonic_ns - self.mark_due_ns, 0),
+            late_ns=self._late_by(monotonic_ns),
             sha256=self._digest.hexdigest(),
             why=why,
         )

@@ -8,6 +8,7 @@ stop) stand in `control.py`.
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TypeAlias
@@ -41,6 +42,7 @@ class Requests:
             "heal": lambda request: self._set_cut(request, False),
             "mac_filter": self._filter_mac,
             "flush": lambda _: self._flush(),
+            "late": self._late,
             "pause": lambda _: self._pause(),
             "resume": self._resume,
             "ports": lambda _: self.ports(),
@@ -128,10 +130,27 @@ class Requests:
 
     def _flush(self) -> dict[str, Any]:
         recorder = self._forwarder.recorder
-        recorder.mark()
+        self._mark()
         if recorder.failure:
             raise WireError(recorder.failure, hint="make room; frames since then are not recorded")
         return {"recorded": recorder.frames, "path": str(recorder.path)}
+
+    def _mark(self) -> None:
+        """Mark at once; who asks first after a standstill is heard before a timer that is due."""
+        forwarder, recorder = self._forwarder, self._forwarder.recorder
+        delayed_ns = None if forwarder.paused else forwarder.delayed.due_ns
+        now_ns = time.monotonic_ns()
+        for due_ns in (recorder.flush_due_ns, delayed_ns):
+            if due_ns is not None:
+                recorder.late_ns = max(recorder.late_ns, now_ns - due_ns)
+        recorder.mark()
+
+    def _late(self, request: Request) -> list[dict[str, Any]]:
+        after = request.get("after")
+        if not isinstance(after, int) or isinstance(after, bool):
+            raise WireError(f"after: {after!r}", hint="give the number of a late mark, or 0")
+        self._mark()
+        return [asdict(one) for one in self._forwarder.recorder.late.after(after)]
 
     def _pause(self) -> int:
         self._forwarder.paused = True
