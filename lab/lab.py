@@ -27,6 +27,7 @@ from lab.image import Image
 from lab.machine import Machine
 from lab.paths import new_lab_directory
 from lab.progress import Progress
+from lab.quiet import busy
 from lab.removal import remove
 from lab.state import LabState, MachineState
 from lab.threads import side_by_side
@@ -104,7 +105,10 @@ class Lab:
         progress = progress or Progress()
         topology = topology.fit_for(image.family)
         check_memory(topology)
-        with assembling(topology, image, accelerator, uri, capture) as (directory, open_lab):
+        with (
+            busy(),
+            assembling(topology, image, accelerator, uri, capture) as (directory, open_lab),
+        ):
             client, host_keys = layout.write_keys(directory, topology)
             disks = {machine.name: image.disk for machine in topology.machines}
             layout.write_files(directory, topology, disks, host_keys, client)

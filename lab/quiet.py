@@ -3,10 +3,12 @@
 An emulated machine is as fast as the processors that are left for it, and what several labs do side
 by side slows all of them. So whoever times something waits until nobody is `busy` in another lab,
 and until that is over nobody begins to be. Busy is who has a command carried out in a machine,
-waits for one to boot, or thaws a lab; what machines do by themselves goes on.
+boots or thaws a lab, or reads a checkpoint's content; what machines do by themselves goes on.
 
 Two locks: whoever wants quiet closes the gate, which all others pass, and then waits until the
-floor is empty.
+floor is empty. Nobody waits in a circle: who holds another lock (one of the cache, of the store)
+may wait to be busy, but who is busy or quiet waits for no such lock that is held so; and what the
+busy do on other threads has their context (`lab.threads`), so that it need not pass the gate.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def freeze(
             checkpoint = store.complete(fresh, manifest)
             stand_on(store.directory, lab.directory, (key,))
     if keep_running:
-        with _lost_if_this_fails(lab):
+        with _lost_if_this_fails(lab), busy(lab.directory):
             _go_on(lab, checkpoint)
     return checkpoint
 
@@ -93,6 +93,7 @@ def thaw(
     topology = checkpoint.manifest.topology
     check_memory(topology)
     with (
+        busy(),  # all of it: to copy, to write disks, and to start what a lab consists of
         spending(Kind.THAW),
         progress.task(f"thawing {topology.name} ({checkpoint.manifest.label})"),
         assembling(topology, image, accelerator, None, capture) as (directory, open_lab),

@@ -162,12 +162,17 @@ class Checkpoint:
 
     def check(self) -> None:
         """Raise LabError, which names the file, when one is not as it was frozen."""
-        thorough = self._sound_in() != _boot_id()
+        thorough = not self.seen_sound
         image, described = self.manifest.image
         files = {self.directory / name: file for name, file in self.manifest.files.items()}
         for path, file in {**files, image: described}.items():
             if complaint := file.complaint(path, thorough=thorough):
                 raise LabError(complaint)
+
+    @property
+    def seen_sound(self) -> bool:
+        """Whether it was found sound since this host was booted; else `check` reads all of it."""
+        return self._sound_in() == _boot_id()
 
     def touch(self) -> None:
         """Note that it is sound and used now."""

@@ -12,6 +12,7 @@ from lab.checkpoint.manifest import Checkpoint
 from lab.checkpoint.store import CheckpointDamaged, Store
 from lab.lab import Lab
 from lab.machine import Machine
+from lab.quiet import busy
 from lab.timing import Kind, spending
 
 
@@ -36,7 +37,7 @@ def rewind(lab: Lab, checkpoint: Checkpoint) -> None:
     Rules, cuts and filters of the wire stay as they are. LabError when the checkpoint is damaged
     or gone, or a machine does not come back; the lab is good for nothing then but to be taken down.
     """
-    with spending(Kind.THAW):
+    with busy(lab.directory), spending(Kind.THAW):
         lab.wire.pause()
         lab.each(Machine.kill)
         for name in lab.machines:

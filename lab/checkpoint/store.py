@@ -26,6 +26,7 @@ from lab.checkpoint.place import CHANGING, DAMAGED, GONE, KEY, MAKING, UNFINISHE
 from lab.checkpoint.standing import labs_on
 from lab.errors import LabError
 from lab.image.manifest import not_ours
+from lab.quiet import busy
 
 DEFAULT_LIMIT_GIB = 20.0
 #: What is left free on the disk whatever the limit says, in GiB.
@@ -96,26 +97,41 @@ class Store:
         """Return the checkpoint of `key`, checked file by file, and its parents too.
 
         None when there is none. One that is damaged or cut short is set aside and raises
-        CheckpointDamaged, which says what is wrong with it.
+        CheckpointDamaged, which says what is wrong with it. To read gibibytes is to be `busy`:
+        it waits for that before it holds the store, so that nobody who is busy waits for it.
         """
-        with self._changing:
-            path = self.directory / key
-            if not KEY.fullmatch(key) or not path.is_dir():
-                return None
-            try:
-                checkpoint = Checkpoint.read(path)
-                checkpoint.check()
-                for parent in checkpoint.manifest.parents:
-                    if self.find(parent) is None:
-                        raise LabError(f"{parent[:12]}, which it stands on, is gone")
-            except CheckpointDamaged as error:
-                self._discard(path)  # sound, but of no use: its parent is kept for a look
-                message = f"checkpoint {key[:12]} stands on another: {error.message}"
-                raise CheckpointDamaged(message, hint=error.hint) from error
-            except LabError as error:
-                raise self.set_aside(key, error.message) from error
-            checkpoint.touch()
-            return checkpoint
+        with busy() if self._is_to_be_read(key) else contextlib.nullcontext(), self._changing:
+            return self._checked(key)
+
+    def _is_to_be_read(self, key: str) -> bool:
+        """Whether the content of a checkpoint, or of one below it, decides if it is sound."""
+        if not KEY.fullmatch(key):
+            return False
+        try:
+            checkpoint = Checkpoint.read(self.directory / key)
+        except LabError:
+            return False
+        below = checkpoint.manifest.parents
+        return not checkpoint.seen_sound or any(self._is_to_be_read(parent) for parent in below)
+
+    def _checked(self, key: str) -> Checkpoint | None:
+        path = self.directory / key
+        if not KEY.fullmatch(key) or not path.is_dir():
+            return None
+        try:
+            checkpoint = Checkpoint.read(path)
+            checkpoint.check()
+            for parent in checkpoint.manifest.parents:
+                if self._checked(parent) is None:
+                    raise LabError(f"{parent[:12]}, which it stands on, is gone")
+        except CheckpointDamaged as error:
+            self._discard(path)  # sound, but of no use: its parent is kept for a look
+            message = f"checkpoint {key[:12]} stands on another: {error.message}"
+            raise CheckpointDamaged(message, hint=error.hint) from error
+        except LabError as error:
+            raise self.set_aside(key, error.message) from error
+        checkpoint.touch()
+        return checkpoint
 
     def set_aside(self, key: str, why: str) -> CheckpointDamaged:
         """Move a checkpoint out of the way, keeping one such for a look; return the error."""

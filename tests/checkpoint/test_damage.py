@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from lab.checkpoint import Checkpoint, CheckpointDamaged, Store
 from lab.checkpoint import manifest as manifest_module
+from lab.quiet import quiet
 from tests.checkpoint.pretend import key, make
 
 
@@ -170,6 +172,26 @@ def test_after_another_boot_of_this_host_everything_is_read_once(
     assert sorted(read) == ["image", "one.qcow2", "one.save"]
     assert store.find(key(1)) is not None
     assert len(read) == 3
+
+
+def test_it_is_read_while_nothing_is_timed_in_a_lab_and_with_the_store_free_until_then(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(store, 1)
+    make(store, 2, parents=(1,))
+    store.find(key(2))
+    with quiet(Path("/labs/timed")):
+        assert store.find(key(2)) is not None  # nothing to be read: nobody waits
+    (store.directory / key(1) / "used").write_text("another boot")
+    with ThreadPoolExecutor(1) as pool:
+        with quiet(Path("/labs/timed")):
+            waiting = pool.submit(lambda: Store().find(key(2)))
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+            assert len(store.unreadable) == 0
+            make(store, 3)
+            store.remove(key(3))
+        assert waiting.result(10) is not None
 
 
 def test_one_whose_parent_is_gone_is_not_thawed(store: Store) -> None:

@@ -247,6 +247,7 @@ def test_a_thaw_waits_until_nothing_is_timed_in_another_lab(
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
             assert thawed.hypervisor.told == []
+            assert list(thawed.directory.glob("[a-z]*")) == []  # nor is anything copied
         waiting.result(10)
     assert ("resume", "two") in thawed.hypervisor.told
 
@@ -308,3 +309,21 @@ def test_a_thaw_and_a_rewind_are_recorded_as_such(
     thaw(checkpoint, lab.image, TCG)
     rewind(thawed, checkpoint)
     assert recorder.take().shares[Kind.THAW].count == 2
+
+
+def test_a_rewind_waits_with_its_lab_untouched_until_nothing_is_timed_in_another(
+    lab: PretendLab, thawed: PretendLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[object] = []
+    monkeypatch.setattr(Machine, "kill", killed.append)
+    checkpoint = freeze(lab, MADE_OF, "two machines")
+    thaw(checkpoint, lab.image, TCG)
+    thawed.wire.told.clear()
+    with ThreadPoolExecutor(1) as pool:
+        with quiet(Path("/another/lab")):
+            waiting = pool.submit(rewind, thawed, checkpoint)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+            assert (thawed.wire.told, killed) == ([], [])
+        waiting.result(10)
+    assert thawed.wire.told == ["pause", "resume as new"]

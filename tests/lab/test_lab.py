@@ -1,6 +1,7 @@
 """Doing things with all machines of a lab at once; the machines are scripted."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from lab.errors import MachineError, TopologyError
 from lab.image import Image
 from lab.lab import Lab
 from lab.machine import Machine
+from lab.quiet import quiet
 from lab.ssh import Access
 from lab.topology import read_topology
 
@@ -32,6 +34,26 @@ def test_a_lab_is_refused_by_the_memory_that_its_guests_need(
     image = Image("centos-stream-9", "el", "recipe", Path("/disk.qcow2"))
     with pytest.raises(TopologyError, match=f"need {topology.fit_for('el').memory_mib} MiB"):
         Lab.boot(topology, image, tcg("asked for"))
+
+
+def test_no_lab_is_begun_while_something_is_timed_in_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = threading.Event()
+
+    def assembling(*_: object) -> Any:
+        begun.set()
+        raise MachineError("that is all")
+
+    monkeypatch.setattr("lab.lab.assembling", assembling)
+    monkeypatch.setattr("lab.lab.check_memory", lambda _topology: None)
+    image = Image("debian-12", "debian", "recipe", Path("/disk.qcow2"))
+    with ThreadPoolExecutor(1) as pool:
+        with quiet(Path("/labs/timed")):
+            booting = pool.submit(Lab.boot, read_topology("failover"), image, tcg("asked for"))
+            assert not begun.wait(0.3)
+        with pytest.raises(MachineError, match="that is all"):
+            booting.result(10)
 
 
 def test_what_is_done_with_each_machine_is_done_side_by_side(lab: Lab) -> None:

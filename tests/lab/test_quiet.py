@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.quiet import busy, quiet
+from lab.threads import side_by_side
 
 MINE, OTHER = Path("/labs/mine"), Path("/labs/other")
 
@@ -100,6 +101,22 @@ def test_who_is_busy_already_may_do_more_though_somebody_waits() -> None:
                 pass
             inherited = copy_context()
             assert pool.submit(inherited.run, lambda: busy(OTHER).__enter__()).exception(10) is None
+        assert timed.inside.wait(20)
+        timed.leave.set()
+
+
+def test_a_thaw_that_began_is_not_kept_from_its_end_by_who_waits_for_it() -> None:
+    """Its machines are talked to on threads of their own, which must not wait at the gate."""
+    timed = Stay()
+    with ThreadPoolExecutor(2) as pool:
+
+        def thaw() -> None:
+            with busy():
+                pool.submit(timed.quiet)
+                assert not timed.inside.wait(0.2)
+                side_by_side([OTHER, MINE, None], lambda lab: busy(lab).__enter__())
+
+        assert pool.submit(thaw).exception(10) is None
         assert timed.inside.wait(20)
         timed.leave.set()
 
