@@ -19,6 +19,7 @@ import paramiko
 
 from lab.errors import OutputTooLong, end_of
 from lab.limits import OUTPUT
+from lab.roundtrip import answers
 from lab.timing import Kind, spending
 from lab.wait import Deadline
 
@@ -159,7 +160,9 @@ def exchange(
     """Feed `stdin` to a channel's command, and return its status and what it said.
 
     The status is -1 when a signal ended the command. One that leaves something in the background
-    never reaches end of file: once its status is known and it has fallen silent, it is done.
+    never reaches end of file: once its status is known, it has fallen silent, and its machine has
+    answered twice with no more of it before the answers, it is done. (A status may come before the
+    last words, and words may lie in a socket for as long as a host stands still.)
     Raises DeadlinePassed with the output so far, EOFError when the connection ends first, and
     OutputTooLong when it says more than this host takes: who closes the channel ends the command.
     """
@@ -181,16 +184,38 @@ def exchange(
                 hint=f"ask for less of it, or set {OUTPUT.name} to more",
             )
         if channel.exit_status_ready():
-            if quiet is None or heard:
+            if _ended(channel):
+                if not _unread(channel):
+                    return _status(channel), bytes(out), bytes(err)
+            elif quiet is None or heard:
+                if quiet is not None:
+                    _check(deadline, bytes(out + err))
                 quiet = Deadline(_LAST_WORDS, "the last words of a command")
-            complete = channel.eof_received or channel.closed or quiet.passed
-            if deadline.passed or (complete and not _unread(channel)):
-                return _status(channel), bytes(out), bytes(err)
-        elif deadline.passed:
-            said = end_of((out + err).decode(errors="replace"))
-            deadline.check(f"its output so far:\n{said}" if said else "it said nothing so far")
+            elif quiet.passed:
+                answered = _answers_twice(channel, max(deadline.left, quiet.seconds))
+                if not (_unread(channel) or _ended(channel)):
+                    if answered:
+                        return _status(channel), bytes(out), bytes(err)
+                    _check(deadline, bytes(out + err))
+        else:
+            _check(deadline, bytes(out + err))
         # A window that opens for more input wakes nobody, so that wait is a short one.
-        _rest(channel, news, min(0.01 if pending else 0.1, deadline.left))
+        _rest(channel, news, min(0.01 if pending else 0.1, (quiet or deadline).left))
+
+
+def _check(deadline: Deadline, output: bytes) -> None:
+    """Raise DeadlinePassed with the end of the output so far, if the deadline has passed."""
+    if deadline.passed:
+        said = end_of(output.decode(errors="replace"))
+        deadline.check(f"its output so far:\n{said}" if said else "it said nothing so far")
+
+
+def _answers_twice(channel: paramiko.Channel, seconds: float) -> bool:
+    """Whether the machine answers twice, within `seconds` each.
+
+    Twice: sshd tells of the end of a command, and may look for its last words in its next turn.
+    """
+    return all(answers(channel.get_transport(), seconds) for _ in range(2))
 
 
 def _feed(channel: paramiko.Channel, pending: memoryview) -> memoryview:
@@ -228,6 +253,11 @@ def _rest(channel: paramiko.Channel, news: threading.Event, seconds: float) -> N
         channel.status_event.wait(seconds)
     elif not _unread(channel):
         news.wait(seconds)
+
+
+def _ended(channel: paramiko.Channel) -> bool:
+    """Whether nothing more can come than what is here."""
+    return bool(channel.eof_received or channel.closed)
 
 
 def _unread(channel: paramiko.Channel) -> bool:

@@ -57,6 +57,9 @@ class SshServer:
         self.listening = threading.Event()
         """Cleared, the server takes no commands, as a paused machine."""
         self.listening.set()
+        self.talking = threading.Event()
+        """Cleared, all that commands said waits, and no question is answered: sshd stands still."""
+        self.talking.set()
         self.most_at_once = 0
         self.led_to: list[tuple[str, int]] = []
         """Where its connections were led to, as a jump host's."""
@@ -85,6 +88,7 @@ class SshServer:
     def close(self) -> None:
         """End the server and everything it runs."""
         self.listening.set()
+        self.talking.set()
         os.write(self._waker, b"x")
         self.drop()
         for thread in self._threads:
@@ -167,9 +171,11 @@ class SshServer:
             assert process.stdout
             assert process.stderr
             copies = [
-                threading.Thread(target=_copy, args=(process.stdout, channel.sendall), daemon=True),
                 threading.Thread(
-                    target=_copy, args=(process.stderr, channel.sendall_stderr), daemon=True
+                    target=self._copy, args=(process.stdout, channel.sendall), daemon=True
+                ),
+                threading.Thread(
+                    target=self._copy, args=(process.stderr, channel.sendall_stderr), daemon=True
                 ),
                 threading.Thread(target=self._feed, args=(channel, process), daemon=True),
             ]
@@ -187,6 +193,12 @@ class SshServer:
             channel.shutdown_write()
             channel.close()
             copies[2].join()
+
+    def _copy(self, source: object, say: object) -> None:
+        with contextlib.suppress(OSError, EOFError), source:  # type: ignore[attr-defined]
+            while block := source.read1(65536):  # type: ignore[attr-defined]
+                self.talking.wait()
+                say(block)  # type: ignore[operator]
 
     def _feed(self, channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin
@@ -209,12 +221,6 @@ def _ends_of(channel: paramiko.Channel) -> str:
         ends = (*connection.getpeername()[:2], *connection.getsockname()[:2])
         return " ".join(map(str, ends))
     return ""
-
-
-def _copy(source: object, say: object) -> None:
-    with contextlib.suppress(OSError, EOFError), source:  # type: ignore[attr-defined]
-        while block := source.read1(65536):  # type: ignore[attr-defined]
-            say(block)  # type: ignore[operator]
 
 
 class _Session(paramiko.ServerInterface):
@@ -240,6 +246,10 @@ class _Session(paramiko.ServerInterface):
     ) -> int:
         self._server.lead_to(self._transport, destination)
         return paramiko.OPEN_SUCCEEDED
+
+    def check_global_request(self, _kind: str, _said: paramiko.Message) -> bool:
+        self._server.talking.wait()
+        return False
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self._server.listening.wait()

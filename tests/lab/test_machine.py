@@ -121,6 +121,38 @@ def test_words_said_after_the_end_of_a_command_are_not_lost(machine: Machine) ->
     assert machine.run(command).stdout.split() == [str(i) for i in range(9)]
 
 
+def test_what_a_command_said_comes_whole_though_its_status_came_a_second_before(
+    machine: Machine, server: SshServer
+) -> None:
+    """The host kept sshd from running, or us; sshd tells of a child's end before its last words."""
+    server.talking.clear()
+    later = threading.Timer(1.0, server.talking.set)
+    later.start()
+    assert machine.run("echo out; echo err >&2").output == "out\nerr\n"
+    later.join()
+
+
+def test_a_machine_that_stands_still_after_a_status_has_not_said_all(
+    machine: Machine, server: SshServer
+) -> None:
+    server.talking.clear()
+    with pytest.raises(DeadlinePassed, match="`echo out` on node-a"):
+        machine.run("echo out", timeout=1)
+    server.talking.set()
+    assert machine.run("echo again").stdout == "again\n"
+
+
+def test_output_that_still_comes_at_the_deadline_is_not_whole(machine: Machine) -> None:
+    command = "(for i in $(seq 30); do echo more; sleep 0.1; done) & echo begun"
+    with pytest.raises(DeadlinePassed, match=r"(?s)on node-a.*begun.*more"):
+        machine.run(command, timeout=0.5)
+
+
+def test_a_command_that_ended_right_before_its_deadline_is_done(machine: Machine) -> None:
+    result = machine.run("sleep 30 >&2 & echo $!; sleep 0.35", timeout=0.5)
+    os.kill(int(result.stdout), 9)
+
+
 def test_a_command_that_takes_too_long_is_an_error_with_its_output_so_far(
     machine: Machine,
 ) -> None:
