@@ -7,7 +7,6 @@ like the guide's will do. curl asks, on that machine; all that is secret goes th
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -163,11 +162,10 @@ class Portal:
             lines.append(f"header = {_quoted(f'Origin: {origin}')}")
             lines += ["request = POST"] if not values else []
             lines += [f"data-urlencode = {_quoted(f'{k}={v}')}" for k, v in values.items()]
-        began = time.monotonic()
-        said = self._machine.run(
+        result = self._machine.run(
             _CURL, stdin="\n".join(lines) + "\n", timeout=_SECONDS + 30, check=False
-        ).stdout
-        waited_s = time.monotonic() - began
+        )
+        said, waited_s = result.stdout, result.seconds
         head, text = (*_END_OF_HEAD.split(said, 1), "")[:2]
         status = _STATUS.match(head)
         if status is None:

@@ -164,7 +164,7 @@ class PretendedClients:
 
     def run(self, _: str, command: str, **__: object) -> Any:
         text = f"\n{self.answers} \n" if "curl" in command else ""
-        return SimpleNamespace(status=0, stdout=text, stderr="")
+        return SimpleNamespace(status=0, stdout=text, stderr="", seconds=0.1)
 
     def statuses(self, names: Sequence[str]) -> tuple[Tunnel, ...]:
         return tuple(one for one in self.tunnels() if one.name in names)

@@ -58,7 +58,9 @@ class Shell:
             text=True,
             check=check,
         )
-        return SimpleNamespace(status=done.returncode, stdout=done.stdout, output=done.stdout)
+        return SimpleNamespace(
+            status=done.returncode, stdout=done.stdout, output=done.stdout, seconds=0.1
+        )
 
 
 def only(stage: Stage, kind: type[Any]) -> Any:

@@ -60,7 +60,7 @@ class ScriptedMachine:
         self.asked.append(command)
         said = next(answer for key, answer in self.script.items() if key in command)
         text = said if isinstance(said, str) else said(command, stdin)
-        return SimpleNamespace(status=0, stdout=text, stderr="")
+        return SimpleNamespace(status=0, stdout=text, stderr="", seconds=0.1)
 
     def clock(self) -> ClockOffset:
         return ClockOffset(self.behind_s * NS, NS // 100)

@@ -6,16 +6,19 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from lab.errors import ScenarioError
+from lab.machine import CommandResult
 from scenarios.multi_node.portal import Page, Portal, listed_as
 from tests.reference import portals
 from tests.reference.conftest import installed as installed
 from tests.reference.drop_in import Machine
+
+TOOK_S = 4711.0
+"""What the machine says that a command took: the wait for another lab's quiet is no part of it."""
 
 
 @dataclass
@@ -29,7 +32,7 @@ class ThisMachine:
         done = subprocess.run(
             ["sh", "-c", command], input=stdin, capture_output=True, text=True, check=False
         )
-        return SimpleNamespace(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
+        return CommandResult(command, done.returncode, done.stdout, done.stderr, TOOK_S)
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +131,7 @@ def test_a_portal_that_is_away_is_told_by_curl() -> None:
     page = portal.get("home")
     assert page.status == 0
     assert page.text.startswith("curl: (7)")
+    assert page.waited_s == TOOK_S
     with pytest.raises(ScenarioError, match=r"\(0\) has no form with userName and userPass"):
         portal.log_in("demo", "x")
 

@@ -273,7 +273,7 @@ class Searched:
             assert "s3cret-of-x" in stdin
             answer = {"searched": 3, "found": [], "unread": []}
             said = json.dumps([{"where": where, **answer} for where in OF_MACHINES])
-        return SimpleNamespace(status=0, stdout=said, output="")
+        return SimpleNamespace(status=0, stdout=said, output="", seconds=0.1)
 
 
 def test_every_machine_is_watched_and_searched_and_left_as_it_was(
