@@ -22,6 +22,14 @@ Prefix = IPv4Network | IPv6Network
 MANAGEMENT_NETWORK = IPv4Network("10.0.2.0/24")
 MANAGEMENT_MAC = "52:54:00:00:00:01"
 
+#: What events and ports call what is no machine: a machine of that name would be taken for it.
+_NOT_MACHINES = {
+    "host": "this host",
+    "probe": "the virtual port that frames are injected at",
+    "scenario": "the process that asks and watches",
+    "wire": "the switch between the machines",
+}
+
 #: From here up a network has no room for two machines.
 _TOO_SMALL = {4: 31, 6: 127}
 
@@ -30,6 +38,12 @@ def contradictions(topology: Topology) -> list[str]:
     """Return what is wrong, each with its key, its value, and what was expected."""
     machines = topology.machines
     problems = _twice("name", (machine.name for machine in machines))
+    problems += [
+        f"machines.{machine.name}: the name is what evidence calls {_NOT_MACHINES[machine.name]}, "
+        "expected another"
+        for machine in machines
+        if machine.name in _NOT_MACHINES
+    ]
     problems += _twice("fqdn", (machine.fqdn for machine in machines))
     names = sorted({machine.name for machine in machines})
     if topology.nameserver is not None and topology.nameserver not in names:

@@ -152,6 +152,16 @@ def test_a_topology_file_loads_by_its_path(file: Path) -> None:
             "expected once",
             id="a machine's name used twice",
         ),
+        *(
+            pytest.param(
+                changed('name = "node-a"', f'name = "{name}"'),
+                f"machines.{name}",
+                "the name is what evidence calls",
+                "expected another",
+                id=f"a machine that is called {name}",
+            )
+            for name in ("host", "probe", "scenario", "wire")
+        ),
         pytest.param(
             changed("memory_mib = 300", "memory_mib = 300\ncolour = 'red'"),
             "machines.services.colour",
