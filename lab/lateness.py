@@ -9,8 +9,9 @@ thread reads every 200 ms for how long each process was kept from running (`lab.
 is worth mentioning becomes a `Late`; a host that is not busy leaves none. Nothing here judges.
 
 A process that is gone (a machine that is off, or was rewound) is passed over, and its successor is
-watched from when it is first seen. A host that cannot tell says so in `not_measured`. Nothing that
-goes wrong here is raised into a scenario.
+watched from when it is first seen. A host that cannot tell says so in `not_measured`; a machine
+that is on all the same, and cannot be measured, stands in `unmeasured`. Nothing that goes wrong
+here is raised into a scenario.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +41,8 @@ LONGEST_NS = 1_000_000_000
 
 Processes = Callable[[], Mapping[str, int]]
 """Says which processes there are now: their ids by what they are called."""
+SwitchedOn = Callable[[], Set[str]]
+"""Says which machines are on now, whether or not their processes are known."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,19 @@ class LatenessWatch:
     """Watches processes from entering the block until leaving it."""
 
     def __init__(
-        self, processes: Processes, *, proc: Path = PROC, every_s: float = EVERY_S
+        self,
+        processes: Processes,
+        switched_on: SwitchedOn = frozenset,
+        *,
+        proc: Path = PROC,
+        every_s: float = EVERY_S,
     ) -> None:
         self.not_measured = missing(proc)
         """Why nothing is known of lateness here; "" when it is measured."""
+        self.unmeasured = ""
+        """Which machine was on and could not be measured, while others were; "" for none."""
         self._processes = processes
+        self._switched_on = switched_on
         self._proc = proc
         self._every_s = every_s
         self._lock = threading.Lock()
@@ -97,7 +108,7 @@ class LatenessWatch:
 
     def __enter__(self) -> Self:
         if not self.not_measured:
-            self._look()
+            self._look_at_all()
             self._thread.start()
         return self
 
@@ -114,11 +125,24 @@ class LatenessWatch:
     def take(self) -> list[Late]:
         """Look once more, and return what was late since the last call, in order of time."""
         if not self.not_measured:
-            self._look()
+            self._look_at_all()
         with self._lock:
             told = [*self._told, *self._open.values()]
             self._told, self._open = [], {}
         return sorted(told, key=lambda late: (late.from_ns, late.of))
+
+    def _look_at_all(self) -> None:
+        """Look, and see whether all machines that are on before and after that were measured."""
+        try:
+            before = self._switched_on()
+            self._look()
+            measured = {name for name, _ in self._before.delays} if self._before else set()
+            missed = sorted((before & self._switched_on()) - measured)
+        except Exception as error:  # noqa: BLE001 - a scenario does not break because a look failed
+            self.unmeasured = f"which machines are on is not known: {error}"
+        else:
+            if missed:
+                self.unmeasured = f"{', '.join(missed)} is on, and how late it was cannot be read"
 
     def _go_on(self) -> None:
         while not self._over.wait(self._every_s):
@@ -190,6 +214,16 @@ def processes(lab: Lab) -> dict[str, int]:
             except (OSError, ValueError):  # it is off, or another libvirt's
                 continue
     return found
+
+
+def switched_on(lab: Lab) -> Set[str]:
+    """Return the machines of `lab` that are on, in a libvirt where a process may not be found.
+
+    Its own libvirt need not be asked: what has no file of its id there is off.
+    """
+    if lab.hypervisor.private:
+        return frozenset()
+    return {name for name in lab.machines if lab.hypervisor.is_on(lab.domain_name(name))}
 
 
 def _private(directory: Path) -> list[Path]:

@@ -8,7 +8,7 @@ and when it ends: the watch's thread never waits for a history.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from evidence.events.run import HostLate, HostLatenessUnknown
 from evidence.history import History
 from lab.errors import WireError
 from lab.lab import Lab
-from lab.lateness import SCENARIO, WIRE, Late, LatenessWatch, processes
+from lab.lateness import SCENARIO, WIRE, Late, LatenessWatch, processes, switched_on
 from lab.testbed import Testbed
 from lab.wire.late import LateMark
 
@@ -53,7 +53,7 @@ class Lateness:
                     pressure_ns=late.pressure_ns,
                 )
             )
-        unknown = self._watch.not_measured or self._unknown
+        unknown = self._watch.not_measured or self._watch.unmeasured or self._unknown
         if unknown and not self._said:
             self._said = True
             history.record(HostLatenessUnknown(source="host", reason=unknown))
@@ -85,5 +85,8 @@ def watched(lab: Testbed) -> Iterator[Lateness]:
     def found() -> dict[str, int]:
         return processes(lab) if isinstance(lab, Lab) else {SCENARIO: os.getpid()}
 
-    with LatenessWatch(found) as watch:
+    def on() -> Set[str]:
+        return switched_on(lab) if isinstance(lab, Lab) else frozenset()
+
+    with LatenessWatch(found, on) as watch:
         yield Lateness(watch, wire)

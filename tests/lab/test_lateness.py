@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from lab import lateness
-from lab.lateness import LATE_NS, LONGEST_NS, Late, LatenessWatch, processes
+from lab.errors import MachineError
+from lab.lateness import LATE_NS, LONGEST_NS, Late, LatenessWatch, processes, switched_on
 from tests.lab.host_files import HostFiles
 
 MS = 1_000_000
@@ -238,6 +239,52 @@ def test_a_look_that_fails_breaks_no_scenario_and_is_said(watched: Watched) -> N
     with LatenessWatch(broken, proc=watched.host.proc, every_s=NEVER_S) as watch:
         assert watch.take() == []
     assert "no such lab" in watch.not_measured
+
+
+def test_a_machine_that_is_on_and_cannot_be_measured_is_said(watched: Watched) -> None:
+    del watched.running["a"]  # nobody finds out its process
+    with LatenessWatch(
+        watched.processes, lambda: {"a"}, proc=watched.host.proc, every_s=NEVER_S
+    ) as watch:
+        watched.later(wire=60 * MS)
+        assert [late.of for late in watch.take()] == ["wire"]  # the others are measured on
+    assert watch.unmeasured == "a is on, and how late it was cannot be read"
+
+
+def test_a_machine_that_is_on_and_whose_process_tells_nothing_is_said(watched: Watched) -> None:
+    watched.host.end(7)
+    with LatenessWatch(
+        watched.processes, lambda: {"a"}, proc=watched.host.proc, every_s=NEVER_S
+    ) as watch:
+        watch.take()
+    assert watch.unmeasured.startswith("a is on")
+
+
+def test_a_machine_that_is_on_and_measured_or_goes_off_meanwhile_is_not_said(
+    watched: Watched,
+) -> None:
+    on = [{"a"}, {"a"}, {"a", "b"}, {"a"}]
+    with LatenessWatch(
+        watched.processes, lambda: on.pop(0), proc=watched.host.proc, every_s=NEVER_S
+    ) as watch:
+        assert len(on) == 2
+        watch.take()
+    assert (watch.unmeasured, on) == ("", [])
+
+
+def test_a_hypervisor_that_does_not_say_what_is_on_breaks_no_scenario(watched: Watched) -> None:
+    def gone() -> set[str]:
+        raise MachineError("cannot ask for the state of a")
+
+    with LatenessWatch(watched.processes, gone, proc=watched.host.proc, every_s=NEVER_S) as watch:
+        watch.take()
+    assert "cannot ask for the state of a" in watch.unmeasured
+
+
+def test_a_hypervisor_of_the_labs_own_need_not_be_asked_what_is_on(tmp_path: Path) -> None:
+    own, shared = (pretended_lab(tmp_path, private=private) for private in (True, False))
+    shared.hypervisor.is_on = lambda name: name == "lab-b"
+    assert (switched_on(own), switched_on(shared)) == (set(), {"b"})
 
 
 def test_the_watch_looks_by_itself_and_its_thread_ends_with_the_block(tmp_path: Path) -> None:

@@ -20,9 +20,10 @@ T = 1_700_000_000_000_000_000
 class Seen:
     """A watch that has seen what it is told to."""
 
-    def __init__(self, *late: Late, not_measured: str = "") -> None:
+    def __init__(self, *late: Late, not_measured: str = "", unmeasured: str = "") -> None:
         self.late = list(late)
         self.not_measured = not_measured
+        self.unmeasured = unmeasured
 
     def take(self) -> list[Late]:
         taken, self.late = self.late, []
@@ -66,6 +67,16 @@ def test_a_host_that_cannot_tell_says_so_once(tmp_path: Path) -> None:
     (event,) = recorded(tmp_path, Seen(not_measured="no schedstat"), times=3)
     assert isinstance(event, HostLatenessUnknown)
     assert event.reason == "no schedstat"
+
+
+def test_a_machine_that_cannot_be_measured_is_said_once_beside_what_was_late(
+    tmp_path: Path,
+) -> None:
+    seen = Seen(Late("wire", T, T + 200, 150), unmeasured="a is on")
+    late, unknown = recorded(tmp_path, seen, times=3)
+    assert isinstance(late, HostLate)
+    assert isinstance(unknown, HostLatenessUnknown)
+    assert unknown.reason == "a is on"
 
 
 def test_a_lab_is_watched_for_the_block(tmp_path: Path) -> None:
