@@ -42,16 +42,22 @@ class Link:
         line = line_of({"do": name, **fields})
         with self._lock:
             try:
-                self._socket.sendall(line)
-                answer = self.line(ANSWER_WITHIN)
-            except TimeoutError:
+                answer = self._exchange(name, line)
+            except BaseException:  # Ctrl-C, too
                 self.close()  # its answer may come yet, and would be taken for the next one's
-                raise WireError(
-                    f"the wire did not answer {name!r} in {ANSWER_WITHIN:.0f} s", hint=_GONE
-                ) from None
-            except OSError as error:
-                raise WireError(f"the wire is gone: {error.strerror}", hint=_GONE) from None
+                raise
         return result_of(answer)
+
+    def _exchange(self, name: str, line: bytes) -> dict[str, Any]:
+        try:
+            self._socket.sendall(line)
+            return self.line(ANSWER_WITHIN)
+        except TimeoutError:
+            raise WireError(
+                f"the wire did not answer {name!r} in {ANSWER_WITHIN:.0f} s", hint=_GONE
+            ) from None
+        except OSError as error:
+            raise WireError(f"the wire is gone: {error.strerror}", hint=_GONE) from None
 
     def line(self, timeout: float | None = ANSWER_WITHIN) -> dict[str, Any]:
         """Return the next line; TimeoutError after `timeout` seconds, WireError at the end."""
