@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -80,6 +81,9 @@ def run(settings: Settings, owner: socket.socket) -> None:
             orderly = server.stopped
             if orderly:
                 settings.guardian.asked()
+        except Exception:
+            traceback.print_exc()  # now: an error of what follows would hide it
+            raise
         finally:
             if not orderly:
                 recorder.flush()
