@@ -32,6 +32,7 @@ from lab.machine import Machine
 from lab.marker import is_lab, owner_runs, seized
 from lab.paths import LAB_FILE, lab_directories, labs, remove_unfinished
 from lab.progress import Progress
+from lab.quiet import unasked
 from lab.removal import remove
 from lab.state import LabState
 from lab.topology import check_memory, read_topology
@@ -172,7 +173,8 @@ def _run(options: argparse.Namespace) -> int:
     directory = _directory(options.lab)
     state = _machine_state(directory, options.machine)
     machine = Machine(options.machine, layout.access(directory, state, options.machine))
-    result = machine.run(shlex.join(options.command), timeout=3600, check=False)
+    with unasked():  # as in a shell: nothing that is timed waits for a person
+        result = machine.run(shlex.join(options.command), timeout=3600, check=False)
     _show(result.stdout, sys.stdout)
     _show(result.stderr, sys.stderr)
     machine.disconnect()

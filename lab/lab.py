@@ -106,7 +106,7 @@ class Lab:
         topology = topology.fit_for(image.family)
         check_memory(topology)
         with (
-            busy(),
+            busy(say=progress.say),
             assembling(topology, image, accelerator, uri, capture) as (directory, open_lab),
         ):
             client, host_keys = layout.write_keys(directory, topology)

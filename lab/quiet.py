@@ -15,14 +15,18 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 
 from lab.paths import labs
 
 _GATE, _FLOOR = ".quiet-gate.lock", ".quiet-floor.lock"
+SAYS_SO_AFTER_S = 5.0
+"""Seconds after which who waits says so, if there is anybody to say it to."""
+_WAITING = "waiting until what is timed in another lab is over"
 _timed: set[Path] = set()  # directories of this process' labs in which something is timed now
 _on_the_floor: ContextVar[bool] = ContextVar("on the floor", default=False)
 
@@ -42,20 +46,41 @@ def quiet(lab: Path) -> Iterator[None]:
 
 
 @contextmanager
-def busy(lab: Path | None = None) -> Iterator[None]:
-    """Wait until nothing is timed in another lab than that in the directory `lab`, then be busy."""
+def busy(lab: Path | None = None, *, say: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Wait until nothing is timed in another lab than that in the directory `lab`, then be busy.
+
+    `say` is told of it when that takes long.
+    """
     if lab in _timed or _on_the_floor.get():
         yield
         return
-    with _held(_GATE, fcntl.LOCK_SH):
-        floor = _open(_FLOOR)
-        fcntl.flock(floor, fcntl.LOCK_SH)
+    with ExitStack() as held:
+        with _said(say) if say else nullcontext(), _held(_GATE, fcntl.LOCK_SH):
+            held.enter_context(_held(_FLOOR, fcntl.LOCK_SH))
+        held.enter_context(unasked())
+        yield
+
+
+@contextmanager
+def unasked() -> Iterator[None]:
+    """Be busy in the block without leave: for what a person does, who keeps nobody waiting."""
     here = _on_the_floor.set(True)
     try:
         yield
     finally:
         _on_the_floor.reset(here)
-        os.close(floor)
+
+
+@contextmanager
+def _said(say: Callable[[str], None]) -> Iterator[None]:
+    """Say what is waited for, once, if the block takes longer than a moment."""
+    later = threading.Timer(SAYS_SO_AFTER_S, say, (_WAITING,))
+    later.daemon = True
+    later.start()
+    try:
+        yield
+    finally:
+        later.cancel()
 
 
 @contextmanager

@@ -133,7 +133,7 @@ def _thaw_as_many(
     progress: Progress,
 ) -> Lab:
     with (
-        busy(),
+        busy(say=progress.say),
         progress.task(f"starting {len(topology.machines)} machines of {topology.name}"),
         assembling(topology, image, accelerator, None, capture) as (directory, open_lab),
     ):

@@ -93,7 +93,9 @@ def thaw(
     topology = checkpoint.manifest.topology
     check_memory(topology)
     with (
-        busy(),  # all of it: to copy, to write disks, and to start what a lab consists of
+        busy(
+            say=progress.say
+        ),  # all of it: to copy, to write disks, and to start what a lab consists of
         spending(Kind.THAW),
         progress.task(f"thawing {topology.name} ({checkpoint.manifest.label})"),
         assembling(topology, image, accelerator, None, capture) as (directory, open_lab),

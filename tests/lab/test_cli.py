@@ -4,15 +4,18 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from lab import cli, paths
 from lab.clock import NS, ClockOffset
+from lab.connection import Connection
 from lab.errors import LabError, MachineError
 from lab.machine import CommandResult, Machine
 from lab.marker import MARKER, hold
+from lab.quiet import quiet
 from lab.removal import remove
 from lab.state import LabState, MachineState
 from lab.topology import TOPOLOGIES, read_topology
@@ -76,6 +79,28 @@ def test_a_lab_that_does_not_exist_is_answered_with_those_that_do(
     assert said.out == ""
     assert "error: there is no lab 'none'" in said.err
     assert f"hint: labs of this user: {there.name}" in said.err
+
+
+def test_a_persons_command_keeps_no_lab_from_being_timed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = paths.new_lab_directory("failover")
+    write_lab(directory)
+
+    def execute(*_: object) -> tuple[int, bytes, bytes]:
+        threading.Thread(target=time_something, daemon=True).start()
+        assert timed.wait(20)
+        return 3, b"out", b"err"
+
+    def time_something() -> None:
+        with quiet(Path("/labs/timed")):
+            timed.set()
+
+    timed = threading.Event()
+
+    monkeypatch.setattr(Connection, "execute", execute)
+    assert cli.main(["run", directory.name, "primary", "sleep", "3600"]) == 3
+    assert capsys.readouterr().out == "out"
 
 
 def test_a_machine_that_does_not_exist_is_answered_with_those_that_do(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.quiet import busy, quiet
+from lab.quiet import busy, quiet, unasked
 from lab.threads import side_by_side
 
 MINE, OTHER = Path("/labs/mine"), Path("/labs/other")
@@ -119,6 +119,45 @@ def test_a_thaw_that_began_is_not_kept_from_its_end_by_who_waits_for_it() -> Non
         assert pool.submit(thaw).exception(10) is None
         assert timed.inside.wait(20)
         timed.leave.set()
+
+
+def test_who_asks_nobodys_leave_neither_waits_nor_is_waited_for() -> None:
+    timed, other = Stay(), Stay()
+    with ThreadPoolExecutor(2) as pool:
+        with unasked(), busy(OTHER):
+            enters(pool, timed.quiet, timed)
+            with busy(OTHER):
+                pass
+        pool.submit(other.busy)
+        assert not other.inside.wait(0.2)
+        timed.leave.set()
+        assert other.inside.wait(20)
+        other.leave.set()
+
+
+def test_who_waits_for_long_says_so_once_and_who_does_not_wait_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lab.quiet.SAYS_SO_AFTER_S", 0.05)
+    timed, said = Stay(), Stay()
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        said.inside.set()
+
+    def wait() -> None:
+        with busy(OTHER, say=say):
+            pass
+
+    with ThreadPoolExecutor(2) as pool:
+        wait()
+        enters(pool, timed.quiet, timed)
+        waiting = pool.submit(wait)
+        assert said.inside.wait(20)
+        timed.leave.set()
+        assert waiting.exception(20) is None
+    assert lines == ["waiting until what is timed in another lab is over"]
 
 
 def hold(entered: multiprocessing.synchronize.Event) -> None:  # type: ignore[name-defined]
