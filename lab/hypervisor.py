@@ -14,7 +14,9 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from urllib.parse import urlencode
 from xml.etree import ElementTree
@@ -35,6 +37,7 @@ OLDEST_QEMU = (7, 2)
 
 _SHUTS_DOWN_S = 150  # systemd gives a service 90 s to stop, and then some more to what is left
 _DAEMON_STARTS_S = 60.0
+_ANSWERS_S = 300.0  # a start, the longest of what is asked so, takes seconds
 _DAEMONS = (("virtqemud", "virtqemud-sock"), ("libvirtd", "libvirt-sock"))
 
 
@@ -80,7 +83,7 @@ class Hypervisor:
     def power_on(self, name: str) -> None:
         """Start a machine that is off."""
         with _explained(f"cannot start {name}"):
-            self._domain(name).create()
+            _answered(lambda: self._domain(name).create())
 
     def shut_down(self, name: str) -> None:
         """Ask the machine's operating system to power off, and wait until it has."""
@@ -92,7 +95,7 @@ class Hypervisor:
         """Cut the machine's power; nothing happens when it is off."""
         with _explained(f"cannot cut the power of {name}"):
             try:
-                self._domain(name).destroy()
+                _answered(lambda: self._domain(name).destroy())
             except libvirt.libvirtError as error:
                 if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
                     raise
@@ -105,12 +108,12 @@ class Hypervisor:
     def pause(self, name: str) -> None:
         """Stop the machine's processors where they are."""
         with _explained(f"cannot pause {name}"):
-            self._domain(name).suspend()
+            _answered(lambda: self._domain(name).suspend())
 
     def resume(self, name: str) -> None:
         """Let a paused machine go on."""
         with _explained(f"cannot resume {name}"):
-            self._domain(name).resume()
+            _answered(lambda: self._domain(name).resume())
 
     def set_link(self, name: str, nic: str, *, up: bool) -> None:
         """Give the NIC that QEMU calls `nic` its carrier, or take it away: a cable pulled out."""
@@ -275,11 +278,31 @@ def _start_daemon(program: str, directory: Path) -> None:
         )
 
 
+def _answered(act: Callable[[], object]) -> None:
+    """Call libvirt on a thread of its own: a daemon that hangs would be waited for without end.
+
+    TimeoutError when it does not answer; what it was asked for may happen yet.
+    """
+    done: Future[None] = Future()
+
+    def call() -> None:
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    threading.Thread(target=call, name="libvirt", daemon=True).start()
+    done.result(_ANSWERS_S)
+
+
 @contextlib.contextmanager
 def _explained(what: str) -> Iterator[None]:
     try:
         yield
-    except libvirt.libvirtError as error:
+    except (libvirt.libvirtError, TimeoutError) as error:
+        said = str(error) or f"libvirt did not answer in {_ANSWERS_S:.0f} s"
         raise MachineError(
-            f"{what}: {error}", hint="libvirt.log and log/ in the lab's directory say more"
+            f"{what}: {said}", hint="libvirt.log and log/ in the lab's directory say more"
         ) from error

@@ -5,8 +5,10 @@ import select
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -135,6 +137,23 @@ def test_a_machine_is_known_by_where_its_disk_lies(pretended: Hypervisor, tmp_pa
     assert not pretended.has_files_below("node-a", tmp_path)
     assert not pretended.has_files_below("node-z", tmp_path)
     pretended.forget("node-b")
+
+
+def test_a_libvirt_that_never_answers_is_an_error_that_names_the_machine(
+    pretended: Hypervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.hypervisor._ANSWERS_S", 0.05)
+    hangs = threading.Event()
+    stuck = SimpleNamespace(
+        create=hangs.wait, destroy=hangs.wait, suspend=hangs.wait, resume=hangs.wait
+    )
+    monkeypatch.setattr(pretended, "_domain", lambda _name: stuck)
+    try:
+        for act in ("power_on", "kill", "pause", "resume"):
+            with pytest.raises(MachineError, match=r"cannot .* node-a: libvirt did not answer"):
+                getattr(pretended, act)("node-a")
+    finally:
+        hangs.set()
 
 
 def test_xml_that_libvirt_refuses_is_an_error_with_its_words(pretended: Hypervisor) -> None:
