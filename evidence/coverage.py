@@ -1,9 +1,9 @@
 """Which stretches of time a capture covers, told from the marks that the wire left in it.
 
 From one mark to the next everything that arrived stands in the file, unless a mark is missing, the
-kernel dropped frames, the host's clock was set, the file was altered or cut, or the wire stopped
-recording for a limit that was reached. Such a stretch is a hole: what happened in it is not known,
-and nothing may be concluded from what is not seen there.
+kernel dropped frames, the host's clock was set, the file was altered or cut, the wire stopped
+recording for a limit that was reached, or the next mark says that it does not. Such a stretch is a
+hole: what happened in it is not known, and nothing may be concluded from what is not seen there.
 A late mark is no hole: meanwhile frames wait in the kernel, and it counts those it drops.
 """
 
@@ -230,6 +230,8 @@ def _holes_between(one: Mark, other: Mark) -> Iterator[Hole]:
     if why := _stopped(one, other):
         yield Hole(from_ns, until_ns, why)
     before, after = clock_text(one.wall_ns), clock_text(other.wall_ns)
+    if other.why and other.mark != STOPPED:
+        yield Hole(from_ns, until_ns, f"{other.why}, between {before} and {after}")
     passed_ns = other.monotonic_ns - one.monotonic_ns
     if passed_ns > LONGEST_NS + other.late_ns:
         why = f"the wire marked nothing between {before} and {after} ({passed_ns / NS:.1f} s)"

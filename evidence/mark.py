@@ -41,7 +41,8 @@ class Mark:
 
     asleep_ns: how long the host has been suspended since it was booted (boot time less monotonic).
     late_ns: by how much a timer of the wire fired after it was due, at most, since the last mark.
-    why: in a mark "stopped", and in no other, the limit that was reached.
+    why: in a mark "stopped" the limit that was reached; in another but the first, what keeps the
+    stretch since the mark before from being known.
     """
 
     mark: str
@@ -96,5 +97,6 @@ def mark_of(block: Block) -> Mark | None:
     name, digest, why = said.pop("mark"), said.pop("sha256"), said.pop("why", "")
     numbers = all(type(value) is int and 0 <= value < 2**63 for value in said.values())
     known = isinstance(digest, str) and _SHA256.fullmatch(digest) and name in _KINDS
-    reasoned = isinstance(why, str) and bool(why) == (name == STOPPED)
+    fits = name not in (BEGIN, STOPPED) or bool(why) == (name == STOPPED)
+    reasoned = isinstance(why, str) and fits
     return Mark(name, **said, sha256=digest, why=why) if known and numbers and reasoned else None

@@ -269,7 +269,9 @@ class SiteMedium(Uncarried):
         self._merge.missed = 0
         if not self._merge.uncovered(horizon):
             monotonic_ns = horizon - HostClock.now().epoch_ns
-            recorder.mark(monotonic_ns=monotonic_ns)
+            unheard = self._merge.gap(self._marked_ns, horizon)
+            why = f"nobody told what {unheard} sent" if unheard else ""
+            recorder.mark(monotonic_ns=monotonic_ns, why=why)
             self._marked_ns, self._marked_monotonic_ns = horizon, monotonic_ns
 
     def _interface(self, recorder: Recorder, port: str) -> int:

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from itertools import pairwise
 from typing import Literal
 
 from evidence.packets import ARP, parse_headers
@@ -114,20 +115,27 @@ class Merge:
         return min(live) - self.apart_ns if live else None
 
     def uncovered(self, at_ns: int) -> str:
-        """Name a port of which nothing would be known at a moment, "" when there is none.
+        """Name the ports between which something may pass unseen at a moment, "" for none.
 
-        What a port sends is told by its own tap, or by another machine's on the same network.
+        What a port sends is told by its own tap, or by that of who receives it. So one machine of a
+        network may be lost, and not two: what they send each other nobody else receives.
         """
-        for tap, spans in self._told.items():
-            if tap.direction == "out" and not _covers(spans, at_ns):
-                others = (
-                    one
-                    for one in self._told
-                    if (one.direction, one.segment) == ("in", tap.segment) and one.port != tap.port
-                )
-                if not any(_covers(self._told[one], at_ns) for one in others):
-                    return tap.port
+        for segment in dict.fromkeys(tap.segment for tap in self._told):
+            lost, heard = list[str](), list[str]()
+            for tap, spans in self._told.items():
+                if (tap.direction, tap.segment) == ("out", segment):
+                    (heard if _covers(spans, at_ns) else lost).append(tap.port)
+            if len(lost) > 1 or (lost and not heard):
+                return " and ".join(sorted(lost))
         return ""
+
+    def gap(self, from_ns: int, until_ns: int) -> str:
+        """Name such ports at any moment of a stretch, "" for none."""
+        spans = (span for spans in self._told.values() for span in spans)
+        ends = {at_ns for span in spans for at_ns in (span.from_ns, span.until_ns)}
+        edges = sorted({from_ns, until_ns, *(x for x in ends if from_ns < x < until_ns)})
+        moments = [until_ns, *((one + other) // 2 for one, other in pairwise(edges))]
+        return next(filter(None, map(self.uncovered, moments)), "")
 
     def take(self, until_ns: int) -> Iterator[Frame]:
         """Yield the frames until a moment, in order, each once."""

@@ -103,11 +103,12 @@ class Recorder:
         else:
             self.unrecorded += frames
 
-    def mark(self, kind: str = ALIVE, monotonic_ns: int | None = None) -> None:
+    def mark(self, kind: str = ALIVE, monotonic_ns: int | None = None, why: str = "") -> None:
         """Write that everything which has arrived by now is recorded, after all of that.
 
         The moment is that before what has arrived is taken in: later frames may come meanwhile.
-        Who learns late of frames gives the earlier one, until which it knows of all.
+        Who learns late of frames gives the earlier one, until which it knows of all. why: what
+        keeps the stretch since the mark before from being known, where something does.
         """
         clock = HostClock.now()
         monotonic_ns = time.monotonic_ns() if monotonic_ns is None else monotonic_ns
@@ -118,7 +119,7 @@ class Recorder:
         self.flush()
         if self._goes_on and _free(os.fstatvfs(self._file)) < self._free:
             self._stop(FREE, f"its disk has less than {FREE} free")
-        self._say(kind, clock, monotonic_ns)
+        self._say(kind, clock, monotonic_ns, why)
         self._goes_on = self._goes_on and kind != END
         if (late_ns := self._late_by(monotonic_ns)) >= LATE_NS:
             self.late.note(clock.epoch_ns + self._marked_ns, clock.epoch_ns + monotonic_ns, late_ns)

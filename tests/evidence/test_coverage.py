@@ -78,6 +78,15 @@ def test_a_wire_that_was_late_lost_nothing_but_says_so(tmp_path):
     assert [late.late_ns for late in coverage.late] == [2 * NS]
 
 
+def test_a_mark_that_says_why_nothing_is_known_is_a_hole_however_late_it_is(tmp_path):
+    marks = [one for one in marks_of(at(0), at(10)) if not at(4) < one.wall_ns < at(6.1)]
+    said = {"late_ns": 2 * NS, "why": "nobody told what a and b sent"}
+    marks = [replace(one, **said) if one.wall_ns == at(6.5) else one for one in marks]
+    assert whys(covered(tmp_path, capture(FRAMES, marks=marks))) == [
+        "nobody told what a and b sent, between 22:13:24.000Z and 22:13:26.500Z"
+    ]
+
+
 def test_frames_that_the_kernel_dropped_are_a_hole(tmp_path):
     marks = [
         replace(one, dropped=12 if one.wall_ns > at(5) else 0) for one in marks_of(at(0), at(10))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from evidence.capture import Capture, verify
+from evidence.moment import NS
 from lab.errors import NotHere
 from lab.quiet import quiet
 from lab.site import Site
@@ -65,6 +66,20 @@ def test_a_machine_that_was_cut_off_is_listened_to_again(
     two["secondary"].hears("in", ADVERT)
     site.wire.flush()
     assert [frame.interface for frame in Capture(tmp_path / "site.pcapng")] == ["primary/wire0"]
+
+
+def test_what_machines_sent_while_none_was_listened_to_is_a_hole(
+    site: Site, two: dict[str, Host], tmp_path: Path
+) -> None:
+    """However soon they are listened to again, and however late a mark is."""
+    site.wire.flush()
+    for host in two.values():
+        host.server.drop()
+    from_ns = time.time_ns()
+    site.wire.flush()
+    coverage = Capture(tmp_path / "site.pcapng").coverage()
+    (hole,) = coverage.holes(from_ns - NS // 2, time.time_ns() - NS)
+    assert hole.why.startswith("nobody told what primary/wire0 and secondary/wire0 sent, between")
 
 
 def test_nothing_of_ours_carries_the_frames(site: Site) -> None:

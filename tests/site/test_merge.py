@@ -111,7 +111,7 @@ def test_a_network_on_which_nobody_listens_is_uncovered() -> None:
     assert made.uncovered(900 * MS) == ""
     for tap in (*OUT.values(), *IN.values()):
         made.lost(tap)
-    assert made.uncovered(1500 * MS) == "primary/wire0"
+    assert made.uncovered(1500 * MS) == "primary/wire0 and secondary/wire0"
     assert made.horizon() is None
 
 
@@ -122,6 +122,39 @@ def test_the_other_machine_covers_one_that_is_lost() -> None:
     go_on(made, 3000 * MS, OUT["secondary"], IN["secondary"])
     assert made.horizon() == 3000 * MS - APART
     assert made.uncovered(2500 * MS) == ""
+
+
+def three() -> Merge:
+    """Listen to a third machine, too, which receives nothing of what those two send each other."""
+    made = merge()
+    for direction in ("out", "in"):
+        made.alive(Tap("client/wire0", "lan", direction), 0)
+        made.alive(Tap("client/wire0", "lan", direction), 9000 * MS)
+    return made
+
+
+def test_what_two_lost_machines_send_each_other_is_uncovered() -> None:
+    made = three()
+    go_on(made, 3000 * MS)
+    for tap in (OUT["primary"], IN["primary"]):
+        made.lost(tap)
+    go_on(made, 4000 * MS, OUT["secondary"], IN["secondary"])
+    assert made.uncovered(3500 * MS) == ""
+    for tap in (OUT["secondary"], IN["secondary"]):
+        made.lost(tap)
+    assert made.uncovered(4500 * MS) == "primary/wire0 and secondary/wire0"
+
+
+def test_a_gap_that_is_over_when_somebody_looks_is_found() -> None:
+    made = three()
+    go_on(made, 3000 * MS)
+    for tap in (*OUT.values(), *IN.values()):
+        made.lost(tap)
+    go_on(made, 5000 * MS)
+    go_on(made, 6000 * MS)
+    assert made.uncovered(2900 * MS) == made.uncovered(5500 * MS) == ""
+    assert made.gap(2900 * MS, 5500 * MS) == "primary/wire0 and secondary/wire0"
+    assert made.gap(1000 * MS, 2900 * MS) == made.gap(5100 * MS, 5900 * MS) == ""
 
 
 def test_frames_of_the_probe_bear_its_port() -> None:
