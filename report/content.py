@@ -16,9 +16,10 @@ from report.failovers import Failover, failovers
 from report.figures import strips
 from report.hosts import Host, hosts
 from report.kills import Killed, broken, is_of_mutants, shipped
+from report.lacks import Lack
 from report.maintenance import Maintenance, maintenances
 from report.matrix import Row, matrix
-from report.reading import Lack, Material, read_run
+from report.reading import Material, read_run
 from report.round_robin import Draw, draws
 from report.summary import Summary, summary
 from report.timeline import Timeline, timeline

@@ -23,8 +23,9 @@ from evidence.parts import Part
 from report.busy import Shade
 from report.drawn import Bar, Mark, drawn
 from report.frames import Numbered, OfLab, about, numbered
+from report.lacks import Lack
 from report.measured import Measured, measured
-from report.reading import Lack, Material
+from report.reading import Material
 
 NOT_MOVED = "no takeover while it was watched"
 

@@ -7,7 +7,7 @@ hosts is read part by part: what is told of one names it, and no two are put on 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -19,31 +19,26 @@ from checks.engine.integrity import integrity
 from checks.engine.verdict import Status, worst
 from checks.engine.verdicts import FILE_NAME as VERDICTS
 from checks.engine.verdicts import Verdicts, read_tables, read_verdicts
-from evidence.clock import complaints
 from evidence.errors import BadEvidence, EvidenceError
-from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import FILE_NAME as HISTORY
 from evidence.history import Recording, read_history
 from evidence.parts import HOSTS, Histories, Part, parts_of
 from evidence.run import FACTS_NAME, RunDirectory
+from report.lacks import (
+    Lack,
+    below,
+    clocks_set,
+    cut_off,
+    first,
+    missing_captures,
+    never_began,
+    or_lack,
+)
 from report.outcomes import LEAKS, Outcomes, outcomes_in
 
 V = TypeVar("V")
 
 TROUBLE = "trouble.log"
-_SHOWN = 5
-"""So many of one kind of damage are named; the others are counted."""
-
-
-@dataclass(frozen=True)
-class Lack:
-    """Evidence that a report should rest on and cannot: which, and why not."""
-
-    what: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.why}"
 
 
 @dataclass(frozen=True)
@@ -112,10 +107,10 @@ def read_run(directory: Path) -> Material:
             hint="name the directory of a run, such as runs/latest",
         )
     lacks: list[Lack] = []
-    facts: Mapping[str, Any] = _or_lack(lacks, FACTS_NAME, RunDirectory(directory).facts, {})
+    facts: Mapping[str, Any] = or_lack(lacks, FACTS_NAME, RunDirectory(directory).facts, {})
     histories = _histories(directory, lacks)
-    verdicts = _or_lack(lacks, VERDICTS, lambda: read_verdicts(directory), Verdicts())
-    tables: Mapping[str, Any] = _or_lack([], VERDICTS, lambda: read_tables(directory), {})
+    verdicts = or_lack(lacks, VERDICTS, lambda: read_verdicts(directory), Verdicts())
+    tables: Mapping[str, Any] = or_lack([], VERDICTS, lambda: read_tables(directory), {})
     if not verdicts.attempts:
         lacks.append(Lack(VERDICTS, "there is no verdict in it, or no such file"))
     parts = list(histories.parts.values())
@@ -125,9 +120,9 @@ def read_run(directory: Path) -> Material:
     outcomes = outcomes_in(directory)
     if outcomes.shareable is False:
         lacks.append(Lack(LEAKS, f"DO NOT SHARE: {outcomes.secrets}"))
-    lacks += _cut_off(histories)
+    lacks += [*cut_off(histories), *never_began(facts, histories)]
     for part, recording in histories:
-        lacks += [*_captures(part, recording), *_clocks(recording)]
+        lacks += [*missing_captures(part, recording), *clocks_set(recording)]
     return Material(
         directory,
         facts,
@@ -137,40 +132,25 @@ def read_run(directory: Path) -> Material:
         tuple(line for part in parts for line in _trouble(part)),
         str(tables.get("seal", "")),
         altered,
-        tuple(dict.fromkeys(_below(directory, one) for one in lacks)),
+        tuple(dict.fromkeys(below(directory, one) for one in lacks)),
         outcomes,
     )
-
-
-def _below(directory: Path, lack: Lack) -> Lack:
-    """Name files as they lie in the run, wherever that lies."""
-    return Lack(lack.what, lack.why.replace(f"{directory}/", ""))
 
 
 def _histories(directory: Path, lacks: list[Lack]) -> Histories:
     """Read the run's own history and those of its parts; without one of its own there are these."""
     none: tuple[Part, ...] = (Part("", directory),)
-    parts = _or_lack(lacks, HOSTS, lambda: parts_of(directory), none)
+    parts = or_lack(lacks, HOSTS, lambda: parts_of(directory), none)
     own = parts[0].files.history
-    read = {"": _or_lack(lacks, HISTORY, lambda: read_history(own), Recording([]))}
+    read = {"": or_lack(lacks, HISTORY, lambda: read_history(own), Recording([]))}
     read |= {part.prefix: part.read() for part in parts if part.host}
     return Histories({part.prefix: part for part in parts}, read)
-
-
-def _or_lack(lacks: list[Lack], what: str, read: Callable[[], V], without: V) -> V:
-    try:
-        return read()
-    except EvidenceError as error:
-        lacks.append(Lack(what, error.message))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        lacks.append(Lack(what, f"cannot be read: {error!r}"))
-    return without
 
 
 def _departures(part: Part, lacks: list[Lack]) -> Iterator[Departure]:
     for path in sorted(part.directory.glob("errata-*.json")):
         guide = path.stem.removeprefix("errata-").replace("_", "-")
-        rows: Any = _or_lack(lacks, part.place(path), partial(_json, path), [])
+        rows: Any = or_lack(lacks, part.place(path), partial(_json, path), [])
         for row in rows if isinstance(rows, list) else []:
             if isinstance(row, dict):
                 names = ("kind", "name", "guide", "happens", "fix")
@@ -189,50 +169,17 @@ def _looked(directory: Path) -> tuple[tuple[str, ...], list[Lack]]:
         return (), [Lack("integrity", f"cannot be told: {error.message}"), *_damage(directory)]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         return (), [Lack("integrity", f"cannot be told: {error!r}"), *_damage(directory)]
-    lacks = [Lack("damaged", one) for one in _first(looked.damaged)]
+    lacks = [Lack("damaged", one) for one in first(looked.damaged)]
     never = "was to be judged, and never was"  # what a run does not show is told by requirement
-    lacks += [Lack("not closed", one) for one in _first([o for o in looked.open if never not in o])]
+    lacks += [Lack("not closed", one) for one in first([o for o in looked.open if never not in o])]
     return looked.altered, lacks
 
 
 def _damage(directory: Path) -> Iterator[Lack]:
     """Yield what is damaged in the history of a run whose verdicts cannot be read."""
     with suppress(EvidenceError, OSError):
-        for one in _first([str(each) for each in read_history(directory / HISTORY).damage]):
+        for one in first([str(each) for each in read_history(directory / HISTORY).damage]):
             yield Lack("damaged", one)
-
-
-def _first(found: Sequence[str]) -> list[str]:
-    more = len(found) - _SHOWN
-    return [*found[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]
-
-
-def _cut_off(histories: Histories) -> Iterator[Lack]:
-    """Yield the last beginnings of scenarios that have no end, on whichever host that was."""
-    in_order = sorted(attempts_of(histories), key=lambda one: one.earlier)
-    open_since = {one.scenario: one for one in in_order}
-    for part, recording in histories:
-        for ended in recording.of(ScenarioEnded):
-            began = open_since.get(ended.scenario)
-            if began is not None and began.part == part.prefix and began.line < ended.line:
-                del open_since[ended.scenario]
-    for one in open_since.values():
-        yield Lack(one.scenario, f"began at {one.place} and never ended: it was cut off")
-
-
-def _captures(part: Part, recording: Recording) -> Iterator[Lack]:
-    """Yield the captures of labs that scenarios ran in, and that are not there."""
-    for lab in dict.fromkeys(one.lab for one in recording.of(ScenarioStarted)):
-        capture = part.files.capture(lab)
-        if not capture.is_file():
-            yield Lack(part.place(capture), "is not there: no frame can be shown")
-
-
-def _clocks(recording: Recording) -> Iterator[Lack]:
-    """Yield when a host's clock was set, or it slept, anywhere in its part of the run."""
-    clocks = [(one.event.place, one.host_clock, one.event.at_ns) for one in recording.lines]
-    for one in _first(complaints(clocks)):
-        yield Lack("clock", one)
 
 
 def _trouble(part: Part) -> tuple[str, ...]:

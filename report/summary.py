@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +14,18 @@ from evidence.events.run import ScenarioStarted
 from evidence.moment import NS
 from report.kills import broken, is_of_mutants
 from report.kills import sentence as of_mutants
+from report.lacks import Lack
+from report.limits import DROP_IN, limits, on_stand_ins
 from report.matrix import Row
 from report.outcomes import FOUND_NONE, NOT_SEARCHED
-from report.reading import Departure, Lack, Material
+from report.reading import Departure, Material
+from report.words import conjoined, listed, table, text
 
 NOT_RECORDED = "not recorded"
 _SHORT_COMMIT = 12
 """So much of a commit of the software is on the page; report.json has all of it."""
 NOT_SEALED = "none: the run did not end, or was never sealed"
-_SOFTWARE, _SCENARIOS, _SECRETS, DROP_IN = "Software", "Scenarios", "Secrets", "drop-in"
-_EMULATED = re.compile(r"(\S+: )?tcg\b")
+_SOFTWARE, _SCENARIOS, _SECRETS = "Software", "Scenarios", "Secrets"
 DIRTY, MAY_BE_DIRTY = "with uncommitted changes", "whether dirty is not recorded"
 
 
@@ -89,9 +90,9 @@ def sentence(status: Status, rows: Sequence[Row], material: Material) -> str:
     if not judged:
         return "Nothing was judged: this run shows nothing."
     said = _sentence(status, rows, material)
-    if guides := _on_stand_ins(material, rows):
+    if guides := on_stand_ins(material, rows):
         said += (
-            f" For the {_and(guides)} guide{'s' * (len(guides) != 1)}, this project's stand-in"
+            f" For the {conjoined(guides)} guide{'s' * (len(guides) != 1)}, this project's stand-in"
             " (drop-in) was tested, not the software that"
             f" {'this guide is' if len(guides) == 1 else 'these guides are'} about."
         )
@@ -103,12 +104,12 @@ def _sentence(status: Status, rows: Sequence[Row], material: Material) -> str:
     failed = [row.id for row in rows if row.status is Status.FAIL]
     open_ = [row.id for row in rows if row.status is Status.UNKNOWN]
     if status is Status.FAIL:
-        said = f"{len(failed)} of the {of} {_were(failed)} seen to be broken: {_ids(failed)}"
+        said = f"{len(failed)} of the {of} {_were(failed)} seen to be broken: {listed(failed)}"
         return said + (f"; {len(open_)} could not be shown." if open_ else ".")
     if open_:
         return (
             f"Nothing was seen to be broken, but {len(open_)} of the {of} could not be shown:"
-            f" {_ids(open_)}."
+            f" {listed(open_)}."
         )
     if material.altered:
         return f"All {of} were judged PASS, but the evidence was altered since."
@@ -121,51 +122,8 @@ def _sentence(status: Status, rows: Sequence[Row], material: Material) -> str:
     return f"All {of} were shown to be kept."
 
 
-def _on_stand_ins(material: Material, rows: Sequence[Row]) -> list[str]:
-    """Return the guides, of those that are judged here, that were followed with a stand-in."""
-    told = _table(material.facts.get("software"))
-    guides = sorted({row.guide for row in rows})
-    return [one for one in guides if _table(told.get(one.replace("-", "_"))).get("name") == DROP_IN]
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join(words)
-
-
-def limits(material: Material, rows: Sequence[Row]) -> Iterator[str]:
-    """Yield what nothing in this run could have shown, whatever its verdicts."""
-    facts, guides = material.facts, {row.guide for row in rows}
-    if stand_ins := _on_stand_ins(material, rows):
-        yield (
-            f"For the {_and(stand_ins)} guide{'s' * (len(stand_ins) != 1)} a stand-in with the"
-            " commands, files and answers of the genuine software was tested. All else is genuine:"
-            " OpenVPN, the heartbeat daemon, Apache, PHP, BIND, iptables."
-        )
-    image = _text(facts.get("image"))
-    if "site" in facts:
-        yield "Only the machines of this site were tested; what they run was not looked at."
-    elif image:
-        written = "; the multi-node guide is written for CentOS 7" * ("multi-node" in guides)
-        yield f"Only guests of {image} were tested{written}."
-    if any(map(_EMULATED.match, _text(facts.get("accelerator")).split("; "))):
-        yield "The guests' processors were emulated (tcg): real ones take other times."
-    if guides & {"failover", "multi-node"} and "--full" not in _text(facts.get("command")).split():
-        yield (
-            "This is no sign-off run (--full): that provokes each fault 20 times, and has scenarios"
-            " that were left out here. A PASS covers the scenarios listed under it, no more."
-        )
-    if others := material.outcomes.others:
-        said = ", so what else they would have shown is open"
-        yield f"Scenarios that did not pass{said}: {_ids(others)}."
-
-
 def _were(ids: Sequence[str]) -> str:
     return "was" if len(ids) == 1 else "were"
-
-
-def _ids(ids: Sequence[str], most: int = 8) -> str:
-    more = len(ids) - most
-    return ", ".join(ids[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def tested(material: Material, rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
@@ -173,7 +131,7 @@ def tested(material: Material, rows: Sequence[Row]) -> Iterator[tuple[str, str]]
     facts = material.facts
 
     def fact(name: str) -> str:
-        return _text(facts.get(name)) or NOT_RECORDED
+        return text(facts.get(name)) or NOT_RECORDED
 
     guides = sorted({row.guide for row in rows})
     yield "Guide", ", ".join(guides) or NOT_RECORDED
@@ -223,9 +181,9 @@ def _repeated(material: Material) -> str:
 
 def _software(told: object) -> str:
     """Write what software followed the guides: its name, why that one, and its commits."""
-    guides = _table(told)
+    guides = table(told)
     if not guides or not all(isinstance(one, dict) for one in guides.values()):
-        return _text(told)
+        return text(told)
     return "; ".join(f"{guide}: {_of_guide(one)}" for guide, one in guides.items())
 
 
@@ -237,25 +195,25 @@ def _of_guide(told: Mapping[str, Any]) -> str:
         for one in pairs
         if isinstance(one, list) and len(one) == 2
     ]
-    others = [_text(told[name]) for name in told if name != "commits"]
+    others = [text(told[name]) for name in told if name != "commits"]
     if told.get("name") == DROP_IN:
         others[0] = f"{DROP_IN} (this project's stand-in)"
     return ", ".join([*filter(None, others), *each])
 
 
 def _revision(told: object) -> str:
-    table = _table(told)
-    if not table:
+    revision = table(told)
+    if not revision:
         return NOT_RECORDED
-    dirty = table.get("uncommitted_changes")
+    dirty = revision.get("uncommitted_changes")
     state = MAY_BE_DIRTY
     if isinstance(dirty, bool):
         state = DIRTY if dirty else "no uncommitted changes"
-    return f"{table.get('commit', 'unknown')}, {state}"
+    return f"{revision.get('commit', 'unknown')}, {state}"
 
 
 def _versions(facts: Mapping[str, Any]) -> str:
-    packages = [f"{name} {version}" for name, version in _table(facts.get("packages")).items()]
+    packages = [f"{name} {version}" for name, version in table(facts.get("packages")).items()]
     python = [f"Python {facts['python']}"] if facts.get("python") else []
     return ", ".join([*python, *packages]) or NOT_RECORDED
 
@@ -270,7 +228,7 @@ def _labs(material: Material) -> str:
     """Count the labs of a run: those that its facts name, of hosts those that scenarios ran in."""
     if not material.histories.over_hosts:
         told = material.facts.get("labs")
-        return str(len(_table(told))) if told else ""
+        return str(len(table(told))) if told else ""
     labs = {
         (part.host, event.lab)
         for part, recording in material.histories
@@ -287,18 +245,6 @@ def stamp(at_ns: int) -> str:
     except (OverflowError, ValueError, OSError):
         return f"{at_ns} ns"
     return f"{at:%Y-%m-%d %H:%M:%S}.{rest // 1_000_000:03d} UTC"
-
-
-def _table(told: object) -> Mapping[str, Any]:
-    return told if isinstance(told, dict) else {}
-
-
-def _text(told: object) -> str:
-    if isinstance(told, dict):
-        return "; ".join(f"{name}: {_text(value)}" for name, value in told.items())
-    if isinstance(told, list):
-        return ", ".join(map(_text, told))
-    return "" if told is None else str(told)
 
 
 def unshown(rows: Sequence[Row]) -> Iterator[Unshown]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from checks.engine.collected import KEY as COLLECTED
 from checks.engine.coming_home import take_home
 from evidence.errors import Absent, BadEvidence
 from evidence.event import Event
@@ -27,7 +28,7 @@ from scenarios.over_hosts.fleet import Fleet, Member
 from scenarios.run import Run
 
 SOURCE = "home"
-_OF_PARTS = ("image", "image_source", "accelerator", "software", "mutants")
+_OF_PARTS = ("image", "image_source", "accelerator", "software", "mutants", COLLECTED)
 """What `run.json` of one machine's run says of it, and home takes from its hosts."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from checks.engine.requirements import catalogue
 from scenarios.durations import LAST
 from scenarios.mutants import plugin as mutants
-from scenarios.plugin.stash import ROOT, TO_BE_JUDGED
+from scenarios.plugin.stash import COLLECTED, ROOT, TO_BE_JUDGED
 from scenarios.repetitions import repeat
-from scenarios.requirements import requirements_of, to_be_judged
+from scenarios.requirements import collected, requirements_of, to_be_judged
+
+_DESELECTED = pytest.StashKey[int]()
 
 
 @pytest.hookimpl(trylast=True)  # after what parametrizes a scenario by itself
@@ -37,9 +40,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Count what is left out, by whatever choice."""
+    for item in items[:1]:  # the hook has no config
+        stash = item.config.stash
+        stash[_DESELECTED] = stash.get(_DESELECTED, 0) + len(items)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note what is to be judged, now that nothing more is left out."""
-    session.config.stash[TO_BE_JUDGED] = to_be_judged(session.items)
+    """Note what is to be carried out and judged, now that nothing more is left out."""
+    config = session.config
+    config.stash[TO_BE_JUDGED] = to_be_judged(session.items)
+    config.stash[COLLECTED] = collected(
+        session.items,
+        full=config.getoption("full"),
+        deselected=config.stash.get(_DESELECTED, 0),
+    )
 
 
 def _leave_for_sign_off(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from checks.engine.collected import KEY
 from lab.accelerator import choose
 from lab.cli import collect_garbage
 from lab.progress import Progress
@@ -23,6 +25,7 @@ from scenarios.labs import LabFailedBefore, Labs
 from scenarios.limits import stopped_recording
 from scenarios.mutants import plugin as mutants
 from scenarios.plugin.stash import (
+    COLLECTED,
     LABS,
     LEFT_UP,
     LEFT_UP_BY_WORKER,
@@ -56,10 +59,18 @@ def labs(request: pytest.FixtureRequest) -> Iterator[Labs | SiteLabs]:
         config.stash[LEFT_UP] = left_up
 
 
+def _asked(config: pytest.Config, **facts: object) -> dict[str, Any]:
+    """Return facts for `run.json` with what is asked of the run, which each worker collects."""
+    wanted = config.stash.get(TO_BE_JUDGED, frozenset[str]())
+    asked: dict[str, Any] = {"requirements": wanted, **facts}
+    if (found := config.stash.get(COLLECTED, None)) is not None:
+        asked[KEY] = found.facts()
+    return asked
+
+
 def _on_site(config: pytest.Config, site: Site, progress: Progress) -> SiteLabs:
     run = config.stash[RUN]
-    wanted = config.stash.get(TO_BE_JUDGED, frozenset[str]())
-    run.open(requirements=wanted, **sites.facts(site))
+    run.open(**_asked(config, **sites.facts(site)))
     return SiteLabs(site, run.directory, progress, run.note_lab)
 
 
@@ -70,9 +81,8 @@ def _labs(config: pytest.Config, progress: Progress) -> Labs:
     first = next(iter(guides_of(config.args, GUIDES)), "failover")
     image = software.prepared(config, first, heartbeat, progress)[1]
     run = config.stash[RUN]
-    wanted = config.stash.get(TO_BE_JUDGED, frozenset[str]())
     run.open(
-        requirements=wanted,
+        **_asked(config),
         image=str(image),
         image_source=image.source,
         accelerator=str(accelerator),

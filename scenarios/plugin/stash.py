@@ -7,6 +7,7 @@ from typing import TextIO
 
 import pytest
 
+from checks.engine.collected import Collected
 from scenarios.run import Run
 from scenarios.side_by_side import SideBySide
 
@@ -19,6 +20,7 @@ TERMINAL = pytest.StashKey[TextIO]()
 LABS = pytest.StashKey[SideBySide]()
 """How many labs run side by side; absent where none of ours does."""
 TO_BE_JUDGED = pytest.StashKey[frozenset[str]]()
+COLLECTED = pytest.StashKey[Collected]()
 LEFT_UP = pytest.StashKey[list[str]]()
 """How to look around in labs that were left up."""
 A_WORKER_DIED = pytest.StashKey[bool]()

@@ -32,7 +32,7 @@ FOUND = Found(
 )
 
 
-def noted(directory: Path, **accelerators: str) -> Content:
+def noted(directory: Path, collected: object = None, **accelerators: str) -> Content:
     """Note a run over hosts on which labs ran with these; return what its report holds."""
     members = {
         name: SimpleNamespace(
@@ -43,8 +43,9 @@ def noted(directory: Path, **accelerators: str) -> Content:
     fleet = SimpleNamespace(members=members, missing={}, left=list(members.values()))
     notes = Notes(Run(directory, directory), cast(Fleet, fleet))
     notes.open(dict.fromkeys(members, 1))
+    more = {"collected": collected} if collected else {}
     for name, accelerator in accelerators.items():
-        facts(notes.part(name), accelerator=accelerator, image="debian-12 (2e58)")
+        facts(notes.part(name), accelerator=accelerator, image="debian-12 (2e58)", **more)
     notes.close()
     return content_of(directory)
 
@@ -69,3 +70,12 @@ def test_hosts_with_other_accelerators_are_each_named_with_its_own(tmp_path: Pat
 def test_what_all_hosts_have_is_said_once(tmp_path: Path, accelerator: str) -> None:
     content = noted(tmp_path / "run", one=accelerator, two=accelerator)
     assert fact_of(content, "Accelerator") == accelerator
+
+
+def test_what_was_to_be_carried_out_is_what_each_host_collected(tmp_path: Path) -> None:
+    """Home collects nothing itself: its workers do, each the same."""
+    asked = {"scenarios": {"a::test_one": 1, "b::test_two": 3}, "full": True, "deselected": 0}
+    content = noted(tmp_path / "run", one="kvm", two="kvm", collected=asked)
+    assert content.material.facts["collected"] == asked
+    whys = [one.why for one in content.material.lacks]
+    assert "4 of 4 never began: a::test_one, b::test_two (3)" in whys

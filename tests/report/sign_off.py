@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from itertools import permutations
 from pathlib import Path
 
+from checks.engine.collected import Collected
 from checks.engine.requirements import catalogue
 from checks.engine.seal import seal
 from checks.engine.verdict import Status, Verdict
@@ -44,7 +45,14 @@ CLIENTS = (("alice-udp", "udp"), ("bob-tcp", "tcp"), ("robot-udp", "udp"))
 def sign_off(run: Path, repetitions: int = 20) -> Path:
     """Record the run, and seal it."""
     ids = [one.id for one in catalogue()]
-    facts(run, requirements=ids, command="pytest scenarios/ --full", seed=0)
+    every = [
+        MAINTENANCE,
+        *(f"{MAINTENANCE}[{number}]" for number in range(1, 2 + len(WRONG_ORDERS))),
+    ]
+    every += [scenario(fault, n + 1, repetitions) for fault in FAULTS for n in range(repetitions)]
+    collected = Collected.of(every, full=True, deselected=0).facts()
+    said = {"command": "pytest scenarios/ --full", "seed": 0, "collected": collected}
+    facts(run, requirements=ids, **said)
     runs.run_mn_22().write(run)
     for number, fault in enumerate(FAULTS):
         _series(run, fault, f"failover-{number}", number * repetitions * APART_S, repetitions)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from evidence.errors import BadEvidence
-from report.reading import Departure, Lack, read_run
+from report.lacks import Lack
+from report.reading import Departure, read_run
 from tests.checks.engine import recorded
 from tests.report.conftest import cut
 

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from checks.engine.requirements import catalogue
-from checks.engine.verdict import Status
+from checks.engine.verdict import Status, Verdict
+from checks.engine.verdicts import Verdicts, tables_of, write_tables
 from report.matrix import Row, matrix
 from report.reading import read_run
 from report.summary import NOT_RECORDED, Summary, stamp, summary
 from tests.checks.engine import recorded
 from tests.report.conftest import facts
+
+SERIES = "scenarios/failover/test_takeover.py::test_the_standby_takes_over"
 
 
 def of(directory: Path) -> Summary:
@@ -116,23 +119,83 @@ def test_a_stand_in_is_named_in_the_sentence_and_in_what_is_not_shown(good_run: 
 
 
 def test_what_a_run_could_not_have_shown_is_said(good_run: Path) -> None:
-    facts(good_run, image="debian-12 (2e58)", accelerator="tcg (asked for)", command="pytest x")
+    asked = {"scenarios": {recorded.SCENARIO: 1}, "full": False, "deselected": 0}
+    tcg = {"image": "debian-12 (2e58)", "accelerator": "tcg (asked for)"}
+    facts(good_run, **tcg, command="pytest x --full", collected=asked)
     said = "\n".join(of(good_run).limits)
     assert (
         "Only guests of debian-12 (2e58) were tested; the multi-node guide is written for" in said
     )
     assert "real ones take other times" in said
     assert "This is no sign-off run (--full)" in said
-    facts(good_run, image="debian-12 (2e58)", accelerator="kvm (x)", command="pytest x --full")
+    facts(good_run, **{**tcg, "accelerator": "kvm (x)"}, collected={**asked, "full": True})
     said = "\n".join(of(good_run).limits)
     assert "real ones take other times" not in said
-    assert "--full" not in said
+    assert "This is no sign-off run" not in said
     facts(good_run, accelerator="alpha: kvm (x); beta: tcg (y)")
     assert "real ones take other times" in "\n".join(of(good_run).limits)
     facts(good_run, image="none of ours: what the machines run", site={"a": "root@a"})
     said = "\n".join(of(good_run).limits)
     assert "Only the machines of this site were tested" in said
     assert "none of ours" not in said
+
+
+def test_a_run_that_does_not_say_what_it_was_to_carry_out_is_taken_for_no_sign_off(
+    good_run: Path,
+) -> None:
+    facts(good_run, command="pytest scenarios/ --full")
+    assert any("may be no sign-off run (--full)" in one for one in of(good_run).limits)
+
+
+def test_a_sign_off_run_of_a_selection_is_none_of_the_whole(good_run: Path) -> None:
+    every = len(catalogue())
+    asked = {"scenarios": {recorded.SCENARIO: 1}, "full": True, "deselected": 41}
+    facts(good_run, collected=asked)
+    said = "\n".join(of(good_run).limits)
+    assert f"{every - 2} of the catalogue's {every} requirements were not part of this" in said
+    assert "41 scenarios were deselected" in said
+    facts(good_run, requirements=[one.id for one in catalogue()], collected=asked)
+    assert "41 scenarios were deselected" in "\n".join(of(good_run).limits)
+    whole = {**asked, "deselected": 0}
+    facts(good_run, requirements=[one.id for one in catalogue()], collected=whole)
+    assert "sign-off run" not in "\n".join(of(good_run).limits)
+
+
+def test_scenarios_that_never_began_keep_a_run_from_being_pass(
+    tmp_path: Path, own_checks: object
+) -> None:
+    names = {f"scenarios/test_it.py::test_{number}": 1 for number in range(7)}
+    asked = {"scenarios": {recorded.SCENARIO: 1, SERIES: 20}, "full": True, "deselected": 0}
+    facts(tmp_path, collected=asked)
+    recorded.good_run(tmp_path)
+    told = of(tmp_path)
+    assert told.status is Status.UNKNOWN
+    assert told.sentence.endswith("but the evidence is not whole.")
+    (lack,) = told.lacks
+    assert str(lack) == f"scenarios: 20 of 21 never began: {SERIES} (20)"
+    facts(tmp_path, collected={**asked, "scenarios": names})
+    (why,) = [one.why for one in of(tmp_path).lacks if one.what == "scenarios"]
+    assert why.startswith("7 of 7 never began: scenarios/test_it.py::test_0, ")
+    assert why.endswith("scenarios/test_it.py::test_4 and 2 more")
+
+
+def test_requirements_that_were_provoked_less_often_than_they_ask_for_are_named(
+    tmp_path: Path,
+) -> None:
+    verdict = {1: Verdict(Status.PASS, ("as it should be",), ("history.jsonl:1",), 1, 1)}
+    names = [SERIES, *(f"{SERIES}[{number}/20]" for number in range(1, 21))]
+    said = {
+        "FO-24": {f"{SERIES}[pause-3/20]": verdict, f"{SERIES}[kill-1/20]": verdict},
+        "FO-25": dict.fromkeys(names[:4], verdict),
+        "FO-26": dict.fromkeys(names, verdict),
+        "FO-27": {SERIES: verdict},
+    }
+    facts(tmp_path, requirements=sorted(said))
+    write_tables(tmp_path, tables_of(Verdicts(said, frozenset(said))))
+    limits = of(tmp_path).limits
+    assert "FO-24 asks for 20 repetitions; at most 1 was judged of any fault." in limits
+    assert "FO-25 asks for 20 repetitions; at most 3 were judged of any fault." in limits
+    assert not [one for one in limits if "FO-26" in one or "FO-27" in one]
 
 
 def test_scenarios_that_did_not_pass_are_named(good_run: Path) -> None:

@@ -19,7 +19,7 @@ from evidence.moment import NS
 from lab.clock import ClockOffset
 from lab.lab import Lab
 from lab.wire import SEED
-from scenarios.requirements import to_be_judged
+from scenarios.requirements import collected, to_be_judged
 from scenarios.run import (
     COMMAND_OF_RUN,
     TERMINAL_OF_RUN,
@@ -238,17 +238,33 @@ def test_a_run_says_what_was_to_be_judged_by_all_who_opened_it(checkout: Path) -
     assert run.files.requirements() == ("FO-01", "FO-24", "MN-02")
 
 
-def scenario(*requirements: str, skipped: bool = False) -> Any:
+def scenario(*requirements: str, skipped: bool = False, name: str = "", records: str = "") -> Any:
     marks = [pytest.mark.requirement(*requirements).mark]
     closest = pytest.mark.skip.mark if skipped else None
     return SimpleNamespace(
-        iter_markers=lambda _name: iter(marks), get_closest_marker=lambda _name: closest
+        iter_markers=lambda _name: iter(marks),
+        get_closest_marker=lambda _name: closest,
+        nodeid=name,
+        fixturenames=(records,),
     )
 
 
 def test_what_is_skipped_is_not_to_be_judged() -> None:
     chosen = [scenario("FO-24", "FO-20"), scenario("FO-24"), scenario("FO-47", skipped=True)]
     assert to_be_judged(chosen) == {"FO-20", "FO-24"}
+
+
+def test_what_is_skipped_or_records_nothing_is_not_to_be_carried_out() -> None:
+    chosen = [
+        scenario(name="a::test_one", records="history"),
+        scenario(name="a::test_two[1/3]", records="history"),
+        scenario(name="a::test_two[2/3]", records="history"),
+        scenario(name="a::test_skipped", records="history", skipped=True),
+        scenario(name="a::test_silent"),
+    ]
+    found = collected(chosen, full=True, deselected=7)
+    assert found.scenarios == {"a::test_one": 1, "a::test_two": 2}
+    assert (found.full, found.deselected) == (True, 7)
 
 
 def test_a_worker_says_what_it_does_where_its_run_does(monkeypatch: pytest.MonkeyPatch) -> None:

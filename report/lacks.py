@@ -1,0 +1,97 @@
+"""What a report should rest on and cannot: what is not there, damaged, cut off, or never began.
+
+It is named, and stops no report. What was altered is no lack: that did not come about by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from checks.engine.attempts import attempts_of
+from checks.engine.collected import Collected
+from evidence.clock import complaints
+from evidence.errors import EvidenceError
+from evidence.events.run import ScenarioEnded, ScenarioStarted
+from evidence.history import Recording
+from evidence.parts import Histories, Part
+from report.words import listed
+
+V = TypeVar("V")
+
+_SHOWN = 5
+"""So many of one kind of damage are named; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Evidence that a report should rest on and cannot: which, and why not."""
+
+    what: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}"
+
+
+def below(directory: Path, lack: Lack) -> Lack:
+    """Name files as they lie in the run, wherever that lies."""
+    return Lack(lack.what, lack.why.replace(f"{directory}/", ""))
+
+
+def or_lack(lacks: list[Lack], what: str, read: Callable[[], V], without: V) -> V:
+    """Read something; where it cannot be read, add that to `lacks` and go `without`."""
+    try:
+        return read()
+    except EvidenceError as error:
+        lacks.append(Lack(what, error.message))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        lacks.append(Lack(what, f"cannot be read: {error!r}"))
+    return without
+
+
+def first(found: Sequence[str]) -> list[str]:
+    """Return the first of many complaints of one kind, and how many more there are."""
+    more = len(found) - _SHOWN
+    return [*found[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]
+
+
+def cut_off(histories: Histories) -> Iterator[Lack]:
+    """Yield the last beginnings of scenarios that have no end, on whichever host that was."""
+    in_order = sorted(attempts_of(histories), key=lambda one: one.earlier)
+    open_since = {one.scenario: one for one in in_order}
+    for part, recording in histories:
+        for ended in recording.of(ScenarioEnded):
+            began = open_since.get(ended.scenario)
+            if began is not None and began.part == part.prefix and began.line < ended.line:
+                del open_since[ended.scenario]
+    for one in open_since.values():
+        yield Lack(one.scenario, f"began at {one.place} and never ended: it was cut off")
+
+
+def never_began(facts: Mapping[str, Any], histories: Histories) -> Iterator[Lack]:
+    """Yield what the run was to carry out and never began, by its own `run.json`."""
+    if (collected := Collected.told(facts)) is None:
+        return
+    left = collected.never_began(one.scenario for one in attempts_of(histories))
+    if left:
+        names = [f"{name} ({count})" if count > 1 else name for name, count in left.items()]
+        count, of = sum(left.values()), sum(collected.scenarios.values())
+        yield Lack("scenarios", f"{count} of {of} never began: {listed(names, _SHOWN)}")
+
+
+def missing_captures(part: Part, recording: Recording) -> Iterator[Lack]:
+    """Yield the captures of labs that scenarios ran in, and that are not there."""
+    for lab in dict.fromkeys(one.lab for one in recording.of(ScenarioStarted)):
+        capture = part.files.capture(lab)
+        if not capture.is_file():
+            yield Lack(part.place(capture), "is not there: no frame can be shown")
+
+
+def clocks_set(recording: Recording) -> Iterator[Lack]:
+    """Yield when a host's clock was set, or it slept, anywhere in its part of the run."""
+    clocks = [(one.event.place, one.host_clock, one.event.at_ns) for one in recording.lines]
+    for one in first(complaints(clocks)):
+        yield Lack("clock", one)
