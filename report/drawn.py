@@ -10,11 +10,12 @@ Times are ns of the wire's clock; geometry is `timeline`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from checks.failover.recorded import Recorded, WatchedFault
 from checks.failover.takeover import Takeover
+from checks.failover.tunnels import LAST_PACKET_S, firsts_of, tunnel_of, up_before
 from checks.protocols import arp
 from checks.protocols.heartbeat import Advertised, Heartbeat, master_intervals
 from evidence.events.takeover import ServiceProbed, TunnelCarried, TunnelWatched
@@ -100,11 +101,8 @@ def _window(recorded: Recorded, fault: WatchedFault, takeover: Takeover | None) 
     if takeover is not None and takeover.first is not None:
         backs.append(takeover.first.at_ns)
         backs += [back.at_ns for one in takeover.served if (back := one.back_for_good)]
-    backs += [
-        one.at_ns
-        for one in recorded.evidence.events(TunnelCarried)
-        if fault.at.at_ns <= one.at_ns <= fault.until_ns
-    ][:2]
+    for watched in up_before(recorded.evidence.events(TunnelWatched), fault.at.at_ns):
+        backs += [one.at_ns for one in _carried(recorded, fault, watched)]
     from_ns = max(recorded.window.from_ns, fault.at.at_ns - BEFORE_NS)
     until_ns = min(recorded.window.until_ns, fault.until_ns, max(backs) + AFTER_NS)
     return Window(from_ns, max(until_ns, fault.at.at_ns + NS))
@@ -164,23 +162,49 @@ def _tunnel_marks(recorded: Recorded, window: Window) -> Iterator[Mark]:
 
 
 def _tunnel_bars(recorded: Recorded, fault: WatchedFault, window: Window) -> Iterator[Bar]:
-    carried = recorded.evidence.events(TunnelCarried)
-    for one in recorded.evidence.events(TunnelWatched):
-        back = next(
-            (
-                seen.at_ns
-                for seen in carried
-                if seen.source == one.source and fault.at.at_ns <= seen.at_ns <= fault.until_ns
-            ),
-            None,
-        )
-        lane, until_ns = _tunnel(one.source), back or window.until_ns
-        if one.at_ns < fault.at.at_ns:
-            start_ns = max(window.from_ns, one.at_ns)
-            yield Bar(lane, start_ns, fault.at.at_ns, "carries", f"{lane} carries traffic")
-            yield Bar(lane, fault.at.at_ns, until_ns, "interrupted", f"{lane} is interrupted")
-            if back is not None:
-                yield Bar(lane, back, window.until_ns, "carries", f"{lane} carries traffic again")
+    for one in up_before(recorded.evidence.events(TunnelWatched), fault.at.at_ns):
+        start_ns = max(window.from_ns, one.at_ns)
+        lane = _tunnel(one.source)
+        yield Bar(lane, start_ns, fault.at.at_ns, "carries", f"{lane} carries traffic")
+        yield from _after(lane, _carried(recorded, fault, one), fault, window)
+
+
+def _after(
+    lane: str, carried: Sequence[TunnelCarried], fault: WatchedFault, window: Window
+) -> Iterator[Bar]:
+    """Yield how a tunnel is interrupted and carries traffic, from the fault until it was looked at.
+
+    Older runs do not tell how long a silence was: the first one lasts since the fault.
+    """
+    silent_ns = back_ns = fault.at.at_ns
+    for one in firsts_of(carried):
+        if one.silent_ns is not None:
+            silent_ns = max(one.at_ns - one.silent_ns, back_ns)
+        if silent_ns > back_ns:
+            yield Bar(lane, back_ns, silent_ns, "carries", f"{lane} carries traffic")
+        back_ns = one.at_ns
+        yield Bar(lane, silent_ns, back_ns, "interrupted", f"{lane} is interrupted")
+    if not carried:
+        yield Bar(lane, silent_ns, window.until_ns, "interrupted", f"{lane} is interrupted")
+        return
+    last_ns = min(carried[-1].at_ns, window.until_ns)
+    looked_ns = min(carried[-1].looked_until_ns or last_ns, window.until_ns)
+    yield Bar(lane, back_ns, last_ns, "carries", f"{lane} carries traffic again")
+    if looked_ns - last_ns > LAST_PACKET_S * NS:
+        yield Bar(lane, last_ns, looked_ns, "interrupted", f"{lane} is interrupted")
+
+
+def _carried(
+    recorded: Recorded, fault: WatchedFault, watched: TunnelWatched
+) -> list[TunnelCarried]:
+    """Return what a tunnel carried of what was sent after a fault, while that was watched."""
+    return [
+        one
+        for one in recorded.evidence.events(TunnelCarried, watched.source)
+        if tunnel_of(one) == tunnel_of(watched)
+        and (one.sent_ns or one.at_ns) >= fault.at.latest_ns
+        and fault.at.at_ns < one.at_ns <= fault.until_ns
+    ]
 
 
 def _tunnel(client: str) -> str:

@@ -132,7 +132,7 @@ def _failover(
         fault.at.at_ns,
         picture.window,
         capture.place,
-        tuple(measured(recorded, fault, takeover)),
+        tuple(measured(recorded, takeover)),
         picture.lanes,
         picture.marks,
         picture.bars,

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from checks.failover.recorded import Recorded, WatchedFault
+from checks.failover.recorded import Recorded
 from checks.failover.stages import Stage, span
 from checks.failover.takeover import CLEAN_STOP, RESTART, Takeover
+from checks.failover.tunnels import back_after, up_before
 from checks.protocols import budgets
 from checks.protocols.budgets import Budget
-from evidence.events.takeover import TunnelCarried
-from evidence.moment import NS
+from evidence.events.takeover import TunnelWatched
 
 _MINUTE = f"the guide's about a minute, taken as {budgets.GUIDE_TUNNEL_UDP_S:.0f} s"
 _TUNNEL = {
@@ -35,9 +35,7 @@ class Measured:
     who: str = ""
 
 
-def measured(
-    recorded: Recorded, fault: WatchedFault, takeover: Takeover | None
-) -> Iterator[Measured]:
+def measured(recorded: Recorded, takeover: Takeover | None) -> Iterator[Measured]:
     """Yield each stage of a failover that was seen from end to end."""
     if takeover is not None:
         for stage in (Stage.SILENCE, Stage.TAKEOVER, Stage.ANNOUNCED, Stage.SERVICE):
@@ -45,16 +43,20 @@ def measured(
             if seen is not None:
                 limits = tuple(_limits(takeover, stage))
                 yield Measured(stage, seen.seconds, seen.uncertainty_s, limits)
-    back: set[str] = set()
-    for one in recorded.evidence.events(TunnelCarried):
-        sent_ns = one.at_ns if one.sent_ns is None else one.sent_ns
-        if one.source not in back and fault.at.latest_ns <= sent_ns <= fault.until_ns:
-            back.add(one.source)
-            limit = Budget(0, *_TUNNEL[one.protocol], "FO-39")
-            uncertain_s = (one.uncertainty_ns + fault.at.uncertainty_ns) / NS
-            seconds = (one.at_ns - fault.at.at_ns) / NS
+    if takeover is not None and takeover.happened:
+        yield from _tunnels(recorded, takeover)
+
+
+def _tunnels(recorded: Recorded, takeover: Takeover) -> Iterator[Measured]:
+    """Yield how long each client's tunnel took to be back for good, as FO-39 judges it."""
+    watched = recorded.evidence.events(TunnelWatched)
+    for one in up_before(watched, takeover.injected.at_ns):
+        seen = back_after(recorded, takeover, one).measured
+        if seen is not None:
+            judged = takeover.fault.name != RESTART
+            limits = (Budget(0, *_TUNNEL[one.protocol], "FO-39"),) if judged else ()
             who = f"{one.source} ({one.protocol})"
-            yield Measured(Stage.TUNNEL, seconds, uncertain_s, (limit,), who)
+            yield Measured(Stage.TUNNEL, seen.seconds, seen.uncertainty_s, limits, who)
 
 
 def _limits(takeover: Takeover, stage: Stage) -> Iterator[Budget]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from checks.engine.in_time import Span, Watch, owe_in_time
-from checks.engine.lateness import explain, missed
+from checks.engine.in_time import Watch, owe_in_time
+from checks.engine.lateness import missed
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
@@ -13,8 +13,7 @@ from checks.failover.claims import Claim, claims
 from checks.failover.pair import Node
 from checks.failover.recorded import Recorded
 from checks.failover.takeover import RESTART, Takeover, takeovers
-from checks.protocols import budgets
-from checks.protocols.budgets import Budget
+from checks.failover.tunnels import LAST_PACKET_S, LIMITS, back_after, up_before
 from evidence import packets
 from evidence.events.takeover import TunnelCarried, TunnelWatched
 from evidence.moment import NS
@@ -25,21 +24,10 @@ OUTSIDE = "outside"
 TUNNEL_STAYS_S = 4.0
 """A tunnel that is back carries traffic so long after its first packet, at the least: it is looked
 at 5 s later, and a client asks twice a second."""
-INTERRUPTION_S = 2.0
-"""A tunnel that carries nothing for longer is interrupted: a client asks twice a second."""
-LAST_PACKET_S = 3.0
-"""A tunnel whose last packet is no older, when nobody looks any more, is still there."""
 OPENVPN = {"udp": (packets.UDP, 1194), "tcp": (packets.TCP, 443)}
 """IP protocol and port that tunnels are served from; TCP 943 is the web service's alone."""
 SERVED_WITHIN_S = 1.0
 """How far from a tunnel's packet its server's may be seen: clocks are off, and frames late."""
-INTERRUPTED_S = 1.0
-"""Where an older run does not tell how long an interruption was: what a busy host did for most of
-so long before a tunnel's packet may be why others were lost."""
-LIMITS: Mapping[str, Budget] = {
-    "udp": Budget(0, budgets.GUIDE_TUNNEL_UDP_S, "about a minute", "FO-39"),
-    "tcp": Budget(0, budgets.GUIDE_TUNNEL_TCP_S, "reset by the new node", "FO-39"),
-}
 
 
 @check("FO-39")
@@ -64,17 +52,12 @@ def owe_tunnels(owed: Obligations, recorded: Recorded, client: str | None = None
     ]
     sent = [claim for claim in claims(recorded) if claim.service in OPENVPN.values()]
     for takeover in takeovers(recorded, owed, but=(RESTART,)):
-        before = {_tunnel(one): one for one in watched if one.at_ns < takeover.injected.at_ns}
+        before = up_before(watched, takeover.injected.at_ns)
         if not before:
             owed.open(f"{takeover}: no tunnel{f' of an {client} client' if client else ''} was up")
-        for one in before.values():
+        for one in before:
             _owe_tunnel(owed, recorded, takeover, one, sent)
     whole_run.owe_one_master(owed, recorded)
-
-
-def _tunnel(one: TunnelWatched | TunnelCarried) -> tuple[str, str, str]:
-    """Say which tunnel it is: a machine may have several."""
-    return one.source, one.client, one.protocol
 
 
 def _owe_tunnel(
@@ -85,47 +68,24 @@ def _owe_tunnel(
     sent: Sequence[Claim],
 ) -> None:
     """Owe that a client's traffic is back for good: by packets sent after the peer took over."""
-    carried = [
-        one
-        for one in recorded.evidence.events(TunnelCarried, watched.source)
-        if _tunnel(one) == _tunnel(watched)
-        and one.at_ns <= takeover.until_ns
-        and one.moment.earliest_ns > takeover.injected.latest_ns
-        and min(one.at_ns, one.sent_ns or one.at_ns) - one.uncertainty_ns > takeover.taken.at_ns
-    ]
-    firsts = _firsts(carried)
-    places = (*takeover.places, watched.place, *(one.place for one in firsts[-1:]))
-    what = f"{takeover}: the tunnel of {watched.source} carrying traffic again"
-    # A tunnel's name is not its machine's; all but the old node are on its way.
-    whose = {one.of for one in recorded.lateness} - {takeover.victim.name}
-    start, due = takeover.injected, takeover.taken
-    watch = Watch(what, whose, start, due, takeover.until_ns, places, recorded.lateness)
-    back, excuses = _back(watch, firsts, LIMITS[watched.protocol])
-    measured = None if back is None else Span(start, back.moment)
+    found = back_after(recorded, takeover, watched)
+    watch, carried, measured = found.watch, found.carried, found.measured
     owe_in_time(owed, watch, measured, LIMITS[watched.protocol])
-    if back is None or measured is None:
+    if found.back is None or measured is None:
         return
     owed.tell(f"{watched.source} ({watched.protocol}): back after {measured.seconds:.1f} s")
     one = owed.owe(f"{takeover}: the tunnel of {watched.source} served by {takeover.peer.name}")
     for line in carried:
         _settle_served(one, recorded, takeover, line, sent)
-    stays = owed.owe(f"{what}, for good")
-    stayed_s = (carried[-1].at_ns - back.at_ns) / NS
+    stays = owed.owe(f"{watch.what}, for good")
+    stayed_s = (carried[-1].at_ns - found.back.at_ns) / NS
     if stayed_s < TUNNEL_STAYS_S:
-        stays.doubt(f"{what}: seen for {stayed_s:.1f} s only, {TUNNEL_STAYS_S:.0f} s are needed")
+        why = f"{watch.what}: seen for {stayed_s:.1f} s only"
+        stays.doubt(f"{why}, {TUNNEL_STAYS_S:.0f} s are needed")
     _settle_last(stays, watch, carried)
-    for excuse in excuses:
-        stays.late(excuse, *places)
+    for excuse in found.excuses:
+        stays.late(excuse, *watch.places)
     stays.met(*(line.place for line in carried))
-
-
-def _firsts(carried: Sequence[TunnelCarried]) -> Sequence[TunnelCarried]:
-    """Return the first packet after each interruption.
-
-    Older runs do not tell them from the last that was seen: there it is each but that.
-    """
-    told = [one for one in carried if one.silent_ns is not None]
-    return told or [one for one in carried if one.at_ns < carried[-1].at_ns] or carried
 
 
 def _settle_last(stays: Obligation, watch: Watch, carried: Sequence[TunnelCarried]) -> None:
@@ -139,29 +99,6 @@ def _settle_last(stays: Obligation, watch: Watch, carried: Sequence[TunnelCarrie
         why += f", limit {LAST_PACKET_S:.0f} s"
         span, excess_s = (last.at_ns, looked_ns), silent_s - LAST_PACKET_S
         missed(stays, why, excess_s, span, watch.whose, watch.late, last.place)
-
-
-def _back(
-    watch: Watch, firsts: Sequence[TunnelCarried], limit: Budget
-) -> tuple[TunnelCarried | None, list[str]]:
-    """Find since when a client is back, and which interruptions since then a busy host explains.
-
-    One after which the client was back in time needs no explanation. How long one was older runs do
-    not tell: what kept the packets right before its end may explain it.
-    """
-    left, excuses = list(firsts), []
-    while len(left) > 1 and Span(watch.start, left[-1].moment).seconds > limit.maximum_s:
-        at_ns, silent_ns = left[-1].at_ns, left[-1].silent_ns
-        excess_s = INTERRUPTED_S
-        if silent_ns is not None:
-            excess_s = max(silent_ns / NS - INTERRUPTION_S, 1 / NS)
-        span = at_ns - (silent_ns or int(INTERRUPTED_S * NS)), at_ns
-        excuse = explain(excess_s, span, watch.whose, watch.late)
-        if excuse is None:
-            break
-        after_s = Span(watch.start, left.pop().moment).seconds
-        excuses.append(f"{watch.what}: interrupted until {after_s:.1f} s, but {excuse}")
-    return (left[-1] if left else None), excuses
 
 
 def _settle_served(

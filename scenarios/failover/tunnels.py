@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from checks.failover.interruptions import INTERRUPTION_S
+from checks.failover.tunnels import INTERRUPTION_S
 from evidence.events.takeover import TunnelCarried, TunnelWatched
 from evidence.moment import NS
 from evidence.secret import Secrets, in_profile

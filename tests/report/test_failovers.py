@@ -16,13 +16,14 @@ from evidence.events.run import Judged, ScenarioEnded, ScenarioStarted
 from evidence.history import History, read_history
 from evidence.moment import NS
 from report.content import content_of
-from report.distributions import Distribution, Sample
+from report.distributions import Distribution, Sample, distributions
 from report.failovers import Failover, failovers
 from report.figures import strips
 from report.page import page
 from report.reading import read_run
 from tests.checks.failover import recording
 from tests.checks.failover.recording import MAC, SCENARIO, Run, stamp
+from tests.checks.failover.tunnels import carried, tunnels
 
 
 def of(run: Run) -> list[Failover]:
@@ -148,6 +149,52 @@ def test_a_tunnel_is_interrupted_and_carries_again(crash: Run) -> None:
     tunnel = next(each for each in found.measured if each.stage is Stage.TUNNEL)
     assert (tunnel.seconds, tunnel.who) == (pytest.approx(20), "alice (udp)")
     assert tunnel.limits[0].maximum_s == 75
+
+
+def test_a_tunnel_is_back_when_it_is_so_for_good_and_each_interruption_is_drawn(
+    tmp_path: Path,
+) -> None:
+    """As FO-39 judges it: by the first packet after the last interruption."""
+    run = tunnels(tmp_path).without("tunnel.watched")
+    run.event(5, "tunnel.watched", "alice", client="outside", protocol="udp")
+    carried(run, 22.3, "alice", silent=12)
+    carried(run, 100.3, "alice", silent=60)
+    carried(run, 105.3, "alice", looked=105.7)
+    found = one(run)
+    (tunnel,) = (each for each in found.measured if each.stage is Stage.TUNNEL)
+    assert tunnel.seconds == pytest.approx(90)
+    (of_it,) = distributions([found])[-1:]
+    assert (of_it.stage, of_it.over) == (Stage.TUNNEL, 1)
+    bars = [bar for bar in found.bars if bar.lane == "tunnel alice"]
+    assert [(bar.kind, bar.from_ns) for bar in bars][1:] == [
+        ("interrupted", stamp(10.3)),
+        ("carries", stamp(22.3)),
+        ("interrupted", stamp(40.3)),
+        ("carries", stamp(100.3)),
+    ]
+    assert bars[-1].until_ns == stamp(105.3)
+
+
+def test_a_packet_from_before_the_takeover_is_no_tunnel_that_is_back(crash: Run) -> None:
+    crash.event(5, "tunnel.watched", "alice", client="outside", protocol="udp")
+    carried(crash, 11, "alice", silent=0.5)
+    carried(crash, 30.3, "alice", silent=19)
+    carried(crash, 35.3, "alice", looked=35.7)
+    (tunnel,) = (each for each in one(crash).measured if each.stage is Stage.TUNNEL)
+    assert tunnel.seconds == pytest.approx(20)
+
+
+def test_a_tunnel_that_fell_silent_before_nobody_looked_any_more_is_interrupted(
+    crash: Run,
+) -> None:
+    crash.event(5, "tunnel.watched", "alice", client="outside", protocol="udp")
+    carried(crash, 20, "alice", silent=9)
+    carried(crash, 25, "alice", looked=38)
+    bars = [bar for bar in one(crash).bars if bar.lane == "tunnel alice"]
+    assert [(bar.kind, bar.from_ns) for bar in bars][-2:] == [
+        ("carries", stamp(20)),
+        ("interrupted", stamp(25)),
+    ]
 
 
 def test_a_role_that_did_not_move_is_said_so(tmp_path: Path) -> None:
