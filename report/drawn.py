@@ -174,12 +174,14 @@ def _after(
 ) -> Iterator[Bar]:
     """Yield how a tunnel is interrupted and carries traffic, from the fault until it was looked at.
 
-    Older runs do not tell how long a silence was: the first one lasts since the fault.
+    Older runs do not tell how long a silence was, and of them the first alone: since the fault.
     """
     silent_ns = back_ns = fault.at.at_ns
     for one in firsts_of(carried):
         if one.silent_ns is not None:
             silent_ns = max(one.at_ns - one.silent_ns, back_ns)
+        elif back_ns > fault.at.at_ns:
+            break
         if silent_ns > back_ns:
             yield Bar(lane, back_ns, silent_ns, "carries", f"{lane} carries traffic")
         back_ns = one.at_ns

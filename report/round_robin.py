@@ -21,6 +21,7 @@ from evidence.history import Recording
 from report.reading import Material
 
 SPREAD = "MN-23"
+_LEAST_NODES = 2
 _MOST_DRAWS = 5000
 """An exact test of more takes too long for a page; the verdict has its own."""
 
@@ -105,7 +106,9 @@ def _draw(
     least = 1 if queries else least_clients(len(nodes))
     few = not queries and sum(each) < least
     outcome = "not tested" + (f": fewer than {least} clients" if few else "")
-    if least <= sum(each) <= _MOST_DRAWS:
+    if len(nodes) < _LEAST_NODES:
+        outcome = f"not tested: {'one node' if nodes else 'no node'}"
+    elif least <= sum(each) <= _MOST_DRAWS:
         outcome = str(fair_draw(each, alpha))
     shares = tuple(Share(node, count, of) for node, count in zip(nodes, each, strict=True))
     return Draw(what, scenario, shares, of - sum(each), outcome)
