@@ -8,7 +8,7 @@ drawn, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from checks.engine.attempts import Attempt
@@ -22,7 +22,7 @@ from checks.multi_node.traffic import traffic
 from checks.multi_node.tunnels import last_attempts
 from evidence.coverage import Hole, coverage_of
 from evidence.errors import EvidenceError
-from evidence.event import NS_BOUND, Event
+from evidence.event import NS_BOUND
 from evidence.events.maintenance import MaintenancePlanned, ScriptRun
 from evidence.events.multi_node import TunnelTried
 from evidence.moment import NS, Window
@@ -85,7 +85,7 @@ def _of(material: Material, attempt: Attempt, name: str) -> Maintenance:
         material.status_of(attempt),
         material.is_set_aside(attempt),
     )
-    events = list(_events(material, attempt))
+    events = material.events_of(attempt)
     began = [one.began_ns for one in events if isinstance(one, ScriptRun)]
     if not began:
         return replace(made, note=NOTHING_TYPED)
@@ -126,19 +126,6 @@ def _of(material: Material, attempt: Attempt, name: str) -> Maintenance:
         made.alt,
     )
     return replace(made, drawing=drawing)
-
-
-def _events(material: Material, attempt: Attempt) -> Iterator[Event]:
-    _, recording = material.part_of(attempt)
-    later = [
-        one.line
-        for one in material.attempts
-        if (one.part, one.scenario) == (attempt.part, attempt.scenario) and one.line > attempt.line
-    ]
-    until = min(later, default=NS_BOUND)
-    for event in recording:
-        if event.scenario == attempt.scenario and attempt.line <= event.line < until:
-            yield event
 
 
 def _evidence(material: Material, attempt: Attempt) -> tuple[OfLab, Sequence[Hole]]:

@@ -20,6 +20,7 @@ from checks.engine.verdict import Status, worst
 from checks.engine.verdicts import FILE_NAME as VERDICTS
 from checks.engine.verdicts import Verdicts, read_tables, read_verdicts
 from evidence.errors import BadEvidence, EvidenceError
+from evidence.event import NS_BOUND, Event
 from evidence.history import FILE_NAME as HISTORY
 from evidence.history import Recording, read_history
 from evidence.parts import HOSTS, Histories, Part, parts_of
@@ -79,6 +80,18 @@ class Material:
     def part_of(self, attempt: Attempt) -> tuple[Part, Recording]:
         """Return the part that an attempt was recorded in, and its history."""
         return self.histories.parts[attempt.part], self.histories.recordings[attempt.part]
+
+    def events_of(self, attempt: Attempt) -> list[Event]:
+        """Return what an attempt recorded, up to where its scenario was begun again."""
+        later = (
+            one.line
+            for one in self.attempts
+            if (one.part, one.scenario) == (attempt.part, attempt.scenario)
+            and one.line > attempt.line
+        )
+        recording = self.histories.recordings[attempt.part]
+        own = recording.between(attempt.line, min(later, default=NS_BOUND) - 1)
+        return own.of(Event, attempt.scenario)
 
     def status_of(self, attempt: Attempt) -> Status | None:
         """Return the worst verdict of an attempt; None where it was not judged."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from checks.engine.attempts import Attempt
 from checks.multi_node.deployment import Deployment
 from checks.multi_node.guide import RECORD_TYPE
 from checks.protocols.round_robin import (
@@ -14,10 +16,9 @@ from checks.protocols.round_robin import (
     fair_draw,
     least_clients,
 )
+from evidence.event import Event
 from evidence.events.deployment import DeploymentPlanned
 from evidence.events.multi_node import DnsAnswered, TunnelTried
-from evidence.events.run import ScenarioStarted
-from evidence.history import Recording
 from report.reading import Material
 
 SPREAD = "MN-23"
@@ -42,63 +43,76 @@ class Share:
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw among the nodes: what was drawn, and how a fair draw would come out."""
+    """One draw among the nodes: what was drawn, and how a fair draw would come out.
+
+    others: how many were no node's. attempt: of the scenario, from 1.
+    """
 
     what: str
     scenario: str
+    attempt: int
     shares: tuple[Share, ...]
     others: int
     outcome: str
 
 
 def draws(material: Material) -> list[Draw]:
-    """Return what was drawn in each scenario: addresses that came first, clients that landed.
+    """Return what was drawn in each attempt: addresses that came first, clients that landed.
 
-    Of a scenario that has no plan of what was deployed, nothing: whose an address is, is not known.
+    Of one that has no plan of what was deployed, nothing: whose an address is, is not known. Nor of
+    one that counts no more, as it was made again.
     """
     found: list[Draw] = []
-    for _, recording in material.histories:
-        sites = {one.scenario: Deployment(one) for one in recording.of(DeploymentPlanned)}
-        found += [*_first_addresses(recording, sites), *_landings(recording, sites)]
+    for attempt in material.attempts:
+        _, recording = material.part_of(attempt)
+        if recording.of(DeploymentPlanned, attempt.scenario) and not material.is_set_aside(attempt):
+            found += _of_attempt(attempt, material.events_of(attempt))
     return found
 
 
-def _first_addresses(recording: Recording, sites: Mapping[str, Deployment]) -> Iterator[Draw]:
-    counted: dict[tuple[str, str], Counter[str]] = {}
-    for event in recording.of(DnsAnswered):
-        if (site := sites.get(event.scenario)) is None:
+def _of_attempt(attempt: Attempt, events: Sequence[Event]) -> Iterator[Draw]:
+    planned = [one for one in events if isinstance(one, DeploymentPlanned)]
+    if planned:
+        site = Deployment(planned[-1])
+        drawing = partial(_draw, attempt, site.nodes)
+        yield from _first_addresses(events, site, drawing)
+        yield from _landings(attempt, events, site, drawing)
+
+
+def _first_addresses(
+    events: Sequence[Event], site: Deployment, drawing: Callable[..., Draw]
+) -> Iterator[Draw]:
+    counted: dict[str, Counter[str]] = {}
+    for event in events:
+        if not isinstance(event, DnsAnswered):
             continue
         family = next(one for one, kind in RECORD_TYPE.items() if kind == event.type)
         nodes = dict(zip(site.node_addresses(family), site.nodes, strict=True))
-        counts = counted.setdefault((event.scenario, event.type), Counter())
-        counts.update(
+        counted.setdefault(event.type, Counter()).update(
             nodes.get(one.addresses[0], "another") if one.addresses else "none"
             for one in event.answers
         )
-    for (scenario, kind), counts in counted.items():
+    for kind, counts in counted.items():
         what = f"node whose address comes first, {kind} answers"
-        yield _draw(what, scenario, counts, sites[scenario].nodes, queries=True)
+        yield drawing(what, counts, queries=True)
 
 
-def _landings(recording: Recording, sites: Mapping[str, Deployment]) -> Iterator[Draw]:
+def _landings(
+    attempt: Attempt, events: Sequence[Event], site: Deployment, drawing: Callable[..., Draw]
+) -> Iterator[Draw]:
     """Yield where clients landed that were left the choice: no other was given a node."""
-    judged = {one.scenario for one in recording.of(ScenarioStarted) if SPREAD in one.requirements}
-    last: dict[tuple[str, str], TunnelTried] = {}
-    for event in recording.of(TunnelTried):
-        if event.scenario in sites:
-            last[event.scenario, event.client] = event
-    counted: dict[str, Counter[str]] = {}
-    for (scenario, _), event in last.items():
-        node = sites[scenario].node_of(event.remote) if event.up else None
-        counted.setdefault(scenario, Counter())[node or "none"] += 1
-    for scenario, counts in counted.items():
-        nodes = sites[scenario].nodes
-        if scenario in judged:
-            yield _draw("node that a client landed on", scenario, counts, nodes, queries=False)
+    if SPREAD not in attempt.requirements:
+        return
+    last = {one.client: one for one in events if isinstance(one, TunnelTried)}
+    counts = Counter(
+        (site.node_of(one.remote) if one.up else None) or "none" for one in last.values()
+    )
+    if counts:
+        yield drawing("node that a client landed on", counts, queries=False)
 
 
 def _draw(
-    what: str, scenario: str, counts: Counter[str], nodes: Sequence[str], *, queries: bool
+    attempt: Attempt, nodes: Sequence[str], what: str, counts: Counter[str], *, queries: bool
 ) -> Draw:
     of = counts.total()
     each = [counts[node] for node in nodes]
@@ -111,4 +125,4 @@ def _draw(
     elif least <= sum(each) <= _MOST_DRAWS:
         outcome = str(fair_draw(each, alpha))
     shares = tuple(Share(node, count, of) for node, count in zip(nodes, each, strict=True))
-    return Draw(what, scenario, shares, of - sum(each), outcome)
+    return Draw(what, attempt.scenario, attempt.number, shares, of - sum(each), outcome)

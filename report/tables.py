@@ -79,6 +79,7 @@ def table(content: Content) -> dict[str, Any]:
             {
                 "what": one.what,
                 "scenario": one.scenario,
+                "attempt": one.attempt,
                 "counts": {share.node: share.count for share in one.shares},
                 "others": one.others,
                 "outcome": one.outcome,
