@@ -23,7 +23,7 @@ from report.content import content_of
 from report.joint_summary import Setting, joint_sentence, joint_status, settings
 from report.making import PAGE, lines_on, make_report
 from report.page import laid_out
-from report.pdf import print_page
+from report.pdf import forget, print_page
 from report.signing import sign
 from report.sums import write_sums
 from report.tables import FORMAT, WHOLE, in_doubt, junit
@@ -104,6 +104,8 @@ def make_joint(
     ]
     if pdf:
         written.append(print_page(at))
+    else:
+        forget(at, run)
     sums = write_sums(run, at.parent, written)
     return JointMade(joint, at, sums, sign(sums, key) if key else None)
 

@@ -13,7 +13,7 @@ from evidence.errors import EvidenceError
 from evidence.history import FILE_NAME as HISTORY
 from report.content import Content, content_of
 from report.page import page
-from report.pdf import printed
+from report.pdf import forget, printed
 from report.signing import sign, verify_command
 from report.sums import write_sums
 from report.tables import as_json, as_junit
@@ -71,6 +71,8 @@ def make_report(
     if pdf:
         parts[at.with_suffix(".pdf")] = printed(shown)
     write_all(parts)
+    if not pdf:
+        forget(at, run)
     sums = write_sums(run, at.parent, parts)
     return Made(content, at, sums, sign(sums, key) if key else None)
 

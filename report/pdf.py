@@ -20,6 +20,13 @@ def print_page(page: Path) -> Path:
     return write_whole(page.with_suffix(".pdf"), printed(page.read_text(encoding="utf-8")))
 
 
+def forget(page: Path, run: Path) -> None:
+    """Remove what was printed beside a page of a run's directory: it is of a former report."""
+    former = page.with_suffix(".pdf")
+    if former.is_file() and former.resolve().is_relative_to(run.resolve()):
+        former.unlink()
+
+
 def printed(page: str) -> bytes:
     """Return a page as PDF; raise ReportError without a browser, or when it does not print."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)

@@ -129,6 +129,15 @@ def test_elsewhere_links_lead_back_and_the_run_is_left_alone(three: Path, tmp_pa
     assert {one["href"].split("/")[0] for one in page.all("a") if "/" in one["href"]} == {"run"}
 
 
+def test_a_former_reports_paper_is_not_kept_beside_a_new_page(three: Path) -> None:
+    stale = [three / "report.pdf", three / "matrix" / UCARP / "report.pdf"]
+    for path in stale:
+        path.write_bytes(b"%PDF of another day")
+    made = make_joint(three)
+    assert not [path for path in stale if path.exists()]
+    assert ".pdf" not in made.sums.read_text()
+
+
 def test_it_is_whole_in_itself_and_readable(three: Path) -> None:
     page = of(three)
     assert not {tag for tag, _ in page.elements} & {"script", "link", "img", "iframe", "object"}

@@ -37,6 +37,21 @@ def test_elsewhere_it_leaves_the_run_alone(good_run: Path, tmp_path: Path) -> No
     assert {"page.html", "page.json", "page.xml", "SHA256SUMS"} <= names(tmp_path)
 
 
+def test_a_former_reports_paper_is_not_kept_beside_a_new_page(good_run: Path) -> None:
+    """It would be summed, and signed, as if it said the same."""
+    (good_run / "report.pdf").write_bytes(b"%PDF of another day")
+    made = make_report(good_run)
+    assert not (good_run / "report.pdf").exists()
+    assert "report.pdf" not in made.sums.read_text()
+
+
+def test_what_lies_beside_a_page_elsewhere_is_left_alone(good_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "page.pdf").write_bytes(b"a letter")
+    made = make_report(good_run, tmp_path / "page.html")
+    assert (tmp_path / "page.pdf").exists()
+    assert "page.pdf" not in made.sums.read_text()
+
+
 def test_its_own_parts_are_no_evidence_and_alter_nothing(good_run: Path) -> None:
     first = make_report(good_run)
     page = first.page.read_text()
