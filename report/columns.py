@@ -19,17 +19,23 @@ from checks.engine.verdict import Status, worst
 from evidence.combinations import Combination, Outcome
 from report.content import Content
 from report.distributions import Distribution
+from report.limits import on_stand_ins
 from report.matrix import Row
 from report.summary import Summary
 from report.tables import junit_suites, table
 
 _HEAVY = ("failovers", "kills", "maintenance", "mutants", "round_robin")
 """What the joint report.json leaves to that of each combination."""
+_FAILED = 1
+"""What pytest ends with when a scenario failed."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One combination. summary: None when it could not run. why: why not, or not to its end."""
+    """One combination. summary: None when it could not run. why: why not, or not to its end.
+
+    failed: whether its pytest ended so. stand_ins: guides that were followed with a stand-in.
+    """
 
     combination: Combination
     why: str
@@ -39,6 +45,8 @@ class Column:
     of_mutants: bool = False
     table: Mapping[str, Any] | None = None
     suites: tuple[ET.Element, ...] = ()
+    failed: bool = False
+    stand_ins: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -46,10 +54,17 @@ class Column:
         return self.combination.title
 
     @property
+    def doubt(self) -> str:
+        """What is wrong with it although all that it was to show is PASS; "" for nothing."""
+        if self.failed and self.summary is not None and self.summary.status is Status.PASS:
+            return "pytest ended with status 1: a scenario failed, whatever its requirements say"
+        return ""
+
+    @property
     def status(self) -> Status:
-        """Its verdict: UNKNOWN at best when it did not come to its end."""
+        """Its verdict: UNKNOWN at best when it did not come to its end, or is in doubt."""
         own = self.summary.status if self.summary else Status.UNKNOWN
-        return worst([own, Status.UNKNOWN]) if self.why else own
+        return worst([own, Status.UNKNOWN]) if self.why or self.doubt else own
 
     @property
     def sentence(self) -> str:
@@ -57,7 +72,8 @@ class Column:
         if self.summary is None:
             return f"It could not run: {self.why}."
         cut = f" It did not come to its end: {self.why}." if self.why else ""
-        return self.summary.sentence + cut
+        doubt = f" But {self.doubt}." if self.doubt else ""
+        return self.summary.sentence + cut + doubt
 
 
 @dataclass(frozen=True)
@@ -110,6 +126,8 @@ def column(combination: Combination, outcome: Outcome, content: Content | None) 
         content.of_mutants,
         {name: value for name, value in told.items() if name not in _HEAVY},
         tuple(junit_suites(content)),
+        outcome.status == _FAILED,
+        tuple(on_stand_ins(content.material, content.rows)),
     )
 
 

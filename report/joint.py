@@ -20,7 +20,7 @@ from evidence.errors import EvidenceError
 from evidence.run import RunDirectory
 from report.columns import Across, Column, Timed, across, column, place, timed
 from report.content import content_of
-from report.joint_summary import Setting, joint_sentence, joint_status, settings
+from report.joint_summary import Setting, joint_limits, joint_sentence, joint_status, settings
 from report.making import PAGE, lines_on, make_report
 from report.page import laid_out
 from report.pdf import forget, print_page
@@ -52,6 +52,11 @@ class Joint:
     def sentence(self) -> str:
         """What became of the run."""
         return joint_sentence(self.columns, self.rows, self.doubts)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What nothing in it could have shown, in some combinations or in all."""
+        return tuple(joint_limits(self.columns, self.rows))
 
     @property
     def of_mutants(self) -> bool:
@@ -164,6 +169,7 @@ def joint_table(joint: Joint) -> dict[str, Any]:
         "counts": joint.counts,
         "seal": joint.seal,
         "doubts": list(joint.doubts),
+        "limits": list(joint.limits),
         "combinations": {
             one.combination.name: {
                 **one.combination.settings,
@@ -185,7 +191,7 @@ def _suites(joint: Joint) -> Iterator[ET.Element]:
         for suite in one.suites:
             suite.set("name", f"{name}: {suite.get('name')}")
             yield suite
-        if one.why:
-            yield in_doubt(name, "the whole combination", one.why)
+        if wrong := one.why or one.doubt:
+            yield in_doubt(name, "the whole combination", wrong)
     if joint.doubts:
         yield in_doubt(WHOLE, WHOLE, joint.sentence, joint.doubts)

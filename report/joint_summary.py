@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from checks.engine.verdict import Status, worst
 from report.columns import Across, Column
+from report.words import conjoined
 
 _MOST = 8
 _ONE_EACH = (
@@ -35,7 +36,11 @@ def joint_status(columns: Sequence[Column], doubts: Sequence[str]) -> Status:
 
 
 def joint_sentence(columns: Sequence[Column], rows: Sequence[Across], doubts: Sequence[str]) -> str:
-    """Say in one sentence what became of a run of a matrix."""
+    """Say in one sentence what became of a run of a matrix, and in another with what stand-in."""
+    return _sentence(columns, rows, doubts) + _stand_ins(columns)
+
+
+def _sentence(columns: Sequence[Column], rows: Sequence[Across], doubts: Sequence[str]) -> str:
     if not rows:
         return f"Nothing was judged in {_all(columns)}: this run shows nothing."
     if any(one.of_mutants for one in columns):
@@ -59,11 +64,53 @@ def joint_sentence(columns: Sequence[Column], rows: Sequence[Across], doubts: Se
         whys = "; ".join([*shown, *_not_run(columns)])
         return _in(columns, f"nothing was seen to be broken, but {whys}")
     said = f"All {of} were shown to be kept in {_all(columns)}"
-    torn = [one.title for one in columns if one.status is not Status.PASS]
+    if any(cell.status is None for row in rows for cell in row.cells):
+        said += ", each in the combinations that it was part of"
+    return said + "; ".join(_buts(columns, doubts)) + "."
+
+
+def _buts(columns: Sequence[Column], doubts: Sequence[str]) -> Iterator[str]:
+    """Yield why it is no PASS although every requirement is."""
+    failed = [one.title for one in columns if one.doubt]
+    torn = [one.title for one in columns if one.status is not Status.PASS and not one.doubt]
     if torn or doubts:
         where = f" of {_list(torn)}" if torn else ""
-        return f"{said}, but the evidence{where} is not whole, or was altered."
-    return f"{said}."
+        yield f", but the evidence{where} is not whole, or was altered"
+    if failed:
+        but = "" if torn or doubts else ", but "
+        yield f"{but}pytest ended with status 1 in {_list(failed)}"
+
+
+def joint_limits(columns: Sequence[Column], rows: Sequence[Across]) -> Iterator[str]:
+    """Yield what the combinations could not have shown, each with those that it is of."""
+    ran = [one for one in columns if one.summary is not None]
+    of: dict[str, list[str]] = {}
+    for one in ran:
+        for limit in one.summary.limits if one.summary else ():
+            of.setdefault(limit, []).append(one.title)
+    for limit, titles in of.items():
+        yield limit if len(titles) == len(ran) else f"In {_list(titles, ' / ')}: {limit}"
+    absent: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        cells = zip(columns, row.cells, strict=True)
+        if where := tuple(one.title for one, cell in cells if cell.status is None):
+            absent.setdefault(where, []).append(row.id)
+    for where, ids in absent.items():
+        yield f"{_list(ids)} {'was' if len(ids) == 1 else 'were'} no part of {_list(where, ' / ')}."
+
+
+def _stand_ins(columns: Sequence[Column]) -> str:
+    """Say where a stand-in was tested; "" where there was none."""
+    of: dict[tuple[str, ...], list[str]] = {}
+    for one in columns:
+        if one.stand_ins:
+            of.setdefault(one.stand_ins, []).append(one.title)
+    return "".join(
+        f" In {_list(titles, ' / ')}, this project's stand-in (drop-in) was tested for the"
+        f" {conjoined(guides)} guide{'s' * (len(guides) != 1)}, not the software that"
+        f" {'it is' if len(guides) == 1 else 'they are'} about."
+        for guides, titles in of.items()
+    )
 
 
 def settings(columns: Sequence[Column]) -> Iterator[Setting]:

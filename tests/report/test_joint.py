@@ -226,6 +226,70 @@ def test_one_that_passed_so_far_and_was_cut_off_is_no_pass(tmp_path: Path) -> No
     assert "It did not come to its end: it was broken off." in of(tmp_path).text
 
 
+def test_all_passing_is_no_pass_where_pytest_failed(tmp_path: Path) -> None:
+    """A scenario may fail that has no requirement, or beside another that has shown it."""
+    matrix_run(tmp_path, {UCARP: good, KEEPALIVED: good}, {KEEPALIVED: Outcome(status=1)}, **FACTS)
+    joint = joint_of(tmp_path)
+    assert [one.status for one in joint.columns] == [Status.PASS, Status.UNKNOWN]
+    assert joint.status is Status.UNKNOWN
+    assert joint.sentence.endswith("but pytest ended with status 1 in keepalived, debian-12.")
+    make_joint(tmp_path)
+    suites = ET.parse(tmp_path / "report.xml").getroot()  # noqa: S314 - our own
+    (error,) = suites.iter("error")
+    assert "status 1" in str(error.get("message"))
+
+
+def test_a_fail_explains_why_pytest_failed(tmp_path: Path) -> None:
+    matrix_run(tmp_path, {KEEPALIVED: bad}, {KEEPALIVED: Outcome(status=1)}, **FACTS)
+    (one,) = joint_of(tmp_path).columns
+    assert (one.status, one.doubt) == (Status.FAIL, "")
+
+
+def test_what_no_combination_could_have_shown_stands_on_the_first_screen(tmp_path: Path) -> None:
+    def with_a_stand_in(directory: Path) -> None:
+        software = {"multi_node": {"name": "drop-in", "reason": "", "commits": []}}
+        facts(directory, software=software, accelerator="kvm (x)")
+        recorded.good_run(directory)
+        each = {"scenario": "a::test_two", "outcome": "failed"}
+        (directory / "timings.json").write_text(json.dumps([each]))
+
+    matrix_run(tmp_path, {UCARP: good, KEEPALIVED: with_a_stand_in}, **FACTS)
+    joint = joint_of(tmp_path)
+    assert joint.sentence.endswith(
+        " In keepalived, debian-12, this project's stand-in (drop-in) was tested for the multi-node"
+        " guide, not the software that it is about."
+    )
+    limits = list(joint.limits)
+    assert "Only guests of debian-12 (2e58) were tested; the multi-node guide is written for" in (
+        "\n".join(limits)
+    )
+    (failed,) = (one for one in limits if "Scenarios that did not pass" in one)
+    assert failed.startswith("In keepalived, debian-12: ")
+    (emulated,) = (one for one in limits if "emulated (tcg)" in one)
+    assert emulated.startswith("In ucarp, debian-12: ")
+    first_screen = of(tmp_path).html.partition('id="requirements"')[0]
+    assert "a::test_two (failed)" in first_screen
+    assert json.loads((tmp_path / "report.json").read_text())["limits"] == limits
+
+
+def test_what_was_part_of_some_combinations_only_is_said_to_be_shown_there(tmp_path: Path) -> None:
+    def one_of_two(directory: Path) -> None:
+        facts(directory, requirements=[SAID])
+        recorded.attempt(directory, "good")
+        seal(directory)
+        (directory / "wire").mkdir(exist_ok=True)
+        recorded.capture(directory, recorded.NS)
+
+    matrix_run(tmp_path, {UCARP: good, KEEPALIVED: one_of_two}, **FACTS)
+    joint = joint_of(tmp_path)
+    assert "each in the combinations that it was part of" in joint.sentence
+    assert "FO-24 was no part of keepalived, debian-12." in list(joint.limits)
+    matrix_run(tmp_path / "other", {UCARP: good, KEEPALIVED: good}, **FACTS)
+    other = joint_of(tmp_path / "other")
+    assert "part of" not in other.sentence
+    assert not [one for one in other.limits if "no part of" in one]
+
+
 def test_all_passing_is_no_pass_when_the_run_was_altered(tmp_path: Path) -> None:
     matrix_run(tmp_path, {UCARP: good}, **FACTS)
     (tmp_path / "matrix" / "another").mkdir()
