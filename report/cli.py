@@ -118,7 +118,7 @@ def show(comparison: Comparison, console: Console) -> int:
         word = "worse" if turned.worse else "better"
         _say(console, f"{turned.requirement}: {turned.before} -> {turned.after} ({word})")
     if not comparison.turned:
-        _say(console, "no requirement turned")
+        _say(console, "no requirement turned, nor did the whole run")
     for one in comparison.figures:
         told = f"{one.figure}: median {one.before:.3f} -> {one.after:.3f} s, n {one.counts[0]}"
         told += f" and {one.counts[1]}"
@@ -130,7 +130,9 @@ def show(comparison: Comparison, console: Console) -> int:
     for name in comparison.only_one:
         _say(console, f"{name}: measured in one of the two only")
     _say(console, f"figures by: {TEST}; p adjusted for their number (Holm), {float(ALPHA):g}")
-    return 0 if comparison.same else 1
+    if not comparison.same:
+        return 1
+    return 2 if comparison.untold else 0
 
 
 def _say(console: Console, text: str) -> None:

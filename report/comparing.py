@@ -1,8 +1,9 @@
-"""Two reports compared: which requirement turned, and which figure moved out of its noise.
+"""Two reports compared: which requirement turned, or the whole run, and which figure moved.
 
-A figure moved when the test of `ranks`, adjusted for the number of figures, says that chance alone
-does so less often than once in a hundred times. What has too few values to be told from chance,
-among as many figures, is not tested. What is in one report only is named, not compared.
+A figure moved out of its noise when the test of `ranks`, adjusted for the number of figures, says
+that chance alone does so less often than once in a hundred times. What has too few values to be
+told from chance, among as many figures, is not tested. What is in one report only is named, not
+compared.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from evidence.errors import BadEvidence
 from report.content import content_of
 from report.joint import joint_of, joint_table
 from report.ranks import holm, least_p, p_value
-from report.tables import FORMAT, table
+from report.tables import FORMAT, WHOLE, table
 
 ALPHA = Fraction(1, 100)
 _MOST_VALUES = 80
@@ -29,7 +30,10 @@ _MOST_VALUES = 80
 
 @dataclass(frozen=True)
 class Turned:
-    """A requirement with another verdict; "absent" where a run was not about it."""
+    """A requirement with another verdict; "absent" where a run was not about it.
+
+    So may the whole run: evidence that was altered, or is not whole, turns no requirement.
+    """
 
     requirement: str
     before: str
@@ -69,8 +73,13 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """Whether no requirement turned and no figure moved."""
+        """Whether no verdict turned and no figure moved, as far as it can be told."""
         return not self.turned and not any(one.moved for one in self.figures)
+
+    @property
+    def untold(self) -> bool:
+        """Whether figures have too few values to tell that they did not move."""
+        return any(one.p is None for one in self.figures)
 
 
 def read_report(path: Path) -> Mapping[str, Any]:
@@ -94,7 +103,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
     """Compare two reports; raise BadEvidence when one of them holds something else."""
     try:
         return Comparison(
-            tuple(_turned(before["requirements"], after["requirements"])),
+            tuple(_turned(_verdicts(before), _verdicts(after))),
             tuple(_moved(before["figures"], after["figures"])),
             tuple(sorted({*before["figures"]} ^ {*after["figures"]})),
             tuple(_differs(before["tested"], after["tested"])),
@@ -103,11 +112,14 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
         raise BadEvidence(f"a report holds something else than a report does: {error!r}") from error
 
 
-def _turned(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Turned]:
-    def verdict(of: Mapping[str, Any], name: str) -> str:
-        return str(of[name]["verdict"]) if name in of else "absent"
+def _verdicts(report: Mapping[str, Any]) -> dict[str, str]:
+    each = {name: str(one["verdict"]) for name, one in report["requirements"].items()}
+    return {**each, WHOLE: str(report["verdict"])}
 
-    both = ((name, verdict(before, name), verdict(after, name)) for name in {*before, *after})
+
+def _turned(before: Mapping[str, str], after: Mapping[str, str]) -> list[Turned]:
+    names = {*before, *after}
+    both = ((one, before.get(one, "absent"), after.get(one, "absent")) for one in names)
     return sorted(
         (Turned(*one) for one in both if one[1] != one[2]), key=lambda one: one.requirement
     )

@@ -7,17 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from evidence.errors import BadEvidence
+from report.cli import show
 from report.comparing import Comparison, Turned, compare, read_report
 from report.tables import FORMAT
 
 SLOW, FAST = [5.0 + n / 10 for n in range(20)], [2.0 + n / 10 for n in range(20)]
 
 
-def report(verdicts: dict[str, str], figures: dict[str, list[float]], **tested: str) -> Any:
+def report(
+    verdicts: dict[str, str], figures: dict[str, list[float]], whole: str = "PASS", **tested: str
+) -> Any:
     return {
         "format": FORMAT,
+        "verdict": whole,
         "requirements": {name: {"verdict": one} for name, one in verdicts.items()},
         "figures": {name: {"values": values} for name, values in figures.items()},
         "tested": tested,
@@ -40,6 +45,24 @@ def test_a_requirement_that_turned_is_named() -> None:
     )
     assert [one.worse for one in found.turned] == [True, False, True, False]
     assert not found.same
+
+
+def test_the_verdict_on_the_whole_run_may_turn_alone() -> None:
+    """The evidence of one was altered, say, and every requirement is what it was."""
+    one = {"FO-01": "PASS"}
+    found = compare(report(one, {}), report(one, {}, whole="UNKNOWN"))
+    assert found.turned == (Turned("the whole run", "PASS", "UNKNOWN"),)
+    assert found.turned[0].worse
+
+
+def test_where_figures_have_too_few_values_nothing_can_be_told(capsys) -> None:
+    few, moved = of({"x": FAST[:3]}, {"x": FAST[:3]}), of({"x": FAST}, {"x": SLOW})
+    assert show(few, Console()) == 2
+    assert "x: median 2.100 -> 2.100 s, n 3 and 3: too few to tell" in capsys.readouterr().out
+    assert show(moved, Console()) == 1
+    assert show(of({"x": FAST}, {"x": FAST}), Console()) == 0
+    turned = compare(report({}, {"x": FAST[:3]}), report({}, {"x": FAST[:3]}, whole="FAIL"))
+    assert show(turned, Console()) == 1
 
 
 def test_the_same_is_the_same() -> None:
