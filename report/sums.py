@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from checks.engine.seal import differs, growing
 from evidence import secret
-from evidence.errors import BadEvidence
+from evidence.combinations import FOLDER
+from evidence.errors import BadEvidence, EvidenceError
 from evidence.files import digest_of, read_whole
 from report.writing import write_whole
 
@@ -41,11 +45,14 @@ def files_of(run: Path) -> list[Path]:
 def write_sums(run: Path, directory: Path, others: Iterable[Path] = ()) -> Path:
     """Write the sums of a run's files, and of `others` elsewhere, into `directory`.
 
-    Names are relative to the run's directory: `sha256sum -c` is to be run there.
+    Names are relative to the run's directory: `sha256sum -c` is to be run there. A capture that may
+    grow, of a lab that was kept, has no sum: so much as was sealed of it stands in `verdicts.json`.
     """
-    lines = []
+    lines, may_grow = [], _growing(run)
     for path in dict.fromkeys((*files_of(run), *others)):
         name = os.path.relpath(path, run)
+        if name in may_grow:
+            continue
         escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
         mark = "\\" if escaped != name else ""
         lines.append(f"{mark}{_digest(path)}  {escaped}\n")
@@ -58,19 +65,39 @@ def write_sums(run: Path, directory: Path, others: Iterable[Path] = ()) -> Path:
 def changed(run: Path, sums: Path) -> Iterator[str]:
     """Yield each file that is not what the sums say: changed, gone, or not there by then.
 
+    A capture that was sealed while the wire went on with it may have grown since.
     Raises BadEvidence when there are no sums, or they cannot be read.
     """
-    before = _read(sums)
+    before, may_grow = _read(sums), _growing(run)
     for name, digest in before.items():
         path = run / name
+        if name in may_grow:
+            continue
         if not os.path.isfile(path):  # noqa: PTH113 - Path's falls over a name that is too long
             yield f"{name}: is not there any more"
         elif _digest(path) != digest:
             yield f"{name}: was changed"
+    for name, (directory, own, said) in may_grow.items():
+        if wrong := differs(directory, own, said):
+            yield f"{name}: {wrong}"
     for path in files_of(run):
         name = os.path.relpath(path, run)
-        if name not in before:
+        if name not in before and name not in may_grow:
             yield f"{name}: was added"
+
+
+_Growing = tuple[Path, str, Mapping[str, Any]]
+"""The directory whose verdicts seal a capture, its name there, and what was sealed of it."""
+
+
+def _growing(run: Path) -> dict[str, _Growing]:
+    """Return the captures that may grow, by name; of a matrix, those of its combinations."""
+    found: dict[str, _Growing] = {}
+    for directory in (run, *sorted((run / FOLDER).glob("*/"))):
+        with suppress(EvidenceError):  # then no file of it may grow
+            for name, said in growing(directory).items():
+                found[os.path.relpath(directory / name, run)] = directory, name, said
+    return found
 
 
 def _read(sums: Path) -> dict[str, str]:

@@ -100,14 +100,24 @@ def broken(directory: Path, kept: str = "") -> Iterator[str]:
         yield f"{FILE_NAME}: the seal is {found}, and another one was kept"
     before = tables.get(SEALED, {}) if SEAL in tables else {}
     for name, said in before.items():
-        if wrong := _differs(directory, name, said):
+        if wrong := differs(directory, name, said):
             yield f"{name}: {wrong}"
     for name in _files(directory) if SEAL in tables else ():
         if name not in before:
             yield f"{name}: it was not there when the run was sealed"
 
 
-def _differs(directory: Path, name: str, said: Mapping[str, Any]) -> str:
+def growing(directory: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return what was sealed of captures that the wire may go on with, by name.
+
+    Raises BadEvidence when the verdicts cannot be read.
+    """
+    sealed_files: Mapping[str, Mapping[str, Any]] = read_tables(directory).get(SEALED, {})
+    captures = {name: said for name, said in sealed_files.items() if _is_capture(name)}
+    return {name: said for name, said in captures.items() if said["grows"]}
+
+
+def differs(directory: Path, name: str, said: Mapping[str, Any]) -> str:
     """Say in what a file differs from what was sealed of it; "" when it does not."""
     octets = said["octets"]
     try:
@@ -135,12 +145,16 @@ def _contents(directory: Path) -> dict[str, Any]:
 
 def _grows(path: Path) -> bool:
     """Whether it is a capture that the wire goes on with."""
-    if path.suffix != ".pcapng":
+    if not _is_capture(path.name):
         return False
     try:
         return not Capture(path).coverage().ended
     except EvidenceError:
         return False
+
+
+def _is_capture(name: str) -> bool:
+    return name.endswith(".pcapng")
 
 
 def _files(directory: Path) -> list[str]:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from checks.engine.seal import seal
 from evidence.errors import BadEvidence
 from report import cli
 from report.signing import check_signature, sign, verify_command
 from report.sums import LARGEST_FILE, changed, write_sums
 from report.writing import ReportError
+from tests import captures
+from tests.checks.engine import recorded
 
 
 @pytest.fixture
@@ -183,3 +186,52 @@ def test_what_cannot_be_told_is_one_line_and_no_change(
     assert cli.main(["verify", str(run)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "directories in directories" in line
+
+
+@pytest.fixture
+def kept(tmp_path: Path, own_checks: object) -> Path:
+    """Record a run whose lab goes on recording after it was sealed: it was kept (--keep)."""
+    run = tmp_path / "kept"
+    run.mkdir()
+    recorded.attempt(run, "good")
+    (run / "wire").mkdir()
+    marks = captures.marks_of(recorded.NS, 4 * recorded.NS, ended=False)
+    (run / "wire" / "lab.pcapng").write_bytes(captures.capture([], marks=marks))
+    seal(run)
+    return run
+
+
+def test_the_capture_of_a_lab_that_is_kept_may_grow_but_not_change(kept: Path) -> None:
+    sums, capture = write_sums(kept, kept), kept / "wire" / "lab.pcapng"
+    before = capture.read_bytes()
+    with capture.open("ab") as file:
+        file.write(b"more frames")
+    assert list(changed(kept, sums)) == []
+    subprocess.run(["sha256sum", "--strict", "--quiet", "-c", sums], cwd=kept, check=True)
+    capture.write_bytes(before[:-1] + b"?more")
+    (told,) = changed(kept, sums)
+    assert told.startswith("wire/lab.pcapng: it was altered after it had been sealed")
+    capture.unlink()
+    (told,) = changed(kept, sums)
+    assert told.startswith("wire/lab.pcapng: it was sealed, and is not there any more")
+
+
+def test_verdicts_that_were_altered_let_no_capture_change_unseen(kept: Path) -> None:
+    sums = write_sums(kept, kept)
+    verdicts = kept / "verdicts.json"
+    verdicts.write_text(verdicts.read_text().replace('"grows": true', '"grows": false'))
+    assert "verdicts.json: was changed" in list(changed(kept, sums))
+
+
+def test_in_a_matrix_a_kept_capture_may_grow_too(kept: Path, tmp_path: Path) -> None:
+    run = tmp_path / "matrix-run"
+    (run / "matrix").mkdir(parents=True)
+    kept.rename(run / "matrix" / "one")
+    sums = write_sums(run, run)
+    capture = run / "matrix" / "one" / "wire" / "lab.pcapng"
+    with capture.open("ab") as file:
+        file.write(b"more frames")
+    assert list(changed(run, sums)) == []
+    capture.write_bytes(b"")
+    (told,) = changed(run, sums)
+    assert told.startswith("matrix/one/wire/lab.pcapng: ")
