@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from report.content import Content, content_of
 from report.page import page
 from report.pdf import forget, printed
 from report.signing import sign, verify_command
+from report.sums import NAME as SUMS
 from report.sums import write_sums
 from report.tables import as_json, as_junit
 from report.writing import ReportError, write_all
@@ -46,7 +48,8 @@ class Made:
 def lines_on(run: Path, page: Path, sums: Path, signature: Path | None) -> Iterator[str]:
     """Yield where a report is, and how to see that nothing was changed."""
     yield f"report: {page}"
-    yield f"changed since? python -m report verify {run}"
+    elsewhere = [] if sums == run / SUMS else ["--sums", str(sums)]
+    yield f"changed since? {shlex.join(['python', '-m', 'report', 'verify', str(run), *elsewhere])}"
     if signature is not None:
         yield f"who signed it? {verify_command(sums)}"
 

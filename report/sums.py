@@ -65,7 +65,8 @@ def write_sums(run: Path, directory: Path, others: Iterable[Path] = ()) -> Path:
 def changed(run: Path, sums: Path) -> Iterator[str]:
     """Yield each file that is not what the sums say: changed, gone, or not there by then.
 
-    A capture that was sealed while the wire went on with it may have grown since.
+    So is every link: whoever verifies a copy would look at something else. A capture that was
+    sealed while the wire went on with it may have grown since.
     Raises BadEvidence when there are no sums, or they cannot be read.
     """
     before, may_grow = _read(sums), _growing(run)
@@ -73,7 +74,9 @@ def changed(run: Path, sums: Path) -> Iterator[str]:
         path = run / name
         if name in may_grow:
             continue
-        if not os.path.isfile(path):  # noqa: PTH113 - Path's falls over a name that is too long
+        if os.path.islink(path):  # noqa: PTH114 - as below
+            yield f"{name}: is a link by now, and was a file"
+        elif not os.path.isfile(path):  # noqa: PTH113 - Path's falls over a name that is too long
             yield f"{name}: is not there any more"
         elif _digest(path) != digest:
             yield f"{name}: was changed"
@@ -84,6 +87,15 @@ def changed(run: Path, sums: Path) -> Iterator[str]:
         name = os.path.relpath(path, run)
         if name not in before and name not in may_grow:
             yield f"{name}: was added"
+    for path in _links_of(run):
+        if (name := os.path.relpath(path, run)) not in before:
+            yield f"{name}: was added, a link"
+
+
+def _links_of(run: Path) -> list[Path]:
+    return sorted(
+        path for path in run.rglob("*") if path.is_symlink() and not path.name.startswith(".")
+    )
 
 
 _Growing = tuple[Path, str, Mapping[str, Any]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,17 @@ def test_a_run_that_is_over_says_where_its_report_is(good_run: Path) -> None:
     lines = report_at_end(good_run)
     assert lines[0] == f"report: {good_run / 'report.html'}"
     assert f"python -m report verify {good_run}" in lines[1]
+
+
+def test_elsewhere_the_command_that_is_printed_names_its_own_sums(
+    good_run: Path, tmp_path: Path, capsys
+) -> None:
+    out = tmp_path / "out of the run"
+    out.mkdir()
+    said = list(make_report(good_run, out / "page.html").lines())[1]
+    command = said.partition("python -m report ")[2]
+    assert main(shlex.split(command)) == 0
+    assert str(out / "SHA256SUMS") in capsys.readouterr().out.replace("\n", "")
 
 
 def test_a_run_in_which_nothing_could_begin_has_a_report_that_says_so(tmp_path: Path) -> None:

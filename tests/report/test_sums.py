@@ -55,6 +55,25 @@ def test_what_was_changed_is_named(run: Path, sums: Path) -> None:
     ]
 
 
+def test_a_link_is_no_file_of_a_run_whatever_it_leads_to(
+    run: Path, sums: Path, tmp_path: Path
+) -> None:
+    """Who verifies, and who hands on a copy, would look at something else."""
+    (run / "history.jsonl").rename(tmp_path / "history.jsonl")
+    (run / "history.jsonl").symlink_to(tmp_path / "history.jsonl")
+    (run / "more").symlink_to("/etc/passwd")
+    assert list(changed(run, sums)) == [
+        "history.jsonl: is a link by now, and was a file",
+        "more: was added, a link",
+    ]
+
+
+def test_a_folder_that_became_a_link_is_named(run: Path, sums: Path, tmp_path: Path) -> None:
+    (run / "wire").rename(tmp_path / "wire")
+    (run / "wire").symlink_to(tmp_path / "wire")
+    assert list(changed(run, sums)) == ["wire: was added, a link"]
+
+
 @pytest.mark.parametrize("name", ["a\nb", "a\\b", "a b", "\udcff", "\\n", "*x"])
 def test_odd_names_are_read_back_and_checked_by_sha256sum(run: Path, name: str) -> None:
     (run / name).write_text("content")
