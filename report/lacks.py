@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from checks.engine.attempts import attempts_of
+from checks.engine.attempts import attempts_in, attempts_of
 from checks.engine.collected import Collected
-from evidence.clock import complaints
+from evidence.clock import steps
 from evidence.errors import EvidenceError
+from evidence.event import NS_BOUND
 from evidence.events.run import ScenarioEnded, ScenarioStarted
 from evidence.history import Recording
 from evidence.parts import Histories, Part
@@ -90,8 +91,32 @@ def missing_captures(part: Part, recording: Recording) -> Iterator[Lack]:
             yield Lack(part.place(capture), "is not there: no frame can be shown")
 
 
-def clocks_set(recording: Recording) -> Iterator[Lack]:
-    """Yield when a host's clock was set, or it slept, anywhere in its part of the run."""
-    clocks = [(one.event.place, one.host_clock, one.event.at_ns) for one in recording.lines]
-    for one in first(complaints(clocks)):
-        yield Lack("clock", one)
+def clocks_set(recording: Recording) -> tuple[list[Lack], list[str]]:
+    """Find when a host's clock was set, or it slept: within a scenario, and between two.
+
+    What came within one is a lack of the run, as it is a flaw to the checks. No scenario's times go
+    across the others: these are told, no more.
+    """
+    within: dict[int, str] = {}
+    for first_line, last_line in _stretches(recording):
+        within = {**_steps(recording.between(first_line, last_line)), **within}
+    others = [what for line, what in _steps(recording).items() if line not in within]
+    return [Lack("clock", one) for one in first(list(within.values()))], others
+
+
+def _stretches(recording: Recording) -> Iterator[tuple[int, int]]:
+    """Yield from which line to which each scenario was carried out: until it was judged last."""
+    for one in attempts_in(recording):
+        ended = [end.line for end in recording.of(ScenarioEnded, one.scenario)]
+        ends = [*one.judged.values()] or [line for line in ended if line > one.line][:1]
+        yield one.line, max(ends, default=NS_BOUND)
+
+
+def _steps(recording: Recording) -> dict[int, str]:
+    """Return what became of the host's clock, by the line at which it shows."""
+    known = [(one.event, one.host_clock) for one in recording.lines if one.host_clock is not None]
+    found: dict[int, list[str]] = {}
+    for since, at, what in steps((clock, event.at_ns) for event, clock in known):
+        told = f"{what}, between {known[since][0].place} and {known[at][0].place}"
+        found.setdefault(known[at][0].line, []).append(told)
+    return {line: "; ".join(whats) for line, whats in found.items()}

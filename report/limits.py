@@ -15,6 +15,8 @@ from report.reading import Material
 from report.words import conjoined, listed, table, text
 
 DROP_IN = "drop-in"
+_NOTES = 3
+"""So many are told; the others are counted."""
 _EMULATED = re.compile(r"(\S+: )?tcg\b")
 
 
@@ -39,6 +41,9 @@ def limits(material: Material, rows: Sequence[Row]) -> Iterator[str]:
         yield from _selection(Collected.told(facts), rows)
     if not is_of_mutants(material):
         yield from _repetitions(rows)
+    if material.notes:
+        told = listed(material.notes, _NOTES)
+        yield f"Between scenarios, so that no scenario's times go across it: {told}."
     if others := material.outcomes.others:
         said = ", so what else they would have shown is open"
         yield f"Scenarios that did not pass{said}: {listed(others)}."

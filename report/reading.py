@@ -58,7 +58,8 @@ class Departure:
 class Material:
     """All that a report is made of.
 
-    altered: what cannot have come about by itself. trouble: lines on labs made once more.
+    altered: what cannot have come about by itself. trouble: lines on labs made once more. notes:
+    what a reader may wonder about, and no verdict suffers from.
     """
 
     directory: Path
@@ -71,6 +72,7 @@ class Material:
     altered: tuple[str, ...]
     lacks: tuple[Lack, ...]
     outcomes: Outcomes
+    notes: tuple[str, ...]
 
     @cached_property
     def attempts(self) -> list[Attempt]:
@@ -120,6 +122,7 @@ def read_run(directory: Path) -> Material:
             hint="name the directory of a run, such as runs/latest",
         )
     lacks: list[Lack] = []
+    notes: list[str] = []
     facts: Mapping[str, Any] = or_lack(lacks, FACTS_NAME, RunDirectory(directory).facts, {})
     histories = _histories(directory, lacks)
     verdicts = or_lack(lacks, VERDICTS, lambda: read_verdicts(directory), Verdicts())
@@ -135,7 +138,9 @@ def read_run(directory: Path) -> Material:
         lacks.append(Lack(LEAKS, f"DO NOT SHARE: {outcomes.secrets}"))
     lacks += [*cut_off(histories), *never_began(facts, histories)]
     for part, recording in histories:
-        lacks += [*missing_captures(part, recording), *clocks_set(recording)]
+        set_within, set_between = clocks_set(recording)
+        lacks += [*missing_captures(part, recording), *set_within]
+        notes += set_between
     return Material(
         directory,
         facts,
@@ -147,6 +152,7 @@ def read_run(directory: Path) -> Material:
         altered,
         tuple(dict.fromkeys(below(directory, one) for one in lacks)),
         outcomes,
+        tuple(notes),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from evidence.clock import HostClock
+from evidence.events.run import ScenarioEnded
 from evidence.moment import NS
 from tests.checks.engine import recorded
 from tests.checks.engine.recorded import own_checks
@@ -52,10 +53,17 @@ def good_run(tmp_path: Path, own_checks: object) -> Path:
 
 @pytest.fixture
 def clock_set(good_run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Record more in a good run, after the host's clock was set a minute on."""
+    """Record another scenario in a good run, in which the host's clock is set a minute on."""
+    with recorded.history(good_run, recorded.OTHER) as written:
+        written.record(recorded.started())
+        set_the_clock(monkeypatch)
+        written.record(recorded.logged("good"))
+        written.record(ScenarioEnded(source="pytest", events=written.recorded))
+    return good_run
+
+
+def set_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the host's clock be set a minute on."""
     now = HostClock.now()
     later = HostClock(now.epoch_ns + 60 * NS, now.asleep_ns)
     monkeypatch.setattr(HostClock, "now", lambda: later)
-    with recorded.history(good_run) as written:
-        written.record(recorded.logged("good"))
-    return good_run

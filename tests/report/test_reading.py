@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from evidence.errors import BadEvidence
+from evidence.events.run import ScenarioEnded
 from report.lacks import Lack
+from report.matrix import matrix
 from report.reading import Departure, read_run
+from report.summary import summary
 from tests.checks.engine import recorded
-from tests.report.conftest import cut
+from tests.report.conftest import cut, set_the_clock
 
 
 def whats(directory: Path) -> list[str]:
@@ -122,6 +125,38 @@ def test_errata_that_cannot_be_read_are_named(good_run: Path) -> None:
 
 def test_a_clock_that_was_set_in_the_middle_is_named(clock_set: Path) -> None:
     assert "clock" in whats(clock_set)
+
+
+def test_a_clock_that_was_set_between_two_scenarios_is_a_note(
+    tmp_path: Path, own_checks: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `checks verify` has it: no scenario's times go across it."""
+    recorded.attempt(tmp_path, "good")
+    set_the_clock(monkeypatch)
+    recorded.attempt(tmp_path, "good", scenario=recorded.OTHER)
+    material = read_run(tmp_path)
+    assert "clock" not in whats(tmp_path)
+    (note,) = material.notes
+    assert note.startswith("the host's clock was set by +60")
+    limits = summary(material, matrix(material)).limits
+    assert any(one.startswith("Between scenarios") and note in one for one in limits)
+
+
+def test_a_clock_that_was_set_while_two_ran_is_named_once(
+    tmp_path: Path, own_checks: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        recorded.history(tmp_path) as one,
+        recorded.history(tmp_path, recorded.OTHER) as other,
+    ):
+        for written in (one, other):
+            written.record(recorded.started())
+        set_the_clock(monkeypatch)
+        for written in (one, other):
+            written.record(recorded.logged("good"))
+            written.record(ScenarioEnded(source="pytest", events=written.recorded))
+    assert whats(tmp_path).count("clock") == 1
+    assert read_run(tmp_path).notes == ()
 
 
 def test_trouble_with_labs_is_read(good_run: Path) -> None:
