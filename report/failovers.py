@@ -23,7 +23,7 @@ from evidence.parts import Part
 from report.busy import Shade
 from report.drawn import Bar, Mark, drawn
 from report.frames import Numbered, OfLab, about, numbered
-from report.lacks import Lack
+from report.lacks import Lack, capture_of
 from report.measured import Measured, measured
 from report.reading import Material
 
@@ -91,7 +91,10 @@ def _of_part(
     found: list[Failover] = []
     pairs = {one.virtual_ip for one in recording.of(PairConfigured)}
     for lab, attempts in by_lab.items():
-        path = part.files.capture(lab)
+        try:
+            path = capture_of(part, lab)
+        except EvidenceError:
+            continue  # `missing_captures` tells of it
         capture = numbered(path, part.place(path), about(pairs))
         for attempt in attempts:
             try:

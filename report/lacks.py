@@ -5,6 +5,7 @@ It is named, and stops no report. What was altered is no lack: that did not come
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from evidence.clock import steps
 from evidence.errors import EvidenceError
 from evidence.event import NS_BOUND
 from evidence.events.run import ScenarioEnded, ScenarioStarted
+from evidence.files import inside
 from evidence.history import Recording
 from evidence.parts import Histories, Part
 from report.words import listed
@@ -83,11 +85,24 @@ def never_began(facts: Mapping[str, Any], histories: Histories) -> Iterator[Lack
         yield Lack("scenarios", f"{count} of {of} never began: {listed(names, _SHOWN)}")
 
 
+def capture_of(part: Part, lab: str) -> Path:
+    """Return the capture of a lab that a history names, which need not be there.
+
+    Raises BadEvidence for a name that leads out of the part of the run.
+    """
+    capture = part.files.capture(lab)
+    return inside(part.directory, os.path.relpath(capture, part.directory))
+
+
 def missing_captures(part: Part, recording: Recording) -> Iterator[Lack]:
     """Yield the captures of labs that scenarios ran in, and that are not there."""
     for lab in dict.fromkeys(one.lab for one in recording.of(ScenarioStarted)):
-        capture = part.files.capture(lab)
-        if not capture.is_file():
+        try:
+            capture = capture_of(part, lab)
+        except EvidenceError as error:
+            yield Lack("capture", f"{error.message}: no frame of that lab can be shown")
+            continue
+        if not os.path.isfile(capture):  # noqa: PTH113 - Path's falls over a name that is too long
             yield Lack(part.place(capture), "is not there: no frame can be shown")
 
 

@@ -28,6 +28,7 @@ from evidence.events.multi_node import TunnelTried
 from evidence.moment import NS, Window
 from report.drawn import Bar, Mark, Picture
 from report.frames import OfLab, about_openvpn, numbered
+from report.lacks import capture_of
 from report.reading import Material
 from report.scripted import Scripted
 from report.served import Client, lane_of, look
@@ -134,7 +135,7 @@ def _evidence(material: Material, attempt: Attempt) -> tuple[OfLab, Sequence[Hol
     last = max(attempt.judged, key=lambda one: attempt.judged[one], default="")
     number = attempt.number - attempt.earlier
     found = attempt.evidence(last, material.histories)
-    path = part.files.capture(found.lab)
+    path = capture_of(part, found.lab)
     capture = numbered(path, part.place(path), about_openvpn)
     window = found.window
     try:

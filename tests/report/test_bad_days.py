@@ -11,7 +11,9 @@ import pytest
 from checks.failover.stages import Stage
 from report.content import content_of
 from report.page import page
+from tests.checks.engine import recorded
 from tests.checks.failover import recording
+from tests.checks.multi_node import maintained
 from tests.report.conftest import cut, facts
 from tests.report.sign_off import ten_thousand_verdicts
 
@@ -66,6 +68,26 @@ def test_what_is_not_there_is_said_first(good_run: Path, day: str) -> None:
 
 def test_a_clock_that_jumped_in_the_middle_is_said_first(clock_set: Path) -> None:
     assert "<b>clock</b>" in first_screen(clock_set)
+
+
+@pytest.mark.parametrize("lab", ["/x", "../../../x", "x" * 300, "a\0b", ".", ""])
+@pytest.mark.parametrize("of", ["takeover", "maintenance"])
+def test_a_lab_whose_name_leads_elsewhere_is_a_lack_and_no_end(
+    tmp_path: Path, of: str, lab: str
+) -> None:
+    """A history may come from anywhere."""
+    facts(tmp_path)
+    if of == "takeover":
+        recording.takeover(tmp_path).write()
+    else:
+        maintained.maintenance().write(tmp_path, requirements=("MN-25",))
+    lines = recorded.lines_of(tmp_path)
+    first = json.loads(lines[0])
+    first["event"]["lab"] = lab
+    recorded.rewrite(tmp_path, recorded.chain_again([json.dumps(first).encode(), *lines[1:]]))
+    page(content := content_of(tmp_path))
+    whys = [f"{one.what}: {one.why}" for one in content.material.lacks]
+    assert [one for one in whys if "capture" in one or ".pcapng" in one or "damaged" in one]
 
 
 def test_a_guest_that_was_not_reached_when_its_evidence_was_collected(crash: recording.Run) -> None:
