@@ -124,6 +124,8 @@ def _verdicts(ids: list[str], repetitions: int) -> Verdicts:
         ]
         if one in SHOWN_BY_FAULTS:
             names = [scenario(f, n + 1, repetitions) for f in FAULTS for n in range(repetitions)]
+        elif one == "FO-30":
+            names = [scenario("service-restart", n + 1, repetitions) for n in range(repetitions)]
         attempts[one] = {name: {1: _verdict(one)} for name in names}
     return Verdicts(attempts, frozenset(ids))
 
