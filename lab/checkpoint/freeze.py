@@ -93,9 +93,8 @@ def thaw(
     topology = checkpoint.manifest.topology
     check_memory(topology)
     with (
-        busy(
-            say=progress.say
-        ),  # all of it: to copy, to write disks, and to start what a lab consists of
+        # All of it: to copy, to write disks, and to start what a lab consists of.
+        busy(say=progress.say),
         spending(Kind.THAW),
         progress.task(f"thawing {topology.name} ({checkpoint.manifest.label})"),
         assembling(topology, image, accelerator, None, capture) as (directory, open_lab),

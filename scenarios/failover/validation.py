@@ -74,7 +74,8 @@ def rows_in(said: str) -> tuple[Row, ...]:
     """Return the rows that FailoverValidate shows."""
     rows = json.loads(said)["rows"]
     return tuple(
-        Row(name=row["name"], good=row["status"] == "GOOD", detail=row["detail"]) for row in rows
+        Row(name=row["name"], good=row["status"] == "GOOD", detail=row.get("detail", ""))
+        for row in rows
     )
 
 
