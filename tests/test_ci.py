@@ -19,6 +19,8 @@ PYTEST = """#!/bin/sh
 echo "pytest $*" >>told
 while [ "$1" != --evidence ]; do shift; done
 mkdir "$2" && echo '{"a": 1}' >"$2/report.json" && echo secret >"$2/secrets.json"
+searched='{"shareable": true}'
+[ "${LEAKS:-}" = none ] || echo "${LEAKS:-$searched}" >"$2/leaks.json"
 exit ${PYTEST_STATUS:-0}
 """
 PYTHON = """#!/bin/sh
@@ -157,10 +159,26 @@ def test_a_night_keeps_its_evidence_without_secrets_and_makes_a_page(project: Pr
         "pytest scenarios/ --accel kvm --full --evidence night-1/evidence",
     ]
     with tarfile.open(project.root / "night-1" / "evidence.tar.gz") as kept:
-        assert sorted(kept.getnames()) == ["evidence", "evidence/report.json"]
+        names = ["evidence", "evidence/leaks.json", "evidence/report.json"]
+        assert sorted(kept.getnames()) == names
     page = project.root / "night-1" / "public"
     assert "ended with status 1" in (page / "index.html").read_text()
     assert "no night before" in (page / "compared.txt").read_text()
+
+
+@pytest.mark.parametrize("leaks", ['{"shareable": false}', "none"], ids=["found", "not searched"])
+def test_a_night_shows_nothing_of_evidence_that_secrets_may_stand_in(
+    project: Project, leaks: str
+) -> None:
+    done = project.run(".ci/nightly", "--sign", str(project.key), "night-1", LEAKS=leaks)
+    assert done.returncode == 1
+    night = project.root / "night-1"
+    assert sorted(path.name for path in night.iterdir()) == ["evidence", "public"]
+    assert sorted(path.name for path in (night / "public").iterdir()) == [
+        "compared.txt",
+        "index.html",
+    ]
+    assert "Secrets may stand in its evidence" in (night / "public" / "index.html").read_text()
 
 
 def test_a_night_also_looks_at_what_needs_a_browser(project: Project) -> None:
