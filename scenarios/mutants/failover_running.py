@@ -114,7 +114,7 @@ MUTANTS = (
     ),
     Mutant(
         "FO-17", _BEATS, "secondary", "it has another VHID, too", ("the standby sent", "95"),
-        another_when_steady("--vhid=95"), ("FO-19",),
+        another_when_steady("--vhid=95"), ("FO-16", "FO-19"),  # it announces the address as well
     ),
     Mutant(
         "FO-18", _BEATS, "primary", "the heartbeat leaves with TTL 64", ("TTL 64",),
