@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,8 @@ _NOT_OURS = re.compile(
     )
 )
 _COMES_AND_GOES = re.compile("(session-|user@|user-runtime-dir@)")  # units: somebody logs in or out
+Pids = Callable[[], Collection[int]]
+"""Says which processes are meant, at the moment it is asked."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,10 @@ class Host:
     facts: Mapping[str, Facts]
 
     @classmethod
-    def now(cls, files: Iterable[Path] = (), *, but: Collection[int] = ()) -> Host:
+    def now(cls, files: Iterable[Path] = (), *, but: Pids = tuple) -> Host:
         """Look at the machine, and at all that lies in the directories `files`.
 
-        The processes `but` are no system services, whatever they look like.
+        The processes that `but` names are no system services, whatever they look like.
         """
         return cls(
             {
@@ -84,7 +86,7 @@ def _changes(kind: str, before: Facts, after: Facts) -> Iterator[tuple[str, str]
             yield thing, f"{thing}: was {was}, is {is_now}"
 
 
-def _services(but: Collection[int]) -> Facts:
+def _services(but: Pids) -> Facts:
     return _units() if Path("/run/systemd/system").is_dir() else _daemons(but)
 
 
@@ -107,21 +109,18 @@ def _systemctl(*words: str) -> list[str]:
     return [line for line in said.splitlines() if line.strip()]
 
 
-def _daemons(but: Collection[int]) -> Facts:
+def _daemons(but: Pids) -> Facts:
     """Return the names of processes that live as daemons do.
 
     That is: by themselves, without a terminal, in the root directory.
     """
-    facts = {}
+    alike, left_out = {}, set(but())
     for process in psutil.process_iter(["name", "ppid", "terminal", "cwd"]):
         told = process.info
-        if process.pid not in but and (told["ppid"], told["terminal"], told["cwd"]) == (
-            1,
-            None,
-            "/",
-        ):
-            facts[told["name"]] = ""
-    return facts
+        if (told["ppid"], told["terminal"], told["cwd"]) == (1, None, "/"):
+            alike[process.pid] = told["name"]
+    left_out |= set(but())  # what ended meanwhile is known from before, what began from now
+    return {name: "" for pid, name in alike.items() if pid not in left_out}
 
 
 def _files(directories: Iterable[Path]) -> Facts:

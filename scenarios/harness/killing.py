@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ SCENARIOS = (
 )
 """Short ones of both guides: what is killed are labs of five machines, and of a pair."""
 
+_PLACES = Path("/var/tmp"), "vpk"  # noqa: S108 - mkdtemp; short, for the sake of sockets
 _ENDS_WITHIN = 120.0  # after Ctrl-C; a command in a machine may have to be waited for
 _BROKEN_FOR = 10.0  # seconds for a run that lost something to notice it by itself
 _COMES_UP_WITHIN = 120.0
@@ -132,6 +134,21 @@ class Run:
                 return None
             select.select([], [], [], 0.05)
         return time.monotonic() - began
+
+
+@contextmanager
+def place_of_labs() -> Iterator[Path]:
+    """Give the labs of runs that are to be killed a directory while the block runs."""
+    directory, prefix = _PLACES
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=directory) as name:
+        yield Path(name)
+
+
+def processes_of_runs() -> set[int]:
+    """Return what has to do with any lab in such a directory, whoever is killing it right now."""
+    directory, prefix = _PLACES
+    needle = os.fsencode(directory / prefix)
+    return {pid for pid in _pids() if _mentions(pid, needle)}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from lab.lab import Lab
 from lab.paths import lab_directories
 from lab.wire import processes_of
 from scenarios.harness.host import Host
+from scenarios.harness.killing import processes_of_runs
 from scenarios.harness.network import off_loopback
 from scenarios.harness.visit import make_private, visiting
 
@@ -43,7 +44,7 @@ def test_a_lab_needs_no_privilege_and_leaves_the_host_as_it_was(
 def look(place: Path) -> Host:
     """Look at the host, and at what a visitor has in `place`."""
     watched = (*SYSTEM, *(HOME / name for name in AT_HOME), place)
-    return Host.now(watched, but=of_labs())
+    return Host.now(watched, but=of_labs)
 
 
 def visit(lab: Lab, place: Path, first: Host, other: dict[str, str]) -> HostVisited:
@@ -54,7 +55,7 @@ def visit(lab: Lab, place: Path, first: Host, other: dict[str, str]) -> HostVisi
     """
     before = look(place)
     with visiting(place, lab.image.name, lab.accelerator.name) as visitor:
-        during = Host.now(but=of_labs())
+        during = Host.now(but=of_labs)
         reachable = off_loopback(visitor.pids)
     after = look(place)
     left, since_first = before.changed_until(after), first.changed_until(after)
@@ -74,5 +75,6 @@ def visit(lab: Lab, place: Path, first: Host, other: dict[str, str]) -> HostVisi
 
 
 def of_labs() -> set[int]:
-    """Return the processes of all labs of this user, which other scenarios may be using."""
-    return {one.pid for directory in lab_directories() for one in processes_of(directory)}
+    """Return the processes of all labs that other scenarios may be using, or killing, right now."""
+    of_user = {one.pid for directory in lab_directories() for one in processes_of(directory)}
+    return of_user | processes_of_runs()

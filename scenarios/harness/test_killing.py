@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from evidence.events.harness import ProcessesKilled, RunFollowed
 from evidence.history import History, read_history
 from evidence.run import RunDirectory
 from lab.lab import Lab
-from scenarios.harness.killing import Run, running
+from scenarios.harness.killing import Run, place_of_labs, running
 
 SCENARIOS = "scenarios/harness/test_wire.py"
 AT_ONCE = (*((kind,) for kind in KINDS), ("owner", "wire"))
@@ -25,9 +24,8 @@ SEED = 94
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """Give the labs of other runs a directory, with a short name for the sake of sockets."""
-    with tempfile.TemporaryDirectory(prefix="vpk", dir="/var/tmp") as name:
-        yield Path(name)
+    with place_of_labs() as place:
+        yield place
 
 
 @pytest.mark.sign_off

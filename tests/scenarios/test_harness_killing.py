@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 
 from checks.harness.killing import WATCHED_S
 from scenarios.harness import test_killing
-from scenarios.harness.killing import Run
+from scenarios.harness.killing import Run, place_of_labs
+from scenarios.harness.test_host import of_labs
 
 
 def test_a_process_that_closes_a_file_as_it_is_looked_at_is_still_there(
@@ -35,6 +38,22 @@ def test_a_process_that_closes_a_file_as_it_is_looked_at_is_still_there(
         finally:
             process.kill()
     assert [one for one in left if one.startswith(f"{process.pid}: ")]
+
+
+def test_what_a_killed_run_leaves_for_a_moment_is_no_service_of_the_host() -> None:
+    """Seen: libvirtd of a run that LAB-03 killed, on a host without systemd, spoiled LAB-01."""
+    with place_of_labs() as place:
+        told = subprocess.run(
+            ["sh", "-c", "cd /; setsid sleep 60 </dev/null >/dev/null 2>&1 & echo $!"],
+            env=os.environ | {"VPNPROOF_LABS": str(place)},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        pid = int(told.stdout)
+        try:
+            assert pid in of_labs()
+        finally:
+            os.kill(pid, signal.SIGKILL)
 
 
 class Leaving:

@@ -58,7 +58,7 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
             machine.wait_until_up()
             lab.wire.flush()
             running = [process.pid for process in processes_of(lab.directory)]
-            during = Host.now(but=running)
+            during = Host.now(but=lambda: running)
             reachable = off_loopback(running)
         yield Visit(before, during, Host.now(watched), len(running), reachable)
 

@@ -9,8 +9,6 @@ the seed, which stands in every line, make the same choices again.
 from __future__ import annotations
 
 import random
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ import pytest
 
 from evidence.history import read_history
 from evidence.run import RunDirectory
-from scenarios.harness.killing import SCENARIOS, Run, running
+from scenarios.harness.killing import SCENARIOS, Run, place_of_labs, running
 
 pytestmark = pytest.mark.vm
 
@@ -43,18 +41,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calm]:
     """Let each run end by itself: what it thaws is there afterwards, and its time is known."""
-    place = Path(tempfile.mkdtemp(prefix="vpk", dir="/var/tmp"))
     seconds = {}
-    for scenarios in (*SCENARIOS, *SCENARIOS):  # the first of each may have had to provision
-        evidence = tmp_path_factory.mktemp("calm") / "evidence"
-        with running(scenarios, place, evidence, evidence.with_name("log")) as run:
-            run.wait_for_a_lab()
-            began = time.monotonic()
-            assert run.ended_within(3600)
-            seconds[scenarios] = time.monotonic() - began
-            assert_green(run, evidence)
-    yield Calm(place, seconds)
-    shutil.rmtree(place)  # made above, by this process
+    with place_of_labs() as place:
+        for scenarios in (*SCENARIOS, *SCENARIOS):  # the first of each may have had to provision
+            evidence = tmp_path_factory.mktemp("calm") / "evidence"
+            with running(scenarios, place, evidence, evidence.with_name("log")) as run:
+                run.wait_for_a_lab()
+                began = time.monotonic()
+                assert run.ended_within(3600)
+                seconds[scenarios] = time.monotonic() - began
+                assert_green(run, evidence)
+        yield Calm(place, seconds)
 
 
 def test_whoever_is_killed_nothing_is_left_and_the_next_run_is_green(
