@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.engine.lateness import missed
+from checks.engine.lateness import missed, unclear
 from checks.engine.obligations import Obligation, Obligations
 from checks.engine.registry import check
 from checks.failover import whole_run
@@ -84,11 +84,12 @@ def _owe_state_line(
     apart_s = abs(line.at_ns - first_ns) / NS
     unsure_s = line.uncertainty_ns / NS
     what = f"the MASTER line is {apart_s:.1f} s +- {unsure_s:.1f} s from the wire's event"
-    excess_s = apart_s - unsure_s - LOG_S
-    if excess_s > 0:
-        why, span = f"{takeover}: {what}, limit 2 s", sorted((first_ns, line.at_ns))
-        whose, late = {takeover.peer.name}, recorded.lateness
-        missed(one, why, excess_s, (span[0], span[1]), whose, late, line.place)
-    elif apart_s + unsure_s > LOG_S:
-        one.doubt(f"{takeover}: {what}: too coarse for a limit of 2 s", line.place)
+    span = min(first_ns, line.at_ns), max(first_ns, line.at_ns)
+    whose, late = {takeover.peer.name}, recorded.lateness
+    if (excess_s := apart_s - unsure_s - LOG_S) > 0:
+        why = f"{takeover}: {what}, limit 2 s"
+        missed(one, why, excess_s, span, whose, late, line.place)
+    elif (excess_s := apart_s + unsure_s - LOG_S) > 0:
+        why = f"{takeover}: {what}: too coarse for a limit of 2 s"
+        unclear(one, why, excess_s, span, whose, late, line.place)
     one.met(line.place)

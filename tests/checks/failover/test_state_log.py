@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks.failover.crashes import busy
 from tests.checks.failover.recording import (
     Run,
     passes,
@@ -34,6 +35,22 @@ def test_a_state_line_dated_too_coarsely_says_nothing(tmp_path: Path) -> None:
     )
     run.event(14.5, "log.line", "secondary", file="openvpnas-node.log", text="x")
     unsure(run.judge("FO-31"), "too coarse for a limit of 2 s")
+
+
+def test_a_coarse_date_on_a_busy_host_is_late(tmp_path: Path) -> None:
+    """Seen: the one repetition of 20 was not begun again, though nobody but the host was to blame.
+
+    A standby logged MASTER, and was then kept from running for 2.2 s before it advertised.
+    """
+    run = takeover(tmp_path).without("log.line")
+    run.event(
+        15.0, "log.line", "secondary", 0.5, file="openvpnas.log", text="Switching to state: MASTER"
+    )
+    run.event(15.0, "log.line", "secondary", file="openvpnas-node.log", text="x")
+    assert not run.judge("FO-31").late
+    verdict = busy(run, "secondary", 14, 15).judge("FO-31")
+    unsure(verdict, "too coarse for a limit of 2 s, but `secondary` was kept from running")
+    assert verdict.late
 
 
 def test_nothing_written_to_the_nodes_own_log_is_rejected(tmp_path: Path) -> None:
