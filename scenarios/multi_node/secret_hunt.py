@@ -130,6 +130,7 @@ def _files(top: Path) -> Iterator[Path]:
 
 def readable(root: Path) -> Iterator[Path]:
     """Yield the files that everybody may read, where everybody may enter."""
+    left_out = _namespaces()
     for top in OPEN:
         above = [root.joinpath(*Path(top).parts[: n + 1]) for n in range(len(Path(top).parts))]
         if not all(one.is_dir() and not one.is_symlink() and _enters(one) for one in above):
@@ -140,8 +141,14 @@ def readable(root: Path) -> Iterator[Path]:
                 path = Path(place) / name
                 with contextlib.suppress(OSError):
                     mode = path.lstat().st_mode
-                    if stat.S_ISREG(mode) and mode & stat.S_IROTH:
+                    if stat.S_ISREG(mode) and mode & stat.S_IROTH and path not in left_out:
                         yield path
+
+
+def _namespaces() -> set[Path]:
+    """Return where namespaces are mounted (`ip netns`): they look like files, and hold nothing."""
+    mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return {Path(fields[4]) for fields in mounts if fields[fields.index("-") + 1] == "nsfs"}
 
 
 def _enters(directory: Path) -> bool:

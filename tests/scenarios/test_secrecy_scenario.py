@@ -95,6 +95,29 @@ def test_a_file_that_everybody_may_read_is_found_where_everybody_may_enter(machi
     assert found(machine)["files that everybody may read"] == []
 
 
+def test_a_network_namespace_is_no_file_that_was_not_searched(machine: Path) -> None:
+    """Seen: `ip netns add` mounts one at what looks like a file for everybody, and cannot be read.
+
+    So a client machine left MN-32 UNKNOWN.
+    """
+    namespace = machine / "run/netns/client"
+    namespace.parent.mkdir()
+    namespace.touch()
+    (machine / "run/open").write_text(VALUE)
+    script = 'mount --bind /proc/self/ns/net "$1" && shift && exec "$@"'
+    program = [sys.executable, secret_hunt.__file__, "search", machine.parent / "place", machine]
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", namespace, *program],
+        input=json.dumps([["a password", VALUE]]),
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    (answer,) = [one for one in json.loads(done.stdout) if one["where"] == OF_MACHINES[2]]
+    assert answer["unread"] == []
+    assert [row["at"] for row in answer["found"]] == [str(machine / "run/open")]
+
+
 def test_what_is_too_large_is_told(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secret_hunt, "LARGEST", 3)
     (machine / "var/log/syslog").write_text("more")
