@@ -164,12 +164,10 @@ def _boot_once(base: Path, files: dict[str, bytes], place: Path, accelerator: Ac
 
 def _proxies() -> list[str]:
     """Return what tells a guest of this user's proxies; one on loopback is the host's, to it."""
-    kept = {f"{kind}_proxy": value for kind, value in getproxies_environment().items()}
-    return [
-        f"export {name}={shlex.quote(_LOOPBACK.sub(_HOST_OF_GUEST, value))}"
-        for name, value in sorted(kept.items())
-        if value and name in ("http_proxy", "https_proxy", "no_proxy")
-    ]
+    kept = getproxies_environment()
+    told = {kind: _LOOPBACK.sub(_HOST_OF_GUEST, kept.get(kind, "")) for kind in ("http", "https")}
+    told["no"] = kept.get("no", "")  # names, none of which is where a proxy is
+    return [f"export {kind}_proxy={shlex.quote(to)}" for kind, to in told.items() if to]
 
 
 def _words(text: str) -> str:

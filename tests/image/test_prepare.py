@@ -117,6 +117,11 @@ def test_a_proxy_on_this_hosts_loopback_is_found_from_a_guest(
     assert script(9)[1] == f"export https_proxy={told}"
 
 
+def test_what_goes_by_no_proxy_is_told_as_it_is(proxies: Callable[..., None]):
+    proxies(no_proxy="localhost")
+    assert script(9)[1] == "export no_proxy=localhost"
+
+
 def test_without_a_proxy_none_is_told(proxies: Callable[..., None]):
     proxies()
     assert script(9)[1] == "set -ex"
