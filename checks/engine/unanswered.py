@@ -33,12 +33,13 @@ def judge_unanswered(
     place: str,
     *,
     waited_s: float = ASKED_S,
-    recorded_s: float = ASKED_S,
+    recorded_s: float | None = None,
 ) -> None:
     """Break an obligation by an answer that did not come, unless the host explains it.
 
     waited_s: so long it was waited for. recorded_s: so long before it was recorded it may have been
-    asked for.
+    asked for, where that is not the same.
     """
-    span = at_ns - round(recorded_s * NS), at_ns
+    before_s = waited_s if recorded_s is None else recorded_s
+    span = at_ns - round(before_s * NS), at_ns
     missed(one, why, waited_s, span, {*whose, "wire"}, late, place)

@@ -132,7 +132,6 @@ def root_reaches_root_both_ways(evidence: Evidence, owed: Obligations) -> None:
                     late,
                     event.place,
                     waited_s=event.seconds,
-                    recorded_s=event.seconds,
                 )
             else:
                 one.settle(event.status == 0, why, event.place)

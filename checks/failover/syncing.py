@@ -206,7 +206,6 @@ def a_profile_of_one_node_works_on_the_other(evidence: Evidence, owed: Obligatio
                     recorded.lateness,
                     event.place,
                     waited_s=event.waited_s,
-                    recorded_s=event.waited_s,
                 )
 
 

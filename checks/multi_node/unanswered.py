@@ -66,7 +66,6 @@ def settle_answer(
             late,
             event.place,
             waited_s=waited_s,
-            recorded_s=waited_s,
         )
     else:
         one.broken(f"{otherwise}: {event.detail}" if event.detail else otherwise, event.place)
