@@ -28,11 +28,14 @@ from lab.wait import heard
 
 _PATIENCE_S = 10.0
 _AGAIN_S = 1.0
-_SILENT_S = 4.0  # without counters, which come twice a second, a machine is taken for gone
-_MEASURE_EVERY_S, _MEASURE_SOON_S = 5.0, 0.5
+_SILENT_S = 12.0
+"""Without counters, which come twice a second, a machine is taken for gone. Of one that is only
+busy all comes later; to listen to it anew would keep it busier, and leave a hole."""
+_MEASURE_EVERY_S, _MEASURE_SOON_S = 5.0, 2.0
 _READINGS = 8
 _READING_S = 2.0
 _LOOK_S = 0.2
+_PROVOKES_EVERY_S = 1.0
 _CHUNK = 1 << 16
 _CLOSE_NS = 15_000_000  # a clock that is not known better is read again soon
 _CLOCK = """\
@@ -81,7 +84,8 @@ Told: TypeAlias = Heard | Alive | Lost | Trouble
 class Listener:
     """Listens on a machine from `start` until `stop`. interfaces: by tap, what it is called there.
 
-    session: what our own SSH looks like, which is not listened to.
+    session: what our own SSH looks like, which is not listened to. provokes: whether the machine is
+    to send a frame for all each second, because somebody has none yet to begin with.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class Listener:
         interfaces: Mapping[Tap, str],
         session: str,
         tell: Callable[[Told], None],
+        provokes: Callable[[], bool] = lambda: False,
     ) -> None:
         self.machine = machine
         self.offsets = Offsets()
@@ -100,6 +105,7 @@ class Listener:
         self._interfaces = interfaces
         self._session = session
         self._tell = tell
+        self._provokes = provokes
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._go_on, name=f"listen {machine}", daemon=True)
 
@@ -133,7 +139,7 @@ class Listener:
                 _Tapped(tap, self.machine, self._run(client, self._command(tap, interface)))
                 for tap, interface in self._interfaces.items()
             ]
-            measured = time.monotonic()
+            measured = provoked = time.monotonic()
             while not self._over.is_set():
                 channels = [one.channel for one in taps]
                 select.select(channels, [], [], _LOOK_S)
@@ -143,6 +149,17 @@ class Listener:
                 if time.monotonic() - measured > (_MEASURE_EVERY_S if close else _MEASURE_SOON_S):
                     self._measure(clock)
                     measured = time.monotonic()
+                begun = all(one.has_begun for one in taps if one.tap.direction == "out")
+                if time.monotonic() - provoked > _PROVOKES_EVERY_S and (
+                    not begun or self._provokes()
+                ):
+                    self._provoke(client)
+                    provoked = time.monotonic()
+
+    def _provoke(self, client: paramiko.SSHClient) -> None:
+        self.trouble = self.trouble or f"{self.machine} hears no frame to begin with, by ping"
+        for interface in dict.fromkeys(self._interfaces.values()):
+            self._run(client, self._access.as_root(tcpdump.provocation(interface)))
 
     def _command(self, tap: Tap, interface: str) -> str:
         expression = tcpdump.expression(tap.direction, self._session)
@@ -169,12 +186,12 @@ class Listener:
         if (counted := one.said.counted()) is not None:
             at_ns = self.offsets.at(time.time_ns()).on_host(counted.at_ns)
             self._tell(Alive(one.tap, at_ns, counted.dropped - one.dropped))
-            one.dropped, one.told = counted.dropped, time.monotonic()
+            one.dropped, one.told, one.has_begun = counted.dropped, time.monotonic(), True
             self.trouble = ""
         why = " ".join(one.complaints[-2:])
         if one.channel.closed or one.channel.exit_status_ready():
             raise MachineError(f"its tcpdump ended: {why or 'it says nothing'}")
-        if time.monotonic() - one.told > (_SILENT_S if one.told > one.began else _PATIENCE_S):
+        if time.monotonic() - one.told > _SILENT_S:
             raise MachineError(f"its tcpdump says nothing any more {why}".rstrip())
 
 
@@ -187,12 +204,15 @@ class _Tapped:
         self.said = tcpdump.Said(machine)
         self.dropped = 0
         self.complaints: list[str] = []
-        self.began = self.told = time.monotonic()
+        self.told = time.monotonic()
+        self.has_begun = False
 
     def frames(self) -> list[tuple[int, bytes]]:
         """Take what has come, and return the frames in it."""
         found: list[tuple[int, bytes]] = []
         while self.channel.recv_stderr_ready():
+            if not self.has_begun:  # until a frame has come, that it is asked is a sign of life
+                self.told = time.monotonic()
             said = self.channel.recv_stderr(_CHUNK).decode(errors="replace")
             self.complaints += self.said.lines(said)
         while self.channel.recv_ready():

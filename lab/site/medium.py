@@ -38,7 +38,7 @@ APART_NS = 250_000_000
 """By how much two machines may date one frame differently: no copy of it is older than that."""
 MOST_UNSURE_NS = 100_000_000
 """A clock that is not known better makes a trouble of it: the order of frames is not sure."""
-_LISTEN_S, _FLUSH_S = 60.0, 20.0
+_LISTEN_S, _FLUSH_S = 60.0, 30.0
 _MARK_NS = 300_000_000
 _LOOK_S = 0.05
 
@@ -74,6 +74,7 @@ class SiteMedium(Uncarried):
                 },
                 one.session,
                 self._told.put,
+                lambda: self._recorder is None,
             )
             for name, one in reached.items()
         ]

@@ -1,7 +1,8 @@
 """Whether a site is as its file says: asked of every machine before anything starts.
 
-Each machine has to let us in, with the host key that is known; to make us root; to have tcpdump;
-and to hold the addresses that the topology gives it. What is wrong is told at once, a line each.
+Each machine has to let us in, with the host key that is known; to make us root; to have the
+programs that are used there; and to hold the addresses that the topology gives it. What is wrong is
+told at once, a line each.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def refusal(access: SiteAccess) -> str:
 
 
 def _missing(site: SiteFile, machine: SiteMachine) -> Iterator[str]:
-    wanted = ["tcpdump", "ip"] + (["python3"] if machine.name == site.probe else [])
+    wanted = ["tcpdump", "ping", "ip"] + (["python3"] if machine.name == site.probe else [])
     said = machine.run(f"for one in {' '.join(wanted)}; do command -v $one; done; true").stdout
     there = {line.rpartition("/")[2] for line in said.split()}
     yield from (one for one in wanted if one not in there)

@@ -21,26 +21,42 @@ _MAGIC |= {b"\x4d\x3c\xb2\xa1": ("<", 1), b"\xa1\xb2\x3c\x4d": (">", 1)}
 _ETHERNET = 1
 _LARGEST_FRAME = 262_144  # octets: tcpdump's own limit
 _LONGEST_LINE = 4096
-_SETTLES = 3  # counters, until tcpdump has read what waited for it at its start
+_SETTLES = 3  # counters, since the first frame, until tcpdump has read what waited for it
 _AT = re.compile(r"at (\d{1,19})")
 _COUNTED = re.compile(
     r"tcpdump: (\d{1,12}) packets? captured, (\d{1,12}) packets? received by filter, "
     r"(\d{1,12}) packets? dropped by kernel.*"
 )
 
+_ASK = (  # nobody writes to its standard input: to wait for that is to sleep
+    f"while read -rt {ASKED_EVERY_S}; [ $? -gt 128 ]; do now=$EPOCHREALTIME; "
+    'echo "at ${now/[.,]/}000" >&2 && kill -USR1 $1 2>/dev/null || break; done; '
+    "kill $1 2>/dev/null"
+)
 TO_ALL = "arp or ip proto 112 or ether multicast"
 """What a machine hears that every other one on its network hears, too, and what a pair says."""
 
 
 def command(interface: str, expression: str) -> str:
-    """Return what listens at an interface until nobody reads any more."""
+    """Return what listens at an interface until nobody reads any more.
+
+    Asking costs a busy machine little where its bash is of version 5: no program is started for it.
+    """
     listen = ["tcpdump", "-i", interface, "-n", "-U", "--immediate-mode", "-s", "0"]
     listen += ["-w", "-", expression]
     return (  # it ignores the question until it can answer: by default the signal ends a process
         f"trap '' PIPE USR1; {shlex.join(listen)} & pid=$!; "
+        "if [ -n \"$(bash -c 'echo $EPOCHREALTIME' 2>/dev/null)\" ]; "
+        f"then exec bash -c {shlex.quote(_ASK)} bash $pid; fi; "
         f'while sleep {ASKED_EVERY_S} && echo "at $(date +%s%N)" >&2 && '
         "kill -USR1 $pid 2>/dev/null; do :; done; kill $pid 2>/dev/null"
     )
+
+
+def provocation(interface: str) -> str:
+    """Return what sends a frame that is for all, to which nobody answers."""
+    ping = ["ping", "-n", "-q", "-b", "-c", "1", "-W", "1", "-I", interface, "255.255.255.255"]
+    return f"{shlex.join(ping)} >/dev/null 2>&1"
 
 
 def expression(direction: str, session: str) -> str:
@@ -110,7 +126,8 @@ class Said:
             elif counted := _COUNTED.fullmatch(line):
                 if self._asked_ns is not None:
                     captured, received, dropped = map(int, counted.groups())
-                    self._behind.append(received - dropped - captured)
+                    if captured:
+                        self._behind.append(received - dropped - captured)
                     told = Counted(self._asked_ns, dropped)
                     self._counted.append((received - dropped, told))
             elif line:
@@ -120,7 +137,9 @@ class Said:
         """Return the latest counters all of whose frames were read; each once.
 
         The kernel has also counted what came before it had the filter, and nobody reads that: it is
-        what tcpdump is behind by at the least.
+        what tcpdump is behind by at the least. That, and the first frame that came since, libpcap
+        filters once more, where it knows no direction, and so lets go of all of it (1.10.3). Once
+        it has captured a frame that is over; `provocation` is what makes one.
         """
         if len(self._behind) < _SETTLES:
             return None

@@ -115,12 +115,15 @@ def test_a_command_that_fails_there_is_one_line(two: dict[str, Host], tmp_path: 
     assert told == "primary: `ip -j addr` ended with status 3 no such object"
 
 
-def test_a_machine_without_tcpdump_is_one_line(two: dict[str, Host], tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", ["tcpdump", "ping"])
+def test_a_machine_that_lacks_a_program_is_one_line(
+    program: str, two: dict[str, Host], tmp_path: Path
+) -> None:
     host = two["primary"]
-    (host.folder / "tcpdump").unlink()
+    (host.folder / program).unlink()
     (host.folder / "sh").symlink_to("/bin/sh")
     host.server.environment["PATH"] = str(host.folder)
-    assert complaint(site_of(tmp_path, two), tmp_path) == "primary: there is no tcpdump"
+    assert complaint(site_of(tmp_path, two), tmp_path) == f"primary: there is no {program}"
 
 
 def test_a_machine_that_lacks_its_address_is_one_line(two: dict[str, Host], tmp_path: Path) -> None:
