@@ -19,6 +19,7 @@ from checks.engine.verdicts import read_verdicts
 from lab import layout
 from lab.paths import lab_directories
 from lab.state import LabState
+from tests.scenarios.pretended import outside
 
 pytestmark = pytest.mark.vm
 
@@ -39,7 +40,12 @@ CLEAN_STOP = "test_takeover.py::test_a_clean_stop_hands_over_and_drops_the_virtu
 
 def python(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *words], cwd=PROJECT, capture_output=True, text=True, check=check
+        [sys.executable, "-m", *words],
+        cwd=PROJECT,
+        env=outside(),
+        capture_output=True,
+        text=True,
+        check=check,
     )
 
 
