@@ -20,33 +20,35 @@ from checks.engine.repetition import Repetition
 from lab.cache import cache_root, locked, replacing
 
 _ESTIMATES_S = {
-    "::test_a_node_that_reboots_over_and_over": 600.0,
     "::test_maintenance_that_ends_with_a_reboot": 400.0,
     "::test_an_installation_that_is_all_in_one": 310.0,
-    "::test_restarting_the_active_secondary": 300.0,
     "::test_the_tightened_firewall": 290.0,
+    "::test_a_node_that_reboots_over_and_over": 270.0,
+    "/test_keepalived.py": 270.0,
+    "/test_platforms.py": 260.0,
     "::test_apply_changes_twice": 250.0,
-    "::test_what_the_last_sync_held_survives": 180.0,
-    "/test_platforms.py": 150.0,
-    "/test_keepalived.py": 150.0,
-    "::test_maintenance_in_the_guides_order": 170.0,
+    "::test_after_a_takeover_changes_go": 235.0,
+    "/test_sessions.py": 210.0,
+    "::test_whoever_is_killed": 200.0,
+    "::test_what_the_last_sync_held_survives": 170.0,
     "::test_clients_of_a_node_that_dies": 170.0,
     "::test_a_controller_that_is_off": 165.0,
     "::test_who_is_disabled_or_deleted": 165.0,
-    "::test_nothing_but_clients_packets_and_answers": 130.0,
-    "::test_a_node_deploys_the_profiles_of_its_list": 120.0,
+    "::test_maintenance_in_the_guides_order": 140.0,
     "::test_an_active_node_that_comes_back": 120.0,
-    "::test_another_order_is_named_wrong": 110.0,
-    "::test_validate_shows_four_good_rows": 110.0,
-    "/test_sessions.py": 95.0,
-    "::test_merged_profiles": 70.0,
-    "/test_heartbeat.py": 70.0,
+    "::test_a_node_deploys_the_profiles_of_its_list": 120.0,
+    "::test_another_order_is_named_wrong": 115.0,
+    "::test_nothing_but_clients_packets_and_answers": 110.0,
+    "::test_validate_shows_four_good_rows": 90.0,
+    "::test_restarting_the_active_secondary": 60.0,
     "::test_clients_that_connect_by_the_shared_name": 60.0,
+    "::test_merged_profiles": 50.0,
+    "/test_heartbeat.py": 50.0,
     "/harness/": 50.0,
-    "::test_a_client_gets_into_each_node": 50.0,
-    "/failover/": 40.0,
+    "::test_a_client_gets_into_each_node": 30.0,
+    "/failover/": 35.0,
 }
-"""By a part of a scenario's name, the first that fits; rough, for machines without KVM."""
+"""By a part of a scenario's name, the first that fits; of a sign-off run without KVM."""
 LAST = "/harness/test_verdicts.py"
 """Scenarios with this in their names are begun when all others are: they look back at them."""
 _OTHERS_S = 10.0
