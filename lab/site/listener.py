@@ -140,6 +140,7 @@ class Listener:
                 for tap, interface in self._interfaces.items()
             ]
             measured = provoked = time.monotonic()
+            provocation: paramiko.Channel | None = None
             while not self._over.is_set():
                 channels = [one.channel for one in taps]
                 select.select(channels, [], [], _LOOK_S)
@@ -150,16 +151,16 @@ class Listener:
                     self._measure(clock)
                     measured = time.monotonic()
                 begun = all(one.has_begun for one in taps if one.tap.direction == "out")
-                if time.monotonic() - provoked > _PROVOKES_EVERY_S and (
-                    not begun or self._provokes()
-                ):
-                    self._provoke(client)
+                over = provocation is None or provocation.exit_status_ready()
+                due = over and time.monotonic() - provoked > _PROVOKES_EVERY_S
+                if due and (not begun or self._provokes()):
+                    provocation = self._provoke(client)
                     provoked = time.monotonic()
 
-    def _provoke(self, client: paramiko.SSHClient) -> None:
+    def _provoke(self, client: paramiko.SSHClient) -> paramiko.Channel:
         self.trouble = self.trouble or f"{self.machine} hears no frame to begin with, by ping"
-        for interface in dict.fromkeys(self._interfaces.values()):
-            self._run(client, self._access.as_root(tcpdump.provocation(interface)))
+        ping = tcpdump.provocation(dict.fromkeys(self._interfaces.values()))
+        return self._run(client, self._access.as_root(ping))
 
     def _command(self, tap: Tap, interface: str) -> str:
         expression = tcpdump.expression(tap.direction, self._session)

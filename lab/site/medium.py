@@ -39,6 +39,7 @@ APART_NS = 250_000_000
 MOST_UNSURE_NS = 100_000_000
 """A clock that is not known better makes a trouble of it: the order of frames is not sure."""
 _LISTEN_S, _FLUSH_S = 60.0, 30.0
+_COMES_IN_S = 15.0
 _MARK_NS = 300_000_000
 _LOOK_S = 0.05
 
@@ -90,17 +91,23 @@ class SiteMedium(Uncarried):
         self._pump = threading.Thread(target=self._go_on, name="site", daemon=True)
 
     def start(self) -> None:
-        """Return when every machine is listened to, and what they send is recorded."""
+        """Return when every machine is listened to, and what they send is recorded.
+
+        What comes in is waited for for a while only: some networks carry nothing that is for all.
+        """
         for listener in self._listeners:
             listener.start()
         self._pump.start()
-        wanted = sum(2 * len(one.nics) for one in self._reached.values())
+        wanted = sum(len(one.nics) for one in self._reached.values())
         until(
-            lambda: self._merge.live == wanted,
+            lambda: self._merge.live("out") == wanted,
             _LISTEN_S,
             "every machine to be listened to",
             detail=lambda: "; ".join(filter(None, (one.trouble for one in self._listeners))),
         )
+        patience = time.monotonic() + _COMES_IN_S
+        while self._merge.live("in") < wanted and time.monotonic() < patience:
+            self._over.wait(_LOOK_S)
         with self._lock:
             self._recorder = Recorder(self._capture)
             self._marked_ns = self._recorder.began_ns

@@ -104,10 +104,12 @@ class Merge:
         if self._told[tap]:
             self._told[tap][-1].open = False
 
-    @property
-    def live(self) -> int:
-        """How many taps tell what they hear."""
-        return sum(bool(spans) and spans[-1].open for spans in list(self._told.values()))
+    def live(self, direction: Literal["in", "out"]) -> int:
+        """Return how many taps of a direction tell what they hear."""
+        return sum(
+            tap.direction == direction and bool(spans) and spans[-1].open
+            for tap, spans in list(self._told.items())
+        )
 
     def horizon(self) -> int | None:
         """Return until when everything is known that was heard; None while nobody listens."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lab.errors import MachineError
@@ -53,10 +53,11 @@ def command(interface: str, expression: str) -> str:
     )
 
 
-def provocation(interface: str) -> str:
-    """Return what sends a frame that is for all, to which nobody answers."""
-    ping = ["ping", "-n", "-q", "-b", "-c", "1", "-W", "1", "-I", interface, "255.255.255.255"]
-    return f"{shlex.join(ping)} >/dev/null 2>&1"
+def provocation(interfaces: Iterable[str]) -> str:
+    """Return what sends a frame that is for all at each interface, to which nobody answers."""
+    ping = "ping -n -q -b -c 1 -W 1 -I"
+    each = (f"{ping} {shlex.quote(one)} 255.255.255.255 >/dev/null 2>&1 &" for one in interfaces)
+    return f"{' '.join(each)} wait"
 
 
 def expression(direction: str, session: str) -> str:

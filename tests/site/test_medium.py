@@ -48,6 +48,23 @@ def test_frames_stand_in_the_capture_by_their_senders_time(
     assert until_ns > frame.at_ns
 
 
+def test_a_network_that_carries_nothing_that_is_for_all_is_listened_to(
+    two: dict[str, Host], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.site.medium._COMES_IN_S", 0.2)
+    for host in two.values():
+        (host.folder / "in.quiet").touch()
+    opened = Site(site_of(tmp_path, two), tmp_path)
+    opened.open(tmp_path / "site.pcapng")
+    try:
+        two["primary"].hears("out", ADVERT)
+        opened.wire.flush()
+        (frame,) = Capture(tmp_path / "site.pcapng")
+        assert (frame.interface, frame.passed) == ("primary/wire0", True)
+    finally:
+        opened.close()
+
+
 def test_a_capture_that_was_closed_is_sound(
     site: Site, two: dict[str, Host], tmp_path: Path
 ) -> None:
