@@ -46,7 +46,7 @@ _ESTIMATES_S = {
     "/test_heartbeat.py": 50.0,
     "/harness/": 50.0,
     "::test_a_client_gets_into_each_node": 30.0,
-    "/failover/": 35.0,
+    "/failover/": 40.0,
 }
 """By a part of a scenario's name, the first that fits; of a sign-off run without KVM."""
 LAST = "/harness/test_verdicts.py"
