@@ -48,7 +48,7 @@ _ESTIMATES_S = {
     "::test_a_client_gets_into_each_node": 30.0,
     "/failover/": 40.0,
 }
-"""By a part of a scenario's name, the first that fits; of a sign-off run without KVM."""
+"""By a part of a scenario's name, the first that fits; rough, as in a sign-off run without KVM."""
 LAST = "/harness/test_verdicts.py"
 """Scenarios with this in their names are begun when all others are: they look back at them."""
 _OTHERS_S = 10.0

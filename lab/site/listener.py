@@ -151,8 +151,8 @@ class Listener:
                     self._measure(clock)
                     measured = time.monotonic()
                 begun = all(one.has_begun for one in taps if one.tap.direction == "out")
-                over = provocation is None or provocation.exit_status_ready()
-                due = over and time.monotonic() - provoked > _PROVOKES_EVERY_S
+                ended = provocation is None or provocation.exit_status_ready()
+                due = ended and time.monotonic() - provoked > _PROVOKES_EVERY_S
                 if due and (not begun or self._provokes()):
                     provocation = self._provoke(client)
                     provoked = time.monotonic()

@@ -31,6 +31,7 @@ _NOT_OURS = re.compile(
     )
 )
 _COMES_AND_GOES = re.compile("(session-|user@|user-runtime-dir@)")  # units: somebody logs in or out
+
 Pids = Callable[[], Collection[int]]
 """Says which processes are meant, at the moment it is asked."""
 
@@ -87,7 +88,7 @@ def _changes(kind: str, before: Facts, after: Facts) -> Iterator[tuple[str, str]
 
 
 def _services(but: Pids) -> Facts:
-    return _units() if Path("/run/systemd/system").is_dir() else _daemons(but)
+    return _units() if Path("/run/systemd/system").is_dir() else daemons(but)
 
 
 def _units() -> Facts:
@@ -109,7 +110,7 @@ def _systemctl(*words: str) -> list[str]:
     return [line for line in said.splitlines() if line.strip()]
 
 
-def _daemons(but: Pids) -> Facts:
+def daemons(but: Pids) -> Facts:
     """Return the names of processes that live as daemons do.
 
     That is: by themselves, without a terminal, in the root directory.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from checks.harness.killing import WATCHED_S
 from scenarios.harness import test_killing
+from scenarios.harness.host import daemons
 from scenarios.harness.killing import Run, place_of_labs
 from scenarios.harness.test_host import of_labs
 
@@ -43,8 +45,9 @@ def test_a_process_that_closes_a_file_as_it_is_looked_at_is_still_there(
 def test_what_a_killed_run_leaves_for_a_moment_is_no_service_of_the_host() -> None:
     """Seen: libvirtd of a run that LAB-03 killed, on a host without systemd, spoiled LAB-01."""
     with place_of_labs() as place:
+        daemon = shutil.copy(cast("str", shutil.which("sleep")), place / "sleep-vpk")
         told = subprocess.run(
-            ["sh", "-c", "cd /; setsid sleep 60 </dev/null >/dev/null 2>&1 & echo $!"],
+            ["sh", "-c", 'cd /; setsid "$0" 60 </dev/null >/dev/null 2>&1 & echo $!', daemon],
             env=os.environ | {"VPNPROOF_LABS": str(place)},
             stdout=subprocess.PIPE,
             check=True,
@@ -52,6 +55,10 @@ def test_what_a_killed_run_leaves_for_a_moment_is_no_service_of_the_host() -> No
         pid = int(told.stdout)
         try:
             assert pid in of_labs()
+            assert "sleep-vpk" in daemons(tuple)
+            assert "sleep-vpk" not in daemons(of_labs)
+            for answers in (((), {pid}), ({pid}, ())):  # it began meanwhile, or ended
+                assert "sleep-vpk" not in daemons(iter(answers).__next__)
         finally:
             os.kill(pid, signal.SIGKILL)
 

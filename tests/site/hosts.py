@@ -7,6 +7,7 @@ a test lets it hear.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -51,12 +52,14 @@ def counters(*_):
 signal.signal(signal.SIGUSR1, counters)
 os.write(2, b"tcpdump: listening on eth0\\n")
 os.write(1, struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
-if not os.path.exists(heard + ".quiet"):
-    count += 1  # a first frame, of long ago; the one before it was let go of, as libpcap does
-    os.write(1, struct.pack("<IIII", 1, 0, 60, 60) + bytes(60))
+pinged = os.path.join({folder!r}, "pinged")
+begun = os.path.exists(heard + ".quiet")
 open(heard, "a").close()
 with open(heard) as lines:
     while os.getppid() != 1:
+        if not begun and os.path.exists(pinged):
+            count, begun = count + 1, True  # dated long ago; libpcap let go of the one before it
+            os.write(1, struct.pack("<IIII", 1, 0, 60, 60) + bytes(60))
         if not (line := lines.readline()):
             time.sleep(0.02)
             continue
@@ -98,7 +101,9 @@ def _prepare(host: Host) -> None:
         }
     ]
     host.program("ip", f"#!/bin/sh\n/bin/cat <<'.'\n{json.dumps(links)}\n.\n")
-    host.program("ping", "#!/bin/sh\n")  # or this machine itself would send
+    # Heard by every machine; without this one of ours this machine itself would send.
+    heard = [str(host.folder.parent / name / "pinged") for name in ADDRESSES]
+    host.program("ping", f"#!/bin/sh\ntouch {shlex.join(heard)}\n")
     host.program("tcpdump", _TCPDUMP.format(python=sys.executable, folder=str(host.folder)))
     host.server.environment["PATH"] = f"{host.folder}:/usr/bin:/bin"
 
