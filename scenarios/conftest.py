@@ -9,6 +9,7 @@ import pytest
 from lab.errors import ConformanceFailure, LabError
 from scenarios.mutants import plugin as mutants
 from scenarios.mutants.mutant import applied
+from scenarios.requirements import requirements_of
 
 
 @pytest.fixture(autouse=True)
@@ -25,10 +26,16 @@ def broken(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def judge_each(judge: Callable[[str], object]) -> Callable[..., None]:
-    """Judge several requirements by one recording: each of them, whatever comes of the others."""
+def judge_each(
+    request: pytest.FixtureRequest, judge: Callable[[str], object]
+) -> Callable[..., None]:
+    """Judge several requirements by one recording: each of them, whatever comes of the others.
 
-    def each(*requirements: str) -> None:
+    Where none is named: all that the scenario is marked for.
+    """
+
+    def each(*named: str) -> None:
+        requirements = named or requirements_of(request.node)
         errors: list[Exception] = []
         for requirement in requirements:
             try:

@@ -10,8 +10,13 @@ from checks.engine.collected import Collected
 
 
 def requirements_of(item: pytest.Item) -> list[str]:
-    """Return the requirements that a scenario is marked to show."""
-    return [name for marker in item.iter_markers("requirement") for name in marker.args]
+    """Return the requirements that a scenario is marked to show with the run's heartbeat."""
+    return [
+        name
+        for marker in item.iter_markers("requirement")
+        if marker.kwargs.get("engine") in (None, item.config.getoption("heartbeat"))
+        for name in marker.args
+    ]
 
 
 def to_be_judged(items: Iterable[pytest.Item]) -> frozenset[str]:

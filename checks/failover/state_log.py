@@ -14,7 +14,8 @@ from evidence.scenario import Evidence
 
 LOG_S = 2.0
 NODE_LOG, STATE_LOG = "openvpnas-node.log", "openvpnas.log"
-STATE = "Switching to state: MASTER"
+BECAME_MASTER = {"ucarp": "Switching to state: MASTER", "keepalived": "Entering MASTER STATE"}
+"""How the line ends by which an engine (ucarp 1.5.2, keepalived 2.2.7) says that it is active."""
 
 
 @check("FO-31")
@@ -24,15 +25,16 @@ def the_change_of_state_is_logged(evidence: Evidence, owed: Obligations) -> None
     Events of the node's own stand in openvpnas-node.log, and there only.
     """
     recorded = Recorded(evidence)
+    became_master = BECAME_MASTER[recorded.pair.engine]
     for takeover in takeovers(recorded, owed):
         lines = _lines(recorded, takeover)
-        state = [line for line in lines if line.text.endswith(STATE)]
+        state = [line for line in lines if line.text.endswith(became_master)]
         _owe_state_line(owed, recorded, takeover, state)
         node = owed.owe(f"{takeover}: node events are in {NODE_LOG}, kept apart")
         for line in lines:
             if line.file == NODE_LOG:
                 node.met(line.place)
-            elif STATE not in line.text and any(
+            elif became_master not in line.text and any(
                 other.file == NODE_LOG and other.text == line.text for other in lines
             ):
                 node.broken(f"{line.text!r} stands in both logs", line.place)

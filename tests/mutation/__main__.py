@@ -1,7 +1,8 @@
-"""Mutate the checks in a copy of the project, and print how many mutants the tests kill.
+"""Mutate the checks in copies of the project, and print how many mutants the tests kill.
 
-Run by the Python of an environment that has cosmic-ray: `tox -e mutation`. Exit status 1: fewer
-than `--least` percent were killed.
+Run by the Python of an environment that has cosmic-ray: `tox -e mutation`. Each copy tries its part
+of the sample, side by side, as many as there are processors. Exit status 1: fewer than `--least`
+percent were killed.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkResult
+from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkResult
 
 from tests.mutation.judge import MUTATED_FROM
+from tests.mutation.operators import separates_parameters
 
 ROOT = Path(__file__).parents[2]
 SAMPLE, SEED, LEAST = 150, 94, 90.0
@@ -28,6 +31,7 @@ EQUIVALENT = (
     "core/NoOp",
 )
 """Operators whose mutants are the same program."""
+CONFIGURATION, SESSION = "cosmic-ray.toml", "session.sqlite"
 SKIPPED = WorkResult(worker_outcome=WorkerOutcome.SKIPPED)
 
 
@@ -41,54 +45,69 @@ def copy_to(place: Path) -> None:
     (place / ".venv").symlink_to((ROOT / ".venv").resolve())
 
 
-def choose(session: Path, sample: int, only: str) -> int:
-    """Leave a sample of the mutants pending, the same each time; return how many there were."""
+def choose(session: Path, sample: int, only: str) -> tuple[list[str], int]:
+    """Draw a sample of the mutants, the same each time; return its jobs and how many there are."""
     with use_db(session, WorkDB.Mode.open) as db:
-        items = sorted(
-            db.pending_work_items,
-            key=lambda item: (
-                str(item.mutations[0].module_path),
-                item.mutations[0].start_pos,
-                item.mutations[0].operator_name,
-                item.mutations[0].occurrence,
-            ),
-        )
-        real = [
-            item
-            for item in items
-            if not item.mutations[0].operator_name.startswith(EQUIVALENT)
-            and str(item.mutations[0].module_path).startswith(only)
-        ]
-        drawn = random.Random(SEED)  # noqa: S311 - a sample, no secret
-        chosen = real if not sample else drawn.sample(real, min(sample, len(real)))
-        kept = {item.job_id for item in chosen}
-        left = [item.job_id for item in items if item.job_id not in kept]
-        if left:
+        items = sorted(db.pending_work_items, key=lambda item: _place(item.mutations[0]))
+    real = [item for item in items if _is_another_program(item.mutations[0], only)]
+    drawn = random.Random(SEED)  # noqa: S311 - a sample, no secret
+    chosen = real if not sample else drawn.sample(real, min(sample, len(real)))
+    return [item.job_id for item in chosen], len(real)
+
+
+def _place(mutation: MutationSpec) -> tuple[str, tuple[int, int], str, int]:
+    one = mutation
+    return str(one.module_path), one.start_pos, one.operator_name, one.occurrence
+
+
+def _is_another_program(mutation: MutationSpec, only: str) -> bool:
+    """Whether a mutant is of the modules that are asked for, and means anything else."""
+    path, operator = str(mutation.module_path), mutation.operator_name
+    if not path.startswith(only) or operator.startswith(EQUIVALENT):
+        return False
+    return "ReplaceBinaryOperator" not in operator or not separates_parameters(
+        (ROOT / path).read_text(), mutation.start_pos
+    )
+
+
+def keep_only(session: Path, jobs: Sequence[str]) -> None:
+    """Leave these mutants pending, and no other."""
+    with use_db(session, WorkDB.Mode.open) as db:
+        kept = set(jobs)
+        if left := [one.job_id for one in db.pending_work_items if one.job_id not in kept]:
             db.set_multiple_results(left, SKIPPED)
-    return len(real)
 
 
-def report(session: Path, of: int, least: float) -> int:
-    """Print each survivor and the score; return the exit status."""
-    counts: Counter[str] = Counter()
+def judged(session: Path) -> list[tuple[MutationSpec, WorkResult]]:
+    """Return the mutants that were tried, with what came of each."""
     with use_db(session, WorkDB.Mode.open) as db:
         mutations = {item.job_id: item.mutations[0] for item in db.work_items}
-        for job, result in db.results:
-            if result.worker_outcome == WorkerOutcome.SKIPPED:
-                continue
-            timed_out = (result.output or "").strip() == "timeout"
-            counts["timed out" if timed_out else str(result.test_outcome.value)] += 1
-            if result.test_outcome == TestOutcome.SURVIVED:
-                one = mutations[job]
-                print(f"survived: {one.module_path}:{one.start_pos[0]}: {one.operator_name}")  # noqa: T201 - it is asked for
-                changed = [line for line in (result.diff or "").splitlines() if line[:1] in "+-"]
-                print("\n".join(f"    {line}" for line in changed[2:]))  # noqa: T201 - as above
-    judged = sum(counts.values())
-    killed = judged - counts["survived"]
-    score = 100 * killed / judged if judged else 0.0
+        return [
+            (mutations[job], result)
+            for job, result in db.results
+            if result.worker_outcome != WorkerOutcome.SKIPPED
+        ]
+
+
+def report(tried: Sequence[tuple[MutationSpec, WorkResult]], of: int, least: float) -> int:
+    """Print each survivor and the score; return the exit status."""
+    counts: Counter[str] = Counter()
+    for one, result in tried:
+        timed_out = (result.output or "").strip() == "timeout"
+        counts["timed out" if timed_out else str(result.test_outcome.value)] += 1
+        if result.test_outcome == TestOutcome.SURVIVED:
+            _say(f"survived: {one.module_path}:{one.start_pos[0]}: {one.operator_name}")
+            changed = [line for line in (result.diff or "").splitlines() if line[:1] in "+-"]
+            _say("\n".join(f"    {line}" for line in changed[2:]))
+    count = sum(counts.values())
+    score = 100 * (count - counts["survived"]) / count if count else 0.0
     told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-    print(f"{judged} of {of} mutants tried ({told}): {score:.1f} % killed, at least {least:g} %")  # noqa: T201 - as above
+    _say(f"{count} of {of} mutants tried ({told}): {score:.1f} % killed, at least {least:g} %")
     return 0 if score >= least else 1
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - it is asked for
 
 
 def main() -> int:
@@ -97,26 +116,37 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=SAMPLE, help="0: all of them")
     parser.add_argument("--only", default="checks", help="a module, or the beginning of its path")
     parser.add_argument("--least", type=float, default=LEAST, help="percent")
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument("--jobs", type=int, default=cores, help="how many are tried side by side")
     told = parser.parse_args()
+    environment = {
+        **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        MUTATED_FROM: str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",  # two mutants of one size and second are two programs
+    }
+    cosmic_ray = [sys.executable, "-m", "cosmic_ray.cli"]
     with tempfile.TemporaryDirectory(prefix="vpm") as name:
-        place = Path(name)
-        copy_to(place)
-        session = place / "session.sqlite"
-        environment = {
-            **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-            MUTATED_FROM: str(ROOT),
-            "PYTHONDONTWRITEBYTECODE": "1",  # two mutants of one size and second are two programs
-        }
-        cosmic_ray = [sys.executable, "-m", "cosmic_ray.cli"]
+        places = [Path(name) / str(number) for number in range(max(told.jobs, 1))]
+        for place in places:
+            copy_to(place)
 
-        def run(*arguments: str) -> None:
-            subprocess.run([*cosmic_ray, *arguments], cwd=place, env=environment, check=True)
+        def begun(place: Path, *arguments: str) -> subprocess.Popen[bytes]:
+            return subprocess.Popen([*cosmic_ray, *arguments], cwd=place, env=environment)
 
-        run("baseline", "cosmic-ray.toml")
-        run("init", "cosmic-ray.toml", str(session))
-        count = choose(session, told.sample, told.only)
-        run("exec", "cosmic-ray.toml", str(session))
-        return report(session, count, told.least)
+        for arguments in (("baseline", CONFIGURATION), ("init", CONFIGURATION, SESSION)):
+            if status := begun(places[0], *arguments).wait():
+                return status
+        jobs, count = choose(places[0] / SESSION, told.sample, told.only)
+        for place in places[1:]:
+            shutil.copyfile(places[0] / SESSION, place / SESSION)
+        for number, place in enumerate(places):
+            keep_only(place / SESSION, jobs[number :: len(places)])
+        trying = [begun(place, "exec", CONFIGURATION, SESSION) for place in places]
+        if status := max(abs(one.wait()) for one in trying):
+            return status
+        return report(
+            [one for place in places for one in judged(place / SESSION)], count, told.least
+        )
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ def main() -> int:
     copy = Path.cwd()
     module = mutated(copy, Path(os.environ[MUTATED_FROM]))
     tests = chosen_for(module, copy) if module else [CASES]
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    plugins = ["-p", "no:cacheprovider", "-p", "tests.mutation.endless"]
+    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", *plugins, *tests]
     return subprocess.run(command, check=False).returncode
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,24 @@ def test_what_is_named_is_there(package: str) -> None:
 def test_every_package_of_the_checks_has_its_tests_named() -> None:
     packages = {path.parent.name for path in (ROOT / "checks").glob("*/__init__.py")}
     assert packages == TESTS.keys()
+
+
+def test_what_keeps_the_processor_fails_and_what_waits_does_not(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from tests.mutation import endless\nendless.PROCESSOR_S = 0.3\n"
+    )
+    (tmp_path / "test_it.py").write_text(
+        "import time\n"
+        "def test_waits():\n    time.sleep(0.5)\n"
+        "def test_is_endless():\n    while True: pass\n"
+    )
+    plugins = ["-p", "no:cacheprovider", "-p", "tests.mutation.endless"]
+    told = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", f"--rootdir={tmp_path}", *plugins, tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 failed, 1 passed" in told.stdout
+    assert "test_is_endless has kept the processor for 0.3 s" in told.stdout

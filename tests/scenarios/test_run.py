@@ -238,10 +238,17 @@ def test_a_run_says_what_was_to_be_judged_by_all_who_opened_it(checkout: Path) -
     assert run.files.requirements() == ("FO-01", "FO-24", "MN-02")
 
 
-def scenario(*requirements: str, skipped: bool = False, name: str = "", records: str = "") -> Any:
-    marks = [pytest.mark.requirement(*requirements).mark]
+def scenario(
+    *requirements: str,
+    skipped: bool = False,
+    name: str = "",
+    records: str = "",
+    engine: str | None = None,
+) -> Any:
+    marks = [pytest.mark.requirement(*requirements, engine=engine).mark]
     closest = pytest.mark.skip.mark if skipped else None
     return SimpleNamespace(
+        config=SimpleNamespace(getoption={"heartbeat": "keepalived"}.__getitem__),
         iter_markers=lambda _name: iter(marks),
         get_closest_marker=lambda _name: closest,
         nodeid=name,
@@ -252,6 +259,11 @@ def scenario(*requirements: str, skipped: bool = False, name: str = "", records:
 def test_what_is_skipped_is_not_to_be_judged() -> None:
     chosen = [scenario("FO-24", "FO-20"), scenario("FO-24"), scenario("FO-47", skipped=True)]
     assert to_be_judged(chosen) == {"FO-20", "FO-24"}
+
+
+def test_what_another_heartbeat_has_is_not_to_be_judged() -> None:
+    chosen = [scenario("FO-20", engine="ucarp"), scenario("FO-47", engine="keepalived")]
+    assert to_be_judged(chosen) == {"FO-47"}
 
 
 def test_what_is_skipped_or_records_nothing_is_not_to_be_carried_out() -> None:

@@ -14,6 +14,7 @@ from tests.checks.failover.recording import (
     takeover,
     unsure,
 )
+from tests.checks.failover.test_keepalived import failed_back
 
 
 def test_a_state_line_in_the_wrong_file_is_rejected(tmp_path: Path) -> None:
@@ -89,3 +90,20 @@ def test_lines_that_come_too_late_after_a_short_watch_say_nothing(tmp_path: Path
     run = watched_shortly(tmp_path)
     run.events = [(16 if one[1] == "log.line" else one[0], *one[1:]) for one in run.events]
     unsure(run.judge("FO-31"), "watched for only 0.7 s")
+
+
+def of_keepalived(directory: Path, text: str) -> Run:
+    run = failed_back(directory).changed("fault.injected", fault="power-off")
+    run.event(10.8, "log.line", "primary", file="openvpnas.log", text=text)
+    run.event(11, "log.line", "primary", file="openvpnas-node.log", text="starting")
+    return run
+
+
+def test_keepalived_says_it_in_its_own_words(tmp_path: Path) -> None:
+    text = "Mon Nov 30 23:18:28 2026: (openvpnas) Entering MASTER STATE"
+    passes(of_keepalived(tmp_path, text).judge("FO-31"))
+
+
+def test_another_line_of_keepalived_is_none_of_becoming_master(tmp_path: Path) -> None:
+    run = of_keepalived(tmp_path, "(openvpnas) Backup received priority 0 advertisement")
+    rejects(run.judge("FO-31"), "the MASTER line is in no file, not in openvpnas.log")
