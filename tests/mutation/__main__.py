@@ -28,6 +28,8 @@ ROOT = Path(__file__).parents[2]
 SAMPLE, SEED, LEAST = 150, 94, 90.0
 EQUIVALENT = (
     "core/ReplaceBinaryOperator_BitOr_",  # of types: nobody evaluates annotations
+    "core/ReplaceComparisonOperator_Is_Eq",  # of None and of what enumerations list: nothing
+    "core/ReplaceComparisonOperator_IsNot_NotEq",  # else says that it is equal to them
     "core/NoOp",
 )
 """Operators whose mutants are the same program."""
@@ -119,16 +121,17 @@ def main() -> int:
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--jobs", type=int, default=cores, help="how many are tried side by side")
     told = parser.parse_args()
-    environment = {
-        **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        MUTATED_FROM: str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",  # two mutants of one size and second are two programs
-    }
     cosmic_ray = [sys.executable, "-m", "cosmic_ray.cli"]
     with tempfile.TemporaryDirectory(prefix="vpm") as name:
+        genuine = Path(name) / "genuine"  # nobody's who goes on working meanwhile
         places = [Path(name) / str(number) for number in range(max(told.jobs, 1))]
-        for place in places:
+        for place in (genuine, *places):
             copy_to(place)
+        environment = {
+            **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+            MUTATED_FROM: str(genuine),
+            "PYTHONDONTWRITEBYTECODE": "1",  # two mutants of one size and second are two programs
+        }
 
         def begun(place: Path, *arguments: str) -> subprocess.Popen[bytes]:
             return subprocess.Popen([*cosmic_ray, *arguments], cwd=place, env=environment)

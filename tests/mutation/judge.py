@@ -1,5 +1,7 @@
 """Run the tests of the module that is mutated in this copy of the project; 1 when one fails.
 
+What they do not notice, the score of derived evidence may.
+
 Which module that is, the comparison with the project itself says (VPNPROOF_MUTATED_FROM).
 """
 
@@ -9,6 +11,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.score.healthy import WRITERS
 
 MUTATED_FROM = "VPNPROOF_MUTATED_FROM"
 CASES = "tests/checks/test_verdict_cases.py"
@@ -26,6 +30,8 @@ TESTS = {
     "engine": ("tests/checks/engine", "tests/checks/test_cli.py", "tests/checks"),
 }
 """By package of `checks`; of a module beside them: all tests of the checks."""
+SCORED = {"failover": "FO-", "multi_node": "MN-", "harness": "LAB-"}
+"""By package of `checks`: the requirements that it judges; any other serves all of them."""
 
 
 def mutated(copy: Path, genuine: Path) -> Path | None:
@@ -45,14 +51,23 @@ def chosen_for(module: Path, root: Path) -> list[str]:
     return [*(str(path.relative_to(root)) for path in own), *folders]
 
 
+def scored_for(module: Path | None) -> list[str]:
+    """Return the requirements whose derived evidence is judged when no test fails; [] for all."""
+    prefix = SCORED.get(module.parts[1]) if module else None
+    return [name for name in WRITERS if name.startswith(prefix)] if prefix else []
+
+
 def main() -> int:
-    """Return pytest's exit status; 0 where nothing is mutated, so that the copy itself is tried."""
+    """Return pytest's exit status; 0 where nothing is mutated: the copy itself is tried."""
     copy = Path.cwd()
     module = mutated(copy, Path(os.environ[MUTATED_FROM]))
-    tests = chosen_for(module, copy) if module else [CASES]
+    tests = chosen_for(module, copy) if module else ["tests/checks"]
     plugins = ["-p", "no:cacheprovider", "-p", "tests.mutation.endless"]
     command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", *plugins, *tests]
-    return subprocess.run(command, check=False).returncode
+    if status := subprocess.run(command, check=False).returncode:
+        return status
+    score = [sys.executable, "-B", "-m", "tests.score", *scored_for(module)]
+    return subprocess.run(score, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.judge import TESTS, chosen_for, mutated
+from tests.mutation.judge import TESTS, chosen_for, mutated, scored_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +31,12 @@ def test_chosen_for_the_same_name_come_first() -> None:
 
 def test_a_module_beside_the_packages_is_tried_by_all_tests() -> None:
     assert chosen_for(Path("checks/cli.py"), ROOT)[-1] == "tests/checks"
+
+
+def test_scored_are_the_requirements_that_a_package_judges() -> None:
+    assert "FO-24" in scored_for(Path("checks/failover/counter.py"))
+    assert "MN-22" not in scored_for(Path("checks/failover/counter.py"))
+    assert scored_for(Path("checks/protocols/arp.py")) == []
 
 
 @pytest.mark.parametrize("package", TESTS)

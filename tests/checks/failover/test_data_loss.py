@@ -89,6 +89,8 @@ def test_syncs_three_times_as_rare_as_configured_are_rejected(tmp_path: Path) ->
 
 def test_a_sync_that_takes_its_time_on_a_slow_machine_passes(tmp_path: Path) -> None:
     passes(written(tmp_path, (4, 38, 72)).judge("FO-46"))
+    passes(written(tmp_path, (4, 39.5, 75)).judge("FO-46"))
+    rejects(written(tmp_path, (4, 40.5, 76)).judge("FO-46"), "no sync for 36 s")
 
 
 @pytest.mark.parametrize("kind", ["write.acknowledged", "sync.completed", "writes.found"])

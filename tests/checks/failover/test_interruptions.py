@@ -238,6 +238,12 @@ def test_an_interruption_is_explained_by_no_less_than_most_of_it(tmp_path: Path)
     is_late(run, "FO-39", "client", 90, 98)
 
 
+def test_what_is_longer_than_a_client_asks_is_to_be_explained(tmp_path: Path) -> None:
+    run = interrupted_again(tmp_path, 90.6, silent=2.5)
+    rejects(busy(run, "client", 90.2, 90.35).judge("FO-39"), "took 80.300 s")
+    is_late(run, "FO-39", "client", 89.5, 90)
+
+
 def test_an_interruption_before_one_that_a_busy_host_makes_is_rejected(tmp_path: Path) -> None:
     run = interrupted_again(tmp_path, 90.6, 110.6)
     rejects(busy(run, "client", 109, 110.5).judge("FO-39"), "took 80.300 s")

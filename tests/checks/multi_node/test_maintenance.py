@@ -329,6 +329,14 @@ def test_a_reboot_stands_for_the_start_and_ends_the_controllers_update(
         assert "start_node.sh on node-b (by reboot): typed at" in text
 
 
+def test_a_web_server_of_a_nodes_own_is_none_of_the_controllers(tmp_path: Path) -> None:
+    run = maintenance(by_reboot=True)
+    (reboot,) = (one for one in run.all("script.run", "controller") if one["script"] == "reboot")
+    unit = {"unit": "php8.2-fpm.service", "change": "started", "at_ns": reboot["at_ns"]}
+    run.events.append(("unit.changed", "node-b", unit))
+    judged(run, "MN-25", tmp_path, Status.PASS)
+
+
 def test_a_controller_that_is_rebooted_once_the_nodes_are_updated_is_out_of_place(
     tmp_path: Path,
 ) -> None:
