@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import os
+import pwd
 import re
 import shutil
 import socket
@@ -224,6 +225,20 @@ def _listening(path: Path) -> bool:
     return True
 
 
+def _an_ordinary_user() -> pwd.struct_passwd:
+    """Return a user that is not root: libvirt looks up by what name it is asked, so one with one.
+
+    LabError where root is the only user.
+    """
+    for one in pwd.getpwall():
+        if one.pw_uid and one.pw_gid:
+            return one
+    raise LabError(
+        "root is the only user of this machine, and libvirt is not to run as root",
+        hint="add any user: useradd --system vpnproof",
+    )
+
+
 def _start_daemon(program: str, directory: Path) -> None:
     """Start libvirt's daemon; it goes to the background once it is ready."""
     configuration, runtime = directory / "cfg", directory / "run"
@@ -243,7 +258,9 @@ def _start_daemon(program: str, directory: Path) -> None:
     if os.geteuid() == 0:
         # libvirt run by root is the system's own, with its sockets in /run. Inside a user
         # namespace it takes itself for an ordinary user's and stays in the lab's directory.
-        command = ["unshare", "--user", "--map-user=1000", "--map-group=1000", *command]
+        one = _an_ordinary_user()
+        ids = (f"--map-user={one.pw_uid}", f"--map-group={one.pw_gid}")
+        command = ["unshare", "--user", *ids, *command]
     try:
         with log.open("ab") as output:
             started = subprocess.run(

@@ -58,7 +58,7 @@ class Tiny:
         return subprocess.Popen(
             command,
             cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+            env={**os.environ, "PYTHONPATH": str(PROJECT), "PYTEST_ADDOPTS": ""},  # all plugins
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -80,7 +80,7 @@ def test_a_worker_whose_pytest_failed_has_died_and_says_no_more() -> None:
 def reported(error: BaseException, **told: object) -> None:
     item = SimpleNamespace(config=SimpleNamespace(workerinput=told))
     call = SimpleNamespace(excinfo=SimpleNamespace(value=error), when="call")
-    unfit.pytest_runtest_makereport(cast(Any, item), cast(Any, call))
+    unfit.break_down_if_unfit(cast(Any, item), cast(Any, call))
 
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -147,7 +147,7 @@ def set_up(labs: Labs | None, told: dict[str, object], when: str = "setup") -> N
     item.funcargs = {} if labs is None else {"labs": labs}
     item.fixturenames = ["labs", "lab"]
     call = SimpleNamespace(excinfo=SimpleNamespace(value=NO_LAB), when=when)
-    unfit.pytest_runtest_makereport(item, cast(Any, call))
+    unfit.break_down_if_unfit(item, cast(Any, call))
 
 
 @pytest.mark.parametrize("labs", [None, Setting(NO_LAB)], ids=["no labs", "no lab of a guide"])
@@ -167,7 +167,7 @@ def test_what_goes_wrong_in_a_lab_is_the_scenarios_error() -> None:
 
 def test_a_scenario_that_met_no_error_is_reported() -> None:
     item = SimpleNamespace(config=SimpleNamespace(workerinput={"vpnproof_host": {}}))
-    unfit.pytest_runtest_makereport(
+    unfit.break_down_if_unfit(
         cast(Any, item), cast(Any, SimpleNamespace(excinfo=None, when="call"))
     )
 

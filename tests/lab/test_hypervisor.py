@@ -1,9 +1,12 @@
 """libvirt's own test driver for power, and real private daemons for living side by side."""
 
 import os
+import pwd
 import select
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -221,6 +224,40 @@ def test_a_private_daemon_that_was_killed_is_started_again(
     again.define(SMALL.format(kind="qemu", name="node-a"))
     assert again.state("node-a") == "off"
     again.close()
+
+
+STARTS = """
+import sys, pathlib
+from lab.hypervisor import Hypervisor
+Hypervisor.start(pathlib.Path(sys.argv[1]))
+"""
+
+
+def test_a_machine_of_which_root_is_the_only_person_runs_a_private_daemon(
+    short_directory: Path, daemons: list[Path]
+) -> None:
+    """As in a container, or on a server just set up: none of its users is a person's."""
+    daemons.append(short_directory)
+    users = Path("/etc/passwd").read_text().splitlines(keepends=True)
+    few = short_directory / "passwd"
+    few.write_text("".join(one for one in users if int(one.split(":")[2]) < 1000))
+    subprocess.run(
+        [
+            *("unshare", "--map-root-user", "--mount", "sh", "-ec"),
+            'mount --bind "$1" /etc/passwd; shift; exec "$@"',
+            *("sh", few, sys.executable, "-c", STARTS, short_directory),
+        ],
+        check=True,
+    )
+
+
+def test_a_machine_without_any_user_but_root_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, short_directory: Path
+) -> None:
+    monkeypatch.setattr(module.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(module.pwd, "getpwall", lambda: [pwd.getpwuid(0)])
+    with pytest.raises(LabError, match="root is the only user"):
+        Hypervisor.start(short_directory)
 
 
 def test_two_private_daemons_do_not_see_each_others_machines(
