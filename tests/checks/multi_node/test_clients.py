@@ -220,6 +220,19 @@ def test_two_nodes_behind_two_ports_with_one_mac_are_no_two_nodes(tmp_path: Path
     assert "02:00:00:00:00:72 answers for the addresses of node-a and of node-b" in text
 
 
+@pytest.mark.parametrize("machine", ["controller", "services"])
+def test_another_machine_that_has_a_nodes_addresses_and_mac_is_named(
+    machine: str, tmp_path: Path
+) -> None:
+    run = run_mn_15()
+    run.frames = [
+        replace(one, interface=f"{machine}/wire0") if from_node_b(one) else one
+        for one in run.frames
+    ]
+    text = judge_mutant(run, "MN-15", tmp_path)
+    assert f"{machine} (02:00:00:00:00:73) answers for the addresses of node-b" in text
+
+
 def test_a_capture_that_names_no_ports_does_not_say_who_answered(tmp_path: Path) -> None:
     run = run_mn_15()
     run.frames = [replace(one, interface="") for one in run.frames]
