@@ -69,6 +69,19 @@ def test_a_client_by_udp_that_stays_with_a_dead_node_is_named(tmp_path: Path) ->
     assert "client-0 served by another node than node-a never came" in text
 
 
+def test_a_client_that_asks_a_dead_node_alone_is_not_served_by_one_that_sends_on(
+    tmp_path: Path,
+) -> None:
+    """It had left the other node before, without a word."""
+    run = node_lost(seconds=300, first_stays=True)
+    made, data = on(run), run.all("tunnel.tried")[0]
+    for node, seconds, back in (("node-a", 21, False), ("node-b", 22, True)):
+        user = User(data | {"remote": GUIDE.address(node, 4)}, node)
+        made.send(user, opcode(DATA, 100, "udp"), seconds, back=back)
+    text = judged(run, "MN-24", tmp_path, Status.FAIL)
+    assert "client-0 served by another node than node-a never came" in text
+
+
 def test_a_client_by_tcp_that_is_served_elsewhere_too_late_is_held_to_no_timer(
     tmp_path: Path,
 ) -> None:
@@ -383,6 +396,23 @@ def test_the_last_that_a_machine_sent_may_reach_the_wire_80_ms_late(
 ) -> None:
     run = make()
     on(run).speak(machine, [off_s + 0.18])  # off by 0.1 s after that at the latest
+    judged(run, requirement, tmp_path, Status.PASS)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "make", "machine"),
+    [
+        ("MN-14", applied, "controller"),
+        ("MN-24", node_lost, "node-a"),
+        ("MN-30", controller_lost, "controller"),
+    ],
+)
+def test_a_machine_that_was_switched_on_before_its_power_is_cut_stays_off_as_long(
+    requirement: str, make: Callable[[], Run], machine: str, tmp_path: Path
+) -> None:
+    run = make()
+    on(run).power(machine, 2, on=True)
+    run.events.insert(0, run.events.pop())
     judged(run, requirement, tmp_path, Status.PASS)
 
 
