@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from checks.engine.verdict import Status
-from tests.checks.failover.crashes import is_late
+from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.recording import (
     ADDRESS,
     VIRTUAL_IP,
@@ -66,6 +66,7 @@ def test_a_stopped_node_that_holds_the_virtual_ip_while_it_stops_is_rejected(
     run = ends_late(tmp_path, (14.5, True), (15.0, False))
     why = "primary still holds the virtual IP 1.3 s after secondary took over"
     rejects(run.judge("FO-27"), why)
+    rejects(busy(run, "primary", 13.3, 13.5).judge("FO-27"), why)
     is_late(run, "FO-27", "primary", 13.3, 14.4)
 
 

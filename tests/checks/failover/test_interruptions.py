@@ -54,6 +54,18 @@ def test_a_packet_before_the_fault_is_no_return(tmp_path: Path) -> None:
     rejects(tunnels(tmp_path, 6).judge("FO-39"), "never came")
 
 
+def read_off_by(run: Run, seconds: float) -> Run:
+    """Let the moments of a tunnel's packets be known no better than that."""
+    run.events = [(*one[:4], seconds) if one[1] == "tunnel.carried" else one for one in run.events]
+    return run
+
+
+def test_a_packet_is_a_return_if_it_surely_was_sent_after_the_takeover(tmp_path: Path) -> None:
+    run = tunnels(tmp_path, 20)
+    passes(read_off_by(run, 6.5).judge("FO-39"))
+    unsure(read_off_by(run, 7).judge("FO-39"), "seen for 0.0 s only")
+
+
 def test_tunnels_that_nobody_watched_show_nothing(tmp_path: Path) -> None:
     unsure(tunnels(tmp_path).judge("FO-39"), "no tunnel was up")
 

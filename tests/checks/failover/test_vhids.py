@@ -9,7 +9,7 @@ import pytest
 
 from tests.checks.failover.crashes import busy, is_late, powered_off
 from tests.checks.failover.recording import ADDRESS, Run, passes, rejects, unsure
-from tests.checks.failover.strangers import OTHER, STRANGERS, a_carp_pair, a_vrrp_router
+from tests.checks.failover.strangers import OTHER, PORT, STRANGERS, a_carp_pair, a_vrrp_router
 from tests.checks.protocols import encoder
 
 
@@ -324,6 +324,15 @@ def test_digests_refused_beside_a_third_pair_with_the_pairs_vhid_say_nothing(
 ) -> None:
     verdict = a_carp_pair(neighbours(tmp_path, lines=lines), vhid=94).judge("FO-23")
     unsure(verdict, f'{lines} "Bad digest" line(s)', "a third pair uses VHID 94")
+
+
+def test_a_third_pair_refuses_digests_only_while_it_is_there(tmp_path: Path) -> None:
+    run = a_carp_pair(neighbours(tmp_path, lines=63), vhid=94)
+    whole = run.frames
+    run.frames = [one for one in whole if one[1] != PORT or 20 < one[0] < 40]
+    unsure(run.judge("FO-23"), "a third pair uses VHID 94")
+    run.frames = [one for one in whole if one[1] != PORT or not 2 <= one[0] < 65]
+    rejects(run.judge("FO-23"), '63 "Bad digest" line(s)')
 
 
 @pytest.mark.parametrize("third", [None, 95, 96])
