@@ -187,6 +187,8 @@ def test_what_a_node_sends_to_who_has_left_it_is_no_service(tmp_path: Path) -> N
 
 def test_what_another_node_sends_on_brings_nobody_there(tmp_path: Path) -> None:
     run = node_lost(takes_s=200, seconds=300)
+    asks, packet = User(tunnel("node-a", "udp", 4, 0), "node-a"), opcode(DATA, 100, "udp")
+    on(run).send(asks, packet, 24, back=False)  # the node that is off, and nobody else
     sends_on(run, User(tunnel("node-b", "udp", 4, 0), "node-b"), 25, 35)
     text = judge_mutant(run, "MN-24", tmp_path)
     assert "client-0 served by another node than node-a took 200" in text

@@ -69,19 +69,6 @@ def test_a_client_by_udp_that_stays_with_a_dead_node_is_named(tmp_path: Path) ->
     assert "client-0 served by another node than node-a never came" in text
 
 
-def test_a_client_that_asks_a_dead_node_alone_is_not_served_by_one_that_sends_on(
-    tmp_path: Path,
-) -> None:
-    """It had left the other node before, without a word."""
-    run = node_lost(seconds=300, first_stays=True)
-    made, data = on(run), run.all("tunnel.tried")[0]
-    for node, seconds, back in (("node-a", 21, False), ("node-b", 22, True)):
-        user = User(data | {"remote": GUIDE.address(node, 4)}, node)
-        made.send(user, opcode(DATA, 100, "udp"), seconds, back=back)
-    text = judged(run, "MN-24", tmp_path, Status.FAIL)
-    assert "client-0 served by another node than node-a never came" in text
-
-
 def test_a_client_by_tcp_that_is_served_elsewhere_too_late_is_held_to_no_timer(
     tmp_path: Path,
 ) -> None:
