@@ -9,7 +9,7 @@ import pytest
 from checks.failover.recorded import Recorded
 from evidence.scenario import Evidence
 from tests.checks.failover.recording import ADDRESS, SCENARIO, VIRTUAL_IP, Run, steady
-from tests.checks.failover.strangers import STRANGERS, tagged
+from tests.checks.failover.strangers import OTHER, STRANGERS, tagged
 from tests.checks.protocols import encoder
 
 
@@ -35,6 +35,22 @@ def test_the_pairs_digest_from_elsewhere_is_an_intruders(tmp_path: Path) -> None
     recorded = heard(run)
     assert recorded.sent.senders() == {"primary", "an intruder at elsewhere/wire0"}
     assert not recorded.strangers
+
+
+@pytest.mark.parametrize(
+    ("source", "sender"),
+    [
+        (ADDRESS["primary"], "primary"),
+        (ADDRESS["secondary"], "secondary"),
+        (OTHER, "an intruder"),
+    ],
+)
+def test_the_pairs_digest_in_a_recording_without_ports_is_told_by_its_address(
+    tmp_path: Path, source: str, sender: str
+) -> None:
+    run = Run(tmp_path, 10)
+    run.frame(5.5, "", encoder.carp(source))
+    assert heard(run).sent.senders() == {sender}
 
 
 def test_a_bad_digest_from_elsewhere_is_a_strangers(tmp_path: Path) -> None:
