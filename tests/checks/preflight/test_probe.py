@@ -30,6 +30,14 @@ def test_every_frame_it_sends_is_recognised(kind: str) -> None:
     assert recognise(SENT[kind]) == (TOKEN, kind)
 
 
+def test_what_arrives_is_counted_by_kind_and_an_advertisements_mac_is_noted() -> None:
+    heard: dict = {}
+    for frame in SENT.values():
+        note(heard, set(), frame)
+    seen = {kind: int(kind in SENT) for kind in KINDS}
+    assert heard == {TOKEN: {"seen": seen, "source_macs": ["00:00:5e:00:00:5e"]}}
+
+
 def test_its_advertisement_is_one_but_for_the_digest() -> None:
     seen = carp.decode(SENT["adverts"])
     secret = carp.Secret("any", "192.168.70.222", 94)
