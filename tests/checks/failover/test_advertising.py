@@ -14,6 +14,8 @@ from tests.checks.failover.crashes import busy, is_late
 from tests.checks.failover.printed import lines, printed
 from tests.checks.failover.recording import (
     ADDRESS,
+    CLIENT,
+    CLIENT_MAC,
     MAC,
     SAY,
     SAY_OTHERWISE,
@@ -424,6 +426,17 @@ def test_carp_is_wrong_where_keepalived_is_configured(tmp_path: Path) -> None:
 def test_a_flood_of_what_concerns_the_pair_is_no_proof_of_anything(tmp_path, monkeypatch):
     monkeypatch.setattr(recorded, "MOST", 5000)
     unsure(steady(tmp_path).judge("FO-16"), "than 5000 octets: somebody flooded the network")
+
+
+@pytest.mark.parametrize("source", [CLIENT, "203.0.113.9"])
+def test_a_flood_of_what_does_not_concern_the_pair_is_no_matter(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "MOST", 20_000)
+    run = steady(tmp_path)
+    packet = encoder.ipv4(bytes(40), source, ADDRESS["primary"], protocol=17)
+    macs = encoder.octets(MAC["primary"]) + encoder.octets(CLIENT_MAC)
+    for number in range(100):
+        run.frame(5 + number / 10, "client/wire0", macs + b"\x08\x00" + packet)
+    passes(run.judge("FO-16"))
 
 
 def taken_from_a_busy_holder(directory: Path) -> Run:

@@ -60,6 +60,15 @@ def test_a_bad_digest_from_elsewhere_is_a_strangers(tmp_path: Path) -> None:
     assert recorded.sent.senders() == {"primary"}
     (stranger,) = recorded.strangers
     assert (stranger.group, stranger.port) == (94, "elsewhere/wire0")
+    why = "another pair uses VHID 94, with another password or virtual IP"
+    assert stranger.what == f"{why}: VHIDs must be unique on a LAN"
+
+
+def test_another_pairs_own_vhid_is_as_it_should_be(tmp_path: Path) -> None:
+    run = steady(tmp_path)
+    run.frame(5.5, "elsewhere/wire0", encoder.carp(OTHER, vhid=95))
+    (stranger,) = heard(run).strangers
+    assert stranger.what == "another pair uses VHID 95"
 
 
 def test_the_pairs_digest_from_elsewhere_in_a_vlan_is_a_strangers(tmp_path: Path) -> None:

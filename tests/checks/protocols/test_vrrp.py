@@ -106,6 +106,13 @@ def test_a_cut_message_is_malformed() -> None:
         read(V2[:-1])
 
 
+@pytest.mark.parametrize("version", [0, 1, 4, 15])
+@pytest.mark.parametrize("message", [V2, V3], ids=["as v2", "as v3"])
+def test_a_version_that_there_is_not_is_malformed(message: bytes, version: int) -> None:
+    with pytest.raises(MalformedFrame, match=f"version {version} .* is no VRRPv2"):
+        read(bytes([version << 4 | 1]) + message[1:])
+
+
 @pytest.mark.parametrize(
     ("frame", "why"),
     [
