@@ -396,8 +396,9 @@ def test_a_silence_that_is_not_the_restarts_is_rejected(
     rejects(begun_anew(tmp_path, *runs).judge("FO-11"), "primary advertised, and then was silent")
 
 
-def test_one_that_begins_anew_after_the_10_s_is_rejected(tmp_path: Path) -> None:
-    run = begun_anew(tmp_path, (0.4, 21), (32, 60))
+@pytest.mark.parametrize("anew", [30.4, 32])
+def test_one_that_begins_anew_after_the_10_s_is_rejected(tmp_path: Path, anew: float) -> None:
+    run = begun_anew(tmp_path, (0.4, 21), (anew, 60))
     rejects(run.judge("FO-11"), "primary did not advertise within 10 s")
 
 
