@@ -181,6 +181,13 @@ def test_what_was_taken_is_not_judged_again_until_there_is_more(run: Path) -> No
     assert [key[1] for key in take_home(run).verdicts] == [OTHER]
 
 
+def test_what_is_taken_of_a_host_is_not_what_another_left_that_was_lost(run: Path) -> None:
+    for host, scenario in (("alpha", SCENARIO), ("beta", OTHER), ("gamma", name(3))):
+        attempt(written_on(run, host), "good", scenario=scenario)
+    at_home(run, lost("alpha"), lost("gamma"))
+    assert [key[1] for key in take_home(run, "beta").verdicts] == [OTHER]
+
+
 def test_what_its_host_has_not_judged_yet_waits_for_the_rest_of_its_evidence(
     run: Path, own_checks: dict[str, Check]
 ) -> None:
