@@ -170,6 +170,15 @@ def test_mn_16_accepts_a_log_of_who_listens_on_ipv6_for_both(tmp_path: Path) -> 
     assert verdict.status is Status.PASS, verdict.text
 
 
+def test_mn_16_a_client_may_have_a_long_name(tmp_path: Path) -> None:
+    run = run_mn_16()
+    for _, _, data in run.events:
+        if "client" in data:
+            data["client"] += f".{'a-domain.' * 10}example"
+    verdict = run.judge("MN-16", tmp_path)
+    assert verdict.status is Status.PASS, verdict.text
+
+
 def test_mn_16_rejects_the_address_of_another(tmp_path: Path) -> None:
     run = run_mn_16()
     run.find("web.logged")["requests"][3]["address"] = GUIDE.address("node-a", 6)
@@ -315,6 +324,17 @@ def test_mn_17_who_left_by_a_sites_clocks_left_when_they_are_sure_of_it(
     run = on_a_site(run_mn_17(), unsure_s)
     last = pages(run)[-1]
     last.update(asked_ns=at(36.6), at_ns=at(36.7), profiles=pages(run)[0]["profiles"])
+    verdict = run.judge("MN-17", tmp_path)
+    assert verdict.status is status, verdict.text
+
+
+@pytest.mark.parametrize(("unsure_s", "status"), [(0.4, Status.PASS), (0.9, Status.UNKNOWN)])
+def test_mn_17_who_is_gone_by_a_sites_clocks_left_when_it_may_have_said_its_last(
+    unsure_s: float, status: Status, tmp_path: Path
+) -> None:
+    """Seen there at 30 s, its last word is of 31 s, and a page of 35.5 s is without it."""
+    run = on_a_site(run_mn_17(), unsure_s)
+    pages(run)[-1].update(asked_ns=at(35), at_ns=at(35.5))
     verdict = run.judge("MN-17", tmp_path)
     assert verdict.status is status, verdict.text
 
