@@ -314,9 +314,9 @@ def test_a_single_question_that_a_busy_host_leaves_without_an_answer_says_nothin
     tmp_path: Path, requirement: str, address: str, of: str
 ) -> None:
     run = serving(tmp_path)
-    run.answer(20, 443, address=ADDRESS.get(address, address), answered=False)
-    rejects(busy(run, of, 20, 21.5).judge(requirement), "tcp 443 does not answer")
-    is_late(run, requirement, of, 21.5, 25)
+    run.answer(23, 443, address=ADDRESS.get(address, address), answered=False)
+    rejects(busy(run, of, 23, 24.5).judge(requirement), "tcp 443 does not answer")
+    is_late(run, requirement, of, 24.5, 28)
 
 
 def test_answers_in_a_vlan_are_none(tmp_path: Path) -> None:
