@@ -47,12 +47,12 @@ def copy_to(place: Path) -> None:
     (place / ".venv").symlink_to((ROOT / ".venv").resolve())
 
 
-def choose(session: Path, sample: int, only: str) -> tuple[list[str], int]:
-    """Draw a sample of the mutants, the same each time; return its jobs and how many there are."""
+def choose(session: Path, sample: int, seed: int, only: str) -> tuple[list[str], int]:
+    """Draw a sample of the mutants, the same by a seed; return its jobs and how many there are."""
     with use_db(session, WorkDB.Mode.open) as db:
         items = sorted(db.pending_work_items, key=lambda item: _place(item.mutations[0]))
     real = [item for item in items if _is_another_program(item.mutations[0], only)]
-    drawn = random.Random(SEED)  # noqa: S311 - a sample, no secret
+    drawn = random.Random(seed)  # noqa: S311 - a sample, no secret
     chosen = real if not sample else drawn.sample(real, min(sample, len(real)))
     return [item.job_id for item in chosen], len(real)
 
@@ -116,6 +116,7 @@ def main() -> int:
     """Make mutants, run the tests on each, report."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation")
     parser.add_argument("--sample", type=int, default=SAMPLE, help="0: all of them")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the sample")
     parser.add_argument("--only", default="checks", help="a module, or the beginning of its path")
     parser.add_argument("--least", type=float, default=LEAST, help="percent")
     cores = len(os.sched_getaffinity(0))
@@ -139,7 +140,7 @@ def main() -> int:
         for arguments in (("baseline", CONFIGURATION), ("init", CONFIGURATION, SESSION)):
             if status := begun(places[0], *arguments).wait():
                 return status
-        jobs, count = choose(places[0] / SESSION, told.sample, told.only)
+        jobs, count = choose(places[0] / SESSION, told.sample, told.seed, told.only)
         for place in places[1:]:
             shutil.copyfile(places[0] / SESSION, place / SESSION)
         for number, place in enumerate(places):
