@@ -7,3 +7,6 @@
 cosmic-ray makes the mutants, in a copy of the project: it changes functions that are decorated, as
 every check is, which mutmut 3 leaves alone. It has an environment of its own.
 """
+
+MUTATED_FROM = "VPNPROOF_MUTATED_FROM"
+"""Names the variable that tells a mutated copy where the project itself is."""

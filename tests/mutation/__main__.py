@@ -21,7 +21,7 @@ from pathlib import Path
 from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkResult
 
-from tests.mutation.judge import MUTATED_FROM
+from tests.mutation import MUTATED_FROM
 from tests.mutation.operators import separates_parameters
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.mutation import MUTATED_FROM
 from tests.score.healthy import WRITERS
 
-MUTATED_FROM = "VPNPROOF_MUTATED_FROM"
 CASES = "tests/checks/test_verdict_cases.py"
 TESTS = {
     "failover": ("tests/checks/failover", CASES),
