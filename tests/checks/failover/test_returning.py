@@ -184,7 +184,7 @@ def test_a_node_whose_last_cycle_ends_before_it_could_take_the_role_shows_nothin
 ) -> None:
     run = loop(tmp_path).without("reboot.loop.ended")
     run.event(86, "reboot.loop.ended", "scenario", node="primary", cycles=8)
-    unsure(run.judge("FO-29"), f"primary {NOT_UP}")
+    unsure(run.judge("FO-29"), f"primary {NOT_UP}, in cycle 8")
 
 
 def test_a_reading_after_the_next_return_shows_nothing_about_the_one_before(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ from tests.checks.failover.crashes import busy, is_late, powered_off
 from tests.checks.failover.recording import (
     ADDRESS,
     MAC,
+    UCARP,
     VIRTUAL_IP,
     Run,
+    node,
     passes,
     rejects,
     unsure,
@@ -511,6 +513,14 @@ def test_a_restart_that_is_shorter_than_a_peer_waits_takes_the_virtual_ip_away(
 ) -> None:
     readings = (20.5, BOTH), (21.2, BOTH), (21.4, OWN), (24.6, BOTH), (50, BOTH)
     passes(restarted_at_once(tmp_path, *readings).judge("FO-11"))
+
+
+def test_a_node_that_listens_for_two_periods_has_begun_anew_after_them(tmp_path: Path) -> None:
+    nodes = {name: node(name, **{**UCARP, "deadratio": 2}) for name in ADDRESS}
+    run = begun_anew(tmp_path, (0.4, 21), (22.3, 60)).without("addresses.held")
+    for at, held in ((20.5, BOTH), (21.2, OWN), (22.4, BOTH), (50, BOTH)):
+        run.event(at, "addresses.held", "primary", held=held)
+    passes(run.changed("pair.configured", nodes=nodes).judge("FO-11"))
 
 
 def test_an_address_lost_after_a_short_restart_is_rejected(tmp_path: Path) -> None:
