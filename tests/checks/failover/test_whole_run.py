@@ -59,6 +59,20 @@ def test_an_election_once_more_after_something_was_done_passes(tmp_path: Path) -
     passes(run.judge("FO-24"))
 
 
+@pytest.mark.parametrize(("parted", "counts"), [((43, 70), False), ((90, 95), True)])
+def test_two_masters_while_the_wire_kept_them_apart_do_not_count(
+    tmp_path: Path, parted: tuple[float, float], counts: bool
+) -> None:
+    run = masters_at_once(tmp_path)
+    run.beats("primary", 45.3, 60, counter=7000)
+    run.event(parted[0], "filter.began", "scenario", filter="vrrp")
+    run.event(parted[1], "filter.ended", "scenario", filter="vrrp", hits=10)
+    if counts:
+        rejects(run.judge("FO-24"), "primary and secondary were masters at once for 14.")
+    else:
+        passes(run.judge("FO-24"))
+
+
 def test_an_election_once_more_after_a_busy_host_kept_them_from_hearing_passes(
     tmp_path: Path,
 ) -> None:
