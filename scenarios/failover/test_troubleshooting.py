@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -123,13 +123,10 @@ def watched(
     pair: Pair,
     network: AbstractContextManager[Callable[[], int]],
     span: Span,
-    *,
-    heals: bool = True,
 ) -> Iterator[None]:
     """Let the network be of this kind: recorded, and long enough to see what the pair makes of it.
 
-    How soon it splits and heals is timed, so the host is kept quiet meanwhile. `heals` is whether
-    there is something to heal at the end.
+    How soon it splits and heals is timed, so the host is kept quiet meanwhile.
     """
     with ExitStack() as lasts:
         with quiet(pair.lab.directory):
@@ -137,9 +134,9 @@ def watched(
             pause(SPLIT_WITHIN_S)
         pause(SPLIT_S - SPLIT_WITHIN_S)
         yield
-        with quiet(pair.lab.directory) if heals else nullcontext():
+        with quiet(pair.lab.directory):
             lasts.close()
-            pause(HEALED_S if heals else 0)
+            pause(HEALED_S)
 
 
 @pytest.mark.sign_off
@@ -186,7 +183,7 @@ def test_a_filtered_heartbeat_splits_the_pair_and_healing_leaves_one(
 ) -> None:
     standby = pair.other(pair.active())
     inside = firewalled_inside(pair, standby)
-    with watched(pair, inside, a_filter("guest-firewall"), heals=False):  # nothing splits by that
+    with watched(pair, inside, a_filter("guest-firewall")):  # keepalived splits by that, too
         pass
     with watched(pair, vrrp_filtered(pair.lab), a_filter("vrrp")):
         preflight.record(pair, "vrrp-filter")
