@@ -6,12 +6,14 @@ then, or says that pytest itself failed there, as it does where nothing can be w
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from execnet.gateway_io import Popen2IOMaster
 
 if TYPE_CHECKING:
     import execnet
@@ -42,6 +44,7 @@ def begin_as_far_as_may_be(manager: NodeManager) -> SetUp:
         try:
             return set_up(spec, put)
         except Exception as error:  # noqa: BLE001 - execnet has many names for it
+            _end_its_ssh(error)
             node = NotBegun(manager.config, SimpleNamespace(id=spec.id, spec=spec))
             why = f"it cannot be started: {error!r}"
             put(("errordown", {"node": node, "error": why}))
@@ -49,6 +52,16 @@ def begin_as_far_as_may_be(manager: NodeManager) -> SetUp:
 
     manager.setup_node = begin
     return set_up
+
+
+def _end_its_ssh(error: Exception) -> None:
+    """End the SSH client that execnet leaves, with its pipes open, where no gateway comes of it."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        ssh = frame.f_locals.get("io")
+        if isinstance(ssh, Popen2IOMaster):
+            ssh.kill()
+            ssh.popen.communicate()
+            return
 
 
 def die_of_an_internal_error(node: WorkerController) -> None:
