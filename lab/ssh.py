@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import shlex
 import socket
 import threading
@@ -109,26 +110,62 @@ def log_in(
 ) -> None:
     """Log in over a connection; only a host key that `client` knows for `there` is accepted.
 
-    Without a `key` those of the user's agent are tried. What was opened is closed if that fails.
+    Without a `key` those of the user's agent are tried; one that has a passphrase is used by the
+    agent, if that holds it. What was opened is closed if that fails.
     """
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     first = _Login(connection)
     try:
-        client.connect(
-            *there,
-            username=user,
-            key_filename=None if key is None else str(key),
-            sock=cast(socket.socket, first),
-            look_for_keys=False,
-            allow_agent=key is None,
-            banner_timeout=patience,
-            auth_timeout=2 * patience,
-        )
+        try:
+            client.connect(
+                *there,
+                username=user,
+                key_filename=None if key is None else str(key),
+                sock=cast(socket.socket, first),
+                look_for_keys=False,
+                allow_agent=key is None,
+                banner_timeout=patience,
+                auth_timeout=2 * patience,
+            )
+        except paramiko.PasswordRequiredException:
+            if key is None or not _let_in_by_agent(client, user, key):
+                raise
     except BaseException:
         client.close()
         connection.close()
         raise
     first.left = None
+
+
+def _let_in_by_agent(client: paramiko.SSHClient, user: str, key: Path) -> bool:
+    """Log in with a key that cannot be read, by the agent; whether the agent holds it.
+
+    Which key that is, its public half beside it says, as ssh-keygen leaves it.
+    """
+    public, where = key.with_name(f"{key.name}.pub"), os.environ.get("SSH_AUTH_SOCK", "")
+    transport = client.get_transport()
+    if transport is None or not public.is_file() or not _listens(where):
+        return False
+    words = public.read_text(errors="replace").split()
+    agent = paramiko.Agent()
+    try:
+        held = next((one for one in agent.get_keys() if one.get_base64() in words[1:2]), None)
+        if held is not None:
+            transport.auth_publickey(user, held)
+        return held is not None
+    finally:
+        agent.close()
+
+
+def _listens(path: str) -> bool:
+    """Whether there is an agent still; paramiko leaves a socket open where there is none."""
+    with socket.socket(socket.AF_UNIX) as one:
+        one.settimeout(5)
+        try:
+            one.connect(path)
+        except OSError:
+            return False
+    return True
 
 
 class _Login:

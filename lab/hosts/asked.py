@@ -16,6 +16,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+SHARED = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "fuse.sshfs", "fuse.glusterfs")
+"""File systems of the network: runs on two hosts would take each other's labs for their own."""
+
 
 def found(directory: str) -> dict[str, Any]:
     """Return what this host is, and what would keep us from `directory`."""
@@ -41,6 +44,10 @@ def found(directory: str) -> dict[str, Any]:
 
 def _problem(directory: Path, above: Path) -> str:
     """Return what is wrong with a directory of ours, "" when it can be had."""
+    if os.statvfs(above).f_flag & os.ST_NOEXEC:
+        return "lies where no programs may run: its file system is mounted noexec"
+    if (system := file_system(above.stat().st_dev)) in SHARED:
+        return f"lies on {system}, which other hosts may share: it has to be this host's own"
     if directory != above:
         able = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
         return "" if able else f"cannot be made: {above} does not let you write"
@@ -50,6 +57,16 @@ def _problem(directory: Path, above: Path) -> str:
     if seen.st_uid != os.getuid() or seen.st_mode & 0o022:
         return f"is not yours alone: its mode is {stat.filemode(seen.st_mode)}"
     return "" if os.access(directory, os.W_OK | os.X_OK) else "cannot be written to"
+
+
+def file_system(device: int, mounts: str = "/proc/self/mountinfo") -> str:
+    """Return the kind of the file system with this device number, "" where that is not told."""
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    for line in _text(mounts).splitlines():
+        mounted, _, told = line.partition(" - ")
+        if told and mounted.split()[2] == wanted:
+            return told.split()[0]
+    return ""
 
 
 def _memory_mib() -> int:

@@ -11,6 +11,7 @@ speaks, ends by that. All else runs below `lab.hosts.watched`, which ends it.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import re
 import resource
@@ -139,7 +140,7 @@ class Connection:
 
     def command(self, line: str, *options: str) -> Sequence[str]:
         """Return what starts a shell's line on the host."""
-        return ["ssh", "-F", str(self._settings), *options, self.host.name, line]
+        return ["ssh", "-F", str(self._settings), *options, self.host.name, by_sh(line)]
 
     def open(self) -> None:
         """Log in, for all that comes later. HostLost when the host does not let us in."""
@@ -193,6 +194,25 @@ class Connection:
             raise HostLost(f"{self.host.name}: {_reason(err)}")
         return Said(process.returncode, out, err.decode(errors="replace"))
 
+    def sessions(self, wanted: int) -> int:
+        """Return how many sessions it takes at once beside its own, of so many."""
+        opened: list[subprocess.Popen[bytes]] = []
+        try:
+            for _ in range(wanted):
+                opened.append(self.start(f"echo {_OPEN.decode()}; exec cat >/dev/null"))
+            pipes = [one.stdout for one in opened if one.stdout is not None]
+            taken = sum(has_said(one, SILENT_S) and _OPEN in one.readline(200) for one in pipes)
+        finally:
+            for one in opened:
+                let_go_of_input(one)
+            for one in opened:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    one.wait(2)  # else the next command meets one that is closing
+                discard(one)
+        if not self.is_open:
+            raise HostLost(f"{self.host.name}: the connection was cut")
+        return taken
+
     def need(self, line: str, given: bytes | None = None, *, within_s: float = 120) -> bytes:
         """Return what a command says that has to succeed; LabError when it does not."""
         said = self.run(line, given, within_s=within_s)
@@ -220,6 +240,15 @@ class Connection:
             pass  # its pipes
 
 
+def by_sh(line: str) -> str:
+    """Return what lets sh run a shell's line, whatever the user's login shell is.
+
+    fish and csh know no POSIX shell's loops, and csh no quoted string of several lines.
+    """
+    encoded = base64.b64encode(line.encode()).decode()
+    return f"exec sh -c 'eval \"$(echo {encoded} | base64 -d)\"'"
+
+
 def has_said(pipe: IO[bytes], within_s: float) -> bool:
     """Whether a command says something, or has ended, within so many seconds.
 
@@ -228,6 +257,13 @@ def has_said(pipe: IO[bytes], within_s: float) -> bool:
     looked = select.poll()
     looked.register(pipe, select.POLLIN)
     return bool(looked.poll(within_s * 1000))
+
+
+def let_go_of_input(process: subprocess.Popen[bytes]) -> None:
+    """Let a command know that there is no more to read."""
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
 
 
 def let_go(process: subprocess.Popen[bytes]) -> None:
@@ -243,6 +279,15 @@ def discard(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.wait()
     let_go(process)
+
+
+def said_at_end(process: subprocess.Popen[bytes]) -> str:
+    """Return the last line that a command said as an error, if it ends within a second."""
+    try:
+        process.wait(1)
+    except subprocess.TimeoutExpired:
+        return ""
+    return last_line((process.stderr.read() if process.stderr else b"").decode(errors="replace"))
 
 
 def _reason(said: bytes) -> str:

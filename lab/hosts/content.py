@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +22,7 @@ def digest(root: str, names: Iterable[str]) -> str:
             if path.is_symlink():
                 kind, content = b"l", os.fsencode(path.readlink())
             else:
-                kind = b"x" if os.access(path, os.X_OK) else b"f"
+                kind = b"x" if path.stat().st_mode & stat.S_IXUSR else b"f"
                 content = path.read_bytes()
         except OSError:
             return ""

@@ -11,9 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from evidence.clock import HostClock
+from evidence.moment import NS
 from lab.clock import ClockOffset
 from lab.errors import HostLost
-from lab.hosts.connection import Connection, discard, has_said, last_line, let_go
+from lab.hosts.connection import Connection, discard, has_said, let_go, said_at_end
 from lab.hosts.tether import SILENT_S
 from lab.site.offsets import Offsets
 from lab.wait import heard
@@ -36,7 +38,8 @@ class Line:
         self._process = connection.start(command)
         try:
             if self._answer(60.0).strip() != b"held":
-                raise HostLost(f"{self.name}: {self._why() or 'its tether does not hold'}")
+                why = said_at_end(self._process) or "its tether does not hold"
+                raise HostLost(f"{self.name}: {why}")
             for _ in range(5):
                 self._ask()
         except BaseException:
@@ -84,12 +87,13 @@ class Line:
             let_go(self._process)
 
     def _keep(self) -> None:
+        awake = HostClock.now().asleep_ns
         while not heard(self._ending, BEAT_S):
             try:
                 self._ask()
             except HostLost as error:
                 if not self._ending.is_set():
-                    self._lost(self.name, error.message)
+                    self._lost(self.name, error.message + _slept_since(awake))
                 return
 
     def _ask(self) -> None:
@@ -101,7 +105,8 @@ class Line:
             said = self._answer(SILENT_S)
             at, free = map(int, said.split())
         except (OSError, ValueError) as error:
-            raise HostLost(self._why() or "the connection was cut") from error
+            why = said_at_end(self._process) or "the connection was cut"
+            raise HostLost(why) from error
         self._offsets.add(asked, ClockOffset.measured(asked, at, time.time_ns()))
         if free < SPARE_MIB:
             raise HostLost(f"its disk is full: {free} MiB are free")
@@ -112,11 +117,8 @@ class Line:
             raise HostLost(f"it did not answer in {within_s:g} s")
         return self._process.stdout.readline(200)
 
-    def _why(self) -> str:
-        """Return what the other side said at its end, if it has ended."""
-        try:
-            self._process.wait(1)
-        except subprocess.TimeoutExpired:
-            return ""
-        told = self._process.stderr.read() if self._process.stderr else b""
-        return last_line(told.decode(errors="replace"))
+
+def _slept_since(asleep_ns: int) -> str:
+    """Say that this machine slept meanwhile, as a laptop does: no host is to blame for that."""
+    slept_s = (HostClock.now().asleep_ns - asleep_ns) / NS
+    return f"; this machine slept for {slept_s:.0f} s" if slept_s > 1 else ""

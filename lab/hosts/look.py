@@ -19,10 +19,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lab.errors import VpnproofError
 from lab.hosts import asked
 from lab.hosts.connection import Connection, last_line
+from lab.hosts.file import Host
+from lab.hypervisor import OLDEST_QEMU
 from lab.site.reach import refusal
 
 ROOM_MIB = 6 * 1024
 """Of a host's disk: Python packages, an image, and a checkpoint of the larger guide."""
+SESSIONS = 8
+"""On one connection, beside its own: the tether, wishes, what comes home; transfers, commands."""
 _PYTHONS = "python3 python3.13 python3.12 python3.11"  # in the order in which lab/setup looks
 _FIRST = "import sys; sys.exit(sys.version_info < (3, 11))"
 _ASK = (
@@ -64,11 +68,11 @@ def look(
     lab_mib: what the largest lab of the run needs.
     """
 
-    def ask(connection: Connection) -> Found | Lines:
-        found = _ask(connection)
+    def fitness(connection: Connection) -> Found | Lines:
+        found = _open_and_ask(connection)
         return found if isinstance(found, list) else [*_unfit(connection, found, lab_mib)] or found
 
-    answers = side_by_side(connections, ask)
+    answers = side_by_side(connections, fitness)
     fit = {name: one for name, one in answers.items() if isinstance(one, Found)}
     wrong = {name: one for name, one in answers.items() if isinstance(one, list)}
     for name, line in _twice(fit):
@@ -100,20 +104,41 @@ def side_by_side(
             raise
 
 
-def _ask(connection: Connection) -> Found | Lines:
+def _open_and_ask(connection: Connection) -> Found | Lines:
     host = connection.host
     if why := refusal(host.way):
         return [f"{host}: {why}"]
     connection.open()
+    return ask(connection)
+
+
+def ask(connection: Connection) -> Found | Lines:
+    """Ask a host that is connected what it is; return a line of why where it cannot say."""
+    host = connection.host
     program = Path(asked.__file__).read_bytes()
     said = connection.run(_ASK.replace("{directory}", str(host.directory)), program)
-    if said.status == 0 and said.out.strip() == b"none":
+    *greeting, answer = said.out.splitlines() or [b""]
+    if said.status == 0 and answer.strip() == b"none":
         return [f"{host}: has no Python 3.11 or newer; {_own_python()} runs here"]
     try:
-        return Found.model_validate_json(said.out)
+        found = Found.model_validate_json(answer)
     except ValidationError:
         told = last_line(said.err) or last_line(said.out.decode(errors="replace"))
         return [f"{host}: cannot be asked what it is: {told or f'status {said.status}'}"]
+    if greeting:
+        told = last_line(b"\n".join(greeting).decode(errors="replace"))
+        return [
+            f"{host}: its shell says {told!r} before each command, where pytest-xdist listens to "
+            "a worker: let what it reads at login (~/.bashrc) say nothing to programs"
+        ]
+    return found
+
+
+def too_old(host: Host, found: Found) -> Iterator[str]:
+    """Say that a host's QEMU is older than any that labs run by; nothing where it has none yet."""
+    if found.qemu and tuple(map(int, found.qemu.split(".")[:2])) < OLDEST_QEMU:
+        needed = ".".join(map(str, OLDEST_QEMU))
+        yield f"{host}: has QEMU {found.qemu}, and labs need {needed} or newer"
 
 
 def _own_python() -> str:
@@ -127,8 +152,14 @@ def _unfit(connection: Connection, found: Found, lab_mib: int) -> Iterator[str]:
         yield f"{host}: has Python {theirs}, and {_own_python()} runs here: verdicts need one"
     if found.architecture != platform.machine():
         yield f"{host}: is {found.architecture}, and this host {platform.machine()}"
+    yield from too_old(host, found)
     if found.problem:
         yield f"{host}: directory {host.directory} {found.problem}"
+    if (sessions := connection.sessions(SESSIONS)) < SESSIONS:
+        yield (
+            f"{host}: its SSH server takes {sessions + 1} sessions on one connection, "
+            f"{SESSIONS + 1} are needed: see MaxSessions in its sshd_config"
+        )
     if found.disk_mib < ROOM_MIB:
         yield (
             f"{host}: has no room: {found.disk_mib} MiB are free at {host.directory}, "

@@ -6,6 +6,7 @@ Needs no root: an ordinary user builds in a user namespace. What is in the guest
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -15,7 +16,7 @@ import tempfile
 import tomllib
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.cache import content_key, locked, require_space
@@ -27,8 +28,15 @@ from lab.image.kept import Images
 from lab.made_once import Cached, made_once
 from lab.progress import Say
 
-RELEASE = "bookworm"
+NAME, RELEASE = "debian-12", "bookworm"
+ARCHIVES_OF_RUN = "VPNPROOF_ARCHIVES_OF_RUN"
+"""Names the variable that tells a host of a run over many which archives home reaches, as JSON.
+
+All of them call the guest by these, whatever mirrors each has: one builds it, the others have it
+from there, also those that could not build it.
+"""
 APPEND = "root=/dev/vda rw console=ttyS0 mitigations=off fsck.mode=skip loglevel=5"
+_BUILT_FROM = "built here with mmdebstrap from "
 _HERE = Path(__file__).parent
 _BUILD_MIB = 1600  # the unpacked tree, in the directory for temporary files
 _RESULT_MIB = 1400  # raw disk and qcow2 side by side, in the cache
@@ -55,6 +63,8 @@ class Recipe:
     architecture: str
     disabled: tuple[str, ...] = ()
     """Units of the added packages that a guest does not start by itself."""
+    called_by: tuple[str, ...] = ()
+    """The archives that stand for these sources in the key, if others do."""
 
     @property
     def key(self) -> str:
@@ -64,7 +74,7 @@ class Recipe:
             APPEND,
             "\n".join(self.packages),
             str(self.size_gib),
-            "\n".join(self.sources),
+            "\n".join(self.called_by or self.sources),
             self.customize,
             self.disk,
             self.architecture,
@@ -77,16 +87,23 @@ def recipe(say: Say = lambda _line: None, sets: Iterable[str] = ()) -> Recipe:
     """Return what would be built on this machine now, with the package sets that `sets` names."""
     wanted = tomllib.loads((_HERE / "debian.toml").read_text())
     added = [wanted["sets"][name] for name in sets]
+    called_by = tuple(json.loads(os.environ.get(ARCHIVES_OF_RUN, "[]")))
     packages = [name for part in (wanted, *added) for name in part["packages"]]
     return Recipe(
         packages=tuple(sorted(packages)),
         size_gib=int(wanted["size_gib"]),
-        sources=tuple(str(each) for each in Archives().debian(RELEASE, say)),
+        sources=() if called_by else archives(say),
         customize=(_HERE / "debian-customize.sh").read_text(),
         disk=(_HERE / "debian-disk.sh").read_text(),
         architecture=platform.machine(),
         disabled=tuple(unit for part in added for unit in part["disabled"]),
+        called_by=called_by,
     )
+
+
+def archives(say: Say = lambda _line: None) -> tuple[str, ...]:
+    """Return Debian's archives as this machine reaches them; ImageError where it has no keys."""
+    return tuple(str(each) for each in Archives().debian(RELEASE, say))
 
 
 def build(say: Say, sets: Iterable[str] = ()) -> Image:
@@ -98,7 +115,7 @@ def build(say: Say, sets: Iterable[str] = ()) -> Image:
     image = _image(wanted)
     if found := images.find(image, say):
         return found
-    with locked("debian-12"):
+    with locked(NAME):
         if found := images.find(image, say):  # somebody else built it while we waited
             return found
         with made_once(Cached("image", image.key), say):
@@ -107,6 +124,8 @@ def build(say: Say, sets: Iterable[str] = ()) -> Image:
 
 def _built(wanted: Recipe, image: Image, say: Say) -> Image:
     _require_tools()
+    wanted = replace(wanted, sources=wanted.sources or archives(say))
+    image = replace(image, source=f"{_BUILT_FROM}{wanted.sources[0]}")
     Images().make_room(_RESULT_MIB << 20, "the Debian guest")
     require_space(Path(tempfile.gettempdir()), _BUILD_MIB, "unpacking the Debian guest")
     with entering(image) as unfinished:
@@ -144,16 +163,16 @@ def command(wanted: Recipe, target: Path, mode: str) -> list[str]:
 
 
 def _image(wanted: Recipe) -> Image:
-    place = images_root() / f"debian-12-{wanted.key[:16]}"
+    place = images_root() / f"{NAME}-{wanted.key[:16]}"
     return Image(
-        name="debian-12",
+        name=NAME,
         family="debian",
         key=wanted.key,
         disk=place / "disk.qcow2",
         kernel=place / "kernel",
         initrd=place / "initrd",
         append=APPEND,
-        source="built here with mmdebstrap from " + wanted.sources[0],
+        source=_BUILT_FROM + (wanted.called_by or wanted.sources)[0],
     )
 
 

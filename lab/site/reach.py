@@ -111,6 +111,11 @@ def refusal(access: SiteAccess) -> str:
     except paramiko.BadHostKeyException as error:
         got = error.key.fingerprint
         return f"its host key is another than the one in known_hosts: it shows {got}"
+    except paramiko.PasswordRequiredException:
+        return (
+            f"{there.key or 'a key'} has a passphrase: add it to your agent (ssh-add), and leave "
+            "its public half beside it (KEY.pub)"
+        )
     except paramiko.AuthenticationException:
         key = there.key or "the keys of your agent"
         return f"it does not let {there.user} in with {key}"

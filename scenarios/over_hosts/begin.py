@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import time
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from evidence.parts import HOSTS
-from lab.errors import VpnproofError
+from lab.errors import ImageError, VpnproofError
 from lab.hosts.file import read_hosts
 from lab.image import choose as choose_image
+from lab.image import debian
 from lab.progress import Progress
 from provision.deploy import GUIDES
 from scenarios.arguments import NOTHING_RUNS, guides_of
@@ -68,10 +70,21 @@ def begin(config: pytest.Config, root: Path) -> OverHosts | None:
     config.stash[_SIDES] = sides
     if getattr(config.option, "image", "") is None:  # else each host might take another
         config.option.image = choose_image(None).name
-    plugin = OverHosts(fleet, {host: one.labs for host, one in sides.items()}, root)
+    labs = {host: one.labs for host, one in sides.items()}
+    plugin = OverHosts(fleet, labs, root, _archives(config))
     plugin.begin(config)
     config.pluginmanager.register(plugin, NAME)
     return plugin
+
+
+def _archives(config: pytest.Config) -> dict[str, str]:
+    """Tell hosts which archives home reaches, so that they call one guest the same."""
+    if getattr(config.option, "image", None) != debian.NAME:
+        return {}
+    try:
+        return {debian.ARCHIVES_OF_RUN: json.dumps(debian.archives())}
+    except ImageError:  # nor could home build it: each host calls it by its own archives
+        return {}
 
 
 def _setup(config: pytest.Config) -> list[str]:

@@ -24,13 +24,14 @@ from lab.hosts.connection import Connection, Connections
 from lab.hosts.evidence import Arrived, Coming
 from lab.hosts.file import Host, HostsFile
 from lab.hosts.line import Line
-from lab.hosts.look import Found, Lines, look, side_by_side
-from lab.hosts.ready import make_ready
+from lab.hosts.look import Found, Lines, ask, look, side_by_side, too_old
+from lab.hosts.ready import consented, make_ready
 from lab.hosts.sharing.exchange import Exchange, Wish
 from lab.hosts.sharing.mail import Mail
 from lab.hosts.sharing.relay import relay
 from lab.made_once import Cached
 from lab.progress import Progress
+from lab.wait import pause
 
 _MANIFEST = TypeAdapter(dict[str, FileArrived])
 _MANIFEST_PROGRAM = (
@@ -42,7 +43,8 @@ Arrival = Callable[[str, str, Arrived], None]
 """Called with the host, the scenario that ended there ("" for none), and what came."""
 Brought = Callable[[str, str, str, int], None]
 """Called with what travelled, from which host, to which, and how many octets that were."""
-_TRAVELS_WITHIN_S = 1800.0
+_STANDS_STILL_S = 900.0
+"""For so long nothing of what travels may move: who takes it may wait for another who makes it."""
 _COMES_WITHIN_S, _COMES_AT_ONCE_S = 1800.0, 10.0
 _LIMITS = ("VPNPROOF_CHECKPOINTS_GIB", "VPNPROOF_IMAGES_GIB")
 
@@ -135,19 +137,33 @@ class Fleet:
         checkout = Checkout.at(root)
 
         def bring(connection: Connection) -> Lines:
-            found = fit[connection.host.name]
-            with self._progress.task(f"{connection.host.name}: getting ready"):
-                checkout.bring(connection, shlex.quote(found.executable))
-                make_ready(connection, checkout, setup, consent=consent)
+            name = connection.host.name
+            with self._progress.task(f"{name}: bringing the checkout"):
+                checkout.bring(connection, shlex.quote(fit[name].executable))
+                consented(connection, checkout, setup, consent=consent)
             return []
 
-        each = {name: self._connections.each[name] for name in fit}
-        unready = {name: lines for name, lines in side_by_side(each, bring).items() if lines}
-        self._need(unready, without_missing, some=len(unready) < len(fit))
-        for name, connection in each.items():
-            if name not in unready:
-                there = checkout.on(connection)
-                self.members[name] = Member(connection.host, connection, fit[name], there)
+        def set_up(connection: Connection) -> Lines:
+            name = connection.host.name
+            with self._progress.task(f"{name}: getting ready"):
+                make_ready(connection, checkout, setup)
+                if not (fit[name].qemu and fit[name].libvirt):
+                    again = ask(connection)  # it has them now, and its labs run by them
+                    if isinstance(again, list):
+                        return again
+                    fit[name] = again
+            return [*too_old(connection.host, fit[name])]
+
+        for act in (bring, set_up):  # nothing is set up before every host may be
+            each = {name: self._connections.each[name] for name in fit}
+            unready = {name: lines for name, lines in side_by_side(each, act).items() if lines}
+            self._need(unready, without_missing, some=len(unready) < len(fit))
+            for name in unready:
+                del fit[name]
+        for name, found in fit.items():
+            connection = self._connections.each[name]
+            there = checkout.on(connection)
+            self.members[name] = Member(connection.host, connection, found, there)
 
     def _need(self, wrong: dict[str, Lines], without_missing: bool, *, some: bool) -> None:
         if not wrong:
@@ -184,6 +200,12 @@ class Fleet:
             )
             one.thread.start()
 
+    def let_come(self, name: str, within_s: float = 60.0) -> None:
+        """Wait until evidence of all that has ended on a host has come, before it is given up."""
+        one, until = self.members[name], time.monotonic() + within_s
+        while one.owed and not one.lost and time.monotonic() < until:
+            pause(0.1)
+
     def lose(self, name: str, why: str) -> None:
         """Give a host up: what runs there is cut off, and ends by itself."""
         one = self.members[name]
@@ -207,7 +229,7 @@ class Fleet:
                 of.goods("give", thing),
                 to.connection,
                 to.goods("take", thing),
-                _TRAVELS_WITHIN_S,
+                _STANDS_STILL_S,
             )
         try:
             self._brought(str(thing), giver, taker, octets)

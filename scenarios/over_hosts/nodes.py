@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 NO_LAB = "no lab can be made on it"
 """What a worker says that breaks down by that; not said where no other host is left."""
+DISK_FULL = "its disk was full"
+"""What a worker says that breaks down by that: of room, of files, or of what its user may have."""
+UNFIT = (NO_LAB, DISK_FULL)
+"""Why no further scenario goes to a worker's host, while there are others."""
 LAST = "last"
 """Of what a worker on a host is told: whether no other host is left."""
 

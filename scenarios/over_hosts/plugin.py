@@ -27,7 +27,7 @@ from scenarios.over_hosts.asked import arguments_for_workers
 from scenarios.over_hosts.fleet import Fleet, Member
 from scenarios.over_hosts.nodes import (
     LAST,
-    NO_LAB,
+    UNFIT,
     begin_as_far_as_may_be,
     die_of_an_internal_error,
 )
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 NAME = "vpnproof-over-hosts"
 LOST = "lost"
+NOTHING: Mapping[str, str] = {}
 _MOST_DEATHS = 3
 """So many workers may die on a host that answers; then it is given up."""
 _OF_HOME = ("VPNPROOF_LABS", "VPNPROOF_CACHE", EVIDENCE_OF_RUN, TERMINAL_OF_RUN, WHY)
@@ -61,10 +62,16 @@ class Cut:
 
 
 class OverHosts:
-    """The plugin of a run over hosts. labs: how many each carries at once."""
+    """The plugin of a run over hosts.
 
-    def __init__(self, fleet: Fleet, labs: Mapping[str, int], root: Path) -> None:
+    labs: how many each carries at once. told: what workers find in their environment besides.
+    """
+
+    def __init__(
+        self, fleet: Fleet, labs: Mapping[str, int], root: Path, told: Mapping[str, str] = NOTHING
+    ) -> None:
         self.fleet = fleet
+        self._told = told
         self._labs = labs
         self._root = root
         self._deaths: dict[str, int] = {}
@@ -142,6 +149,7 @@ class OverHosts:
             "tether": str(host.tether(self.fleet.run)),
             "environment": {
                 **environment,
+                **self._told,
                 **{k: os.environ[k] for k in ("PYTEST_ADDOPTS",) if k in os.environ},
                 "VPNPROOF_LABS": str(host.labs_directory),
                 "VPNPROOF_CACHE": str(host.cache),
@@ -174,10 +182,11 @@ class OverHosts:
             if self._deaths[name] > _MOST_DEATHS:
                 self.fleet.lose(name, f"{self._deaths[name]} workers died on it")
                 answers = False
-            elif NO_LAB in str(error) and len(self.fleet.left) > 1:
+            elif len(self.fleet.left) > 1 and any(one in str(error) for one in UNFIT):
                 self._unfit.add(node)
                 others = [other for other in self._dsession.sched.nodes if other is not node]
                 if name not in map(_host, others):
+                    self.fleet.let_come(name)
                     self.fleet.lose(name, _line(error))
                     answers = False
         one = self.fleet.members[name]

@@ -15,7 +15,7 @@ import pytest
 
 from lab.errors import LabError
 from scenarios.labs import Labs
-from scenarios.over_hosts.nodes import LAST, NO_LAB
+from scenarios.over_hosts.nodes import DISK_FULL, LAST, NO_LAB
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -39,9 +39,16 @@ def break_down_if_unfit(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     error = call.excinfo.value
     for one in _behind(error):
         if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(one.errno, f"its disk was full: {one}")
+            raise OSError(one.errno, f"{DISK_FULL}: {one}")
     if isinstance(error, LabError) and not told.get(LAST) and _is_of_labs(item, call, error):
-        raise LabError(f"{NO_LAB}: {error.message.splitlines()[0]}")
+        raise LabError(f"{NO_LAB}: {_in_one_line(error)}")
+
+
+def _in_one_line(error: LabError) -> str:
+    """Return what went wrong, and the last that a program said of it: the cause stands there."""
+    first, *more = [line.strip() for line in error.message.splitlines() if line.strip()] or ["?"]
+    told = f"{first} {more[-1]}" if more else first
+    return f"{told} (hint: {' '.join(error.hint.split())})" if error.hint else told
 
 
 def _is_of_labs(item: pytest.Item, call: pytest.CallInfo[None], error: LabError) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from lab.errors import HostsError
 from lab.hosts.checkout import Checkout
 from lab.hosts.connection import Connection
-from lab.hosts.ready import make_ready
+from lab.hosts.ready import consented, make_ready
 
 
 @pytest.fixture
@@ -113,7 +114,8 @@ def test_no_checkout_of_git_is_said(tmp_path: Path) -> None:
 def ready(project: Path, host: Connection, *, consent: bool = False) -> str:
     checkout = Checkout.at(project)
     checkout.bring(host, sys.executable)
-    make_ready(host, checkout, ["--genuine"], consent=consent)
+    consented(host, checkout, ["--genuine"], consent=consent)
+    make_ready(host, checkout, ["--genuine"])
     return (Path(checkout.on(host)) / "calls").read_text()
 
 
@@ -179,3 +181,17 @@ def test_what_was_half_taken_over_is_taken_over_anew(project: Path, host: Connec
     (there / ".unfinished-venv" / "half").mkdir(parents=True)
     ready(project, host)
     assert [path.name for path in (there / ".venv").iterdir()] == ["package"]
+
+
+def test_what_the_system_would_clear_away_is_kept(project: Path, host: Connection) -> None:
+    brought(project, host)
+    kept, old = Path(host.host.cache) / "kernel", 1_600_000_000
+    kept.parent.mkdir(parents=True)
+    kept.write_text("a kernel")
+    os.utime(kept, (old, old))
+    before = kept.stat()
+    make_ready(host, Checkout.at(project))
+    after = kept.stat()
+    assert after.st_ctime_ns == before.st_ctime_ns, "a checkpoint is known again by it"
+    if kept.read_text() and kept.stat().st_atime > old:  # file systems that note who reads
+        assert after.st_atime > old

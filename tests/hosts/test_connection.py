@@ -1,16 +1,17 @@
-"""A run over many hosts has many connections, each of which has pipes."""
+"""A run over many hosts has many connections, each of which has pipes; sh runs what is asked."""
 
 from __future__ import annotations
 
 import os
 import resource
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from lab.hosts.connection import Connections, has_said
+from lab.hosts.connection import Connections, by_sh, has_said
 from tests.hosts.playing import Stage
 
 LAST_OF_SELECT = 1023
@@ -66,3 +67,12 @@ def test_there_is_room_for_the_pipes_of_every_host_as_far_as_may_be(
     monkeypatch.setattr(resource, "setrlimit", lambda _, limit: became.append(limit))
     Connections(two.read().hosts).close()
     assert became == ([] if becomes is None else [(becomes, hard)])
+
+
+def test_what_sh_is_to_run_is_one_line_of_any_shell() -> None:
+    line = "for one in a 'b  c'; do\n  echo \"$one\"; done; cat; exit 3"
+    asked = by_sh(line)
+    assert "\n" not in asked
+    assert asked.count("'") == 2, "fish and csh know no quote within quotes"
+    done = subprocess.run(["sh", "-c", asked], input=b"given", capture_output=True, check=False)
+    assert (done.stdout, done.returncode) == (b"a\nb  c\ngiven", 3)

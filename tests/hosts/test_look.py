@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import re
+import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from lab.hosts import connection, look
+from lab.hosts import asked, connection, look
 from lab.hosts.connection import Connections
 from lab.hosts.look import Found
 from lab.keys import KeyPair
@@ -106,7 +112,7 @@ def test_another_python_is_refused(two: Stage) -> None:
 
 def test_a_host_without_python_is_named(two: Stage) -> None:
     two.hosts["one"].program("python3", "#!/bin/sh\nexit 1\n")
-    for tool in ("sh", "cat"):
+    for tool in ("sh", "cat", "base64"):
         (two.hosts["one"].programs / tool).symlink_to(f"/bin/{tool}")
     two.hosts["one"].server.environment["PATH"] = str(two.hosts["one"].programs)
     with looked(two) as (_, wrong):
@@ -156,3 +162,95 @@ def test_an_answer_that_is_none_is_told_in_one_line(two: Stage) -> None:
     two.hosts["one"].program("python3", "#!/bin/sh\n[ $1 = -c ] && exit 0\necho Hello; echo hm >&2")
     with looked(two) as (_, wrong):
         assert wrong["one"][0].endswith("cannot be asked what it is: hm")
+
+
+def test_a_shell_that_greets_programs_is_named(two: Stage) -> None:
+    two.hosts["one"].server.greeting = "echo Welcome to one;"
+    with looked(two) as (fit, wrong):
+        assert list(fit) == ["two"]
+        assert "its shell says 'Welcome to one' before each command" in wrong["one"][0]
+
+
+def test_a_qemu_that_is_too_old_is_named(two: Stage) -> None:
+    said = "QEMU emulator version 6.2.0 (Debian 1:6.2+dfsg-2ubuntu6)"
+    two.hosts["one"].program("qemu-system-x86_64", f"#!/bin/sh\necho '{said}'\n")
+    with looked(two) as (fit, wrong):
+        assert list(fit) == ["two"]
+        assert wrong["one"][0].endswith("has QEMU 6.2.0, and labs need 7.2 or newer")
+
+
+def test_a_server_that_takes_few_sessions_is_named(two: Stage) -> None:
+    two.hosts["one"].server.most_sessions = 2
+    with looked(two) as (fit, wrong):
+        assert list(fit) == ["two"]
+        wanted = r"takes [12] sessions on one connection, 9 are needed: see MaxSessions"
+        assert re.search(wanted, wrong["one"][0])
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give an agent's socket; it holds nothing yet."""
+    socket = tmp_path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as one:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        until = time.monotonic() + 10
+        while not socket.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        yield socket
+        one.terminate()
+
+
+def locked(stage: Stage, host: str) -> Path:
+    """Let a host's key have a passphrase, its public half beside it; an agent may hold it."""
+    key = stage.hosts[host].server.access.key
+    subprocess.run(["ssh-add", "-q", str(key)], check=True)
+    said = subprocess.run(["ssh-keygen", "-y", "-f", str(key)], capture_output=True, check=True)
+    key.with_name(f"{key.name}.pub").write_bytes(said.stdout)
+    change = ["ssh-keygen", "-q", "-p", "-f", str(key), "-P", "", "-N", "secret"]
+    subprocess.run(change, check=True)
+    return key
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_key_with_a_passphrase_is_used_by_the_agent_that_holds_it(two: Stage) -> None:
+    locked(two, "one")
+    with looked(two) as (fit, wrong):
+        assert wrong == {}
+        assert list(fit) == ["one", "two"]
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_key_with_a_passphrase_that_no_agent_holds_is_named(two: Stage) -> None:
+    key = locked(two, "one")
+    subprocess.run(["ssh-add", "-q", "-D"], check=True)
+    with looked(two) as (fit, wrong):
+        assert list(fit) == ["two"]
+        assert f"{key} has a passphrase: add it to your agent (ssh-add)" in wrong["one"][0]
+
+
+def test_where_no_programs_may_run_no_directory_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = SimpleNamespace(f_flag=os.ST_NOEXEC | os.ST_NODEV)
+    monkeypatch.setattr(asked.os, "statvfs", lambda _: seen)
+    assert "mounted noexec" in asked._problem(tmp_path, tmp_path)
+
+
+def test_what_other_hosts_may_share_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "file_system", lambda _: "nfs4")
+    told = asked._problem(tmp_path, tmp_path)
+    assert told == "lies on nfs4, which other hosts may share: it has to be this host's own"
+
+
+def test_the_file_system_is_read_from_the_mounts(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+        "31 22 0:27 / /home rw,noatime shared:2 master:1 - nfs4 filer:/home rw\n"
+    )
+    assert asked.file_system(os.makedev(0, 27), str(mounts)) == "nfs4"
+    assert asked.file_system(os.makedev(8, 1), str(mounts)) == "ext4"
+    assert asked.file_system(os.makedev(9, 9), str(mounts)) == ""
+    assert asked.file_system(0, str(tmp_path / "none")) == ""

@@ -137,7 +137,7 @@ class Setting(Labs):
         self._places = {"failover": cast(Any, SimpleNamespace(failure=error))}
 
 
-NO_LAB = LabError("virtqemud does not start\nat all")
+NO_LAB = LabError("virtqemud does not start:\nit began\nno room\n", hint="make some")
 
 
 def set_up(labs: Labs | None, told: dict[str, object], when: str = "setup") -> None:
@@ -152,7 +152,8 @@ def set_up(labs: Labs | None, told: dict[str, object], when: str = "setup") -> N
 
 @pytest.mark.parametrize("labs", [None, Setting(NO_LAB)], ids=["no labs", "no lab of a guide"])
 def test_a_host_that_can_make_no_lab_takes_its_worker_along(labs: Labs | None) -> None:
-    with pytest.raises(LabError, match=r"^no lab can be made on it: virtqemud does not start$"):
+    told = r"^no lab can be made on it: virtqemud does not start: no room \(hint: make some\)$"
+    with pytest.raises(LabError, match=told):
         set_up(labs, {})
 
 

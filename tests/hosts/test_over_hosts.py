@@ -68,6 +68,34 @@ def test_hosts_that_are_not_fit_stop_the_run_before_it_starts(tiny: Tiny) -> Non
     assert not any(host.directory.exists() for host in tiny.stage.hosts.values())
 
 
+def lacks(tiny: Tiny, host: str, *packages: str) -> None:
+    (tiny.play / f"{host}-lacks").write_text(" ".join(packages))
+
+
+def was_set_up(tiny: Tiny, host: str) -> bool:
+    return any(tiny.stage.hosts[host].directory.glob("checkouts/*/.venv"))
+
+
+def test_packages_that_one_host_lacks_stop_the_run_before_any_is_set_up(tiny: Tiny) -> None:
+    lacks(tiny, "two", "qemu-system-x86")
+    status, said = tiny.carried_out()
+    assert status == 4
+    assert "two: lacks qemu-system-x86: run `" in said
+    assert not was_set_up(tiny, "one")
+    assert not was_set_up(tiny, "two")
+
+
+def test_what_a_host_has_only_since_the_run_set_it_up_is_recorded(tiny: Tiny) -> None:
+    lacks(tiny, "two", "qemu-system-x86", "libvirt-daemon-driver-qemu")
+    for name in ("one", "two"):
+        tiny.stage.hosts[name].program("virtqemud", "#!/bin/sh\necho libvirtd 9.0.0\n")
+        tiny.stage.hosts[name].program("qemu-system-x86_64", "#!/bin/sh\necho none yet\n")
+    status, said = tiny.carried_out("test_tiny.py", "--set-up-hosts", "-k", "0 or 1")
+    assert status == 0, said
+    joined = [one for one in tiny.own(HostJoined) if isinstance(one, HostJoined)]
+    assert {one.host: one.qemu for one in joined} == {"one": "", "two": "7.2.22"}
+
+
 def test_a_directory_with_evidence_of_hosts_is_refused_before_anything_starts(tiny: Tiny) -> None:
     earlier = tiny.run / "hosts" / "one"
     earlier.mkdir(parents=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import LabError
+from lab.errors import HostLost, LabError
 from lab.hosts.connection import Connection, Connections
 from lab.hosts.sharing.exchange import Exchange, Wish
 from lab.hosts.sharing.mail import Mail
@@ -80,7 +80,7 @@ def test_which_host_failed_is_said(open_hosts: dict[str, Connection], thing: Cac
         relay(one, goods(one, "give", thing), two, goods(two, "take", other), 60)
     with pytest.raises(LabError, match="two: "):
         relay(one, goods(one, "give", thing), two, "exec false", 60)
-    with pytest.raises(LabError):
+    with pytest.raises(LabError, match=r"nothing moved from one to two for 0\.5 s, after 0 octets"):
         relay(one, "exec sleep 100", two, "exec cat", 0.5)
 
 
@@ -130,3 +130,9 @@ def test_a_worker_gets_what_another_host_has(
             mail.close()
     assert said[0].startswith("asking whether another host has image 1111")
     assert said[1].startswith(f"{open_hosts['two'].host.cache}/images/debian-12-1111")
+
+
+def test_what_listens_nowhere_says_why(open_hosts: dict[str, Connection]) -> None:
+    exchange = Exchange(open_hosts, *[lambda *_: None] * 4)
+    with pytest.raises(HostLost, match=r"one: nothing listens there .*: No module named lab"):
+        Mail(open_hosts["one"], "echo No module named lab >&2; exit 1", exchange)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from evidence.clock import HostClock
 from lab.hosts import tether
 from lab.hosts.connection import Connections
-from lab.hosts.line import Line
+from lab.hosts.line import Line, _slept_since
 from tests.hosts.playing import PROJECT, Stage
 
 WORKER = """
@@ -133,3 +134,9 @@ def test_a_line_that_is_cut_from_here_is_no_loss(two: Stage) -> None:
 
 def test_what_home_may_wait_is_less_than_ten_seconds() -> None:
     assert tether.ENDS_WITHIN_S + 1 < 10
+
+
+def test_a_line_that_this_machine_slept_through_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _slept_since(HostClock.now().asleep_ns) == ""
+    monkeypatch.setattr(HostClock, "now", lambda: HostClock(0, 3605 * 10**9))
+    assert _slept_since(5 * 10**9) == "; this machine slept for 3600 s"

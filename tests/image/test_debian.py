@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def test_the_key_covers_packages_sources_and_scripts():
     }.items():
         keys.add(debian.Recipe(**{**wanted.__dict__, field: value}).key)
     assert len(keys) == 7
+
+
+def test_a_host_of_a_run_calls_the_guest_as_home_does(monkeypatch: pytest.MonkeyPatch):
+    home = debian.recipe()
+    monkeypatch.setenv(debian.ARCHIVES_OF_RUN, json.dumps(home.sources))
+    monkeypatch.setattr(debian, "Archives", lambda: Archives(keyring=Path("/nowhere")))
+    assert debian.recipe().key == home.key, "whatever its own mirrors are, and without keys"
+    monkeypatch.setenv(debian.ARCHIVES_OF_RUN, json.dumps(["deb http://other bookworm main"]))
+    assert debian.recipe().key != home.key
 
 
 def test_debians_keyring_is_the_only_one_that_is_believed(tmp_path: Path):

@@ -28,6 +28,10 @@ class _Transport(paramiko.Transport):
         """Return what is set once a client's channel was told that its request is taken."""
         return self._answered.setdefault(channel, threading.Event())
 
+    def sessions(self) -> int:
+        """Return how many channels are open."""
+        return len(self._channels)
+
     def _send_user_message(self, data: paramiko.Message) -> None:
         super()._send_user_message(data)
         said = data.asbytes()
@@ -67,6 +71,10 @@ class SshServer:
         """Whom it lets in."""
         self.environment: dict[str, str] = {}
         """What its commands find set, besides what this process has."""
+        self.greeting = ""
+        """What its shell runs before each command, as what is read at login."""
+        self.most_sessions = 1000
+        """How many of them one connection may have at once (MaxSessions)."""
         self._running = 0
         self._counting = threading.Condition()
         self.access = Access(
@@ -159,7 +167,7 @@ class SshServer:
     def _run(self, channel: paramiko.Channel, command: str) -> None:
         with (
             subprocess.Popen(
-                ["sh", "-c", command],
+                ["sh", "-c", self.greeting + command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -239,6 +247,8 @@ class _Session(paramiko.ServerInterface):
         return "publickey"
 
     def check_channel_request(self, _kind: str, _chanid: int) -> int:
+        if self._transport.sessions() >= self._server.most_sessions:
+            return paramiko.OPEN_FAILED_RESOURCE_SHORTAGE
         return paramiko.OPEN_SUCCEEDED
 
     def check_channel_direct_tcpip_request(

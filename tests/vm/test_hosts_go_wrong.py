@@ -73,7 +73,7 @@ def test_a_host_that_can_make_no_lab_takes_no_further_scenario(tiny: Tiny) -> No
     (lost,) = tiny.own(HostLost)
     assert isinstance(lost, HostLost)
     assert (lost.host, len(lost.cut)) == ("two", 1)
-    assert lost.why.endswith("no lab can be made on it: virtqemud does not start")
+    assert lost.why.endswith("no lab can be made on it: virtqemud does not start as asked")
     assert len(tiny.own(ScenarioTaken)) == 1
 
 

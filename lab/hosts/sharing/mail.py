@@ -6,7 +6,7 @@ import json
 import threading
 
 from lab.errors import HostLost
-from lab.hosts.connection import Connection, discard, has_said, let_go
+from lab.hosts.connection import Connection, discard, has_said, let_go, said_at_end
 from lab.hosts.sharing.exchange import Exchange, Wish
 from lab.made_once import Cached
 
@@ -28,8 +28,10 @@ class Mail:
         assert self._process.stdout is not None  # noqa: S101 - it has pipes
         begins = has_said(self._process.stdout, _BEGINS_WITHIN_S)
         if not begins or b"listens" not in self._process.stdout.readline(_LONGEST_LINE):
+            why = said_at_end(self._process)
             discard(self._process)
-            raise HostLost(f"{self._host}: nothing listens there to what is wanted")
+            told = f": {why}" if why else ""
+            raise HostLost(f"{self._host}: nothing listens there to what is wanted{told}")
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
