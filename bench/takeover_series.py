@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checks.engine.in_time import Span
-from checks.failover.announcing import ANNOUNCE_S
 from checks.failover.recorded import Recorded, WatchedFault
 from checks.failover.stages import Stage, span
 from checks.failover.takeover import CLEAN_STOP, Takeover, measure
@@ -74,10 +73,9 @@ def limit(stage: Stage, fault: str, engine: budgets.Engine) -> Budget | None:
         return None
     if stage is Stage.TAKEOVER:
         return engine.fault_to_takeover()
+    within_s = engine.announced_within_s
     return {
-        Stage.ANNOUNCED: Budget(
-            -ANNOUNCE_S, ANNOUNCE_S, "close to the first advertisement", "FO-26"
-        ),
+        Stage.ANNOUNCED: Budget(-within_s, within_s, "close to the first advertisement", "FO-26"),
         Stage.SERVICE: Budget(0, budgets.GUIDE_SERVICE_S, "the guide's 5 to 10 seconds", "FO-25"),
         Stage.TUNNEL: Budget(0, budgets.GUIDE_TUNNEL_UDP_S, "about a minute", "FO-39"),
     }[stage]

@@ -70,7 +70,7 @@ def _limits(takeover: Takeover, stage: Stage) -> Iterator[Budget]:
     elif fault in (CLEAN_STOP, RESTART):
         return
     elif stage is Stage.SILENCE:
-        yield engine.last_advert_to_takeover()
+        yield takeover.silence
     elif stage is Stage.TAKEOVER:
         yield _at_most(engine.fault_to_takeover())
         if guides:

@@ -14,8 +14,6 @@ from evidence.events.takeover import NeighbourSeen
 from evidence.moment import NS
 from evidence.scenario import Evidence
 
-ANNOUNCE_S = 0.1
-"""FO-26: the first gratuitous ARP this close to the first advertisement, before or after."""
 ANNOUNCE_TWICE_S = 3.0
 TOLD_S = 2.0
 """By then a client has heard an announcement that it does not ignore."""
@@ -41,6 +39,7 @@ def the_takeover_is_announced(evidence: Evidence, owed: Obligations) -> None:
 
 
 def _owe_announcements(owed: Obligations, recorded: Recorded, takeover: Takeover) -> None:
+    limit_s = takeover.peer.engine.announced_within_s
     one = owed.owe(f"{takeover}: announced by gratuitous ARP at once, and again")
     taken_ns, never_ns = takeover.taken.at_ns, takeover.until_ns
     seen_ns = [seen.at_ns for seen in takeover.announced]
@@ -51,11 +50,11 @@ def _owe_announcements(owed: Obligations, recorded: Recorded, takeover: Takeover
         apart_s = abs(first_ns - taken_ns) / NS
         why = (
             f"the gratuitous ARP came {apart_s:.3f} s from the first advertisement, "
-            f"limit {ANNOUNCE_S} s"
+            f"limit {limit_s} s"
         )
     else:
         why = f"no gratuitous ARP of {takeover.peer.name} reached the wire"
-    _settle_apart(one, recorded, takeover, why, first_ns, ANNOUNCE_S)
+    _settle_apart(one, recorded, takeover, why, first_ns, limit_s)
     counted_ns = [*seen_ns[:1], *again_ns]
     early = sum(abs(at_ns - taken_ns) <= ANNOUNCE_TWICE_S * NS for at_ns in counted_ns)
     apart = f", {APART_S} s or more apart" if len(counted_ns) < len(seen_ns) else ""

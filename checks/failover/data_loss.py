@@ -61,7 +61,7 @@ def _owe_writes(
     owed.at_least(1, due, "writes before the last sync", *(e.place for e in syncs[-1:]))
     owed.at_least(1, since, "writes after the last sync", *(e.place for e in writes[-1:]))
     pauses = owed.owe("no longer without a sync than its period")
-    _judge_pauses(pauses, writes, syncs, evidence.events(HostLate))
+    _judge_pauses(pauses, writes, syncs, recorded)
     _judge_contents(owed.owe("each sync contains what was written before it"), writes, syncs)
     one = owed.owe(f"{len(due)} synced write(s) are on {takeover.peer.name}, as written")
     for survived in survivors:
@@ -129,7 +129,7 @@ def _judge_pauses(
     one: Obligation,
     writes: Sequence[WriteAcknowledged],
     syncs: Sequence[SyncCompleted],
-    late: Sequence[HostLate],
+    recorded: Recorded,
 ) -> None:
     """Limit the time without a sync while there were writes."""
     if not writes or not syncs:
@@ -147,8 +147,8 @@ def _judge_pauses(
             "are for its transfers",
             excess_s,
             (earlier.at_ns + int(period_s * NS), later.at_ns),
-            {"primary", "secondary", "wire", "scenario"},
-            late,
+            {*recorded.pair.nodes, "wire", "scenario"},
+            recorded.evidence.events(HostLate),
             later.place,
         )
 

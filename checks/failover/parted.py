@@ -87,7 +87,7 @@ def holders(recorded: Recorded, start_ns: int, end_ns: int) -> dict[str, int]:
 def _held(recorded: Recorded, start_ns: int, end_ns: int) -> list[tuple[int, str]]:
     """List each such claim in a stretch, and whose it is, in the order of time."""
     sent = recorded.sent.in_group(recorded.pair.vhid).between(start_ns, end_ns)
-    held = [(one.at_ns, one.sender) for one in sent]
+    held = [(one.at_ns, one.sender) for one in sent if not one.resigning]
     held += [(one.at_ns, one.who) for one in claims(recorded) if start_ns <= one.at_ns < end_ns]
     return sorted(held)
 

@@ -35,7 +35,7 @@ def span(takeover: Takeover, stage: Stage) -> Span | None:
     announced = Moment(takeover.announced[0].at_ns) if takeover.announced else None
     ends: Mapping[Stage, tuple[Moment | None, Moment | None]] = {
         Stage.SILENCE: (Moment(takeover.last.at_ns, takeover.unsure_ns), first),
-        Stage.TAKEOVER: (takeover.injected, first),
+        Stage.TAKEOVER: (takeover.struck, first),
         # both dated by one clock
         Stage.ANNOUNCED: (first and Moment(first.at_ns), announced),
         Stage.SERVICE: (takeover.injected, takeover.answered),
@@ -71,7 +71,7 @@ def owe_stage(
 ) -> None:
     """Owe that one stage of a takeover keeps its budget: silence, or from the fault to the role."""
     last = Moment(takeover.last.at_ns)
-    start = last if stage is Stage.SILENCE else takeover.injected
+    start = last if stage is Stage.SILENCE else takeover.struck
     watch = Watch(
         f"{takeover}: {stage}",
         {takeover.peer.name, "wire"},

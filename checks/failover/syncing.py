@@ -36,9 +36,10 @@ take up to 13 s on emulated machines (3.8 to 6.4 s were seen), and a look at the
 @check("FO-32")
 def changes_reach_the_staging_area_only(evidence: Evidence, owed: Obligations) -> None:
     """Owe that the primary's changes are staged on the secondary in time, and not yet live."""
-    compared = evidence.need(StagedCompared)
-    changed = [one for one in compared if (one.origin, one.target) == ("primary", "secondary")]
-    _owe_staging(owed, Recorded(evidence), "primary", changed)
+    compared, recorded = evidence.need(StagedCompared), Recorded(evidence)
+    origin, target = recorded.pair.primary.name, recorded.pair.secondary.name
+    changed = [one for one in compared if (one.origin, one.target) == (origin, target)]
+    _owe_staging(owed, recorded, origin, changed)
 
 
 @check("FO-34")

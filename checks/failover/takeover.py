@@ -23,6 +23,7 @@ from checks.failover.recorded import Recorded, WatchedFault
 from checks.failover.senders import believed
 from checks.failover.served import Served, served
 from checks.protocols import arp
+from checks.protocols.budgets import Budget
 from checks.protocols.heartbeat import Advertised, Heartbeat
 from evidence.errors import Imprecise, Missing
 from evidence.events.run import LabBooted, LabThawed
@@ -67,6 +68,30 @@ class Takeover:
     def injected(self) -> Moment:
         """When the fault was injected."""
         return self.fault.at
+
+    @property
+    def struck(self) -> Moment:
+        """When the fault struck: not before the victim's last advertisement, which shows it alive.
+
+        So it is dated better than it was injected, where that advertisement is within the doubt. A
+        goodbye shows nothing: the victim says it because the fault has struck.
+        """
+        alive_ns, until_ns = self.last.at_ns - self.unsure_ns, self.injected.latest_ns
+        if self.last.resigning or not self.injected.earliest_ns < alive_ns <= until_ns:
+            return self.injected
+        half_ns = (until_ns - alive_ns) // 2
+        return Moment(until_ns - half_ns, half_ns)
+
+    @property
+    def silence(self) -> Budget:
+        """How long after the victim's last advertisement the peer's first may come.
+
+        After keepalived's goodbye that is the skew, also where a crash left it the time to say it.
+        """
+        engine = self.peer.engine
+        if self.last.resigning:
+            return engine.restart_to_takeover()
+        return engine.last_advert_to_takeover()
 
     @property
     def taken(self) -> Moment:

@@ -55,8 +55,10 @@ def owe_takeovers(owed: Obligations, recorded: Recorded, *, guide: bool) -> None
     found = takeovers(recorded, owed, but=(CLEAN_STOP, RESTART))
     for takeover in found:
         engine = takeover.peer.engine
-        budget, slack_s = engine.last_advert_to_takeover(), unheard_s(recorded, takeover)
-        owe_stage(owed, takeover, Stage.SILENCE, budget, recorded.lateness, slack_s=slack_s)
+        slack_s = unheard_s(recorded, takeover)
+        owe_stage(
+            owed, takeover, Stage.SILENCE, takeover.silence, recorded.lateness, slack_s=slack_s
+        )
         owe_stage(owed, takeover, Stage.TAKEOVER, _unhurried(engine), recorded.lateness)
         if guide:
             limit = Budget(0, budgets.GUIDE_TAKEOVER_S, "the guide's few seconds", "FO-24")

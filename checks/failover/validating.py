@@ -184,7 +184,7 @@ def _owe_roles(owed: Obligations, recorded: Recorded, began_ns: int, ended_ns: i
     new = recorded.sent.between(began_ns, until_ns).senders() & nodes - before
     if not before:
         one.doubt("no node was heard before Validate, so none could cease")
-    begun = {name: recorded.sent.of(name).between(began_ns, until_ns) for name in new}
+    begun = {name: recorded.sent.of(name).between(began_ns, until_ns) for name in sorted(new)}
     moved = {name: late for name, sent in begun.items() if (late := moved_late(recorded, sent))}
     for name, late in moved.items():
         one.late(f"{name} began to advertise during Validate, but {late}", recorded.wire)

@@ -91,8 +91,11 @@ def _restart_service(lab: Testbed, node: str) -> Moment:
 
 
 def _kill(program: str) -> Callable[[Testbed, str], Moment]:
+    """Kill it, stopped before: keepalived's child resigns when it learns of its parent's death."""
+
     def inject(lab: Testbed, node: str) -> Moment:
-        return during(lambda: lab[node].run(f"pkill -KILL -x '{program}'"))
+        kill = f"pkill -STOP -x '{program}'; pkill -KILL -x '{program}'"
+        return during(lambda: lab[node].run(kill))
 
     return inject
 

@@ -68,6 +68,14 @@ def are_wanted(config: pytest.Config) -> bool:
     return bool(config.getoption("mutants"))
 
 
+def refuse_another_heartbeat(config: pytest.Config) -> None:
+    """Raise pytest.UsageError where mutants are wanted of a heartbeat that they do not break."""
+    if are_wanted(config) and config.getoption("heartbeat") != "ucarp":
+        raise pytest.UsageError(
+            "--mutants: they break the guide's own heartbeat, ucarp: no --heartbeat beside it"
+        )
+
+
 def multiply(metafunc: pytest.Metafunc) -> None:
     """Make an item of each mutant of a scenario."""
     found = list(_of_scenario(metafunc.definition.path, metafunc.definition.originalname))

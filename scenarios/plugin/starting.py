@@ -13,6 +13,7 @@ from scenarios import sites, software
 from scenarios.again import Again, only_shown
 from scenarios.arguments import ask_for_scenarios
 from scenarios.durations import Stopwatch
+from scenarios.mutants import plugin as mutants
 from scenarios.over_hosts import begin
 from scenarios.over_hosts.asked import hosts_file
 from scenarios.plugin.stash import LABS, ROOT, RUN, TERMINAL
@@ -50,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[COMMAND_OF_RUN] = command_line()
     os.environ[TERMINAL_OF_RUN] = f"/proc/{os.getpid()}/fd/{terminal.fileno()}"
     config.add_cleanup(forget_run)
+    mutants.refuse_another_heartbeat(config)
     if ask_for_scenarios(config.args):
         if not only_shown(config):
             _refuse_a_former_run(config)

@@ -161,3 +161,9 @@ def test_what_is_repeated_or_long_is_one_item_in_a_run_of_mutants(tmp_path: Path
     (tmp_path / "other").mkdir()
     run = pretend(tmp_path / "other", "-n", "0", "--mutants", "-k", "FO-27", "scenarios/failover")
     assert run.begun[-1].endswith("::test_a_clean_stop_hands_over_and_drops_the_virtual_ip[FO-27]")
+
+
+def test_mutants_of_another_heartbeat_are_refused(tmp_path: Path) -> None:
+    run = pretend(tmp_path, "-n", "0", "--mutants", "--heartbeat=keepalived", FILE)
+    assert "they break the guide's own heartbeat, ucarp" in run.said
+    assert run.begun == []

@@ -94,15 +94,15 @@ def test_a_node_that_is_master_in_its_reboot_loop_goes_on_to_be_rebooted(
     ("changes", "seconds"),
     [
         ({"ucarp.extra_parms": "-b 2 -r 4"}, (8.0, 11.0)),
-        ({"failover.engine": "keepalived"}, (3.609, 3.709)),
-        ({"failover.engine": "keepalived", "keepalived.version": "3"}, (3.609, 3.709)),
+        ({"failover.engine": "keepalived"}, (3.609, 3.809)),
+        ({"failover.engine": "keepalived", "keepalived.version": "3"}, (3.609, 3.809)),
         (
             {
                 "failover.engine": "keepalived",
                 "keepalived.version": "3",
                 "keepalived.advert_int": "0.5",
             },
-            (1.805, 1.905),
+            (1.805, 2.005),
         ),
     ],
 )

@@ -92,9 +92,19 @@ def test_a_first_announcement_that_a_busy_host_delays_does_not_bring_the_second_
     is_late(run, "FO-26", "wire", 12.6, 13.2)
 
 
-def test_keepalived_announces_itself_many_times_at_once(tmp_path: Path) -> None:
-    run = failed_back(tmp_path).changed("fault.injected", fault="power-off")
+def announced(directory: Path, after: float) -> Run:
+    """Let keepalived announce itself so long after it has advertised, many times at once."""
+    run = failed_back(directory).changed("fault.injected", fault="power-off")
     run.event(15, "neighbour.seen", "client", address=VIRTUAL_IP, mac=MAC["primary"])
     for offset in (0, 0.001, 0.002, 5):
-        run.frame(10.73 + offset, "primary/wire0", encoder.gratuitous(MAC["primary"]))
-    passes(run.judge("FO-26"))
+        run.frame(10.73 + after + offset, "primary/wire0", encoder.gratuitous(MAC["primary"]))
+    return run
+
+
+@pytest.mark.parametrize("after", [0, 0.15, 0.29])
+def test_keepalived_announces_itself_after_it_has_the_address(tmp_path: Path, after: float) -> None:
+    passes(announced(tmp_path, after).judge("FO-26"))
+
+
+def test_keepalived_that_announces_itself_too_late_is_rejected(tmp_path: Path) -> None:
+    rejects(announced(tmp_path, 0.4).judge("FO-26"), "came 0.400 s", "limit 0.3 s")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from checks.engine import registry
+from checks.failover.parted import holders
+from checks.failover.recorded import Recorded
+from checks.failover.takeover import Takeover
 from evidence.capture import Frame
+from evidence.moment import Moment
 from evidence.scenario import Evidence
 from tests.captures import capture
 from tests.checks.failover.crashes import busy, is_late
@@ -248,3 +254,54 @@ def test_a_takeover_without_a_goodbye_is_due_after_three_intervals_as_after_a_cr
     run = failed_back(tmp_path, taken=13.7)
     run.frames = [frame for frame in run.frames if frame[0] != 10.31]
     rejects(busy(run, "primary", 10.6, 13.3).judge("FO-30"), "took 3.700 s")
+
+
+def test_a_fault_that_is_dated_coarsely_struck_after_the_last_advertisement(tmp_path: Path) -> None:
+    """A killed process, a crashed guest: the command is dated, by more than keepalived's slack."""
+    run = keepalived(tmp_path)
+    run.events = [
+        (*one[:4], 0.7 if one[1] == "fault.injected" and one[0] == 40.4 else one[4])
+        for one in run.events
+    ]
+    passes(run.judge("FO-47"))
+
+
+def test_a_fault_is_dated_by_the_last_advertisement_only_within_its_doubt() -> None:
+    def struck(last_ns: int) -> Moment:
+        fault = SimpleNamespace(at=Moment(1000, 300))
+        told: Any = Takeover(cast(Any, fault), cast(Any, None), cast(Any, at(last_ns)), None)
+        return told.struck
+
+    def at(ns: int) -> SimpleNamespace:
+        return SimpleNamespace(at_ns=ns, resigning=False)
+
+    assert struck(600) == struck(700) == Moment(1000, 300)
+    assert (struck(900).earliest_ns, struck(900).latest_ns) == (900, 1300)
+    assert (struck(1300).earliest_ns, struck(1300).latest_ns) == (1300, 1300)
+    assert struck(1301) == Moment(1000, 300), "it advertised on: when it fell silent is not known"
+
+
+def said_goodbye(directory: Path, taken: float) -> Run:
+    """Let the active node resign as it is killed, and the standby take over."""
+    run = keepalived(directory).mapped(lambda at, _, raw: [] if 43 < at < 44 else [(at, raw)])
+    told = {"priority": PRIORITY["secondary"], "mac": MAC["secondary"]}
+    goodbye = encoder.vrrp(ADDRESS["primary"], priority=0, mac=MAC["primary"])
+    run.frame(40.41, "primary/wire0", goodbye)
+    for at in (taken, 42.1, 43.1, 43.8):
+        run.frame(at, "secondary/wire0", encoder.vrrp(ADDRESS["secondary"], **told))
+    return run
+
+
+def test_a_killed_node_that_had_the_time_to_resign_is_followed_sooner(tmp_path: Path) -> None:
+    passes(said_goodbye(tmp_path, 41.1).judge("FO-47"))
+
+
+def test_who_follows_a_node_that_resigned_too_late_is_rejected(tmp_path: Path) -> None:
+    rejects(said_goodbye(tmp_path, 41.6).judge("FO-47"), "skew after priority 0")
+
+
+def test_a_node_that_resigns_holds_nothing_any_more(tmp_path: Path) -> None:
+    failed_back(tmp_path).write()
+    recorded = Recorded(Evidence(tmp_path, SCENARIO, "FO-30"))
+    assert set(holders(recorded, stamp(10.305), stamp(15))) == {"primary"}
+    assert set(holders(recorded, stamp(9.5), stamp(15))) == {"primary", "secondary"}
