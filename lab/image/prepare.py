@@ -38,12 +38,13 @@ _LOOPBACK = re.compile(r"^((?:\w+://)?(?:[^/@]*@)?)(?:localhost|127\.[\d.]+|\[::
 _COMMON = """
     httpd mod_ssl php-cli php-json php-pdo bind bind-utils keepalived rsync tcpdump
     openvpn iptables sqlite openssl nmap-ncat cronie logrotate
-    strace
+    strace tar sudo hostname diffutils procps-ng
 """
 _EL9 = """
     python3-mod_wsgi python3-cryptography python3-flask iptables-nft-services
-    nftables policycoreutils-python-utils conntrack-tools ucarp
+    nftables policycoreutils-python-utils conntrack-tools ucarp /usr/sbin/service
 """
+"""`service` is of a package that no other has to bring."""
 _EL7 = """
     mod_wsgi python36-cryptography python36-flask python36-mod_wsgi
     iptables-services policycoreutils-python ucarp conntrack-tools
@@ -198,6 +199,10 @@ def _settled_9() -> list[str]:
         # what mod_ssl's own configuration names is made at httpd's first start; the guides have
         # the configuration read before that, which fails without it
         "/usr/libexec/httpd-ssl-gencerts",
+        # as servers have it (NetworkManager-config-server): a link that is lost takes no addresses
+        # along, the virtual one among them
+        "printf '[main]\\nno-auto-default=*\\nignore-carrier=*\\n' "
+        "> /etc/NetworkManager/conf.d/00-server.conf",
         # `yum -y update` of the guide has nothing to do then, where it would be an error
         "dnf config-manager --save --setopt=skip_if_unavailable=True",
         "systemctl disable dnf-makecache.timer || true",

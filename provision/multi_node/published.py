@@ -142,10 +142,14 @@ def deploy_script(role: str, platform: Platform, directory: str) -> tuple[Action
     before = (WriteFile(_USE_VPN_CA, use_vpn_ca),) if role == "controller" else ()
     if platform.os_id == "debian":
         return (*before, *FOR_DEBIAN[role].actions(directory))
-    return (*before, _centos(f"{directory}/deploy_centos_{role}.sh"))
+    return (*before, _centos(f"{directory}/deploy_centos_{role}.sh", platform.release))
 
 
-def _centos(script: str) -> Command:
+_SINCE_EL8 = r"s/\bpolicycoreutils-python\($\|[^-]\)/policycoreutils-python-utils\1/"
+"""With a name that is not there the whole line of `yum install` installs nothing."""
+
+
+def _centos(script: str, release: str) -> Command:
     """Return what lets a script for CentOS find the lab's packages. It was never run."""
     edits = (
         "/^rpm --import /d",
@@ -153,6 +157,7 @@ def _centos(script: str) -> Command:
         "s/^gpgcheck=1/gpgcheck=0/",
         "s/-y install vpn-server-api /-y install vpn-ca vpn-server-api /",
         f"/^vpn-server-api-update-ip/i sh {_USE_VPN_CA}",
+        *(() if release == "7" else (_SINCE_EL8,)),
     )
     sed = " ".join(f"-e {shlex.quote(one)}" for one in edits)
     return Command(

@@ -61,7 +61,7 @@ try:
         if said.startswith(nonce + ":"):
             heard.append(said)
         here.settimeout(1 if len(set(heard)) >= most else 20)
-except TimeoutError:
+except socket.timeout:  # a name of TimeoutError since Python 3.10 only; EL 9 has 3.9
     print(len(set(heard)), len(heard))
 """
 

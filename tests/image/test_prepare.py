@@ -148,6 +148,19 @@ def test_a_guest_without_a_way_to_its_archives_is_updated_with_nothing():
     assert not any(" install " in each for each in commands[set_at:])
 
 
+def test_a_link_that_is_lost_takes_no_addresses_along(tmp_path: Path):
+    (told,) = (each for each in plan(9) if "NetworkManager" in each)
+    there = tmp_path / "00-server.conf"
+    told = told.replace("/etc/NetworkManager/conf.d/00-server.conf", str(there))
+    subprocess.run(["sh", "-c", told], check=True)
+    assert there.read_text() == "[main]\nno-auto-default=*\nignore-carrier=*\n"
+
+
+def test_what_the_steps_call_is_named_and_not_left_to_other_packages():
+    (installed,) = (each for each in plan(9) if "iptables-nft-services" in each)
+    assert {"tar", "sudo", "hostname", "/usr/sbin/service"} <= set(installed.split())
+
+
 def test_nothing_looks_for_updates_by_itself():
     assert any("disable" in each and "dnf-makecache.timer" in each for each in plan(9))
     assert not any("dnf" in each for each in plan(7))

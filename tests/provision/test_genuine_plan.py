@@ -25,7 +25,7 @@ from provision.multi_node.published import (
 )
 from provision.notes import Notes
 from provision.plan import Plan
-from provision.platform import CENTOS_STREAM_9, DEBIAN_12, Platform
+from provision.platform import CENTOS_7, CENTOS_STREAM_9, DEBIAN_12, Platform
 from provision.step import Step
 from provision.transcript import Session, Transcript
 from tests.provision.machines import ShellMachine
@@ -152,6 +152,24 @@ def test_centos_scripts_find_the_labs_packages(tmp_path: Path, session: Session)
     action.apply(session)
     assert action.applied(session)
     assert script.read_text() == "[LC-v2]\nbaseurl=file:///srv/LC\ngpgcheck=0\n"
+
+
+@pytest.mark.parametrize(
+    ("platform", "expected"),
+    [
+        (CENTOS_STREAM_9, "yum -y install a policycoreutils-python-utils b"),
+        (CENTOS_7, "yum -y install a policycoreutils-python b"),
+    ],
+)
+def test_centos_scripts_name_packages_that_are_there(
+    platform: Platform, expected: str, tmp_path: Path, session: Session
+) -> None:
+    script = tmp_path / "deploy_centos_node.sh"
+    script.write_text("yum -y install a policycoreutils-python b\npolicycoreutils-python\n")
+    (action,) = deploy_script("node", platform, str(tmp_path))
+    action.apply(session)
+    first, last = script.read_text().splitlines()
+    assert (first, last) == (expected, expected.split()[-2])
 
 
 def amend(amended: Amended, directory: Path, session: Session) -> str:
