@@ -22,17 +22,10 @@ from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkResult
 
 from tests.mutation import MUTATED_FROM
-from tests.mutation.operators import separates_parameters
+from tests.mutation.operators import is_another_program
 
 ROOT = Path(__file__).parents[2]
 SAMPLE, SEED, LEAST = 150, 94, 90.0
-EQUIVALENT = (
-    "core/ReplaceBinaryOperator_BitOr_",  # of types: nobody evaluates annotations
-    "core/ReplaceComparisonOperator_Is_Eq",  # of None and of what enumerations list: nothing
-    "core/ReplaceComparisonOperator_IsNot_NotEq",  # else says that it is equal to them
-    "core/NoOp",
-)
-"""Operators whose mutants are the same program."""
 CONFIGURATION, SESSION = "cosmic-ray.toml", "session.sqlite"
 SKIPPED = WorkResult(worker_outcome=WorkerOutcome.SKIPPED)
 
@@ -64,11 +57,9 @@ def _place(mutation: MutationSpec) -> tuple[str, tuple[int, int], str, int]:
 
 def _is_another_program(mutation: MutationSpec, only: str) -> bool:
     """Whether a mutant is of the modules that are asked for, and means anything else."""
-    path, operator = str(mutation.module_path), mutation.operator_name
-    if not path.startswith(only) or operator.startswith(EQUIVALENT):
-        return False
-    return "ReplaceBinaryOperator" not in operator or not separates_parameters(
-        (ROOT / path).read_text(), mutation.start_pos
+    path = str(mutation.module_path)
+    return path.startswith(only) and is_another_program(
+        mutation.operator_name, (ROOT / path).read_text(), mutation.start_pos
     )
 
 

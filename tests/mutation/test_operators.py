@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mutation.operators import separates_parameters
+from tests.mutation.operators import is_another_program
+
+SUB, TRUE = "core/ReplaceBinaryOperator_Mul_Sub", "core/ReplaceTrueWithFalse"
 
 
 @pytest.mark.parametrize(
-    ("source", "column", "expected"),
+    ("operator", "source", "column", "expected"),
     [
-        ("def f(a, *, b): ...", 9, True),
-        ("def f(a, /): ...", 9, True),
-        ("x = a * b", 6, False),
-        ("x = a / (b)", 6, False),
-        ("def f(*names): ...", 6, False),
+        (SUB, "def f(a, *, b): ...", 9, False),
+        (SUB, "def f(a, /): ...", 9, False),
+        (SUB, "x = a * b", 6, True),
+        (SUB, "x = a / (b)", 6, True),
+        (SUB, "def f(*names): ...", 6, True),
+        (TRUE, "@dataclass(frozen=True)", 18, False),
+        (TRUE, "@dataclass(eq=True, frozen=True)", 14, True),
+        (TRUE, "x = True", 4, True),
+        ("core/ReplaceBinaryOperator_BitOr_Add", "x: int | None", 7, False),
+        ("core/ReplaceComparisonOperator_Is_Eq", "x is None", 2, False),
+        ("core/ReplaceComparisonOperator_Is_IsNot", "x is None", 2, True),
+        ("core/ReplaceComparisonOperator_IsNot_Is", "x is not None", 2, True),
+        ("core/ReplaceComparisonOperator_Eq_Is", "x == y", 2, False),
+        ("core/ReplaceComparisonOperator_LtE_IsNot", "x <= y", 2, True),
+        ("core/ReplaceComparisonOperator_Eq_NotEq", "x == y", 2, True),
+        ("core/NoOp", "x", 0, False),
     ],
 )
-def test_a_bare_star_is_no_operator(source: str, column: int, expected: bool) -> None:
-    assert separates_parameters(source, (1, column)) is expected
+def test_a_mutant_is_another_program(
+    operator: str, source: str, column: int, expected: bool
+) -> None:
+    assert is_another_program(operator, f"\n{source}\n", (2, column)) is expected
