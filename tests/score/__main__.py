@@ -1,8 +1,9 @@
-"""Print the score as a table, and hold the kill table against the one that ships.
+"""Print the score as a table, and hold what was found against what stands in the project.
 
 `python -m tests.score [requirement ...]`: 1 when a verdict is wrong, when a check kills nothing, or
-when `checks/kills.json` is not what was found. With `--write` that file is written anew; read in
-the difference which mutants were killed before, and for which reason.
+when the kill table that ships (`checks/kills.json`) or where verdicts turn (`tests/score/turns/`)
+is not what was found. With `--write` these are written anew; read in the difference which mutants
+were killed before and for which reason, and which limits have moved.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ from rich.table import Table
 from checks.engine import kills as shipped
 from checks.engine.verdict import Status
 from evidence.errors import BadEvidence
-from tests.score.healthy import WRITERS
+from tests.score.healthy import WRITERS, healthy
 from tests.score.kills import Kills, every_sentence
+from tests.score.renamed import renamed
 from tests.score.scoring import Tally, add, cases, score
+from tests.score.turning import moved, written
 
 
 def main(arguments: Sequence[str]) -> int:
     """Judge every case, or those of some requirements."""
     parser = argparse.ArgumentParser(prog="python -m tests.score")
     parser.add_argument("requirement", nargs="*")
-    parser.add_argument("--write", action="store_true", help="write checks/kills.json anew")
+    parser.add_argument("--write", action="store_true", help="write what was found anew")
     told = parser.parse_args(arguments)
     console = Console(width=120)
     unknown = sorted(set(told.requirement) - set(WRITERS))
@@ -37,11 +40,14 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     chosen = told.requirement or list(WRITERS)
     tallies: dict[tuple[str, str], Tally] = {}
-    kills = Kills()
+    kills, turns = Kills(), dict[str, str]()
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as beside:
-        for of_one, killed in beside.map(_scored, chosen):
+        for requirement, (of_one, killed, turned) in zip(
+            chosen, beside.map(_scored, chosen), strict=True
+        ):
             add(tallies, of_one)
             kills.update(killed)
+            turns[requirement] = turned
     console.print(_table(tallies))
     wrong = [
         f"{status}: {name}"
@@ -50,18 +56,19 @@ def main(arguments: Sequence[str]) -> int:
         for name in names
     ]
     wrong += _of_kills(kills.table(), chosen, write=told.write)
+    wrong += moved(turns, write=told.write)
     for line in wrong:
         console.print(line, markup=False, highlight=False)
     console.print(f"{sum(tally.cases for tally in tallies.values())} cases, {len(wrong)} wrong")
     return 1 if wrong else 0
 
 
-def _scored(requirement: str) -> tuple[dict[tuple[str, str], Tally], Kills]:
-    """Judge every case of a requirement; its tallies, and what was killed."""
+def _scored(requirement: str) -> tuple[dict[tuple[str, str], Tally], Kills, str]:
+    """Judge every case of a requirement; its tallies, what was killed, and where it turns."""
     kills = Kills()
     tallies = score(cases([requirement]), kills.seen)
     every_sentence(kills, [requirement])
-    return tallies, kills
+    return tallies, kills, written(renamed(healthy(requirement)))
 
 
 def _of_kills(found: shipped.Table, chosen: Collection[str], *, write: bool) -> Iterator[str]:

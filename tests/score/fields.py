@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from evidence.event import Event
 from tests.score.case import NOT_PASS, Case, some
 from tests.score.healthy import Healthy
+from tests.score.kills import shortened
 from tests.score.recording import Recording
 
 Place = tuple[str | int, ...]
@@ -21,6 +22,7 @@ Place = tuple[str | int, ...]
 COMMON = Event.model_fields.keys() | {"kind"}
 GROUPS, PLACES = 10, 8
 """How many of a kind are tried at most, spread evenly."""
+_LONGEST = 120  # characters of what an event speaks of
 HUGE = 1_000_000
 
 
@@ -58,6 +60,36 @@ def of_another(good: Healthy) -> Iterator[Case]:
                 )
                 what = f"{kind} {name}, on {other}"
                 yield Case(good.requirement, "another machine", what, moved, NOT_PASS)
+
+
+def groups_of(good: Healthy, most: int) -> Iterator[tuple[str, list[Event]]]:
+    """Yield some of what the PASS rests on, of each kind so many at most, with what it is."""
+    for kind, groups in _groups(good).items():
+        for name in some(list(groups), most):
+            yield shortened(f"{kind} {name}", _LONGEST), groups[name]
+
+
+def numbers_of(good: Healthy, most: int, places: int) -> Iterator[tuple[str, Place, list[Event]]]:
+    """Yield some numbers that the PASS rests on: what it is, where in the event, the events."""
+    for what, events in groups_of(good, most):
+        read = events[0].model_dump(mode="json")
+        for place in some(list(_within(read, _numbers)), places):
+            yield f"{what}: {'.'.join(map(str, place))}", place, events
+
+
+def value_at(event: Event, place: Place) -> Any:
+    """Return what an event holds at a place."""
+    return _value(event.model_dump(mode="json"), place)
+
+
+def adding(place: Place, more: float) -> Callable[[dict[str, Any]], object]:
+    """Return what makes a number at a place of an event's fields larger."""
+
+    def change(fields: dict[str, Any]) -> None:
+        above = _value(fields, place[:-1])
+        above[place[-1]] += more
+
+    return change
 
 
 def _groups(good: Healthy) -> dict[str, dict[str, list[Event]]]:
@@ -102,7 +134,7 @@ def _altered(
                 made = []
                 for other in others(_value(read, place)):
                     try:
-                        made.append(good.recording.changed(groups[name], _setting(place, other)))
+                        made.append(good.recording.changed(groups[name], setting(place, other)))
                     except (ValidationError, LookupError):
                         continue  # it cannot even be recorded
                 if made:
@@ -152,7 +184,9 @@ def _value(fields: Any, place: Place) -> Any:
     return fields
 
 
-def _setting(place: Place, other: object) -> Callable[[dict[str, Any]], object]:
+def setting(place: Place, other: object) -> Callable[[dict[str, Any]], object]:
+    """Return what puts another value at a place of an event's fields."""
+
     def change(fields: dict[str, Any]) -> None:
         _value(fields, place[:-1])[place[-1]] = other
 

@@ -62,8 +62,8 @@ class Kills:
         if verdict.status is Status.PASS or "the check crashed" in verdict.text:
             return
         named = (one for one in verdict.reasons if all(word in one for word in words))
-        reason = _PLACE.sub("", next(named, verdict.reasons[0]))
-        killed = Killed(_short(mutant), verdict.status, _short(reason))
+        reason = next(named, verdict.reasons[0])
+        killed = Killed(shortened(mutant), verdict.status, shortened(reason))
         self._found.setdefault((requirement, rule), []).append(killed)
 
     def update(self, others: Kills) -> None:
@@ -90,9 +90,10 @@ def _kill(rule: str, killed: list[Killed]) -> Kill:
     )
 
 
-def _short(said: str) -> str:
-    """Return text as a row of a table shows it."""
-    return visible(_DRAWN.sub("(a certificate)", said.strip()), most=_LONGEST)
+def shortened(said: str, most: int = _LONGEST) -> str:
+    """Return text as it is shown on one line: without what is another one each time."""
+    said = _PLACE.sub("", said)
+    return visible(_DRAWN.sub("(a certificate)", said.strip()), most=most)
 
 
 def every_sentence(kills: Kills, requirements: Collection[str]) -> None:

@@ -16,6 +16,7 @@ from tests.checks.failover.test_strangers import NO_STRANGERS
 from tests.score.case import ONLY_PASS, Case, some
 from tests.score.healthy import Healthy
 from tests.score.recording import Recording
+from tests.score.renamed import other_names, renamed
 
 MS = 1_000_000
 SEED = 94
@@ -111,8 +112,15 @@ def another_scenario(good: Healthy) -> Iterator[Case]:
         yield _noise(good, "another scenario", what, replace(good.recording, between=between))
 
 
+def called_otherwise(good: Healthy) -> Iterator[Case]:
+    """Let the machines bear other names, in another order of the alphabet."""
+    if names := other_names(good.recording):
+        what = ", ".join(f"{new} for {old}" for old, new in names.items())
+        yield _noise(good, "other names", what, renamed(good).recording)
+
+
 def _noise(good: Healthy, rule: str, what: str, recording: Recording) -> Case:
     return Case(good.requirement, rule, what, recording, ONLY_PASS)
 
 
-RULES = (strangers, duplicates, jitter, other_order, another_scenario)
+RULES = (strangers, duplicates, jitter, other_order, another_scenario, called_otherwise)

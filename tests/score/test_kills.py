@@ -9,6 +9,7 @@ import pytest
 
 from checks.engine import kills as shipped
 from checks.engine.verdict import Status, Verdict
+from tests.score import turning
 from tests.score.__main__ import main
 from tests.score.case import NOT_PASS, ONLY_PASS, Case
 from tests.score.healthy import healthy
@@ -61,6 +62,7 @@ def test_a_sentence_is_killed_for_the_reason_that_it_names() -> None:
 @pytest.fixture
 def own_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the table lie elsewhere, as it is made now."""
+    monkeypatch.setattr(turning, "TURNS", tmp_path / "turns")
     monkeypatch.setattr(shipped, "FILE", tmp_path / "kills.json")
     monkeypatch.setattr(shipped.read_kills, "__defaults__", (tmp_path / "kills.json",))
     assert main(["FO-05", "--write"]) == 0
