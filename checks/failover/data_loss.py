@@ -19,7 +19,6 @@ from checks.failover.recorded import Recorded
 from checks.failover.syncing import TRANSFERS_S, owe_running, too_soon
 from checks.failover.takeover import Takeover, takeovers
 from checks.failover.whole_run import thaws
-from evidence.events.run import HostLate
 from evidence.events.sync import SyncCompleted, WriteAcknowledged, WritesFound
 from evidence.moment import NS
 from evidence.scenario import Evidence
@@ -148,7 +147,7 @@ def _judge_pauses(
             excess_s,
             (earlier.at_ns + int(period_s * NS), later.at_ns),
             {*recorded.pair.nodes, "wire", "scenario"},
-            recorded.evidence.events(HostLate),
+            recorded.lateness,
             later.place,
         )
 

@@ -5,5 +5,6 @@
 No rule knows a check: it changes events by their fields, frames by what they claim, and files by
 their octets. A new check is covered by a good run of it in `healthy`. Where a rule makes no
 violation of a requirement, because that requirement does not speak of what was changed, `excused`
-says so, with the reason.
+says so, with the reason. Where each verdict turns, as one thing of a good run goes further and
+further, stands in `turns/`, a file for each requirement (`turning`).
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from evidence.events.run import HostLate
 from evidence.scenario import Evidence
 from tests.score import turning
 from tests.score.healthy import Healthy, healthy
+from tests.score.recording import Recording
 from tests.score.renamed import other_names, renamed
 from tests.score.turning import Knob, moved, turn_of, turns
 
@@ -37,10 +39,10 @@ def lately(good: Healthy, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def kept(good: Healthy, most: int) -> Knob:
-    def at(number: int) -> turning.Recording:
+    def at(number: int) -> Recording:
         end_ns = good.recording.end_ns
         late = HostLate(source="host", of="wire", from_ns=0, at_ns=end_ns, kept_ns=number * 10**6)
-        return turning.replace(good.recording, events=(*good.recording.events, late))
+        return replace(good.recording, events=(*good.recording.events, late))
 
     return Knob("FO-24", "the host late", most, " ms", at)
 
@@ -70,7 +72,7 @@ def test_a_takeover_turns_where_the_guide_says_and_a_busy_host_excuses_it(good: 
     assert excused.after.late
 
 
-def told(recording: turning.Recording) -> list[object]:
+def told(recording: Recording) -> list[object]:
     return [one.model_dump() for one in recording.events]
 
 
